@@ -1,0 +1,102 @@
+// SIMD values with operators, so that a formula written for `double` is also the kernel.
+//
+//   F32 y = x * 2.0 + where(x > 0.0, x, F32(0.0));
+//
+// F32, I32: one vector of floats or int32 of the build's width (4 lanes in WebAssembly, 8 with AVX2, 16 with AVX-512).
+// Mask: the result of a comparison. Google Highway supplies the instructions. One build is one instruction set,
+// natively as in WebAssembly, so there is no run-time dispatch in any kernel.
+//
+// Highway has no relaxed SIMD: mulAdd is the one place that uses WebAssembly's relaxed multiply-add.
+#pragma once
+
+#include <cstdint>
+#include <hwy/highway.h>
+#if defined(__wasm_relaxed_simd__)
+#include <wasm_simd128.h>
+#endif
+
+namespace fjord {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using FloatTag = hn::ScalableTag<float>;
+using IntTag = hn::ScalableTag<int32_t>;
+
+/// Lanes of a vector of this build.
+inline constexpr int kLanes = static_cast<int>(hn::MaxLanes(FloatTag()));
+
+struct Mask {
+  hn::Mask<FloatTag> m;
+  friend Mask operator&(Mask a, Mask b) { return {hn::And(a.m, b.m)}; }
+  friend Mask operator|(Mask a, Mask b) { return {hn::Or(a.m, b.m)}; }
+  friend Mask operator!(Mask a) { return {hn::Not(a.m)}; }
+};
+
+struct F32 {
+  hn::Vec<FloatTag> v;
+  F32() = default;
+  F32(hn::Vec<FloatTag> v) : v(v) {}
+  F32(double c) : v(hn::Set(FloatTag(), static_cast<float>(c))) {}
+  static F32 load(const void* p) { return hn::LoadU(FloatTag(), static_cast<const float*>(p)); }
+  void store(void* p) const { hn::StoreU(v, FloatTag(), static_cast<float*>(p)); }
+
+  friend F32 operator+(F32 a, F32 b) { return hn::Add(a.v, b.v); }
+  friend F32 operator-(F32 a, F32 b) { return hn::Sub(a.v, b.v); }
+  friend F32 operator*(F32 a, F32 b) { return hn::Mul(a.v, b.v); }
+  friend F32 operator/(F32 a, F32 b) { return hn::Div(a.v, b.v); }
+  friend F32 operator-(F32 a) { return hn::Neg(a.v); }
+  friend Mask operator<(F32 a, F32 b) { return {hn::Lt(a.v, b.v)}; }
+  friend Mask operator<=(F32 a, F32 b) { return {hn::Le(a.v, b.v)}; }
+  friend Mask operator>(F32 a, F32 b) { return {hn::Gt(a.v, b.v)}; }
+  friend Mask operator>=(F32 a, F32 b) { return {hn::Ge(a.v, b.v)}; }
+  friend Mask operator==(F32 a, F32 b) { return {hn::Eq(a.v, b.v)}; }
+  friend Mask operator!=(F32 a, F32 b) { return {hn::Ne(a.v, b.v)}; }
+};
+
+struct I32 {
+  hn::Vec<IntTag> v;
+  I32() = default;
+  I32(hn::Vec<IntTag> v) : v(v) {}
+  I32(double c) : v(hn::Set(IntTag(), static_cast<int32_t>(c))) {}
+  I32(Mask m) : v(hn::And(hn::BitCast(IntTag(), hn::VecFromMask(FloatTag(), m.m)), hn::Set(IntTag(), 1))) {}
+  static I32 load(const void* p) { return hn::LoadU(IntTag(), static_cast<const int32_t*>(p)); }
+  void store(void* p) const { hn::StoreU(v, IntTag(), static_cast<int32_t*>(p)); }
+
+  friend I32 operator+(I32 a, I32 b) { return hn::Add(a.v, b.v); }
+  friend I32 operator-(I32 a, I32 b) { return hn::Sub(a.v, b.v); }
+  friend I32 operator*(I32 a, I32 b) { return hn::Mul(a.v, b.v); }
+  friend I32 operator-(I32 a) { return hn::Neg(a.v); }
+  friend I32 operator&(I32 a, I32 b) { return hn::And(a.v, b.v); }
+  friend I32 operator|(I32 a, I32 b) { return hn::Or(a.v, b.v); }
+  friend I32 operator^(I32 a, I32 b) { return hn::Xor(a.v, b.v); }
+  friend I32 operator~(I32 a) { return hn::Not(a.v); }
+  static Mask mask(hn::Mask<IntTag> m) { return {hn::RebindMask(FloatTag(), m)}; }
+  friend Mask operator<(I32 a, I32 b) { return mask(hn::Lt(a.v, b.v)); }
+  friend Mask operator<=(I32 a, I32 b) { return !mask(hn::Gt(a.v, b.v)); }
+  friend Mask operator>(I32 a, I32 b) { return mask(hn::Gt(a.v, b.v)); }
+  friend Mask operator>=(I32 a, I32 b) { return !mask(hn::Lt(a.v, b.v)); }
+  friend Mask operator==(I32 a, I32 b) { return mask(hn::Eq(a.v, b.v)); }
+  friend Mask operator!=(I32 a, I32 b) { return mask(hn::Ne(a.v, b.v)); }
+};
+
+/// A bool in memory is an int32, true where it is not 0.
+inline Mask truth(I32 bits) { return bits != I32(0.0); }
+
+inline F32 where(Mask m, F32 a, F32 b) { return hn::IfThenElse(m.m, a.v, b.v); }
+inline I32 where(Mask m, I32 a, I32 b) {
+  return hn::IfThenElse(hn::RebindMask(IntTag(), m.m), a.v, b.v);
+}
+
+/// a * b + c, in one rounding where the build has a fused form, in two elsewhere.
+inline F32 mulAdd(F32 a, F32 b, F32 c) {
+#if defined(__wasm_relaxed_simd__)
+  return hn::Vec<FloatTag>{wasm_f32x4_relaxed_madd(a.v.raw, b.v.raw, c.v.raw)};
+#else
+  return hn::MulAdd(a.v, b.v, c.v);
+#endif
+}
+
+inline F32 toFloat(I32 a) { return hn::ConvertTo(FloatTag(), a.v); }
+/// Towards zero, as a C cast; out of range saturates.
+inline I32 toInt(F32 a) { return hn::ConvertTo(IntTag(), a.v); }
+
+}  // namespace fjord

@@ -1,0 +1,74 @@
+// Reverse-mode differentiation as a function from graph to graph.
+#include <algorithm>
+
+#include "graph/graph.h"
+#include "ops/op.h"
+
+namespace fjord {
+
+namespace {
+
+/// Which nodes up to `last` depend on one of xs.
+std::vector<bool> dependents(const Graph& graph, std::span<const Value> xs, int32_t last) {
+  std::vector<bool> depends(last + 1, false);
+  for (Value x : xs) {
+    if (x.id <= last) depends[x.id] = true;
+  }
+  for (int32_t i = 0; i <= last; ++i) {
+    for (int32_t input : graph.nodes()[i].inputs) depends[i] = depends[i] || depends[input];
+  }
+  return depends;
+}
+
+}  // namespace
+
+std::vector<Value> grad(Value y, std::span<const Value> xs, Value dy) {
+  std::vector<Value> result(xs.size());
+  if (!y || !y.graph->status()) return result;
+  Graph& graph = *y.graph;
+  if (std::ranges::any_of(xs, [&](Value x) { return !x || x.graph != &graph; })) {
+    graph.fail("grad: a variable is empty or belongs to another graph");
+    return result;
+  }
+  if (y.dtype() != DType::kF32) {
+    graph.fail(cat("grad: only float32 has derivatives, y is ", y.type()));
+    return result;
+  }
+  if (!dy) dy = broadcastTo(graph.constant(1), {.shape = y.shape()});
+  std::vector<bool> depends = dependents(graph, xs, y.id);
+  std::vector<Value> adjoint(y.id + 1);
+  adjoint[y.id] = dy;
+  for (int32_t i = y.id; i >= 0; --i) {
+    if (!adjoint[i] || !depends[i]) continue;
+    // A copy: adding nodes moves the vector that holds them.
+    Node node = graph.nodes()[i];
+    const OpInfo& info = opInfo(node.op);
+    if (node.inputs.empty()) continue;
+    if (!info.grad) {
+      if (info.noGrad.empty()) continue;
+      graph.fail(cat("grad: ", info.name, " has no gradient: ", info.noGrad));
+      return result;
+    }
+    std::vector<Value> in;
+    for (int32_t input : node.inputs) in.push_back({&graph, input});
+    std::vector<Value> d = info.grad({in, {&graph, i}, adjoint[i]}, node.attrs);
+    if (!graph.status()) return result;
+    for (size_t k = 0; k < in.size(); ++k) {
+      int32_t input = node.inputs[k];
+      if (!d[k] || !depends[input] || in[k].dtype() != DType::kF32) continue;
+      adjoint[input] = adjoint[input] ? adjoint[input] + d[k] : d[k];
+    }
+  }
+  for (size_t k = 0; k < xs.size(); ++k) {
+    bool connected = xs[k].id <= y.id && adjoint[xs[k].id];
+    if (!connected) {
+      graph.fail(cat("grad: y does not depend on x number ", k,
+                     " through differentiable ops; make sure that y is computed from x"));
+      return result;
+    }
+    result[k] = adjoint[xs[k].id];
+  }
+  return result;
+}
+
+}  // namespace fjord

@@ -1,0 +1,214 @@
+// The planner: whatever it fuses, reorders and overlays in memory, a run gives what the graph means.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "base/random.h"
+#include "run/cpu.h"
+#include "testing/reference.h"
+
+namespace fjord::testing {
+namespace {
+
+/// Compiles, binds and runs with inputs that the test can look at afterwards.
+struct PlanRun {
+  std::vector<Tensor> inputs, outputs;
+  std::unique_ptr<Executor> executor;
+
+  PlanRun(const Graph& graph, std::vector<Tensor> in, Threads& threads, bool fuse) : inputs(std::move(in)) {
+    auto plan = compile(graph, {.threads = threads.count(), .fuse = fuse});
+    EXPECT_TRUE(plan) << plan.error().message;
+    executor = std::make_unique<Executor>(*Executor::make(std::move(*plan), threads));
+    for (size_t i = 0; i < inputs.size(); ++i) executor->bindInput(static_cast<int>(i), inputs[i].view().data);
+    for (const Type& t : executor->plan().outputs) {
+      outputs.push_back(*Tensor::zeros(t));
+      executor->bindOutput(static_cast<int>(outputs.size()) - 1, outputs.back().view().data);
+    }
+  }
+};
+
+std::vector<Tensor> tensorsOf(const std::vector<Reference>& references) {
+  std::vector<Tensor> out;
+  for (const Reference& r : references) out.push_back(toTensor(r));
+  return out;
+}
+
+void expectNear(const Tensor& got, const Reference& want, double tolerance) {
+  ASSERT_EQ(got.type(), want.type);
+  double top = 1;
+  for (double v : want.values) top = std::max(top, std::fabs(v));
+  for (int64_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got.data<float>()[i], want.values[i], tolerance * top) << i;
+}
+
+TEST(Graph, NamesTheOpTheScopeAndBothShapes) {
+  Graph graph;
+  Value a = graph.input({DType::kF32, {2, 3}}), b = graph.input({DType::kF32, {4, 5}});
+  {
+    Graph::Scope scope(graph, "dense_1");
+    Value y = matMul(a, b) + a;
+    EXPECT_FALSE(y);
+  }
+  ASSERT_FALSE(graph.status());
+  EXPECT_EQ(graph.status().error().message,
+            "dense_1: matMul: the inner dimensions differ: 3 and 4 (inputs: float32[2,3], float32[4,5])");
+  EXPECT_FALSE(compile(graph));
+}
+
+TEST(Graph, EqualNodesAreOneNode) {
+  Graph graph;
+  Value x = graph.input({DType::kF32, {8}});
+  Value a = exp(x) * 2.0, b = exp(x) * 2.0;
+  EXPECT_EQ(a.id, b.id);
+  EXPECT_NE((x + 1.0).id, (x + 2.0).id);
+}
+
+TEST(Graph, BroadcastsAndPromotes) {
+  Graph graph;
+  Value f = graph.input({DType::kF32, {3, 1}}), i = graph.input({DType::kI32, {4}}), b = graph.input({DType::kBool, {4}});
+  EXPECT_EQ((f + i).type(), (Type{DType::kF32, {3, 4}}));
+  EXPECT_EQ((i + b).type(), (Type{DType::kI32, {4}}));
+  EXPECT_EQ((f > i).type(), (Type{DType::kBool, {3, 4}}));
+  EXPECT_EQ(where(b, i, i).dtype(), DType::kI32);
+  EXPECT_EQ(sin(i).dtype(), DType::kF32);
+}
+
+TEST(Grad, RefusesWhatIsNotConnected) {
+  Graph graph;
+  Value x = graph.input({DType::kF32, {3}}), z = graph.input({DType::kF32, {3}});
+  grad(sum(x * x), {{z}});
+  ASSERT_FALSE(graph.status());
+  EXPECT_NE(graph.status().error().message.find("does not depend on x"), std::string::npos);
+}
+
+TEST(Grad, SecondDerivatives) {
+  Graph graph;
+  Value x = graph.input({DType::kF32, {5}});
+  Value first = grad(sum(tanh(x) * x), {{x}})[0];
+  graph.output(grad(sum(first), {{x}})[0]);
+  Reference in = draw({{DType::kF32, {5}}, -1, 1}, 3);
+  Threads one(1);
+  std::vector<Tensor> inputs = {toTensor(in)};
+  auto got = evaluate(graph, inputs, one);
+  ASSERT_TRUE(got) << got.error().message;
+  for (int i = 0; i < 5; ++i) {
+    // (x tanh x)'' = 2 (1 - t^2) (1 - x t)
+    double v = in.values[i], t = std::tanh(v);
+    EXPECT_NEAR((*got)[0].data<float>()[i], 2 * (1 - t * t) * (1 - v * t), 1e-5);
+  }
+}
+
+/// Graphs of elementwise ops, broadcasts, reductions and products over one another, some values assigned to inputs.
+struct RandomGraph {
+  Graph graph;
+  std::vector<Reference> inputs;
+  std::vector<Value> outputs;
+
+  explicit RandomGraph(uint64_t seed) {
+    Random random(seed);
+    std::vector<Value> values;
+    auto pick = [&] { return values[random.below(static_cast<uint32_t>(values.size()))]; };
+    for (int i = 0; i < 4; ++i) {
+      Shape shape = i < 2 ? Shape{24, 24} : i == 2 ? Shape{24} : Shape{24, 1};
+      values.push_back(graph.input({DType::kF32, shape}));
+      inputs.push_back(draw({{DType::kF32, shape}, 0.5, 1.5}, seed * 10 + i));
+    }
+    for (int i = 0; i < 40; ++i) {
+      Value a = pick(), b = pick();
+      switch (random.below(12)) {
+        case 0: values.push_back(a.shape().rank() == 2 && b.shape() == Shape{24, 24} && a.shape()[1] == 24 ? matMul(a, b) * (1.0 / 24) : a - b); break;
+        case 1: values.push_back(mean(a, {.axes = {-1}, .keepDims = true})); break;
+        case 2: values.push_back(reshape(reshape(a, {.shape = {-1}}), {.shape = a.shape()}) * 0.5); break;
+        case 3: values.push_back(a.shape() == Shape{24, 24} ? transpose(a) : tanh(a)); break;
+        case 4: values.push_back(where(a > b, a, b)); break;
+        case 5: values.push_back(broadcastTo(a, {.shape = {24, 24}})); break;
+        case 6: values.push_back(sigmoid(a) + constant(graph, 0.25)); break;
+        case 7: values.push_back(a * b); break;
+        case 8: values.push_back(tanh(a + b)); break;
+        default: values.push_back(a * 0.5 + b * 0.25); break;
+      }
+    }
+    for (int i = 0; i < 4; ++i) {
+      outputs.push_back(i == 3 ? values[i] : pick());
+      graph.output(outputs.back());
+    }
+    // New values for the two matrices, now and then each other's.
+    bool swap = random.below(4) == 0;
+    for (int i = 0; i < 2; ++i) {
+      Value v = swap ? values[1 - i] : pick();
+      for (int tries = 0; v.shape() != Shape{24, 24} && tries < 50; ++tries) v = pick();
+      if (v.shape() == Shape{24, 24}) graph.assign(values[i], v);
+    }
+  }
+};
+
+TEST(Plan, RandomGraphsMeanTheSameFusedThreadedOrNot) {
+  Threads one(1), two(2);
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE(seed);
+    RandomGraph r(seed);
+    ASSERT_TRUE(r.graph.status()) << r.graph.status().error().message;
+    std::vector<Reference> want = evaluateReference(r.graph, r.inputs);
+    PlanRun fused(r.graph, tensorsOf(r.inputs), two, true), plain(r.graph, tensorsOf(r.inputs), one, false);
+    for (PlanRun* run : {&fused, &plain}) {
+      run->executor->run();
+      for (size_t i = 0; i < r.outputs.size(); ++i) expectNear(run->outputs[i], want[r.outputs[i].id], 2e-6);
+      for (const Assignment& a : r.graph.assignments()) {
+        int32_t index = r.graph.nodes()[a.input].attrs.as<InputAttrs>().index;
+        expectNear(run->inputs[index], want[a.value], 2e-6);
+      }
+      if (HasFatalFailure()) FAIL() << cat(run->executor->plan());
+    }
+  }
+}
+
+TEST(Plan, ATrainingStepIsFewStepsAndUpdatesInPlace) {
+  Graph graph;
+  Value x = graph.input({DType::kF32, {16, 20}}), labels = graph.input({DType::kF32, {16, 4}});
+  Value w1 = graph.input({DType::kF32, {20, 8}}), b1 = graph.input({DType::kF32, {8}});
+  Value w2 = graph.input({DType::kF32, {8, 4}}), b2 = graph.input({DType::kF32, {4}});
+  Value h = relu(matMul(x, w1) + b1);
+  Value loss = mean(softmaxCrossEntropy(matMul(h, w2) + b2, labels));
+  std::vector<Value> weights = {w1, b1, w2, b2};
+  std::vector<Value> d = grad(loss, weights);
+  for (size_t i = 0; i < weights.size(); ++i) graph.assign(weights[i], weights[i] - d[i] * 0.1);
+  graph.output(loss);
+  std::vector<Reference> values;
+  for (size_t i = 0; i < graph.inputs().size(); ++i) {
+    values.push_back(draw({graph.nodes()[graph.inputs()[i]].type, -0.5, 0.5}, 40 + i));
+  }
+  Threads two(2);
+  PlanRun run(graph, tensorsOf(values), two, true);
+  for (int step = 0; step < 5; ++step) {
+    std::vector<Reference> want = evaluateReference(graph, values);
+    run.executor->run();
+    expectNear(run.outputs[0], want[loss.id], 1e-5);
+    for (const Assignment& a : graph.assignments()) {
+      int32_t index = graph.nodes()[a.input].attrs.as<InputAttrs>().index;
+      values[index] = want[a.value];
+      expectNear(run.inputs[index], values[index], 1e-5);
+    }
+    if (HasFatalFailure()) FAIL() << cat(run.executor->plan());
+  }
+  // Two products forward, three backward with bias, activation and update in their epilogues; no copy anywhere.
+  EXPECT_LE(run.executor->plan().steps.size(), 17u) << cat(run.executor->plan());
+  for (const Step& step : run.executor->plan().steps) {
+    EXPECT_FALSE(step.chain && step.op == OpId::kCount && step.chain->instructions.empty()) << cat(run.executor->plan());
+  }
+}
+
+TEST(Plan, ReusesMemory) {
+  Graph graph;
+  Value x = graph.input({DType::kF32, {64, 64}});
+  Value y = x;
+  for (int i = 0; i < 20; ++i) y = matMul(y, x) * (1.0 / 64);
+  graph.output(y);
+  auto plan = compile(graph);
+  ASSERT_TRUE(plan);
+  int64_t oneArray = 64 * 64 * 4;
+  int64_t scratch = plan->steps[0].scratchBytes + plan->steps[0].tileBytes;
+  EXPECT_LE(plan->arenaBytes, 2 * oneArray + scratch + 256) << "twenty products need two arrays and the scratch of one";
+}
+
+}  // namespace
+}  // namespace fjord::testing

@@ -1,0 +1,337 @@
+#include "graph/plan.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "graph/chain.h"
+#include "ops/op.h"
+
+namespace fjord {
+
+namespace {
+
+constexpr int64_t kAlignment = 64;
+int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+struct Lifetime {
+  int32_t first = -1, last = -1;
+  void include(int32_t step) {
+    first = first < 0 ? step : std::min(first, step);
+    last = std::max(last, step);
+  }
+};
+
+class Planner {
+ public:
+  Planner(const Graph& graph, const PlanOptions& options)
+      : graph_(graph),
+        liveness_(graph),
+        groups_(fuse(liveness_, options.fuse)),
+        storageOf_(graph.nodes().size(), -1),
+        lastRead_(graph.nodes().size(), -1),
+        wanted_(graph.nodes().size(), false) {
+    plan_.threads = options.threads;
+  }
+
+  Plan build();
+
+ private:
+  void findWanted();
+  void bindInputs();
+  void bindOutputs();
+  void addGroup(const Group& group);
+  void addStructured(const Group& group, Step& step);
+  void addCopy(const Operand& from, const Operand& to);
+  void assignOutstanding();
+  int32_t resultStorage(int32_t node, const Step& step);
+  int32_t assignedStorage(int32_t node, const Step& step);
+  bool readsDensely(const Step& step, int32_t storage) const;
+  void addScratch(Step& step);
+  void layOut();
+
+  int32_t newStorage(Storage::Kind kind, int32_t index, int64_t bytes) {
+    plan_.storages.push_back({kind, index, 0, bytes});
+    lifetimes_.emplace_back();
+    return static_cast<int32_t>(plan_.storages.size()) - 1;
+  }
+  const Type& typeOf(int32_t node) const { return graph_.nodes()[node].type; }
+  Operand operandOf(int32_t node) const {
+    int32_t storage = storageOf_[liveness_.viewed(node)];
+    assert(storage >= 0);
+    return {storage, typeOf(node)};
+  }
+  int32_t now() const { return static_cast<int32_t>(plan_.steps.size()); }
+
+  const Graph& graph_;
+  Liveness liveness_;
+  std::vector<Group> groups_;
+  Plan plan_;
+  std::vector<int32_t> storageOf_;   // node -> storage
+  std::vector<int32_t> lastRead_;    // node -> the last step that reads it
+  std::vector<bool> wanted_;         // nodes whose values must be in memory
+  std::vector<Lifetime> lifetimes_;  // by storage
+  std::vector<bool> assigned_;       // assignments that write in place
+  int32_t firstGroupStep_ = 0;
+};
+
+// ---- what has to be in memory ---------------------------------------------------------------------------------------------
+
+void Planner::findWanted() {
+  std::vector<int32_t> groupOf(graph_.nodes().size(), -1);
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (int32_t node : groups_[g].nodes) groupOf[node] = static_cast<int32_t>(g);
+  }
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (int32_t node : groups_[g].nodes) {
+      for (int32_t input : graph_.nodes()[node].inputs) {
+        int32_t read = liveness_.isElementwise(node) ? liveness_.source(input) : input;
+        read = liveness_.viewed(read);
+        lastRead_[read] = std::max(lastRead_[read], static_cast<int32_t>(g));
+        if (groupOf[read] != static_cast<int32_t>(g)) wanted_[read] = true;
+      }
+    }
+  }
+  for (int32_t id : graph_.outputs()) wanted_[liveness_.viewed(id)] = true;
+  for (const Assignment& a : graph_.assignments()) wanted_[liveness_.viewed(a.value)] = true;
+}
+
+void Planner::bindInputs() {
+  for (size_t i = 0; i < graph_.inputs().size(); ++i) {
+    int32_t id = graph_.inputs()[i];
+    plan_.inputs.push_back(typeOf(id));
+    storageOf_[id] = newStorage(Storage::kInput, static_cast<int32_t>(i), typeOf(id).bytes());
+  }
+}
+
+/// An output that a step computes is computed in place. An input that is an output, and a second output of the same
+/// array, are copied: inputs first, before anything assigns to them.
+void Planner::bindOutputs() {
+  for (size_t i = 0; i < graph_.outputs().size(); ++i) {
+    int32_t id = graph_.outputs()[i], array = liveness_.viewed(id);
+    plan_.outputs.push_back(typeOf(id));
+    int32_t storage = newStorage(Storage::kOutput, static_cast<int32_t>(i), typeOf(id).bytes());
+    if (graph_.nodes()[array].op == OpId::input) {
+      addCopy(operandOf(id), {storage, typeOf(id)});
+    } else if (storageOf_[array] < 0) {
+      storageOf_[array] = storage;
+    }
+  }
+}
+
+// ---- steps ----------------------------------------------------------------------------------------------------------------
+
+void Planner::addCopy(const Operand& from, const Operand& to) {
+  Step step;
+  step.chain = copyChain(to.type.shape);
+  step.chainIn = {{from.storage, to.type}};
+  step.chainOut = {to};
+  lifetimes_[from.storage].include(now());
+  lifetimes_[to.storage].include(now());
+  addScratch(step);
+  plan_.steps.push_back(std::move(step));
+}
+
+void Planner::addStructured(const Group& group, Step& step) {
+  const Node& node = graph_.nodes()[group.root];
+  step.op = node.op;
+  step.attrs = node.attrs;
+  for (int32_t input : node.inputs) step.in.push_back(operandOf(input));
+  if (storageOf_[group.root] < 0) {
+    storageOf_[group.root] = newStorage(Storage::kArena, 0, node.type.bytes());
+  }
+  step.out = operandOf(group.root);
+  for (const Operand& in : step.in) lifetimes_[in.storage].include(now());
+  lifetimes_[step.out.storage].include(now());
+}
+
+void Planner::addGroup(const Group& group) {
+  Step step;
+  if (group.root >= 0) addStructured(group, step);
+  if (group.root < 0 || group.nodes.size() > 1) {
+    ChainPlan chain = buildChain(liveness_, group, wanted_);
+    step.chain = std::move(chain.chain);
+    for (int32_t node : chain.operands) {
+      step.chainIn.push_back(operandOf(node));
+      lifetimes_[step.chainIn.back().storage].include(now());
+    }
+    for (int32_t node : chain.results) {
+      storageOf_[node] = resultStorage(node, step);
+      step.chainOut.push_back(operandOf(node));
+      lifetimes_[step.chainOut.back().storage].include(now());
+    }
+  }
+  addScratch(step);
+  plan_.steps.push_back(std::move(step));
+}
+
+/// Whether every read of the storage by this step is at the element being written.
+bool Planner::readsDensely(const Step& step, int32_t storage) const {
+  for (const Operand& in : step.in) {
+    if (in.storage == storage) return false;
+  }
+  for (const Chain::Load& load : step.chain->loads) {
+    if (step.chainIn[load.operand].storage == storage && !load.dense) return false;
+  }
+  return true;
+}
+
+/// The memory of the graph input that `node` is assigned to, if nothing reads the old value later.
+int32_t Planner::assignedStorage(int32_t node, const Step& step) {
+  for (size_t i = 0; i < graph_.assignments().size(); ++i) {
+    const Assignment& a = graph_.assignments()[i];
+    if (liveness_.viewed(a.value) != node || assigned_[i]) continue;
+    int32_t storage = storageOf_[a.input];
+    bool copiedLater = std::ranges::any_of(graph_.assignments(), [&](const Assignment& other) {
+      return liveness_.viewed(other.value) == a.input;
+    });
+    if (copiedLater) continue;
+    if (lastRead_[a.input] + firstGroupStep_ <= now() && readsDensely(step, storage)) {
+      assigned_[i] = true;
+      return storage;
+    }
+  }
+  return -1;
+}
+
+/// Where a chain writes a result: an output's or a variable's own memory, that of an operand which nobody reads after
+/// this step, or new memory.
+int32_t Planner::resultStorage(int32_t node, const Step& step) {
+  if (storageOf_[node] >= 0) return storageOf_[node];
+  if (int32_t storage = assignedStorage(node, step); storage >= 0) return storage;
+  int64_t bytes = typeOf(node).bytes();
+  std::vector<int32_t> candidates;
+  if (step.op != OpId::kCount) candidates.push_back(step.out.storage);
+  for (const Operand& in : step.chainIn) candidates.push_back(in.storage);
+  for (int32_t storage : candidates) {
+    const Storage& s = plan_.storages[storage];
+    bool taken = std::ranges::any_of(step.chainOut, [&](const Operand& o) { return o.storage == storage; });
+    if (s.kind != Storage::kArena || s.bytes != bytes || taken || !readsDensely(step, storage)) continue;
+    // A storage can hold one array after another: all that ever lived there must be done with.
+    bool dead = true;
+    for (size_t n = 0; n < storageOf_.size(); ++n) {
+      if (storageOf_[n] == storage && (lastRead_[n] + firstGroupStep_ > now() ||
+                                       std::ranges::any_of(graph_.assignments(), [&](const Assignment& a) {
+                                         return liveness_.viewed(a.value) == static_cast<int32_t>(n);
+                                       }))) {
+        dead = false;
+      }
+    }
+    if (dead) return storage;
+  }
+  return newStorage(Storage::kArena, 0, bytes);
+}
+
+/// Assignments that could not be made in place: copies at the end, through temporaries where the source is itself a
+/// variable that is assigned to (a swap).
+void Planner::assignOutstanding() {
+  std::vector<std::pair<Operand, Operand>> copies;
+  for (size_t i = 0; i < graph_.assignments().size(); ++i) {
+    const Assignment& a = graph_.assignments()[i];
+    if (assigned_[i]) continue;
+    Operand from = operandOf(a.value);
+    from.type = typeOf(a.input);
+    if (plan_.storages[from.storage].kind == Storage::kInput) {
+      Operand temporary{newStorage(Storage::kArena, 0, from.type.bytes()), from.type};
+      addCopy(from, temporary);
+      from = temporary;
+    }
+    copies.push_back({from, operandOf(a.input)});
+  }
+  for (const auto& [from, to] : copies) addCopy(from, to);
+}
+
+void Planner::addScratch(Step& step) {
+  if (step.op != OpId::kCount && opInfo(step.op).scratch) {
+    std::vector<Type> in;
+    for (const Operand& o : step.in) in.push_back(o.type);
+    step.scratchBytes = opInfo(step.op).scratch({in, step.out.type, plan_.threads}, step.attrs);
+  }
+  if (step.chain) step.tileBytes = aligned(step.chain->scratchBytesPerThread()) * plan_.threads;
+}
+
+// ---- arena ----------------------------------------------------------------------------------------------------------------
+
+/// Largest first, each at the lowest offset where nothing that lives at the same time is in the way.
+void Planner::layOut() {
+  struct Block {
+    int64_t bytes;
+    Lifetime life;
+    int64_t* offset;
+  };
+  std::vector<Block> blocks;
+  for (size_t i = 0; i < plan_.storages.size(); ++i) {
+    Storage& s = plan_.storages[i];
+    if (s.kind == Storage::kArena && lifetimes_[i].first >= 0) blocks.push_back({aligned(s.bytes), lifetimes_[i], &s.offset});
+  }
+  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    Step& step = plan_.steps[i];
+    Lifetime life{static_cast<int32_t>(i), static_cast<int32_t>(i)};
+    if (step.scratchBytes) blocks.push_back({aligned(step.scratchBytes), life, &step.scratch});
+    if (step.tileBytes) blocks.push_back({step.tileBytes, life, &step.tiles});
+  }
+  std::ranges::sort(blocks, [](const Block& a, const Block& b) {
+    return a.bytes != b.bytes ? a.bytes > b.bytes : a.life.first < b.life.first;
+  });
+  std::vector<const Block*> placed;  // by offset
+  for (Block& block : blocks) {
+    int64_t offset = 0;
+    for (const Block* other : placed) {
+      bool together = other->life.first <= block.life.last && block.life.first <= other->life.last;
+      if (!together) continue;
+      if (offset + block.bytes <= *other->offset) break;
+      offset = std::max(offset, *other->offset + other->bytes);
+    }
+    *block.offset = offset;
+    plan_.arenaBytes = std::max(plan_.arenaBytes, offset + block.bytes);
+    auto at = std::ranges::upper_bound(placed, offset, {}, [](const Block* b) { return *b->offset; });
+    placed.insert(at, &block);
+  }
+}
+
+Plan Planner::build() {
+  assigned_.resize(graph_.assignments().size());
+  findWanted();
+  bindInputs();
+  bindOutputs();
+  firstGroupStep_ = now();
+  for (const Group& group : groups_) addGroup(group);
+  for (size_t i = 0; i < graph_.outputs().size(); ++i) {
+    int32_t id = graph_.outputs()[i];
+    Operand from = operandOf(id);
+    const Storage& s = plan_.storages[from.storage];
+    if (s.kind == Storage::kOutput && s.index == static_cast<int32_t>(i)) continue;
+    if (graph_.nodes()[liveness_.viewed(id)].op == OpId::input) continue;  // copied at the start
+    for (size_t storage = 0; storage < plan_.storages.size(); ++storage) {
+      const Storage& to = plan_.storages[storage];
+      if (to.kind == Storage::kOutput && to.index == static_cast<int32_t>(i)) {
+        addCopy(from, {static_cast<int32_t>(storage), typeOf(id)});
+        break;
+      }
+    }
+  }
+  assignOutstanding();
+  layOut();
+  return std::move(plan_);
+}
+
+}  // namespace
+
+Result<Plan> compile(const Graph& graph, const PlanOptions& options) {
+  FJORD_CHECK(graph.status());
+  return Planner(graph, options).build();
+}
+
+void append(std::string& out, const Plan& plan) {
+  for (const Step& step : plan.steps) {
+    if (step.op != OpId::kCount) out += cat(opInfo(step.op).name, " -> ", step.out.type);
+    if (step.chain) {
+      out += step.op == OpId::kCount ? "chain" : " +";
+      for (const auto& i : step.chain->instructions) out += cat(' ', opInfo(i.op).name);
+      for (const Operand& o : step.chainOut) out += cat(" -> ", o.type);
+    }
+    out += '\n';
+  }
+  out += cat("arena ", plan.arenaBytes, " bytes\n");
+}
+
+}  // namespace fjord

@@ -1,0 +1,99 @@
+// Plan: a graph made flat. compile() drops what no output needs, fuses elementwise nodes into chains and chains into the
+// ops before them, orders the steps, and gives every intermediate array its place in one arena.
+//
+//   FJORD_TRY(Plan plan, compile(graph, {.threads = 2}));
+//   plan.arenaBytes      // all the memory that a run needs beside inputs and outputs
+//   cat(plan)            // one line a step, for people
+//
+// A plan is data: run/cpu.h executes it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "graph/graph.h"
+#include "ops/elementwise.h"
+
+namespace fjord {
+
+/// Where an array lives during a run.
+struct Storage {
+  enum Kind : uint8_t { kArena, kInput, kOutput };
+  Kind kind = kArena;
+  int32_t index = 0;   // which input or output of the graph
+  int64_t offset = 0;  // bytes into the arena
+  int64_t bytes = 0;
+};
+
+/// An array of some type over a storage.
+struct Operand {
+  int32_t storage = 0;
+  Type type;
+};
+
+struct Step {
+  /// The structured op of this step, or OpId::kCount where it is only a chain.
+  OpId op = OpId::kCount;
+  Attrs attrs;
+  std::vector<Operand> in;
+  Operand out;
+  /// Elementwise work: on its own, or over the op's output as that is finished. Its operands and results index
+  /// chainIn and chainOut.
+  std::unique_ptr<Chain> chain;
+  std::vector<Operand> chainIn, chainOut;
+  /// Bytes into the arena, valid during the step.
+  int64_t scratch = 0, scratchBytes = 0;
+  int64_t tiles = 0, tileBytes = 0;  // of all threads together
+};
+
+struct PlanOptions {
+  int threads = 1;
+  bool fuse = true;
+};
+
+struct Plan {
+  std::vector<Step> steps;
+  std::vector<Storage> storages;
+  std::vector<Type> inputs, outputs;
+  int64_t arenaBytes = 0;
+  int threads = 1;
+};
+
+Result<Plan> compile(const Graph& graph, const PlanOptions& options = {});
+
+void append(std::string& out, const Plan& plan);
+
+// ---- fuse.cc --------------------------------------------------------------------------------------------------------------
+
+/// Nodes that become one step: at most one structured op, which comes first, and elementwise nodes of one shape.
+struct Group {
+  std::vector<int32_t> nodes;
+  /// The structured op's node, or -1.
+  int32_t root = -1;
+};
+
+/// The graph with views and broadcasts resolved, as fusion and planning see it.
+class Liveness {
+ public:
+  explicit Liveness(const Graph& graph);
+  bool isLive(int32_t node) const { return live_[node]; }
+  /// Elementwise work, which can be part of a chain. A broadcast, or a constant, needs no work of its own where only
+  /// chains read it.
+  bool isElementwise(int32_t node) const;
+  /// The array behind reshapes.
+  int32_t viewed(int32_t node) const;
+  /// What a chain reads to see `node`: behind broadcasts.
+  int32_t source(int32_t node) const;
+  /// Whether the values of `node` are needed in memory by something that is not a chain.
+  bool isMaterialized(int32_t node) const { return materialized_[node]; }
+  const Graph& graph() const { return graph_; }
+
+ private:
+  const Graph& graph_;
+  std::vector<bool> live_, materialized_;
+};
+
+/// In an order in which they can run.
+std::vector<Group> fuse(const Liveness& liveness, bool enabled);
+
+}  // namespace fjord

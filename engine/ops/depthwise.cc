@@ -1,0 +1,245 @@
+// Depthwise 2D convolution and its gradients: every channel has its own M filters.
+//
+//   x [N,H,W,C]   filter [KH,KW,C,M]   y [N,OH,OW,C*M], channel c * M + m
+//
+// Memory-bound, so vectors run along the channels and each row of the output is one piece of work.
+#include <algorithm>
+#include <cstring>
+
+#include "base/simd.h"
+#include "ops/op.h"
+#include "ops/window.h"
+
+namespace fjord {
+
+namespace {
+
+struct Geometry {
+  int64_t n, h, w, c, m, oh, ow, kh, kw;
+  Window rows, columns;
+  int64_t outC() const { return c * m; }
+};
+
+template <class A>
+Geometry geometry(const Shape& x, const Shape& filter, const A& a) {
+  Geometry g{x[0], x[1], x[2], x[3], filter[3], 0, 0, filter[0], filter[1], {}, {}};
+  g.rows = windowRows(x[1], filter[0], a.strides, a.dilations, a.padding);
+  g.columns = windowColumns(x[2], filter[1], a.strides, a.dilations, a.padding);
+  g.oh = g.rows.outputs;
+  g.ow = g.columns.outputs;
+  return g;
+}
+
+template <class A>
+Result<Type> convolvedType(const Type& x, const Type& filter, const A& a) {
+  if (x.dtype != DType::kF32 || filter.dtype != DType::kF32) return fail("both operands must be float32: cast them first");
+  if (x.shape.rank() != 4 || filter.shape.rank() != 4) return fail("needs x [N,H,W,C] and a filter [KH,KW,C,M]");
+  if (x.shape[3] != filter.shape[2]) {
+    return fail("the input has ", x.shape[3], " channels, the filter ", filter.shape[2]);
+  }
+  FJORD_CHECK(checkWindow(a.strides, a.dilations, a.padding));
+  Geometry g = geometry(x.shape, filter.shape, a);
+  if (g.oh < 1 || g.ow < 1) return fail("the filter does not fit the padded image");
+  return Type{DType::kF32, {x.shape[0], static_cast<int32_t>(g.oh), static_cast<int32_t>(g.ow), static_cast<int32_t>(g.outC())}};
+}
+
+/// to[c * m + j] += x[c] * f[c * m + j]
+void multiplyInto(const float* x, const float* f, float* to, int64_t c, int64_t m) {
+  int64_t i = 0;
+  if (m == 1) {
+    for (; i + kLanes <= c; i += kLanes) mulAdd(F32::load(x + i), F32::load(f + i), F32::load(to + i)).store(to + i);
+    for (; i < c; ++i) to[i] += x[i] * f[i];
+    return;
+  }
+  for (; i < c; ++i) {
+    for (int64_t j = 0; j < m; ++j) to[i * m + j] += x[i] * f[i * m + j];
+  }
+}
+
+/// to[c] += sum over j of dy[c * m + j] * f[c * m + j]
+void contractInto(const float* dy, const float* f, float* to, int64_t c, int64_t m) {
+  if (m == 1) return multiplyInto(dy, f, to, c, 1);
+  for (int64_t i = 0; i < c; ++i) {
+    for (int64_t j = 0; j < m; ++j) to[i] += dy[i * m + j] * f[i * m + j];
+  }
+}
+
+template <class F>
+void forEachTap(const Geometry& g, int64_t oy, int64_t ox, F f) {
+  for (int64_t ky = 0; ky < g.kh; ++ky) {
+    int64_t iy = g.rows.input(oy, ky);
+    if (iy < 0 || iy >= g.h) continue;
+    for (int64_t kx = 0; kx < g.kw; ++kx) {
+      int64_t ix = g.columns.input(ox, kx);
+      if (ix >= 0 && ix < g.w) f(iy, ix, ky * g.kw + kx);
+    }
+  }
+}
+
+template <class F>
+void forEachProduct(const Geometry& g, F f) {
+  for (int64_t row = 0; row < g.n * g.oh; ++row) {
+    for (int64_t ox = 0; ox < g.ow; ++ox) {
+      forEachTap(g, row % g.oh, ox, [&](int64_t iy, int64_t ix, int64_t tap) {
+        for (int64_t o = 0; o < g.outC(); ++o) {
+          f(((row / g.oh * g.h + iy) * g.w + ix) * g.c + o / g.m, tap * g.outC() + o, (row * g.ow + ox) * g.outC() + o);
+        }
+      });
+    }
+  }
+}
+
+struct DepthwiseCase {
+  const char* name;
+  Shape x, filter;
+  Pair strides = {}, dilations = {};
+  Padding padding = {};
+};
+const DepthwiseCase kCases[] = {
+    {.name = "3x3 same", .x = {2, 6, 7, 9}, .filter = {3, 3, 9, 1}, .padding = {Padding::kSame}},
+    {.name = "stride 2", .x = {1, 9, 8, 5}, .filter = {3, 3, 5, 1}, .strides = {2, 2}, .padding = {Padding::kSame}},
+    {.name = "multiplier", .x = {2, 5, 6, 3}, .filter = {2, 3, 3, 4}},
+    {.name = "dilated", .x = {1, 9, 9, 17}, .filter = {3, 3, 17, 1}, .dilations = {2, 2}},
+    {.name = "explicit padding", .x = {1, 5, 6, 2}, .filter = {3, 3, 2, 2}, .padding = {Padding::kExplicit, 0, 2, 1, 0}},
+};
+Shape outputShape(const DepthwiseCase& k) {
+  return convolvedType({DType::kF32, k.x}, {DType::kF32, k.filter}, DepthwiseConv2DAttrs{k.strides, k.dilations, k.padding})->shape;
+}
+
+struct DepthwiseConv2D {
+  using Attrs = DepthwiseConv2DAttrs;
+  static constexpr bool kEpilogue = true;
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) { return convolvedType(in[0], in[1], a); }
+  static void run(const Call& c, const Attrs& a) {
+    Geometry g = geometry(c.in[0].shape(), c.in[1].shape(), a);
+    const float *x = c.in[0].as<float>(), *f = c.in[1].as<float>();
+    float* y = c.out.as<float>();
+    int64_t rowSize = g.ow * g.outC();
+    c.threads.forRange(g.n * g.oh, 1, [&](int64_t begin, int64_t end, int part) {
+      for (int64_t row = begin; row < end; ++row) {
+        for (int64_t ox = 0; ox < g.ow; ++ox) {
+          float* to = y + row * rowSize + ox * g.outC();
+          std::fill_n(to, g.outC(), 0.0f);
+          forEachTap(g, row % g.oh, ox, [&](int64_t iy, int64_t ix, int64_t tap) {
+            multiplyInto(x + ((row / g.oh * g.h + iy) * g.w + ix) * g.c, f + tap * g.outC(), to, g.c, g.m);
+          });
+        }
+      }
+      c.epilogue(begin * rowSize, end * rowSize, part);
+    });
+  }
+  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
+    Value x = g.in[0], filter = g.in[1];
+    return {depthwiseConv2dInput(g.dy, filter, {a.strides, a.dilations, a.padding, x.shape()}),
+            depthwiseConv2dFilter(x, g.dy, {a.strides, a.dilations, a.padding, filter.shape()})};
+  }
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    forEachProduct(geometry(c.in[0].type.shape, c.in[1].type.shape, a), [&](int64_t x, int64_t f, int64_t y) {
+      c.out.values[y] += c.in[0].values[x] * c.in[1].values[f];
+    });
+  }
+  static std::vector<Case> cases() {
+    std::vector<Case> cases;
+    for (const auto& k : kCases) {
+      cases.push_back(makeCase(k.name, {floats(k.x), floats(k.filter)}, Attrs{k.strides, k.dilations, k.padding}));
+    }
+    return cases;
+  }
+};
+
+struct DepthwiseConv2DInput {
+  using Attrs = DepthwiseConv2DInputAttrs;
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    FJORD_TRY(Type y, convolvedType({DType::kF32, a.inputShape}, in[1], a));
+    if (y != in[0]) return fail("an input of shape ", a.inputShape, " gives ", y.shape, ", not ", in[0].shape);
+    return Type{DType::kF32, a.inputShape};
+  }
+  static void run(const Call& c, const Attrs& a) {
+    Geometry g = geometry(a.inputShape, c.in[1].shape(), a);
+    const float *dy = c.in[0].as<float>(), *f = c.in[1].as<float>();
+    float* dx = c.out.as<float>();
+    c.threads.forRange(g.n * g.h, 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; ++row) {
+        for (int64_t ix = 0; ix < g.w; ++ix) {
+          float* to = dx + (row * g.w + ix) * g.c;
+          std::fill_n(to, g.c, 0.0f);
+          for (int64_t tap = 0; tap < g.kh * g.kw; ++tap) {
+            int64_t oy = g.rows.output(row % g.h, tap / g.kw), ox = g.columns.output(ix, tap % g.kw);
+            if (oy < 0 || ox < 0) continue;
+            contractInto(dy + ((row / g.h * g.oh + oy) * g.ow + ox) * g.outC(), f + tap * g.outC(), to, g.c, g.m);
+          }
+        }
+      }
+    });
+  }
+  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
+    Value dy = g.in[0], filter = g.in[1];
+    return {depthwiseConv2d(g.dy, filter, {a.strides, a.dilations, a.padding}),
+            depthwiseConv2dFilter(g.dy, dy, {a.strides, a.dilations, a.padding, filter.shape()})};
+  }
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    forEachProduct(geometry(a.inputShape, c.in[1].type.shape, a), [&](int64_t x, int64_t f, int64_t y) {
+      c.out.values[x] += c.in[0].values[y] * c.in[1].values[f];
+    });
+  }
+  static std::vector<Case> cases() {
+    std::vector<Case> cases;
+    for (const auto& k : kCases) {
+      cases.push_back(makeCase(k.name, {floats(outputShape(k)), floats(k.filter)}, Attrs{k.strides, k.dilations, k.padding, k.x}));
+    }
+    return cases;
+  }
+};
+
+struct DepthwiseConv2DFilter {
+  using Attrs = DepthwiseConv2DFilterAttrs;
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    FJORD_TRY(Type y, convolvedType(in[0], {DType::kF32, a.filterShape}, a));
+    if (y != in[1]) return fail("a filter of shape ", a.filterShape, " gives ", y.shape, ", not ", in[1].shape);
+    return Type{DType::kF32, a.filterShape};
+  }
+  /// A thread has whole taps, so that no two add to the same element.
+  static void run(const Call& c, const Attrs& a) {
+    Geometry g = geometry(c.in[0].shape(), a.filterShape, a);
+    const float *x = c.in[0].as<float>(), *dy = c.in[1].as<float>();
+    float* df = c.out.as<float>();
+    c.threads.forRange(g.kh * g.kw, 1, [&](int64_t begin, int64_t end, int) {
+      std::fill_n(df + begin * g.outC(), (end - begin) * g.outC(), 0.0f);
+      for (int64_t row = 0; row < g.n * g.oh; ++row) {
+        for (int64_t ox = 0; ox < g.ow; ++ox) {
+          const float* from = dy + (row * g.ow + ox) * g.outC();
+          for (int64_t tap = begin; tap < end; ++tap) {
+            int64_t iy = g.rows.input(row % g.oh, tap / g.kw), ix = g.columns.input(ox, tap % g.kw);
+            if (iy < 0 || iy >= g.h || ix < 0 || ix >= g.w) continue;
+            multiplyInto(x + ((row / g.oh * g.h + iy) * g.w + ix) * g.c, from, df + tap * g.outC(), g.c, g.m);
+          }
+        }
+      }
+    });
+  }
+  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
+    Value x = g.in[0], dy = g.in[1];
+    return {depthwiseConv2dInput(dy, g.dy, {a.strides, a.dilations, a.padding, x.shape()}),
+            depthwiseConv2d(x, g.dy, {a.strides, a.dilations, a.padding})};
+  }
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    forEachProduct(geometry(c.in[0].type.shape, a.filterShape, a), [&](int64_t x, int64_t f, int64_t y) {
+      c.out.values[f] += c.in[0].values[x] * c.in[1].values[y];
+    });
+  }
+  static std::vector<Case> cases() {
+    std::vector<Case> cases;
+    for (const auto& k : kCases) {
+      cases.push_back(makeCase(k.name, {floats(k.x), floats(outputShape(k))}, Attrs{k.strides, k.dilations, k.padding, k.filter}));
+    }
+    return cases;
+  }
+};
+
+}  // namespace
+
+FJORD_OP(DepthwiseConv2D, depthwiseConv2d)
+FJORD_OP(DepthwiseConv2DInput, depthwiseConv2dInput)
+FJORD_OP(DepthwiseConv2DFilter, depthwiseConv2dFilter)
+
+}  // namespace fjord

@@ -1,0 +1,265 @@
+#include "ops/elementwise.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "ops/formula.h"
+
+namespace fjord {
+
+// ---- rows to kernels ------------------------------------------------------------------------------------------------
+
+namespace {
+
+void storeTo(F32 y, void* out) { y.store(out); }
+void storeTo(I32 y, void* out) { y.store(out); }
+void storeTo(Mask y, void* out) { I32(y).store(out); }
+
+const std::byte* at(const void* p, int i) { return static_cast<const std::byte*>(p) + i * 4; }
+std::byte* at(void* p, int i) { return static_cast<std::byte*>(p) + i * 4; }
+
+template <class T, class F>
+void tile1(F f, void* out, const void* const* in, int n) {
+  for (int i = 0; i < n; i += kLanes) storeTo(f(T::load(at(in[0], i))), at(out, i));
+}
+template <class T, class F>
+void tile2(F f, void* out, const void* const* in, int n) {
+  for (int i = 0; i < n; i += kLanes) {
+    storeTo(f(T::load(at(in[0], i)), T::load(at(in[1], i))), at(out, i));
+  }
+}
+template <class C, class T, class F>
+void tile3(F f, void* out, const void* const* in, int n) {
+  for (int i = 0; i < n; i += kLanes) {
+    storeTo(f(C::load(at(in[0], i)), T::load(at(in[1], i)), T::load(at(in[2], i))), at(out, i));
+  }
+}
+
+template <int arity, class T, class F>
+constexpr TileKernel tileOf() {
+  return [](void* out, const void* const* in, int n) {
+    if constexpr (arity == 1) tile1<T>(F{}, out, in, n);
+    if constexpr (arity == 2) tile2<T>(F{}, out, in, n);
+    if constexpr (arity == 3) tile3<T, T>(F{}, out, in, n);
+  };
+}
+
+constexpr bool takesFloats(RowKind k) {
+  return k == RowKind::kFloat || k == RowKind::kNumber || k == RowKind::kTest || k == RowKind::kCompare;
+}
+// A selection moves bits, whatever they mean, so the integer kernel serves every type.
+constexpr bool takesInts(RowKind k) {
+  return k == RowKind::kNumber || k == RowKind::kCompare || k == RowKind::kLogic ||
+         k == RowKind::kBits || k == RowKind::kSelect;
+}
+
+/// The row's backward lambda on graph values, its results summed down to the shapes of the inputs.
+template <int arity, class B>
+std::vector<Value> rowGradient(const GradCall& g, const Attrs&) {
+  auto reduced = [&](int i, Value dx) { return dx ? sumTo(dx, g.in[i].shape()) : dx; };
+  if constexpr (arity == 1) {
+    return {reduced(0, B{}(g.dy, g.in[0], g.y))};
+  } else if constexpr (arity == 2) {
+    auto d = B{}(g.dy, g.in[0], g.in[1], g.y);
+    return {reduced(0, d[0]), reduced(1, d[1])};
+  } else {
+    auto d = B{}(g.dy, g.in[0], g.in[1], g.in[2], g.y);
+    return {reduced(0, d[0]), reduced(1, d[1]), reduced(2, d[2])};
+  }
+}
+
+template <int arity, RowKind kind, class F, class B>
+constexpr OpInfo row(std::string_view name) {
+  OpInfo info{.name = name, .kind = OpKind::kElementwise, .row = kind};
+  if constexpr (takesFloats(kind)) info.tileF32 = tileOf<arity, F32, F>();
+  if constexpr (takesInts(kind)) info.tileI32 = tileOf<arity, I32, F>();
+  if constexpr (!std::same_as<B, Flat>) info.grad = rowGradient<arity, B>;
+  info.decode = [](std::span<const double> numbers, Attrs&) { return numbers.empty(); };
+  return info;
+}
+
+}  // namespace
+
+#define FJORD_ROW(arity, name, kind, forward, backward)                                         \
+  namespace {                                                                                   \
+  constexpr auto name##Forward = forward;                                                       \
+  constexpr auto name##Backward = backward;                                                     \
+  }                                                                                             \
+  extern const OpInfo name##Info;                                                               \
+  constinit const OpInfo name##Info =                                                           \
+      row<arity, RowKind::kind, std::remove_const_t<decltype(name##Forward)>,                   \
+          std::remove_const_t<decltype(name##Backward)>>(#name);
+#define UNARY(name, kind, forward, backward, lo, hi) FJORD_ROW(1, name, kind, (forward), (backward))
+#define BINARY(name, kind, forward, backward, lo, hi) FJORD_ROW(2, name, kind, (forward), (backward))
+#define TERNARY(name, kind, forward, backward, lo, hi) FJORD_ROW(3, name, kind, (forward), (backward))
+#include "ops/elementwise.inc"
+#undef UNARY
+#undef BINARY
+#undef TERNARY
+
+// ---- cast ---------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr auto kCopy = [](I32 x) { return x; };
+constexpr auto kIntToFloat = [](I32 x) { return toFloat(x); };
+constexpr auto kFloatToInt = [](F32 x) { return toInt(x); };
+constexpr auto kFloatToBool = [](F32 x) { return x != F32(0.0); };
+constexpr auto kIntToBool = [](I32 x) { return truth(x); };
+
+TileKernel castKernel(DType from, DType to) {
+  if (from == to || (from == DType::kBool && to == DType::kI32)) return tileOf<1, I32, decltype(kCopy)>();
+  if (to == DType::kF32) return tileOf<1, I32, decltype(kIntToFloat)>();
+  if (to == DType::kI32) return tileOf<1, F32, decltype(kFloatToInt)>();
+  return from == DType::kF32 ? tileOf<1, F32, decltype(kFloatToBool)>()
+                             : tileOf<1, I32, decltype(kIntToBool)>();
+}
+
+std::vector<Value> castGradient(const GradCall& g, const Attrs&) {
+  bool floats = g.in[0].dtype() == DType::kF32 && g.y.dtype() == DType::kF32;
+  return {floats ? g.dy : Value{}};
+}
+
+}  // namespace
+
+extern const OpInfo castInfo;
+constinit const OpInfo castInfo{.name = "cast",
+                                .kind = OpKind::kElementwise,
+                                .grad = castGradient,
+                                .decode = decodeAttrs<CastAttrs>,
+                                .row = RowKind::kCast};
+
+TileKernel tileKernel(OpId op, DType operand, const Attrs& attrs) {
+  if (op == OpId::cast) return castKernel(operand, attrs.as<CastAttrs>().dtype);
+  const OpInfo& info = opInfo(op);
+  return operand == DType::kF32 && info.tileF32 ? info.tileF32 : info.tileI32;
+}
+
+// ---- chains -------------------------------------------------------------------------------------------------------------
+
+void broadcastStrides(const Shape& source, const Shape& space, Chain::Load& load) {
+  load.dense = source.size() == space.size();
+  load.dims = load.strides = {};
+  if (load.dense) return;
+  Shape steps = rowMajorStrides(source);
+  for (int i = 0; i < space.rank(); ++i) {
+    int from = i - (space.rank() - source.rank());
+    int32_t dim = space[i], step = from >= 0 && source[from] != 1 ? steps[from] : 0;
+    if (dim == 1) continue;
+    // Two neighbouring axes are one where the outer one steps over exactly the inner one (0 over 0 included).
+    if (load.dims.rank() > 0 && load.strides[-1] == step * dim) {
+      load.dims[-1] *= dim;
+      load.strides[-1] = step;
+    } else {
+      load.dims.push(dim);
+      load.strides.push(step);
+    }
+  }
+  // One axis that does not step is a scalar.
+  if (load.dims.rank() == 1 && load.strides[0] == 0) load.dims = load.strides = {};
+}
+
+namespace {
+
+/// Elements [begin, begin + n) of a broadcast operand into a tile.
+void loadBroadcast(const Chain::Load& load, const uint32_t* source, int64_t begin, int n, uint32_t* tile) {
+  int rank = load.dims.rank();
+  Shape index = Shape::filled(rank, 0);
+  int64_t offset = 0;
+  for (int i = rank - 1; i >= 0; --i) {
+    index[i] = static_cast<int32_t>(begin % load.dims[i]);
+    begin /= load.dims[i];
+    offset += int64_t{index[i]} * load.strides[i];
+  }
+  int32_t inner = load.dims[-1], step = load.strides[-1];
+  for (int done = 0; done < n;) {
+    int run = std::min(n - done, inner - index[-1]);
+    const uint32_t* from = source + offset;
+    if (step == 0) {
+      std::fill_n(tile + done, run, *from);
+    } else if (step == 1) {
+      std::memcpy(tile + done, from, static_cast<size_t>(run) * 4);
+    } else {
+      for (int i = 0; i < run; ++i) tile[done + i] = from[int64_t{i} * step];
+    }
+    done += run;
+    offset += int64_t{run} * step;
+    index[-1] += run;
+    for (int i = rank - 1; i > 0 && index[i] == load.dims[i]; --i) {
+      offset += load.strides[i - 1] - int64_t{load.dims[i]} * load.strides[i];
+      index[i] = 0;
+      ++index[i - 1];
+    }
+  }
+}
+
+/// Where each register lives while a tile is computed.
+struct Registers {
+  std::byte* tiles;
+  void* place[kMaxRegisters];
+  void* tile(int reg) const { return tiles + int64_t{reg} * kTile * 4; }
+};
+
+/// A result goes straight to its array, unless an operand that shares the array is still read after it is written.
+bool writesInPlace(const Chain& chain, const Chain::Store& store, std::span<const View> operands,
+                   std::span<const View> results) {
+  if (store.written < 0) return false;
+  for (const Chain::Load& load : chain.loads) {
+    if (operands[load.operand].data == results[store.result].data && load.lastRead > store.written) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+void runChain(const Chain& chain, std::span<const View> operands, std::span<const View> results,
+              int64_t begin, int64_t end, std::byte* tiles) {
+  Registers r{tiles, {}};
+  for (int i = 0; i < chain.registers; ++i) r.place[i] = r.tile(i);
+  for (const Chain::Constant& c : chain.constants) {
+    std::fill_n(static_cast<uint32_t*>(r.tile(c.reg)), kTile, c.bits);
+  }
+  uint64_t inPlace = 0;
+  for (const Chain::Store& s : chain.stores) {
+    if (writesInPlace(chain, s, operands, results)) inPlace |= uint64_t{1} << s.result;
+  }
+  for (const Chain::Load& load : chain.loads) {
+    if (!load.dense && load.dims.empty()) {
+      std::fill_n(static_cast<uint32_t*>(r.tile(load.reg)), kTile, *operands[load.operand].as<uint32_t>());
+    }
+  }
+  for (int64_t at = begin; at < end; at += kTile) {
+    int n = static_cast<int>(std::min<int64_t>(kTile, end - at));
+    // A ragged tile is copied in and out: its last vector would touch what belongs to another thread or another array.
+    bool ragged = n % kLanes != 0;
+    size_t bytes = static_cast<size_t>(n) * 4;
+    for (const Chain::Load& load : chain.loads) {
+      const uint32_t* source = operands[load.operand].as<uint32_t>();
+      if (load.dense && !ragged) {
+        r.place[load.reg] = const_cast<uint32_t*>(source + at);
+      } else if (load.dense) {
+        r.place[load.reg] = std::memcpy(r.tile(load.reg), source + at, bytes);
+      } else if (!load.dims.empty()) {
+        loadBroadcast(load, source, at, n, static_cast<uint32_t*>(r.tile(load.reg)));
+      }
+    }
+    for (const Chain::Store& s : chain.stores) {
+      if (s.written < 0) continue;
+      bool direct = !ragged && (inPlace >> s.result & 1);
+      r.place[s.reg] = direct ? results[s.result].as<uint32_t>() + at : r.tile(s.reg);
+    }
+    int rounded = (n + kLanes - 1) / kLanes * kLanes;
+    for (const Chain::Instruction& i : chain.instructions) {
+      const void* in[3] = {r.place[i.in[0]], r.place[i.in[1]], r.place[i.in[2]]};
+      i.kernel(r.place[i.out], in, rounded);
+    }
+    for (const Chain::Store& s : chain.stores) {
+      uint32_t* target = results[s.result].as<uint32_t>() + at;
+      if (r.place[s.reg] != target) std::memcpy(target, r.place[s.reg], bytes);
+    }
+  }
+}
+
+}  // namespace fjord

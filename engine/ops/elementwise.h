@@ -1,0 +1,68 @@
+// Chain: elementwise ops over one iteration space, fused. It runs tile by tile, so that what passes from op to op stays
+// in the first-level cache, and each operand is read and each result written once.
+//
+// A chain is data: registers (tiles of kTile elements), loads, constants, instructions, results. The planner builds it
+// (graph/fuse.cc), runChain executes it here, and the same data can be printed as a shader.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "ops/op.h"
+
+namespace fjord {
+
+/// Elements of a tile: 2 KB, so that a dozen live registers fit the 32 KB of a small first-level cache.
+inline constexpr int kTile = 512;
+
+struct Chain {
+  /// An operand array, seen through broadcasting: element i of the space is data[sum of index * stride].
+  /// Dimensions that step alike are collapsed; `dims` empty means a scalar, `dense` the same layout as the space.
+  struct Load {
+    int32_t operand = 0;
+    int32_t reg = 0;
+    bool dense = false;
+    Shape dims = {}, strides = {};
+    int32_t lastRead = -1;  // last instruction that reads it
+  };
+  struct Constant {
+    uint32_t bits = 0;
+    int32_t reg = 0;
+  };
+  struct Instruction {
+    OpId op;
+    TileKernel kernel = nullptr;
+    int32_t out = 0;
+    int32_t in[3] = {0, 0, 0};
+  };
+  struct Store {
+    int32_t result = 0;
+    int32_t reg = 0;
+    int32_t written = -1;  // the instruction that computes it, or -1 for a load or constant
+  };
+
+  Shape space;
+  std::vector<Load> loads;
+  std::vector<Constant> constants;
+  std::vector<Instruction> instructions;
+  std::vector<Store> stores;
+  int32_t registers = 0;
+
+  int64_t scratchBytesPerThread() const { return int64_t{registers} * kTile * 4; }
+};
+
+/// Most registers of a chain.
+inline constexpr int kMaxRegisters = 64;
+
+/// Elements [begin, end) of the space. operands[i].data and results[i].data are indexed by Load::operand and
+/// Store::result; a result may share memory with a dense operand. `tiles` has scratchBytesPerThread() bytes.
+void runChain(const Chain& chain, std::span<const View> operands, std::span<const View> results,
+              int64_t begin, int64_t end, std::byte* tiles);
+
+/// The kernel of an elementwise op for operands of the given type; nullptr where the row has none.
+TileKernel tileKernel(OpId op, DType operand, const Attrs& attrs);
+
+/// dims and strides of an array of shape `source` broadcast to `space`, collapsed.
+void broadcastStrides(const Shape& source, const Shape& space, Chain::Load& load);
+
+}  // namespace fjord

@@ -1,0 +1,163 @@
+// Ops that index: gather, its inverse scatterAdd, and one-hot.
+//
+// An index outside the axis reads zero and writes nothing: it cannot be known before the run, and a run neither allocates
+// nor fails. (TensorFlow's CPU reports it, its GPU gives zero.)
+#include <algorithm>
+#include <cstring>
+
+#include "ops/op.h"
+
+namespace fjord {
+
+namespace {
+
+/// x as [outer, count, inner] around an axis.
+struct Layout {
+  int64_t outer = 1, count = 1, inner = 1;
+};
+Layout layoutOf(const Shape& shape, int axis) {
+  Layout l;
+  for (int i = 0; i < shape.rank(); ++i) (i < axis ? l.outer : i == axis ? l.count : l.inner) *= shape[i];
+  return l;
+}
+
+/// x [.., n, ..], indices [..] -> x with its axis replaced by the axes of the indices.
+struct Gather {
+  using Attrs = GatherAttrs;
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    if (in[1].dtype != DType::kI32) return fail("indices must be int32, got ", in[1].dtype);
+    FJORD_TRY(int axis, checkedAxis(a.axis, in[0].shape.rank()));
+    if (in[0].shape.rank() - 1 + in[1].shape.rank() > kMaxRank) return fail("the result would have too many axes");
+    Shape shape;
+    for (int i = 0; i < in[0].shape.rank(); ++i) {
+      if (i != axis) {
+        shape.push(in[0].shape[i]);
+      } else {
+        for (int32_t d : in[1].shape) shape.push(d);
+      }
+    }
+    return Type{in[0].dtype, shape};
+  }
+  template <class T, class I>
+  static void gatherRows(const Layout& l, const T* x, const I* indices, int64_t n, T* out) {
+    for (int64_t o = 0; o < l.outer; ++o) {
+      for (int64_t i = 0; i < n; ++i, out += l.inner) {
+        int64_t at = static_cast<int64_t>(indices[i]);
+        if (at >= 0 && at < l.count) {
+          std::copy_n(x + (o * l.count + at) * l.inner, l.inner, out);
+        } else {
+          std::fill_n(out, l.inner, T{});
+        }
+      }
+    }
+  }
+  static void run(const Call& c, const Attrs& a) {
+    Layout l = layoutOf(c.in[0].shape(), axisOf(a.axis, c.in[0].shape().rank()));
+    gatherRows(l, c.in[0].as<uint32_t>(), c.in[1].as<int32_t>(), c.in[1].size(), c.out.as<uint32_t>());
+  }
+  /// scatterAdd wants the updates' index axes first to last at the same place: as one axis.
+  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
+    const Shape& x = g.in[0].shape();
+    int axis = axisOf(a.axis, x.rank());
+    int32_t n = static_cast<int32_t>(g.in[1].shape().size());
+    Shape flat = x;
+    flat[axis] = n;
+    Value updates = reshape(g.dy, {.shape = flat});
+    return {scatterAdd(reshape(g.in[1], {.shape = {n}}), updates, {.axis = axis, .size = x[axis]}), {}};
+  }
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    Layout l = layoutOf(c.in[0].type.shape, axisOf(a.axis, c.in[0].type.shape.rank()));
+    gatherRows(l, c.in[0].values.data(), c.in[1].values.data(), c.in[1].type.shape.size(), c.out.values.data());
+  }
+  static std::vector<Case> cases() {
+    Input some{{DType::kI32, {6}}, 0, 5}, matrix{{DType::kI32, {2, 3}}, 0, 4};
+    return {makeCase("rows", {floats({5, 7}), some}, Attrs{}), makeCase("columns", {floats({3, 5}), some}, Attrs{.axis = 1}),
+            makeCase("matrix of indices", {floats({4, 3}), matrix}, Attrs{}),
+            makeCase("indices outside", {floats({4, 3}), Input{{DType::kI32, {9}}, -2, 7}}, Attrs{})};
+  }
+};
+
+/// indices [n], updates [.., n, ..] -> zeros [.., size, ..] plus each update at its index. Sequential: equal indices add in
+/// order.
+struct ScatterAdd {
+  using Attrs = ScatterAddAttrs;
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    if (in[0].dtype != DType::kI32 || in[0].shape.rank() != 1) return fail("indices must be int32 of rank 1, got ", in[0]);
+    if (in[1].dtype == DType::kBool) return fail("bools cannot be added");
+    FJORD_TRY(int axis, checkedAxis(a.axis, in[1].shape.rank()));
+    if (in[1].shape[axis] != in[0].shape[0]) return fail("as many updates along axis ", axis, " are needed as indices");
+    if (a.size < 0) return fail("size must not be negative");
+    Type out = in[1];
+    out.shape[axis] = a.size;
+    return out;
+  }
+  template <class T, class I>
+  static void scatter(const Layout& l, const I* indices, const T* updates, int64_t size, T* out) {
+    std::fill_n(out, l.outer * size * l.inner, T{});
+    for (int64_t o = 0; o < l.outer; ++o) {
+      for (int64_t i = 0; i < l.count; ++i, updates += l.inner) {
+        int64_t at = static_cast<int64_t>(indices[i]);
+        if (at < 0 || at >= size) continue;
+        T* to = out + (o * size + at) * l.inner;
+        for (int64_t j = 0; j < l.inner; ++j) to[j] += updates[j];
+      }
+    }
+  }
+  static void run(const Call& c, const Attrs& a) {
+    Layout l = layoutOf(c.in[1].shape(), axisOf(a.axis, c.in[1].shape().rank()));
+    const int32_t* indices = c.in[0].as<int32_t>();
+    if (c.out.type.dtype == DType::kF32) {
+      scatter(l, indices, c.in[1].as<float>(), a.size, c.out.as<float>());
+    } else {
+      scatter(l, indices, c.in[1].as<int32_t>(), a.size, c.out.as<int32_t>());
+    }
+  }
+  static std::vector<Value> grad(const GradCall& g, const Attrs& a) { return {{}, gather(g.dy, g.in[0], {.axis = a.axis})}; }
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    Layout l = layoutOf(c.in[1].type.shape, axisOf(a.axis, c.in[1].type.shape.rank()));
+    scatter(l, c.in[0].values.data(), c.in[1].values.data(), a.size, c.out.values.data());
+  }
+  static std::vector<Case> cases() {
+    Input some{{DType::kI32, {6}}, 0, 4};
+    return {makeCase("rows", {some, floats({6, 5})}, Attrs{.size = 4}), makeCase("columns", {some, floats({3, 6})}, Attrs{.axis = 1, .size = 4}),
+            makeCase("indices outside", {Input{{DType::kI32, {6}}, -1, 4}, floats({6, 5})}, Attrs{.size = 3})};
+  }
+};
+
+/// A new last axis of `depth`: onValue at the index, offValue elsewhere.
+struct OneHot {
+  using Attrs = OneHotAttrs;
+  static constexpr NoGrad grad{"its inputs are indices"};
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    if (in[0].dtype != DType::kI32) return fail("indices must be int32, got ", in[0].dtype);
+    if (a.depth < 1) return fail("depth must be at least 1, got ", a.depth);
+    if (in[0].shape.rank() == kMaxRank) return fail("the result would have too many axes");
+    Shape shape = in[0].shape;
+    shape.push(a.depth);
+    return Type{DType::kF32, shape};
+  }
+  template <class T, class I>
+  static void mark(const I* indices, int64_t n, const Attrs& a, T* out) {
+    std::fill_n(out, n * a.depth, static_cast<T>(a.offValue));
+    for (int64_t i = 0; i < n; ++i) {
+      int64_t at = static_cast<int64_t>(indices[i]);
+      if (at >= 0 && at < a.depth) out[i * a.depth + at] = static_cast<T>(a.onValue);
+    }
+  }
+  static void run(const Call& c, const Attrs& a) { mark(c.in[0].as<int32_t>(), c.in[0].size(), a, c.out.as<float>()); }
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    mark(c.in[0].values.data(), c.in[0].type.shape.size(), a, c.out.values.data());
+  }
+  static std::vector<Case> cases() {
+    return {makeCase("vector", {Input{{DType::kI32, {9}}, -1, 5}}, Attrs{.depth = 4}),
+            makeCase("values", {Input{{DType::kI32, {2, 3}}, 0, 5}}, Attrs{.depth = 5, .onValue = 2, .offValue = -1})};
+  }
+};
+
+}  // namespace
+
+FJORD_OP(Gather, gather)
+FJORD_OP(ScatterAdd, scatterAdd)
+FJORD_OP(OneHot, oneHot)
+
+}  // namespace fjord

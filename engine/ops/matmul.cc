@@ -1,0 +1,203 @@
+// Matrix products [.., M, K] x [.., K, N], either side transposed, leading axes broadcast.
+#include <cstring>
+
+#include "ops/gemm.h"
+
+namespace fjord {
+
+namespace {
+
+struct Sizes {
+  int64_t m, k, n, batch;
+};
+
+Sizes sizesOf(const Shape& a, const MatMulAttrs& attrs, const Shape& out) {
+  return {out[-2], attrs.transposeA ? a[-2] : a[-1], out[-1], out.size() / std::max<int64_t>(1, int64_t{out[-1]} * out[-2])};
+}
+
+/// A [M,K] by rows.
+struct RowsOf {
+  const float* a;
+  int64_t ld;
+  void operator()(int64_t row, int rows, int64_t k, int count, float* panel) const {
+    const float* from = a + row * ld + k;
+    if (rows < kRows) std::memset(panel, 0, sizeof(float) * count * kRows);
+    for (int r = 0; r < rows; ++r, from += ld) {
+      for (int i = 0; i < count; ++i) panel[i * kRows + r] = from[i];
+    }
+  }
+};
+
+/// A stored as its transpose [K,M].
+struct ColumnsOf {
+  const float* a;
+  int64_t ld;
+  void operator()(int64_t row, int rows, int64_t k, int count, float* panel) const {
+    const float* from = a + k * ld + row;
+    for (int i = 0; i < count; ++i, from += ld, panel += kRows) {
+      if (rows == kRows) {
+        for (int r = 0; r < kRows; ++r) panel[r] = from[r];
+      } else {
+        for (int r = 0; r < kRows; ++r) panel[r] = r < rows ? from[r] : 0;
+      }
+    }
+  }
+};
+
+/// B [K,N] by columns.
+struct PanelsOf {
+  const float* b;
+  int64_t ld;
+  void operator()(int64_t k, int count, int64_t column, int columns, float* panel) const {
+    const float* from = b + k * ld + column;
+    for (int i = 0; i < count; ++i, from += ld, panel += kColumns) {
+      if (columns == kColumns) {
+        std::memcpy(panel, from, sizeof(float) * kColumns);
+      } else {
+        for (int j = 0; j < kColumns; ++j) panel[j] = j < columns ? from[j] : 0;
+      }
+    }
+  }
+};
+
+/// B stored as its transpose [N,K].
+struct TransposedPanelsOf {
+  const float* b;
+  int64_t ld;
+  void operator()(int64_t k, int count, int64_t column, int columns, float* panel) const {
+    const float* from = b + column * ld + k;
+    if (columns < kColumns) std::memset(panel, 0, sizeof(float) * count * kColumns);
+    for (int j = 0; j < columns; ++j, from += ld) {
+      for (int i = 0; i < count; ++i) panel[i * kColumns + j] = from[i];
+    }
+  }
+};
+
+/// Matrix i of a broadcast batch: the offset of its first element.
+int64_t matrixOffset(const Shape& shape, const Shape& out, int64_t i) {
+  int64_t offset = 0, step = int64_t{shape[-1]} * shape[-2];
+  for (int d = 3; d <= out.rank(); ++d) {
+    int64_t index = i % out[-d];
+    i /= out[-d];
+    if (d > shape.rank()) continue;
+    if (shape[-d] != 1) offset += index * step;
+    step *= shape[-d];
+  }
+  return offset;
+}
+
+Shape withoutMatrix(Shape s) {
+  s.count -= 2;
+  s.values[s.count] = s.values[s.count + 1] = 0;
+  return s;
+}
+
+struct MatMul {
+  using Attrs = MatMulAttrs;
+  static constexpr bool kEpilogue = true;
+
+  static Result<Type> type(std::span<const Type> in, const MatMulAttrs& a) {
+    const Shape &x = in[0].shape, &y = in[1].shape;
+    if (in[0].dtype != DType::kF32 || in[1].dtype != DType::kF32) {
+      return fail("both operands must be float32: cast them first");
+    }
+    if (x.rank() < 2 || y.rank() < 2) return fail("both operands need at least two axes");
+    int32_t m = a.transposeA ? x[-1] : x[-2], k = a.transposeA ? x[-2] : x[-1];
+    int32_t k2 = a.transposeB ? y[-1] : y[-2], n = a.transposeB ? y[-2] : y[-1];
+    if (k != k2) {
+      return fail("the inner dimensions differ: ", k, " and ", k2, a.transposeA ? ", transposeA" : "",
+                  a.transposeB ? ", transposeB" : "");
+    }
+    Shape batch = broadcastShapes(withoutMatrix(x), withoutMatrix(y));
+    if (batch.count < 0) return fail("the leading axes do not broadcast");
+    batch.push(m);
+    batch.push(n);
+    return Type{DType::kF32, batch};
+  }
+
+  static int64_t scratch(const ScratchCall& c, const MatMulAttrs& a) {
+    Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
+    return gemmScratch({s.m, s.n, s.k}, c.threads) * 4;
+  }
+
+  static void run(const Call& c, const MatMulAttrs& a) {
+    const Shape &x = c.in[0].shape(), &y = c.in[1].shape(), &out = c.out.shape();
+    Sizes s = sizesOf(x, a, out);
+    for (int64_t i = 0; i < s.batch; ++i) {
+      const float* left = c.in[0].as<float>() + matrixOffset(x, out, i);
+      const float* right = c.in[1].as<float>() + matrixOffset(y, out, i);
+      auto multiply = [&](const auto& packA, const auto& packB) {
+        gemm({s.m, s.n, s.k}, packA, packB, c.out.as<float>() + i * s.m * s.n, s.n, reinterpret_cast<float*>(c.scratch),
+             c.threads, c.epilogue, i * s.m * s.n);
+      };
+      auto withB = [&](const auto& packA) {
+        if (a.transposeB) {
+          multiply(packA, TransposedPanelsOf{right, s.k});
+        } else {
+          multiply(packA, PanelsOf{right, s.n});
+        }
+      };
+      if (a.transposeA) {
+        withB(ColumnsOf{left, s.m});
+      } else {
+        withB(RowsOf{left, s.k});
+      }
+    }
+  }
+
+  /// With Y = op(A) op(B): d op(A) = dY op(B)^T, d op(B) = op(A)^T dY, each transposed back where the operand was.
+  static std::vector<Value> grad(const GradCall& g, const MatMulAttrs& a) {
+    Value x = g.in[0], y = g.in[1], dx, dy;
+    if (a.transposeA) {
+      dx = matMul(y, g.dy, {.transposeA = a.transposeB, .transposeB = true});
+    } else {
+      dx = matMul(g.dy, y, {.transposeB = !a.transposeB});
+    }
+    if (a.transposeB) {
+      dy = matMul(g.dy, x, {.transposeA = true, .transposeB = a.transposeA});
+    } else {
+      dy = matMul(x, g.dy, {.transposeA = !a.transposeA});
+    }
+    return {sumTo(dx, x.shape()), sumTo(dy, y.shape())};
+  }
+
+  static void reference(const ReferenceCall& c, const MatMulAttrs& a) {
+    const Shape &x = c.in[0].type.shape, &y = c.in[1].type.shape, &out = c.out.type.shape;
+    Sizes s = sizesOf(x, a, out);
+    for (int64_t i = 0; i < s.batch; ++i) {
+      const double* left = c.in[0].values.data() + matrixOffset(x, out, i);
+      const double* right = c.in[1].values.data() + matrixOffset(y, out, i);
+      for (int64_t r = 0; r < s.m; ++r) {
+        for (int64_t j = 0; j < s.n; ++j) {
+          for (int64_t k = 0; k < s.k; ++k) {
+            c.out.values[(i * s.m + r) * s.n + j] +=
+                left[a.transposeA ? k * s.m + r : r * s.k + k] * right[a.transposeB ? j * s.k + k : k * s.n + j];
+          }
+        }
+      }
+    }
+  }
+
+  static std::vector<Case> cases() {
+    std::vector<Case> cases;
+    // All transposes, at sizes on both sides of the tile and beyond the depth of a block.
+    for (bool ta : {false, true}) {
+      for (bool tb : {false, true}) {
+        for (auto [m, k, n] : {std::array{1, 1, 1}, {3, 5, 7}, {17, 49, 33}, {8, 600, 10}, {65, 64, 66}}) {
+          cases.push_back(makeCase("matrix", {floats(ta ? Shape{k, m} : Shape{m, k}), floats(tb ? Shape{n, k} : Shape{k, n})},
+                                   MatMulAttrs{ta, tb}));
+        }
+        cases.push_back(makeCase("broadcast batch", {floats(ta ? Shape{2, 1, 5, 3} : Shape{2, 1, 3, 5}),
+                                                     floats(tb ? Shape{3, 4, 5} : Shape{3, 5, 4})},
+                                 MatMulAttrs{ta, tb}));
+      }
+    }
+    return cases;
+  }
+};
+
+}  // namespace
+
+FJORD_OP(MatMul, matMul)
+
+}  // namespace fjord

@@ -1,0 +1,257 @@
+// Maximum and average pooling over windows of x [N,H,W,C], and their gradients. Padding never wins a maximum and is not
+// counted in an average, as in TensorFlow.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/simd.h"
+#include "ops/op.h"
+#include "ops/window.h"
+
+namespace fjord {
+
+namespace {
+
+struct Geometry {
+  int64_t n, h, w, c, oh, ow;
+  Window rows, columns;
+};
+
+template <class A>
+Geometry geometry(const Shape& x, const A& a) {
+  Geometry g{x[0], x[1], x[2], x[3], 0, 0, windowRows(x[1], a.window.h, a.strides, {}, a.padding),
+             windowColumns(x[2], a.window.w, a.strides, {}, a.padding)};
+  g.oh = g.rows.outputs;
+  g.ow = g.columns.outputs;
+  return g;
+}
+
+template <class A>
+Result<Type> pooledType(const Type& x, const A& a) {
+  if (x.dtype != DType::kF32 || x.shape.rank() != 4) return fail("needs float32 x [N,H,W,C]");
+  if (a.window.h < 1 || a.window.w < 1) return fail("the window must be at least 1x1");
+  FJORD_CHECK(checkWindow(a.strides, {}, a.padding));
+  Geometry g = geometry(x.shape, a);
+  if (g.oh < 1 || g.ow < 1) {
+    return fail("a window of ", a.window.h, "x", a.window.w, " does not fit the image of ", x.shape[1], "x", x.shape[2]);
+  }
+  return Type{DType::kF32, {x.shape[0], static_cast<int32_t>(g.oh), static_cast<int32_t>(g.ow), x.shape[3]}};
+}
+
+/// f(offset of the input pixel) for the pixels of output (row, ox), row = n * OH + oy.
+template <class F>
+void forEachPixel(const Geometry& g, int64_t row, int64_t ox, F f) {
+  int64_t oy = row % g.oh, n = row / g.oh;
+  for (int64_t ky = 0; ky < g.rows.taps; ++ky) {
+    int64_t iy = g.rows.input(oy, ky);
+    if (iy < 0 || iy >= g.h) continue;
+    for (int64_t kx = 0; kx < g.columns.taps; ++kx) {
+      int64_t ix = g.columns.input(ox, kx);
+      if (ix >= 0 && ix < g.w) f(((n * g.h + iy) * g.w + ix) * g.c);
+    }
+  }
+}
+
+int64_t countPixels(const Geometry& g, int64_t row, int64_t ox) {
+  int64_t count = 0;
+  forEachPixel(g, row, ox, [&](int64_t) { ++count; });
+  return count;
+}
+
+struct PoolCase {
+  const char* name;
+  Shape x;
+  Pair window, strides;
+  Padding padding = {};
+};
+const PoolCase kCases[] = {
+    {.name = "2x2", .x = {2, 6, 8, 5}, .window = {2, 2}, .strides = {2, 2}},
+    {.name = "2x2 odd image", .x = {1, 7, 5, 17}, .window = {2, 2}, .strides = {2, 2}},
+    {.name = "3x3 overlapping same", .x = {2, 7, 6, 3}, .window = {3, 3}, .strides = {2, 2}, .padding = {Padding::kSame}},
+    {.name = "3x2 stride 1", .x = {1, 5, 6, 9}, .window = {3, 2}, .strides = {1, 1}},
+    {.name = "explicit padding", .x = {1, 5, 5, 4}, .window = {3, 3}, .strides = {2, 1}, .padding = {Padding::kExplicit, 1, 0, 1, 1}},
+};
+template <class A>
+A attrsOf(const PoolCase& k) {
+  A a;
+  a.window = k.window;
+  a.strides = k.strides;
+  a.padding = k.padding;
+  return a;
+}
+Input distinct(const Shape& s) { return {{DType::kF32, s}, -1, 1, true}; }
+
+struct MaxPool {
+  using Attrs = MaxPoolAttrs;
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) { return pooledType(in[0], a); }
+  static void run(const Call& c, const Attrs& a) {
+    Geometry g = geometry(c.in[0].shape(), a);
+    const float* x = c.in[0].as<float>();
+    float* y = c.out.as<float>();
+    c.threads.forRange(g.n * g.oh, 1 + 4096 / (g.ow * g.c), [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; ++row) {
+        for (int64_t ox = 0; ox < g.ow; ++ox) {
+          float* to = y + (row * g.ow + ox) * g.c;
+          std::fill_n(to, g.c, -std::numeric_limits<float>::infinity());
+          forEachPixel(g, row, ox, [&](int64_t at) {
+            int64_t i = 0;
+            for (; i + kLanes <= g.c; i += kLanes) {
+              F32 best = F32::load(to + i), v = F32::load(x + at + i);
+              where((v > best) | (v != v), v, best).store(to + i);
+            }
+            for (; i < g.c; ++i) to[i] = x[at + i] > to[i] || std::isnan(x[at + i]) ? x[at + i] : to[i];
+          });
+        }
+      }
+    });
+  }
+  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
+    return {maxPoolGrad(g.in[0], g.y, g.dy, {a.window, a.strides, a.padding})};
+  }
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    Geometry g = geometry(c.in[0].type.shape, a);
+    for (int64_t o = 0; o < c.out.type.shape.size(); ++o) {
+      c.out.values[o] = -INFINITY;
+      forEachPixel(g, o / g.c / g.ow, o / g.c % g.ow,
+                   [&](int64_t at) { c.out.values[o] = std::max(c.out.values[o], c.in[0].values[at + o % g.c]); });
+    }
+  }
+  static std::vector<Case> cases() {
+    std::vector<Case> cases;
+    for (const auto& k : kCases) cases.push_back(makeCase(k.name, {distinct(k.x)}, attrsOf<Attrs>(k)));
+    return cases;
+  }
+};
+
+/// dx from x, y = maxPool(x) and dy: to the first of the window's maxima.
+struct MaxPoolGrad {
+  using Attrs = MaxPoolGradAttrs;
+  static constexpr NoGrad grad{"the second derivative of a maximum is not implemented; it is zero almost everywhere"};
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    FJORD_TRY(Type y, pooledType(in[0], a));
+    if (y != in[1] || y != in[2]) return fail("y and dy must be ", y);
+    return in[0];
+  }
+  template <class T>
+  static void scatter(const Geometry& g, const T* x, const T* y, const T* dy, T* dx, int64_t beginImage, int64_t endImage) {
+    std::fill(dx + beginImage * g.h * g.w * g.c, dx + endImage * g.h * g.w * g.c, T{0});
+    for (int64_t row = beginImage * g.oh; row < endImage * g.oh; ++row) {
+      for (int64_t ox = 0; ox < g.ow; ++ox) {
+        for (int64_t i = 0; i < g.c; ++i) {
+          int64_t o = (row * g.ow + ox) * g.c + i;
+          bool found = false;
+          forEachPixel(g, row, ox, [&](int64_t at) {
+            if (found || x[at + i] != y[o]) return;
+            dx[at + i] += dy[o];
+            found = true;
+          });
+        }
+      }
+    }
+  }
+  static void run(const Call& c, const Attrs& a) {
+    Geometry g = geometry(c.in[0].shape(), a);
+    // Windows may overlap: a thread has whole images.
+    c.threads.forRange(g.n, 1, [&](int64_t begin, int64_t end, int) {
+      scatter(g, c.in[0].as<float>(), c.in[1].as<float>(), c.in[2].as<float>(), c.out.as<float>(), begin, end);
+    });
+  }
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    Geometry g = geometry(c.in[0].type.shape, a);
+    scatter(g, c.in[0].values.data(), c.in[1].values.data(), c.in[2].values.data(), c.out.values.data(), 0, g.n);
+  }
+  // Its y must be a maximum: MaxPool's gradient test is its test.
+  static std::vector<Case> cases() { return {}; }
+};
+
+struct AvgPool {
+  using Attrs = AvgPoolAttrs;
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) { return pooledType(in[0], a); }
+  static void run(const Call& c, const Attrs& a) {
+    Geometry g = geometry(c.in[0].shape(), a);
+    const float* x = c.in[0].as<float>();
+    float* y = c.out.as<float>();
+    c.threads.forRange(g.n * g.oh, 1 + 4096 / (g.ow * g.c), [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; ++row) {
+        for (int64_t ox = 0; ox < g.ow; ++ox) {
+          float* to = y + (row * g.ow + ox) * g.c;
+          std::fill_n(to, g.c, 0.0f);
+          forEachPixel(g, row, ox, [&](int64_t at) {
+            for (int64_t i = 0; i < g.c; ++i) to[i] += x[at + i];
+          });
+          float share = 1.0f / static_cast<float>(countPixels(g, row, ox));
+          for (int64_t i = 0; i < g.c; ++i) to[i] *= share;
+        }
+      }
+    });
+  }
+  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
+    return {avgPoolGrad(g.dy, {a.window, a.strides, a.padding, g.in[0].shape()})};
+  }
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    Geometry g = geometry(c.in[0].type.shape, a);
+    for (int64_t o = 0; o < c.out.type.shape.size(); ++o) {
+      int64_t row = o / g.c / g.ow, ox = o / g.c % g.ow;
+      double n = static_cast<double>(countPixels(g, row, ox));
+      forEachPixel(g, row, ox, [&](int64_t at) { c.out.values[o] += c.in[0].values[at + o % g.c] / n; });
+    }
+  }
+  static std::vector<Case> cases() {
+    std::vector<Case> cases;
+    for (const auto& k : kCases) cases.push_back(makeCase(k.name, {floats(k.x)}, attrsOf<Attrs>(k)));
+    return cases;
+  }
+};
+
+struct AvgPoolGrad {
+  using Attrs = AvgPoolGradAttrs;
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    FJORD_TRY(Type y, pooledType({DType::kF32, a.inputShape}, a));
+    if (y != in[0]) return fail("an input of shape ", a.inputShape, " gives ", y.shape, ", not ", in[0].shape);
+    return Type{DType::kF32, a.inputShape};
+  }
+  template <class T>
+  static void spread(const Geometry& g, const T* dy, T* dx, int64_t beginImage, int64_t endImage) {
+    std::fill(dx + beginImage * g.h * g.w * g.c, dx + endImage * g.h * g.w * g.c, T{0});
+    for (int64_t row = beginImage * g.oh; row < endImage * g.oh; ++row) {
+      for (int64_t ox = 0; ox < g.ow; ++ox) {
+        const T* from = dy + (row * g.ow + ox) * g.c;
+        T share = T{1} / static_cast<T>(countPixels(g, row, ox));
+        forEachPixel(g, row, ox, [&](int64_t at) {
+          for (int64_t i = 0; i < g.c; ++i) dx[at + i] += from[i] * share;
+        });
+      }
+    }
+  }
+  static void run(const Call& c, const Attrs& a) {
+    Geometry g = geometry(a.inputShape, a);
+    c.threads.forRange(g.n, 1, [&](int64_t begin, int64_t end, int) {
+      spread(g, c.in[0].as<float>(), c.out.as<float>(), begin, end);
+    });
+  }
+  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
+    return {avgPool(g.dy, {a.window, a.strides, a.padding})};
+  }
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    Geometry g = geometry(a.inputShape, a);
+    spread(g, c.in[0].values.data(), c.out.values.data(), 0, g.n);
+  }
+  static std::vector<Case> cases() {
+    std::vector<Case> cases;
+    for (const auto& k : kCases) {
+      AvgPoolGradAttrs a = attrsOf<AvgPoolGradAttrs>(k);
+      a.inputShape = k.x;
+      cases.push_back(makeCase(k.name, {floats(pooledType({DType::kF32, k.x}, a)->shape)}, a));
+    }
+    return cases;
+  }
+};
+
+}  // namespace
+
+FJORD_OP(MaxPool, maxPool)
+FJORD_OP(MaxPoolGrad, maxPoolGrad)
+FJORD_OP(AvgPool, avgPool)
+FJORD_OP(AvgPoolGrad, avgPoolGrad)
+
+}  // namespace fjord

@@ -1,0 +1,487 @@
+// Reductions over any set of axes.
+//
+// The input is seen as [outer, reduced, inner] after its axes have been collapsed; where the reduced axes are not
+// neighbours, several levels of that. One output element is always summed by one thread in one order, so that a result
+// does not depend on the number of threads.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/simd.h"
+#include "ops/op.h"
+
+namespace fjord {
+
+namespace {
+
+/// Which axes of `rank` a reduction takes away: those named, or all where none is.
+Result<uint32_t> reducedAxes(const Shape& axes, int rank) {
+  if (axes.empty()) return (1u << rank) - 1;
+  uint32_t mask = 0;
+  for (int axis : axes) {
+    FJORD_TRY(int at, checkedAxis(axis, rank));
+    if (mask >> at & 1) return fail("axis ", axis, " is named twice");
+    mask |= 1u << at;
+  }
+  return mask;
+}
+
+Shape reducedShape(const Shape& shape, uint32_t mask, bool keepDims) {
+  Shape out;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (!(mask >> i & 1)) out.push(shape[i]);
+    if (mask >> i & 1 && keepDims) out.push(1);
+  }
+  return out;
+}
+
+/// Axes of the input with neighbours of one kind merged and ones dropped.
+struct Axes {
+  Shape dims, strides;
+};
+struct Split {
+  Axes kept, reduced;
+};
+
+Split splitAxes(const Shape& shape, uint32_t mask) {
+  Split s;
+  Shape strides = rowMajorStrides(shape);
+  int last = -1;  // whether the axis before was a reduced one
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (shape[i] == 1) continue;
+    bool reduced = mask >> i & 1;
+    Axes& a = reduced ? s.reduced : s.kept;
+    if (last == static_cast<int>(reduced)) {
+      a.dims[-1] *= shape[i];
+      a.strides[-1] = strides[i];
+    } else {
+      a.dims.push(shape[i]);
+      a.strides.push(strides[i]);
+    }
+    last = reduced;
+  }
+  return s;
+}
+
+/// Offset of element i of a row-major walk over the axes.
+int64_t offsetOf(const Axes& a, int64_t i) {
+  int64_t offset = 0;
+  for (int d = a.dims.rank() - 1; d >= 0; --d) {
+    offset += i % a.dims[d] * a.strides[d];
+    i /= a.dims[d];
+  }
+  return offset;
+}
+
+// A reducer: identity, step on lanes and on one element, and the sum of the lanes. Several accumulators hide the latency
+// of the additions and, for sums, keep the rounding error small.
+template <class T>
+struct Adds {
+  static constexpr double kStart = 0;
+  static auto step(auto a, auto b) { return a + b; }
+};
+template <class T>
+struct Multiplies {
+  static constexpr double kStart = 1;
+  static auto step(auto a, auto b) { return a * b; }
+};
+template <class T>
+struct Maxima {
+  static constexpr double kStart = std::is_same_v<T, float> ? -std::numeric_limits<double>::infinity() : INT32_MIN;
+  static float step(float a, float b) { return a != a || a > b ? a : b; }
+  static int32_t step(int32_t a, int32_t b) { return a > b ? a : b; }
+  static F32 step(F32 a, F32 b) { return where((a != a) | (a > b), a, b); }
+  static I32 step(I32 a, I32 b) { return where(a > b, a, b); }
+};
+template <class T>
+struct Minima {
+  static constexpr double kStart = std::is_same_v<T, float> ? std::numeric_limits<double>::infinity() : INT32_MAX;
+  static float step(float a, float b) { return a != a || a < b ? a : b; }
+  static int32_t step(int32_t a, int32_t b) { return a < b ? a : b; }
+  static F32 step(F32 a, F32 b) { return where((a != a) | (a < b), a, b); }
+  static I32 step(I32 a, I32 b) { return where(a < b, a, b); }
+};
+
+template <class T>
+using VectorOf = std::conditional_t<std::is_same_v<T, float>, F32, I32>;
+
+/// Reduces n neighbouring elements.
+template <class R, class T>
+T reduceRow(const T* x, int64_t n) {
+  using V = VectorOf<T>;
+  constexpr int kWays = 4;
+  T total = static_cast<T>(R::kStart);
+  int64_t i = 0;
+  if (n >= kWays * kLanes) {
+    V acc[kWays] = {R::kStart, R::kStart, R::kStart, R::kStart};
+    for (; i + kWays * kLanes <= n; i += kWays * kLanes) {
+      for (int w = 0; w < kWays; ++w) acc[w] = R::step(acc[w], V::load(x + i + w * kLanes));
+    }
+    T lanes[kLanes];
+    R::step(R::step(acc[0], acc[1]), R::step(acc[2], acc[3])).store(lanes);
+    for (T lane : lanes) total = R::step(total, lane);
+  }
+  for (; i < n; ++i) total = R::step(total, x[i]);
+  return total;
+}
+
+/// out[j] = reduction over i of x[i * stride + j], for j < width.
+template <class R, class T>
+void reduceColumns(const T* x, int64_t rows, int64_t stride, int64_t width, T* out, bool first) {
+  using V = VectorOf<T>;
+  if (first) std::fill_n(out, width, static_cast<T>(R::kStart));
+  for (int64_t i = 0; i < rows; ++i, x += stride) {
+    int64_t j = 0;
+    for (; j + kLanes <= width; j += kLanes) R::step(V::load(out + j), V::load(x + j)).store(out + j);
+    for (; j < width; ++j) out[j] = R::step(out[j], x[j]);
+  }
+}
+
+// A second thread is worth waking for this many elements.
+constexpr int64_t kGrainElements = 16384;
+
+template <class R, class T>
+void reduce(const Call& c, const Shape& axes) {
+  const Shape& shape = c.in[0].shape();
+  Split s = splitAxes(shape, *reducedAxes(axes, shape.rank()));
+  const T* x = c.in[0].as<T>();
+  T* out = c.out.as<T>();
+  int64_t reduced = s.reduced.dims.size();
+  bool innerKept = s.kept.dims.rank() > 0 && s.kept.strides[-1] == 1;
+  if (innerKept) {
+    // Rows of kept elements lie side by side: walk down the columns.
+    int64_t width = s.kept.dims[-1];
+    Axes outer = s.kept;
+    --outer.dims.count;
+    --outer.strides.count;
+    int64_t rows = outer.dims.size(), inner = s.reduced.dims.rank() ? s.reduced.dims[-1] : 1;
+    int64_t stride = s.reduced.dims.rank() ? s.reduced.strides[-1] : 0;
+    auto strip = [&](int64_t row, int64_t begin, int64_t end) {
+      int64_t base = offsetOf(outer, row);
+      for (int64_t r = 0; r < reduced; r += inner) {
+        reduceColumns<R>(x + base + offsetOf(s.reduced, r) + begin, inner, stride, end - begin, out + row * width + begin, r == 0);
+      }
+    };
+    int64_t grain = std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, reduced));
+    if (rows > 1) {
+      c.threads.forRange(rows, (grain + width - 1) / width, [&](int64_t b, int64_t e, int) {
+        for (int64_t row = b; row < e; ++row) strip(row, 0, width);
+      });
+    } else {
+      int64_t lanes = (grain + kLanes - 1) / kLanes * kLanes;
+      c.threads.forRange(width, lanes, [&](int64_t b, int64_t e, int) { strip(0, b, e); });
+    }
+    return;
+  }
+  int64_t inner = s.reduced.dims.rank() ? s.reduced.dims[-1] : 1;
+  int64_t grain = std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, reduced));
+  c.threads.forRange(s.kept.dims.size(), grain, [&](int64_t b, int64_t e, int) {
+    for (int64_t i = b; i < e; ++i) {
+      int64_t base = offsetOf(s.kept, i);
+      T total = static_cast<T>(R::kStart);
+      for (int64_t r = 0; r < reduced; r += inner) {
+        total = R::step(total, reduceRow<R>(x + base + offsetOf(s.reduced, r), inner));
+      }
+      out[i] = total;
+    }
+  });
+}
+
+/// The definition: fold(accumulator, element) over the reduced elements of each output, in double.
+template <class Fold>
+void referenceReduce(const ReferenceCall& c, const Shape& axes, double start, Fold fold) {
+  const Shape& shape = c.in[0].type.shape;
+  uint32_t mask = *reducedAxes(axes, shape.rank());
+  std::ranges::fill(c.out.values, start);
+  Shape strides = rowMajorStrides(reducedShape(shape, mask, true));
+  Shape steps = rowMajorStrides(shape);
+  for (int64_t i = 0; i < shape.size(); ++i) {
+    int64_t o = 0;
+    for (int d = 0; d < shape.rank(); ++d) {
+      if (!(mask >> d & 1)) o += i / steps[d] % shape[d] * strides[d];
+    }
+    c.out.values[o] = fold(c.out.values[o], c.in[0].values[i]);
+  }
+}
+
+template <class A>
+std::vector<Case> reductionCases(double lo, double hi, bool distinct) {
+  auto in = [&](const Shape& s) { return std::vector<Input>{{{DType::kF32, s}, lo, hi, distinct}}; };
+  return {makeCase("all", in({37}), A{}),
+          makeCase("last", in({7, 65}), A{.axes = {-1}}),
+          makeCase("first", in({33, 17}), A{.axes = {0}}),
+          makeCase("middle", in({3, 9, 5}), A{.axes = {1}, .keepDims = true}),
+          makeCase("outer two of three", in({4, 6, 19}), A{.axes = {0, 1}}),
+          makeCase("inner two of three", in({5, 8, 9}), A{.axes = {1, 2}}),
+          makeCase("first and last", in({5, 7, 6}), A{.axes = {0, 2}}),
+          makeCase("alternating", in({3, 4, 5, 6}), A{.axes = {0, 2}}),
+          makeCase("a dimension of one", in({1, 6, 1}), A{.axes = {0}})};
+}
+
+/// The gradient or the result, with the reduced axes back as ones, so that it broadcasts over the input.
+Value keptDims(Value v, const Shape& input, const Shape& axes) {
+  return reshape(v, {.shape = reducedShape(input, *reducedAxes(axes, input.rank()), true)});
+}
+
+Result<Type> reducedType(std::span<const Type> in, const Shape& axes, bool keepDims, DType dtype) {
+  FJORD_TRY(uint32_t mask, reducedAxes(axes, in[0].shape.rank()));
+  return Type{dtype, reducedShape(in[0].shape, mask, keepDims)};
+}
+
+template <template <class> class R, class A>
+struct NumberReduction {
+  using Attrs = A;
+  static Result<Type> type(std::span<const Type> in, const A& a) {
+    if (in[0].dtype == DType::kBool) return fail("bools have no numbers to reduce: cast to int32 first");
+    return reducedType(in, a.axes, a.keepDims, in[0].dtype);
+  }
+  static void run(const Call& c, const A& a) {
+    if (c.in[0].type.dtype == DType::kF32) {
+      reduce<R<float>, float>(c, a.axes);
+    } else {
+      reduce<R<int32_t>, int32_t>(c, a.axes);
+    }
+  }
+};
+
+struct Sum : NumberReduction<Adds, SumAttrs> {
+  static std::vector<Value> grad(const GradCall& g, const SumAttrs& a) {
+    const Shape& shape = g.in[0].shape();
+    return {broadcastTo(keptDims(g.dy, shape, a.axes), {.shape = shape})};
+  }
+  static void reference(const ReferenceCall& c, const SumAttrs& a) {
+    referenceReduce(c, a.axes, 0, [](double s, double x) { return s + x; });
+  }
+  static std::vector<Case> cases() { return reductionCases<SumAttrs>(-1, 1, false); }
+};
+
+struct Mean : NumberReduction<Adds, MeanAttrs> {
+  static Result<Type> type(std::span<const Type> in, const MeanAttrs& a) {
+    if (in[0].dtype != DType::kF32) return fail("the mean of ", in[0].dtype, " is not one: cast to float32 first");
+    return reducedType(in, a.axes, a.keepDims, DType::kF32);
+  }
+  static double count(const Shape& in, const Shape& out) {
+    return static_cast<double>(in.size()) / static_cast<double>(out.size());
+  }
+  static void run(const Call& c, const MeanAttrs& a) {
+    reduce<Adds<float>, float>(c, a.axes);
+    float scale = static_cast<float>(1 / count(c.in[0].shape(), c.out.shape()));
+    float* out = c.out.as<float>();
+    for (int64_t i = 0; i < c.out.size(); ++i) out[i] *= scale;
+  }
+  static std::vector<Value> grad(const GradCall& g, const MeanAttrs& a) {
+    const Shape& shape = g.in[0].shape();
+    Value share = g.dy / count(shape, g.dy.shape());
+    return {broadcastTo(keptDims(share, shape, a.axes), {.shape = shape})};
+  }
+  static void reference(const ReferenceCall& c, const MeanAttrs& a) {
+    double n = count(c.in[0].type.shape, c.out.type.shape);
+    referenceReduce(c, a.axes, 0, [n](double s, double x) { return s + x / n; });
+  }
+  static std::vector<Case> cases() { return reductionCases<MeanAttrs>(-1, 1, false); }
+};
+
+/// dy goes to the elements that equal the extremum, in equal parts where several do.
+std::vector<Value> extremumGradient(const GradCall& g, const Shape& axes) {
+  const Shape& shape = g.in[0].shape();
+  Value hit = cast(equal(g.in[0], keptDims(g.y, shape, axes)), DType::kF32);
+  Value ties = sum(hit, {.axes = axes, .keepDims = true});
+  return {hit * (keptDims(g.dy, shape, axes) / ties)};
+}
+
+struct Max : NumberReduction<Maxima, MaxAttrs> {
+  static std::vector<Value> grad(const GradCall& g, const MaxAttrs& a) { return extremumGradient(g, a.axes); }
+  static void reference(const ReferenceCall& c, const MaxAttrs& a) {
+    referenceReduce(c, a.axes, -INFINITY, [](double s, double x) { return s > x ? s : x; });
+  }
+  static std::vector<Case> cases() { return reductionCases<MaxAttrs>(-1, 1, true); }
+};
+
+struct Min : NumberReduction<Minima, MinAttrs> {
+  static std::vector<Value> grad(const GradCall& g, const MinAttrs& a) { return extremumGradient(g, a.axes); }
+  static void reference(const ReferenceCall& c, const MinAttrs& a) {
+    referenceReduce(c, a.axes, INFINITY, [](double s, double x) { return s < x ? s : x; });
+  }
+  static std::vector<Case> cases() { return reductionCases<MinAttrs>(-1, 1, true); }
+};
+
+struct Prod : NumberReduction<Multiplies, ProdAttrs> {
+  /// The product of the others: all over x, but where zeros are among them. With one zero only that zero has a
+  /// gradient, with more none has.
+  static std::vector<Value> grad(const GradCall& g, const ProdAttrs& a) {
+    Value x = g.in[0], isZero = x == 0.0;
+    Value rest = prod(where(isZero, 1.0, x), {.axes = a.axes, .keepDims = true});
+    Value zeros = sum(cast(isZero, DType::kF32), {.axes = a.axes, .keepDims = true});
+    Value others = where(isZero, where(zeros == 1.0, rest, 0.0), where(zeros == 0.0, rest / x, 0.0));
+    return {keptDims(g.dy, x.shape(), a.axes) * others};
+  }
+  static void reference(const ReferenceCall& c, const ProdAttrs& a) {
+    referenceReduce(c, a.axes, 1, [](double s, double x) { return s * x; });
+  }
+  static std::vector<Case> cases() { return reductionCases<ProdAttrs>(0.7, 1.4, false); }
+};
+
+// Bools are the integers 0 and 1, so "any" is their maximum and "all" their minimum.
+template <template <class> class R, class A>
+struct BoolReduction {
+  using Attrs = A;
+  static constexpr ZeroGrad grad{};
+  static Result<Type> type(std::span<const Type> in, const A& a) {
+    if (in[0].dtype != DType::kBool) return fail("only bools can be tested, got ", in[0].dtype);
+    return reducedType(in, a.axes, a.keepDims, DType::kBool);
+  }
+  static void run(const Call& c, const A& a) {
+    reduce<R<int32_t>, int32_t>(c, a.axes);
+    // Nothing to reduce leaves the reducer's start, which is not a bool.
+    int32_t* out = c.out.as<int32_t>();
+    if (c.in[0].size() == 0) std::fill_n(out, c.out.size(), R<int32_t>::kStart > 0);
+  }
+  static std::vector<Case> cases() {
+    auto in = [](const Shape& s) { return std::vector<Input>{{{DType::kBool, s}, 0, 2}}; };
+    return {makeCase("rows", in({9, 3}), A{.axes = {1}}), makeCase("columns", in({3, 21}), A{.axes = {0}, .keepDims = true}),
+            makeCase("all", in({2, 2}), A{})};
+  }
+};
+
+struct Any : BoolReduction<Maxima, AnyAttrs> {
+  static void reference(const ReferenceCall& c, const AnyAttrs& a) {
+    referenceReduce(c, a.axes, 0, [](double s, double x) { return s != 0 || x != 0 ? 1.0 : 0.0; });
+  }
+};
+struct All : BoolReduction<Minima, AllAttrs> {
+  static void reference(const ReferenceCall& c, const AllAttrs& a) {
+    referenceReduce(c, a.axes, 1, [](double s, double x) { return s != 0 && x != 0 ? 1.0 : 0.0; });
+  }
+};
+
+// ---- positions ------------------------------------------------------------------------------------------------------------
+
+struct AxisView {
+  int64_t outer = 1, count = 1, inner = 1;
+};
+AxisView along(const Shape& shape, int axis) {
+  AxisView v;
+  axis = axisOf(axis, shape.rank());
+  for (int i = 0; i < shape.rank(); ++i) (i < axis ? v.outer : i == axis ? v.count : v.inner) *= shape[i];
+  return v;
+}
+
+template <class A, class Better>
+struct ArgExtremum {
+  using Attrs = A;
+  static constexpr NoGrad grad{"a position is piecewise constant"};
+  static Result<Type> type(std::span<const Type> in, const A& a) {
+    if (in[0].dtype == DType::kBool) return fail("bools have no order");
+    FJORD_TRY(int axis, checkedAxis(a.axis, in[0].shape.rank()));
+    if (in[0].shape[axis] == 0) return fail("axis ", a.axis, " is empty");
+    return Type{DType::kI32, reducedShape(in[0].shape, 1u << axis, false)};
+  }
+  /// The first of equals.
+  template <class T, class Out>
+  static void find(const T* x, const AxisView& v, Out* out) {
+    for (int64_t o = 0; o < v.outer; ++o) {
+      for (int64_t i = 0; i < v.inner; ++i) {
+        const T* column = x + o * v.count * v.inner + i;
+        int64_t best = 0;
+        for (int64_t k = 1; k < v.count; ++k) {
+          if (Better{}(column[k * v.inner], column[best * v.inner])) best = k;
+        }
+        out[o * v.inner + i] = static_cast<Out>(best);
+      }
+    }
+  }
+  static void run(const Call& c, const A& a) {
+    AxisView v = along(c.in[0].shape(), a.axis);
+    if (c.in[0].type.dtype == DType::kF32) {
+      find(c.in[0].as<float>(), v, c.out.as<int32_t>());
+    } else {
+      find(c.in[0].as<int32_t>(), v, c.out.as<int32_t>());
+    }
+  }
+  static void reference(const ReferenceCall& c, const A& a) {
+    find(c.in[0].values.data(), along(c.in[0].type.shape, a.axis), c.out.values.data());
+  }
+  static std::vector<Case> cases() {
+    auto in = [](const Shape& s) { return std::vector<Input>{{{DType::kF32, s}, -1, 1, true}}; };
+    return {makeCase("last", in({6, 11}), A{.axis = -1}), makeCase("first", in({6, 11}), A{.axis = 0}),
+            makeCase("middle", in({2, 5, 3}), A{.axis = 1}), makeCase("vector", in({40}), A{.axis = 0})};
+  }
+};
+
+struct ArgMax : ArgExtremum<ArgMaxAttrs, std::greater<>> {};
+struct ArgMin : ArgExtremum<ArgMinAttrs, std::less<>> {};
+
+// ---- running sums -----------------------------------------------------------------------------------------------------------
+
+struct CumSum {
+  using Attrs = CumSumAttrs;
+  static Result<Type> type(std::span<const Type> in, const CumSumAttrs& a) {
+    if (in[0].dtype == DType::kBool) return fail("bools have no sum: cast to int32 first");
+    FJORD_CHECK(checkedAxis(a.axis, in[0].shape.rank()));
+    return in[0];
+  }
+  template <class T>
+  static void accumulate(const T* x, T* out, const AxisView& v, const CumSumAttrs& a) {
+    for (int64_t o = 0; o < v.outer; ++o) {
+      for (int64_t i = 0; i < v.inner; ++i) {
+        T total = 0;
+        for (int64_t k = 0; k < v.count; ++k) {
+          int64_t at = (o * v.count + (a.reverse ? v.count - 1 - k : k)) * v.inner + i;
+          T next = total + x[at];
+          out[at] = a.exclusive ? total : next;
+          total = next;
+        }
+      }
+    }
+  }
+  static void run(const Call& c, const CumSumAttrs& a) {
+    AxisView v = along(c.in[0].shape(), a.axis);
+    if (c.in[0].type.dtype == DType::kF32) {
+      accumulate(c.in[0].as<float>(), c.out.as<float>(), v, a);
+    } else {
+      accumulate(c.in[0].as<int32_t>(), c.out.as<int32_t>(), v, a);
+    }
+  }
+  static std::vector<Value> grad(const GradCall& g, const CumSumAttrs& a) {
+    return {cumsum(g.dy, {.axis = a.axis, .exclusive = a.exclusive, .reverse = !a.reverse})};
+  }
+  static void reference(const ReferenceCall& c, const CumSumAttrs& a) {
+    accumulate(c.in[0].values.data(), c.out.values.data(), along(c.in[0].type.shape, a.axis), a);
+  }
+  static std::vector<Case> cases() {
+    return {makeCase("vector", {floats({19})}, CumSumAttrs{}),
+            makeCase("exclusive", {floats({3, 7})}, CumSumAttrs{.axis = 1, .exclusive = true}),
+            makeCase("reverse", {floats({4, 3, 2})}, CumSumAttrs{.axis = 1, .reverse = true})};
+  }
+};
+
+/// log(sum(exp(x))), shifted by the maximum so that nothing overflows.
+struct LogSumExp {
+  using Attrs = LogSumExpAttrs;
+  static Value expand(std::span<const Value> in, const LogSumExpAttrs& a) {
+    Value x = cast(in[0], DType::kF32);
+    Value top = max(x, {.axes = a.axes, .keepDims = true});
+    // An infinite maximum shifts nothing: infinity minus infinity is no number.
+    Value shift = where(isFinite(top), top, 0.0);
+    Value y = log(sum(exp(x - shift), {.axes = a.axes, .keepDims = true})) + shift;
+    Value shaped = sum(x, {.axes = a.axes, .keepDims = a.keepDims});  // for its shape; not computed
+    return shaped ? reshape(y, {.shape = shaped.shape()}) : shaped;
+  }
+  static std::vector<Case> cases() { return reductionCases<LogSumExpAttrs>(-2, 2, false); }
+};
+
+}  // namespace
+
+FJORD_OP(Sum, sum)
+FJORD_OP(Mean, mean)
+FJORD_OP(Max, max)
+FJORD_OP(Min, min)
+FJORD_OP(Prod, prod)
+FJORD_OP(Any, any)
+FJORD_OP(All, all)
+FJORD_OP(ArgMax, argMax)
+FJORD_OP(ArgMin, argMin)
+FJORD_OP(CumSum, cumsum)
+FJORD_COMPOSED(LogSumExp, logSumExp)
+
+}  // namespace fjord

@@ -1,0 +1,115 @@
+// Softmax and its logarithm along one axis, and the cross-entropies that are built on them.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ops/op.h"
+
+namespace fjord {
+
+namespace {
+
+struct Layout {
+  int64_t outer = 1, count = 1, inner = 1;
+};
+Layout layoutOf(const Shape& shape, int axis) {
+  Layout l;
+  axis = axisOf(axis, shape.rank());
+  for (int i = 0; i < shape.rank(); ++i) (i < axis ? l.outer : i == axis ? l.count : l.inner) *= shape[i];
+  return l;
+}
+
+Result<Type> floatsAlong(const Type& x, int axis) {
+  if (x.dtype != DType::kF32) return fail("needs float32: cast it first");
+  FJORD_CHECK(checkedAxis(axis, x.shape.rank()));
+  return x;
+}
+
+/// One column of n elements, `step` apart. Shifted by its maximum, so that nothing overflows.
+template <bool logarithm, class T>
+void softmaxColumn(const T* x, T* y, int64_t n, int64_t step) {
+  T top = -std::numeric_limits<T>::infinity();
+  for (int64_t i = 0; i < n; ++i) top = std::max(top, x[i * step]);
+  T total = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    T e = std::exp(x[i * step] - top);
+    total += e;
+    y[i * step] = e;
+  }
+  T scale = logarithm ? std::log(total) + top : T{1} / total;
+  for (int64_t i = 0; i < n; ++i) y[i * step] = logarithm ? x[i * step] - scale : y[i * step] * scale;
+}
+
+template <bool logarithm, class A>
+struct SoftmaxOp {
+  using Attrs = A;
+  static Result<Type> type(std::span<const Type> in, const A& a) { return floatsAlong(in[0], a.axis); }
+  static void run(const Call& c, const A& a) {
+    Layout l = layoutOf(c.in[0].shape(), a.axis);
+    const float* x = c.in[0].as<float>();
+    float* y = c.out.as<float>();
+    c.threads.forRange(l.outer * l.inner, 1 + 2048 / std::max<int64_t>(1, l.count), [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) {
+        int64_t at = i / l.inner * l.count * l.inner + i % l.inner;
+        softmaxColumn<logarithm>(x + at, y + at, l.count, l.inner);
+      }
+    });
+  }
+  static void reference(const ReferenceCall& c, const A& a) {
+    Layout l = layoutOf(c.in[0].type.shape, a.axis);
+    for (int64_t i = 0; i < l.outer * l.inner; ++i) {
+      int64_t at = i / l.inner * l.count * l.inner + i % l.inner;
+      softmaxColumn<logarithm>(c.in[0].values.data() + at, c.out.values.data() + at, l.count, l.inner);
+    }
+  }
+  static std::vector<Case> cases() {
+    return {makeCase("rows", {floats({5, 10}, -2, 2)}, A{}), makeCase("columns", {floats({7, 3}, -2, 2)}, A{.axis = 0}),
+            makeCase("middle", {floats({2, 9, 4}, -2, 2)}, A{.axis = 1}), makeCase("one class", {floats({3, 2, 33}, -2, 2)}, A{})};
+  }
+};
+
+struct Softmax : SoftmaxOp<false, SoftmaxAttrs> {
+  static std::vector<Value> grad(const GradCall& g, const SoftmaxAttrs& a) {
+    Value weighted = g.dy * g.y;
+    return {weighted - g.y * sum(weighted, {.axes = {a.axis}, .keepDims = true})};
+  }
+};
+
+struct LogSoftmax : SoftmaxOp<true, LogSoftmaxAttrs> {
+  static std::vector<Value> grad(const GradCall& g, const LogSoftmaxAttrs& a) {
+    return {g.dy - exp(g.y) * sum(g.dy, {.axes = {a.axis}, .keepDims = true})};
+  }
+};
+
+/// -sum(labels * logSoftmax(logits)) over the last axis.
+struct SoftmaxCrossEntropy {
+  using Attrs = SoftmaxCrossEntropyAttrs;
+  static Value expand(std::span<const Value> in, const Attrs&) {
+    Value logits = cast(in[0], DType::kF32), labels = cast(in[1], DType::kF32);
+    return -sum(labels * logSoftmax(logits), {.axes = {-1}});
+  }
+  static std::vector<Case> cases() {
+    return {makeCase("rows", {floats({6, 10}, -2, 2), floats({6, 10}, 0, 1)}, Attrs{})};
+  }
+};
+
+/// max(x, 0) - x z + log(1 + exp(-|x|)), elementwise: -z log(sigmoid(x)) - (1 - z) log(1 - sigmoid(x)) without overflow.
+struct SigmoidCrossEntropy {
+  using Attrs = SigmoidCrossEntropyAttrs;
+  static Value expand(std::span<const Value> in, const Attrs&) {
+    Value x = cast(in[0], DType::kF32);
+    return softplus(x) - x * in[1];
+  }
+  static std::vector<Case> cases() {
+    return {makeCase("elementwise", {floats({6, 5}, -2, 2), floats({6, 5}, 0, 1)}, Attrs{})};
+  }
+};
+
+}  // namespace
+
+FJORD_OP(Softmax, softmax)
+FJORD_OP(LogSoftmax, logSoftmax)
+FJORD_COMPOSED(SoftmaxCrossEntropy, softmaxCrossEntropy)
+FJORD_COMPOSED(SigmoidCrossEntropy, sigmoidCrossEntropy)
+
+}  // namespace fjord

@@ -1,0 +1,58 @@
+// The geometry of convolution and pooling along one axis.
+//
+//   output o, tap k  ->  input o * stride - before + k * dilation
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "ops/value.h"
+
+namespace fjord {
+
+struct Window {
+  int64_t inputs = 0, outputs = 0, taps = 0;
+  int64_t stride = 1, dilation = 1, before = 0;
+
+  /// The input position that tap k of output o looks at; may lie outside.
+  int64_t input(int64_t o, int64_t k) const { return o * stride - before + k * dilation; }
+  /// The output whose tap k looks at input i, or -1.
+  int64_t output(int64_t i, int64_t k) const {
+    int64_t at = i + before - k * dilation;
+    return at >= 0 && at % stride == 0 && at / stride < outputs ? at / stride : -1;
+  }
+};
+
+inline Window window(int64_t inputs, int64_t taps, int64_t stride, int64_t dilation, int32_t kind, int64_t before,
+                     int64_t after) {
+  int64_t reach = (taps - 1) * dilation + 1;
+  Window w{inputs, 0, taps, stride, dilation, before};
+  if (kind == Padding::kSame) {
+    w.outputs = (inputs + stride - 1) / stride;
+    int64_t total = (w.outputs - 1) * stride + reach - inputs;
+    w.before = total > 0 ? total / 2 : 0;
+  } else {
+    if (kind == Padding::kValid) w.before = before = after = 0;
+    int64_t room = inputs + before + after - reach;
+    w.outputs = room < 0 ? 0 : room / stride + 1;
+  }
+  return w;
+}
+
+inline Window windowRows(int64_t inputs, int64_t taps, Pair strides, Pair dilations, const Padding& p) {
+  return window(inputs, taps, strides.h, dilations.h, p.kind, p.top, p.bottom);
+}
+inline Window windowColumns(int64_t inputs, int64_t taps, Pair strides, Pair dilations, const Padding& p) {
+  return window(inputs, taps, strides.w, dilations.w, p.kind, p.left, p.right);
+}
+
+inline Status checkWindow(Pair strides, Pair dilations, const Padding& p) {
+  if (strides.h < 1 || strides.w < 1) return fail("strides must be at least 1, got ", strides.h, " and ", strides.w);
+  if (dilations.h < 1 || dilations.w < 1) {
+    return fail("dilations must be at least 1, got ", dilations.h, " and ", dilations.w);
+  }
+  if (p.top < 0 || p.bottom < 0 || p.left < 0 || p.right < 0) return fail("padding must not be negative");
+  return {};
+}
+
+}  // namespace fjord

@@ -1,0 +1,115 @@
+#include "run/cpu.h"
+
+#include <algorithm>
+
+namespace fjord {
+
+Result<Executor> Executor::make(Plan plan, Threads& threads) {
+  Executor e;
+  e.plan_ = std::move(plan);
+  e.threads_ = &threads;
+  if (e.plan_.threads < threads.count()) {
+    return fail("the plan is for ", e.plan_.threads, " threads, the pool has ", threads.count());
+  }
+  FJORD_TRY(e.arena_, Buffer::allocate(e.plan_.arenaBytes));
+  e.inputs_.resize(e.plan_.inputs.size());
+  e.outputs_.resize(e.plan_.outputs.size());
+
+  auto add = [&](const Operand& o) {
+    const Storage& s = e.plan_.storages[o.storage];
+    int32_t at = static_cast<int32_t>(e.views_.size());
+    e.views_.push_back({nullptr, o.type});
+    if (s.kind == Storage::kArena) e.views_[at].data = static_cast<std::byte*>(e.arena_.data()) + s.offset;
+    if (s.kind == Storage::kInput) e.inputs_[s.index].views.push_back(at);
+    if (s.kind == Storage::kOutput) e.outputs_[s.index].views.push_back(at);
+    return at;
+  };
+  auto addAll = [&](const std::vector<Operand>& operands) {
+    int32_t first = static_cast<int32_t>(e.views_.size());
+    for (const Operand& o : operands) add(o);
+    return first;
+  };
+  for (const Step& step : e.plan_.steps) {
+    Views v;
+    v.in = addAll(step.in);
+    if (step.op != OpId::kCount) v.out = add(step.out);
+    v.chainIn = addAll(step.chainIn);
+    v.chainOut = addAll(step.chainOut);
+    e.steps_.push_back(v);
+  }
+  return e;
+}
+
+void Executor::bind(Binding& binding, void* data) {
+  if (binding.data == data) return;
+  binding.data = data;
+  for (int32_t v : binding.views) views_[v].data = data;
+}
+
+namespace {
+
+struct ChainCall {
+  const Chain* chain;
+  std::span<const View> in, out;
+  std::byte* tiles;
+  int64_t tileBytes;  // of one thread
+
+  void operator()(int64_t begin, int64_t end, int part) const {
+    runChain(*chain, in, out, begin, end, tiles + part * tileBytes);
+  }
+};
+
+// A chain of a few thousand elements is done before a second thread has woken up.
+constexpr int64_t kChainGrain = 8 * kTile;
+
+}  // namespace
+
+void Executor::runStep(const Step& step, const Views& v) {
+  std::byte* arena = static_cast<std::byte*>(arena_.data());
+  std::span<const View> views(views_);
+  ChainCall chain{step.chain.get(), views.subspan(v.chainIn, step.chainIn.size()),
+                  views.subspan(v.chainOut, step.chainOut.size()), arena + step.tiles,
+                  step.tileBytes / plan_.threads};
+  if (step.op == OpId::kCount) {
+    threads_->forRange(step.chain->space.size(), kChainGrain, chain);
+    return;
+  }
+  Epilogue epilogue;
+  if (step.chain) {
+    epilogue.chain = &chain;
+    epilogue.apply = [](const Epilogue& self, int64_t begin, int64_t end, int part) {
+      (*static_cast<const ChainCall*>(self.chain))(begin, end, part);
+    };
+  }
+  Call call{views.subspan(v.in, step.in.size()), views[v.out], arena + step.scratch, *threads_, epilogue};
+  opInfo(step.op).run(call, step.attrs);
+}
+
+void Executor::run() {
+  for (size_t i = 0; i < plan_.steps.size(); ++i) runStep(plan_.steps[i], steps_[i]);
+}
+
+Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor> inputs, Threads& threads) {
+  FJORD_TRY(Plan plan, compile(graph, {.threads = threads.count()}));
+  FJORD_TRY(Executor executor, Executor::make(std::move(plan), threads));
+  const Plan& p = executor.plan();
+  if (inputs.size() != p.inputs.size()) {
+    return fail("the graph has ", p.inputs.size(), " inputs, ", inputs.size(), " were given");
+  }
+  std::vector<Tensor> outputs;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].type() != p.inputs[i]) {
+      return fail("input ", i, " is ", inputs[i].type(), ", the graph wants ", p.inputs[i]);
+    }
+    executor.bindInput(static_cast<int>(i), inputs[i].view().data);
+  }
+  for (size_t i = 0; i < p.outputs.size(); ++i) {
+    FJORD_TRY(Tensor out, Tensor::empty(p.outputs[i]));
+    executor.bindOutput(static_cast<int>(i), out.view().data);
+    outputs.push_back(std::move(out));
+  }
+  executor.run();
+  return outputs;
+}
+
+}  // namespace fjord
