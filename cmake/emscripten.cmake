@@ -1,0 +1,16 @@
+# The WebAssembly toolchain: the Emscripten that ./dev setup unpacked, or else the em++ on the path.
+if(DEFINED ENV{FJORD_CACHE})
+  set(cache $ENV{FJORD_CACHE})
+else()
+  set(cache $ENV{HOME}/.cache/fjord)
+endif()
+set(root ${cache}/emscripten-3.1.69/root/usr/share/emscripten)
+if(NOT EXISTS ${root})
+  find_program(em_config em-config)
+  if(NOT em_config)
+    message(FATAL_ERROR "There is no Emscripten: run ./dev setup")
+  endif()
+  execute_process(COMMAND ${em_config} EMSCRIPTEN_ROOT OUTPUT_VARIABLE root OUTPUT_STRIP_TRAILING_WHITESPACE
+    COMMAND_ERROR_IS_FATAL ANY)
+endif()
+include(${root}/cmake/Modules/Platform/Emscripten.cmake)
