@@ -1,0 +1,97 @@
+// Builds with CMake's presets, and the npm package from what they leave.
+//
+//   node tools/build.mjs                   native and package
+//   node tools/build.mjs package asan      these parts
+//
+// build(preset, targets) and buildPackage() are for other programs of this folder.
+import {spawn} from 'node:child_process';
+import {existsSync, statSync} from 'node:fs';
+import os from 'node:os';
+import {fileURLToPath} from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+export const variants = ['simd', 'simd-threads', 'relaxed-simd', 'relaxed-simd-threads'];
+export const presets = ['native', 'asan', 'tsan', 'fuzz', ...variants.map((variant) => `wasm-${variant}`)];
+export const folderOf = (preset) => `${root}build/${preset.replace(/^wasm-/, 'wasm/')}`;
+export const jobs = os.availableParallelism();
+
+/** A program's failure that is already explained: printed without a stack. */
+export class Failure extends Error {}
+
+/** Prints a Failure in one line, anything else with its stack, and ends the program. */
+export function fail(error) {
+  console.error(error instanceof Failure ? error.message : error);
+  process.exit(1);
+}
+
+/**
+ * Runs a program and resolves to {code, output, seconds}. Its output is shown as it comes where `show` says so, and
+ * kept in any case.
+ */
+export function run(command, args, {show = false, env = {}} = {}) {
+  const start = performance.now();
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {cwd: root, env: {...process.env, ...env}, stdio: ['ignore', 'pipe', 'pipe']});
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text;
+        if (show) process.stdout.write(text);
+      });
+    }
+    const end = (code) => resolve({code, output, seconds: (performance.now() - start) / 1000});
+    child.on('error', (error) => ((output += error.message), end(127)));
+    child.on('close', (code, signal) => end(signal ? 128 : code));
+  });
+}
+
+/** As run, but a failure throws with the last lines of the output. */
+export async function must(command, args, options) {
+  const result = await run(command, args, options);
+  if (result.code) throw new Failure(`${lastLines(result.output)}\n${command} ${args.join(' ')} failed`);
+  return result;
+}
+
+/** The end of a long output; generated code can have lines of megabytes. */
+export function lastLines(output, count = 60) {
+  return output.trimEnd().split('\n').slice(-count).map((line) => line.slice(0, 400)).join('\n');
+}
+
+/** Brings one preset's targets (all of them if none is named) up to date. */
+export async function build(preset, targets = []) {
+  if (!presets.includes(preset)) throw new Failure(`There is no part "${preset}" to build: ${presets.join(', ')}, package`);
+  process.stdout.write(`building ${preset} ${process.stdout.isTTY ? '\n' : '... '}`);
+  const start = performance.now();
+  // Ninja sees by itself when CMakeLists.txt has changed, but not so the presets.
+  const ninja = statSync(`${folderOf(preset)}/build.ninja`, {throwIfNoEntry: false});
+  if (!(ninja?.mtimeMs > statSync(`${root}CMakePresets.json`).mtimeMs)) await must('cmake', ['--preset', preset]);
+  // On a terminal ninja shows how far it is in one line; in a log the time is enough.
+  const command = ['-C', folderOf(preset), `-j${jobs}`, ...targets];
+  if (process.stdout.isTTY) {
+    const code = await new Promise((done) => spawn('ninja', command, {stdio: 'inherit'}).on('close', done));
+    if (code) throw new Failure(`${preset} does not build`);
+  } else {
+    await must('ninja', command);
+    console.log(`${((performance.now() - start) / 1000).toFixed(1)} s`);
+  }
+}
+
+/** Builds the WebAssembly variants, then the npm package in build/npm. */
+export async function buildPackage() {
+  // The native build tells the generator of the JavaScript bindings what ops and layers there are.
+  await build('native');
+  for (const variant of variants) await build(`wasm-${variant}`, ['fjord_wasm']);
+  if (!existsSync(`${root}web/build.mjs`)) throw new Failure('There is no web/build.mjs, which packs build/npm');
+  await must('node', ['web/build.mjs'], {show: true});
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const parts = process.argv.slice(2);
+  try {
+    for (const part of parts.length ? parts : ['package']) {
+      await (part === 'package' ? buildPackage() : build(part));
+    }
+  } catch (error) {
+    fail(error);
+  }
+}

@@ -1,0 +1,90 @@
+// Builds and runs the test suites, and ends with a line for each and one total.
+//
+//   node tools/test.mjs                     all
+//   node tools/test.mjs native browser      these
+//
+// A suite that runs no test has failed.
+import {existsSync, readdirSync} from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {build, buildPackage, fail, folderOf, Failure, lastLines, root, run, variants} from './build.mjs';
+
+/** GoogleTest's closing lines, in its brief form: what ran and did not pass was skipped or has failed. */
+function gtestCounts(output) {
+  const count = (pattern) => Number(output.match(pattern)?.[1] ?? 0);
+  const ran = count(/^\[=+\] (\d+) tests? from .* ran\./m);
+  const passed = count(/^\[ {2}PASSED {2}\] (\d+) tests?\./m);
+  const skipped = count(/^\[ {2}SKIPPED \] (\d+) tests?/m);
+  return {passed, skipped, failed: ran - passed - skipped};
+}
+
+/** The closing lines of node's test runner. */
+function nodeCounts(output) {
+  const count = (name) => Number(output.match(new RegExp(`^# ${name} (\\d+)$`, 'm'))?.[1] ?? 0);
+  return {passed: count('pass'), failed: count('fail') + count('cancelled'), skipped: count('skipped') + count('todo')};
+}
+
+async function gtest(preset, args = []) {
+  await build(preset, ['fjord_tests']);
+  const program = `${folderOf(preset)}/fjord_tests`;
+  args = ['--gtest_brief=1', ...args];
+  const env = {UBSAN_OPTIONS: 'print_stacktrace=1', TSAN_OPTIONS: 'halt_on_error=1'};
+  // Node 20 has relaxed SIMD behind a flag; later ones have it without and know the flag no more.
+  const flags = preset.includes('relaxed') && process.version.startsWith('v20.') ? ['--experimental-wasm-relaxed-simd'] : [];
+  const result = preset.startsWith('wasm')
+    ? await run('node', [...flags, `${program}.js`, ...args])
+    : await run(program, args, {env});
+  return {...result, ...gtestCounts(result.output)};
+}
+
+async function nodeTest(folder) {
+  const files = existsSync(root + folder)
+    ? readdirSync(root + folder, {recursive: true}).filter((file) => file.endsWith('.test.mjs')).sort()
+    : [];
+  if (!files.length) return {code: 1, output: `${folder} holds no *.test.mjs`, seconds: 0, passed: 0, failed: 0, skipped: 0};
+  await buildPackage();
+  const flags = process.version.startsWith('v20.') ? ['--experimental-wasm-relaxed-simd'] : [];
+  const result = await run('node', [...flags, '--test', '--test-reporter=tap', ...files.map((file) => `${folder}/${file}`)]);
+  return {...result, ...nodeCounts(result.output)};
+}
+
+const suites = {
+  native: () => gtest('native'),
+  asan: () => gtest('asan'),
+  // The thread sanitizer is for what has threads.
+  tsan: () => gtest('tsan', ['--gtest_filter=*Thread*:*Executor*:*Parallel*']),
+  ...Object.fromEntries(variants.map((variant) => [`wasm-${variant}`, () => gtest(`wasm-${variant}`)])),
+  node: () => nodeTest('web/test'),
+  browser: () => nodeTest('check/browser'),
+};
+
+const names = process.argv.slice(2).length ? process.argv.slice(2) : Object.keys(suites);
+for (const name of names) {
+  if (!suites[name]) fail(new Failure(`There is no suite "${name}"; there are ${Object.keys(suites).join(', ')}`));
+}
+
+const rows = [];
+for (const name of names) {
+  let row;
+  try {
+    row = await suites[name]();
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    row = {code: 1, output: error.message, seconds: 0, passed: 0, failed: 0, skipped: 0};
+  }
+  row.name = name;
+  // A crash, a sanitizer's report or an empty suite is a failure that no test counted.
+  if (row.failed === 0 && (row.code !== 0 || row.passed === 0)) row.failed = 1;
+  if (row.failed) console.log(lastLines(row.output, 200));
+  rows.push(row);
+  console.log(line(row));
+}
+
+function line({name, passed, failed, skipped, seconds}) {
+  const counts = `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`;
+  return `${failed ? 'FAILED' : 'ok    '} ${name.padEnd(26)} ${counts}, ${seconds.toFixed(1)} s`;
+}
+
+const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
+console.log(`\n${rows.map(line).join('\n')}\n`);
+console.log(`${sum('passed')} passed, ${sum('failed')} failed${sum('skipped') ? `, ${sum('skipped')} skipped` : ''}`);
+process.exit(sum('failed') ? 1 : 0);
