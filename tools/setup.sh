@@ -113,7 +113,7 @@ unpackEmscripten() {
   arch=$(uname -m)
   loader=$(cd "$work/root" && echo usr/lib/"$arch"-linux-gnu/ld-linux-*.so.*)
   mkdir -p "$work/binaryen/bin"
-  for program in "$work"/root/usr/bin/wasm*; do
+  for program in "$work/root/usr/bin/"wasm*; do
     program=${program##*/}
     printf '#!/bin/sh\nexec "%s" --library-path "%s" "%s" "$@"\n' "$emscripten/root/$loader" \
       "$emscripten/root/usr/lib/$arch-linux-gnu" "$emscripten/root/usr/bin/$program" >"$work/binaryen/bin/$program"
