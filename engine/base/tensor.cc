@@ -61,6 +61,14 @@ Buffer::~Buffer() {
 void* Buffer::data() const { return block_ ? block_->data() : nullptr; }
 int64_t Buffer::bytes() const { return block_ ? block_->bytes : 0; }
 
+bool Buffer::isShared() const { return block_ && block_->references.load(std::memory_order_relaxed) > 1; }
+
+Result<Tensor> Tensor::copy() const {
+  FJORD_TRY(Tensor t, empty(type_));
+  std::memcpy(t.buffer().data(), buffer_.data(), static_cast<size_t>(type_.bytes()));
+  return t;
+}
+
 Result<Tensor> Tensor::empty(const Type& type) {
   FJORD_TRY(Buffer buffer, Buffer::allocate(type.bytes()));
   return Tensor(std::move(buffer), type);

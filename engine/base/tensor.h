@@ -52,6 +52,8 @@ class Buffer {
 
   void* data() const;
   int64_t bytes() const;
+  /// Whether another Buffer refers to the same memory, so that writing to it would be seen elsewhere.
+  bool isShared() const;
   explicit operator bool() const { return block_ != nullptr; }
 
  private:
@@ -67,6 +69,8 @@ class Tensor {
 
   static Result<Tensor> empty(const Type& type);
   static Result<Tensor> zeros(const Type& type);
+  /// The same values in memory of their own.
+  Result<Tensor> copy() const;
   static Result<Tensor> of(const Shape& shape, std::span<const float> values);
   static Result<Tensor> of(const Shape& shape, std::span<const int32_t> values);
 

@@ -1,0 +1,86 @@
+#include "nn/activations.h"
+
+#include <algorithm>
+#include <array>
+
+#include "graph/graph.h"
+
+namespace fjord {
+
+namespace {
+
+Value number(Value x, double c) { return constant(*x.graph, c); }
+
+/// Half of the last axis times the sigmoid of the other half (Dauphin et al. 2017).
+Value gatedLinear(Value x) {
+  std::vector<Value> halves = split(x, 2, -1);
+  return halves.size() == 2 ? halves[0] * sigmoid(halves[1]) : Value{};
+}
+
+struct Row {
+  std::string_view name;
+  Value (*apply)(Value);
+};
+
+// Parameters are those of the Keras functions' defaults.
+constexpr Row kActivations[] = {
+    {"linear", [](Value x) { return x; }},
+    {"relu", relu},
+    {"relu6", relu6},
+    {"leakyrelu", [](Value x) { return leakyRelu(x, number(x, 0.2)); }},
+    {"elu", [](Value x) { return elu(x, number(x, 1)); }},
+    {"selu", selu},
+    {"celu", [](Value x) { return celu(x, number(x, 1)); }},
+    {"gelu", gelu},
+    {"gelunew", geluTanh},
+    {"silu", silu},
+    {"swish", silu},
+    {"mish", mish},
+    {"sigmoid", sigmoid},
+    {"hardsigmoid", hardSigmoid},
+    {"hardsilu", hardSilu},
+    {"hardswish", hardSilu},
+    {"tanh", tanh},
+    {"hardtanh", hardTanh},
+    {"tanhshrink", tanhShrink},
+    {"softshrink", [](Value x) { return softShrink(x, number(x, 0.5)); }},
+    {"hardshrink", [](Value x) { return hardShrink(x, number(x, 0.5)); }},
+    {"softplus", softplus},
+    {"softsign", softsign},
+    {"squareplus", [](Value x) { return squareplus(x, number(x, 4)); }},
+    {"sparseplus", sparsePlus},
+    {"sparsesigmoid", sparseSigmoid},
+    {"threshold", [](Value x) { return threshold(x, number(x, 1), number(x, 0)); }},
+    {"exponential", [](Value x) { return exp(x); }},
+    {"logsigmoid", logSigmoid},
+    {"logsoftmax", [](Value x) { return logSoftmax(x); }},
+    {"softmax", [](Value x) { return softmax(x); }},
+    {"glu", gatedLinear},
+};
+
+}  // namespace
+
+Value activate(Value x, const Json& activation) {
+  if (!x || activation.is_null()) return x;
+  std::optional<Choice> choice = choiceOf(activation);
+  std::string name = choice ? canonicalName(choice->name) : "";
+  auto row = std::ranges::find(kActivations, std::string_view(name), &Row::name);
+  if (row == std::end(kActivations)) {
+    std::string known;
+    for (const Row& r : kActivations) known += cat(known.empty() ? "" : ", ", r.name);
+    x.graph->fail(cat("unknown activation ", activation.dump(), "; known are ", known));
+    return {};
+  }
+  return row->apply(x);
+}
+
+std::span<const std::string_view> activationNames() {
+  static const auto kNames = [] {
+    std::array<std::string_view, std::size(kActivations)> names;
+    std::ranges::transform(kActivations, names.begin(), &Row::name);
+    return names;
+  }();
+  return kNames;
+}
+
+}  // namespace fjord

@@ -1,0 +1,17 @@
+// Activations by name: those of Keras 3, on values of a graph.
+#pragma once
+
+#include <span>
+
+#include "nn/json.h"
+#include "ops/value.h"
+
+namespace fjord {
+
+/// The activation of a layer's config: a name, or {"class_name", "config"}; null is linear. Unknown names fail the graph.
+Value activate(Value x, const Json& activation);
+
+/// All names, canonical, for documentation and tests.
+std::span<const std::string_view> activationNames();
+
+}  // namespace fjord

@@ -1,0 +1,76 @@
+// Fit: training over epochs, one batch at a time, so that whoever drives it can draw a progress bar, answer events or stop
+// between any two batches. Evaluate: the same over one pass without training.
+//
+//   FJORD_TRY(auto fit, Fit::begin(*model, {.x = x, .y = y}, {.epochs = 5, .batchSize = 64}));
+//   while (!fit->done()) {
+//     FJORD_TRY(Fit::Event event, fit->advance());
+//     if (event == Fit::kEpochEnd) print(fit->epoch(), fit->logs());
+//   }
+#pragma once
+
+#include <memory>
+
+#include "nn/model.h"
+
+namespace fjord {
+
+/// Arrays whose axis 0 counts samples; held by reference count, not copied.
+struct Samples {
+  std::vector<Tensor> x, y;
+  Tensor weights;  // [samples], may be empty
+};
+
+struct FitOptions {
+  int epochs = 1, initialEpoch = 0, batchSize = 32;
+  bool shuffle = true;
+  double validationSplit = 0;  // the last part of the samples, taken before shuffling
+  Json classWeight = {};       // {"0": 1.0, "1": 2.5}
+  /// EarlyStopping, ReduceLROnPlateau, TerminateOnNaN as Keras writes them.
+  Json callbacks = {};
+};
+
+class Fit {
+ public:
+  enum Event { kBatchEnd, kValidationBatch, kEpochEnd };
+
+  static Result<std::unique_ptr<Fit>> begin(Model& model, Samples samples, const FitOptions& options, Samples validation = {});
+  /// One pass over the samples without training; its logs stand after the last batch.
+  static Result<std::unique_ptr<Fit>> evaluation(Model& model, Samples samples, int batchSize);
+
+  /// Runs one batch. After the last one of an epoch come its validation batches, then kEpochEnd.
+  Result<Event> advance();
+  bool done() const { return done_; }
+  void stop() { stopping_ = true; }
+
+  int epoch() const { return epoch_; }
+  int batch() const { return batch_; }
+  int batches() const { return batches_; }
+  /// Of the epoch so far; after kEpochEnd with val_ entries.
+  const Logs& logs() const { return logs_; }
+  /// Why training ended before its last epoch; empty if it did not.
+  const std::string& reason() const { return reason_; }
+
+ private:
+  struct Callback;
+
+  Fit(Model& model, const FitOptions& options) : model_(model), options_(options) {}
+  Status prepare(Samples samples, Samples validation);
+  Status addClassWeights();
+  Status addCallbacks();
+  void startEpoch();
+  Status endEpoch();
+  Status runBatch(const Samples& samples, std::span<const int32_t> order, int batch, Model::Mode mode, Totals& totals);
+
+  Model& model_;
+  FitOptions options_;
+  Samples samples_, validation_;
+  std::vector<int32_t> order_, validationOrder_;
+  std::vector<std::shared_ptr<Callback>> callbacks_;
+  Totals totals_, validationTotals_;
+  Logs logs_;
+  std::string reason_;
+  int epoch_ = 0, batch_ = 0, batches_ = 0, validationBatch_ = 0;
+  bool done_ = false, stopping_ = false, evaluating_ = false;
+};
+
+}  // namespace fjord

@@ -1,0 +1,85 @@
+// JSON, with accessors that cannot abort: a value of the wrong kind reads as the fallback, or as an error where asked.
+#pragma once
+
+#define JSON_NOEXCEPTION 1
+#define JSON_NO_IO 1
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/shape.h"
+
+namespace fjord {
+
+using Json = nlohmann::ordered_json;
+
+inline Result<Json> parseJson(std::string_view text) {
+  Json j = Json::parse(text, nullptr, false);
+  if (j.is_discarded()) return fail("not valid JSON: ", text.substr(0, 60));
+  return j;
+}
+
+inline const Json& member(const Json& j, const char* key) {
+  static const Json kNull;
+  auto it = j.is_object() ? j.find(key) : j.end();
+  return j.is_object() && it != j.end() ? *it : kNull;
+}
+
+inline double numberOr(const Json& j, const char* key, double fallback) {
+  const Json& v = member(j, key);
+  return v.is_number() ? v.get<double>() : fallback;
+}
+inline int intOr(const Json& j, const char* key, int fallback) {
+  const Json& v = member(j, key);
+  return v.is_number() ? v.get<int>() : fallback;
+}
+inline bool boolOr(const Json& j, const char* key, bool fallback) {
+  const Json& v = member(j, key);
+  return v.is_boolean() ? v.get<bool>() : fallback;
+}
+inline std::string stringOr(const Json& j, const char* key, std::string_view fallback) {
+  const Json& v = member(j, key);
+  return v.is_string() ? v.get<std::string>() : std::string(fallback);
+}
+
+/// A list of integers; null entries (unknown sizes) become -1.
+template <int N>
+std::optional<Ints<N>> intsOf(const Json& j) {
+  if (!j.is_array() || j.size() > N) return {};
+  Ints<N> out;
+  for (const Json& v : j) {
+    if (!v.is_number() && !v.is_null()) return {};
+    out.push(v.is_null() ? -1 : v.get<int32_t>());
+  }
+  return out;
+}
+
+/// {"class_name": name, "config": {...}} or just "name": how Keras writes things that are chosen by name.
+struct Choice {
+  std::string name;
+  Json config = Json::object();
+};
+inline std::optional<Choice> choiceOf(const Json& j) {
+  if (j.is_string()) return Choice{j.get<std::string>()};
+  if (!j.is_object()) return {};
+  Choice c{stringOr(j, "class_name", ""), member(j, "config")};
+  // Keras 3 writes {"module": ..., "class_name": "function", "config": "relu"} for functions.
+  if (c.config.is_string()) c = {c.config.get<std::string>()};
+  if (!c.config.is_object()) c.config = Json::object();
+  return c;
+}
+
+/// "categorical_crossentropy", "categoricalCrossentropy" and "CategoricalCrossentropy" are one name: letters and digits in
+/// lower case. Every table of nn/ is keyed so.
+inline std::string canonicalName(std::string_view name) {
+  std::string out;
+  for (char c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out += c;
+  }
+  return out;
+}
+
+}  // namespace fjord

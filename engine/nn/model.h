@@ -1,0 +1,105 @@
+// Model: a Keras model description, its weights, and the plans that predict with it and train it.
+//
+//   FJORD_TRY(auto model, Model::fromJson(json, threads, {.seed = 42}));
+//   FJORD_CHECK(model->compile(*parseJson(R"({"optimizer": "adam", "loss": "categorical_crossentropy", "metrics": ["accuracy"]})")));
+//   Totals totals;
+//   FJORD_CHECK(model->run(Model::kTrain, {.x = x, .y = y}, totals));      // one step on one batch
+//   model->logs(totals)                                                     // {"loss": 0.31, "accuracy": 0.91}
+//
+// A training step (forward, loss, backward, update, metrics) is one plan, made once for each size of batch.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/threads.h"
+#include "nn/topology.h"
+#include "nn/weights.h"
+#include "run/cpu.h"
+
+namespace fjord {
+
+struct ModelOptions {
+  uint64_t seed = 0;
+};
+
+/// Rows of arrays of samples. `rows` empty means all of them, in order.
+struct Batch {
+  std::span<const Tensor> x, y = {};
+  const Tensor* weights = nullptr;  // [samples]
+  std::span<const int32_t> rows = {};
+};
+
+/// Sums over batches, from which logs are ratios.
+struct Totals {
+  double loss = 0, samples = 0;
+  std::vector<double> numerators, denominators;
+};
+
+using Logs = std::vector<std::pair<std::string, double>>;
+
+class Model {
+ public:
+  enum Mode { kPredict, kTest, kTrain };
+  ~Model();
+
+  static Result<std::unique_ptr<Model>> fromJson(const Json& model, Threads& threads, const ModelOptions& options = {});
+
+  /// {"optimizer": name or {class_name, config}, "loss": ..., "metrics": [...], "loss_weights": ...}
+  Status compile(const Json& options);
+  bool isCompiled() const { return !compiled_.is_null(); }
+
+  /// One step in this mode; adds the loss and the metrics to `totals`. A loss that is not finite is an error of logs'
+  /// caller to report, not of this function: the totals show it.
+  Status run(Mode mode, const Batch& batch, Totals& totals);
+  Result<std::vector<Tensor>> predict(std::span<const Tensor> x, int batchSize = 32);
+
+  Logs logs(const Totals& totals) const;
+
+  std::vector<Weight>& weights() { return weights_; }
+  /// The optimizer's state, by name; made by the first training step.
+  std::vector<Weight>& slots() { return slots_; }
+  int64_t step() const { return step_; }
+  void setStep(int64_t step) { step_ = step; }
+  /// The learning rate of the next step. Setting it replaces a schedule.
+  double rate() const;
+  void setRate(double rate) { rate_ = rate; }
+
+  const Topology& topology() const { return topology_; }
+  const Json& json() const { return json_; }
+  const Json& compileOptions() const { return compiled_; }
+  uint64_t seed() const { return seed_; }
+  /// Axis 0 is -1.
+  std::vector<Type> inputTypes() const;
+  const std::vector<Type>& outputTypes() const { return outputTypes_; }
+
+  /// A table of the layers for people: names, output shapes, numbers of weights.
+  std::string summary() const;
+
+ private:
+  struct Program;
+  class Builder;
+
+  Model(Threads& threads, Json json, Topology topology, uint64_t seed);
+  Result<Program*> program(Mode mode, int32_t batch);
+
+  Threads& threads_;
+  Json json_;
+  Topology topology_;
+  uint64_t seed_;
+  std::vector<Weight> weights_, slots_;
+  std::vector<Type> outputTypes_;
+  std::vector<std::string> layerRows_;  // lines of the summary
+  Json compiled_;
+  std::vector<std::string> metricNames_;
+  std::vector<bool> metricRoots_;
+  int64_t step_ = 0;
+  double rate_ = -1;  // replaces the optimizer's where it is not negative
+  std::vector<std::unique_ptr<Program>> programs_;
+};
+
+/// The shape a layer gives, for builders that show shapes while a model is described. Axis 0 of all shapes is -1.
+Result<Type> inferLayer(std::string_view className, const Json& config, std::span<const Type> inputs);
+
+}  // namespace fjord

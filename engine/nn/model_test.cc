@@ -1,0 +1,154 @@
+// Models: what they learn, what they refuse. Values against Keras stand in goldens_test.cc.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "nn/fit.h"
+
+namespace fjord {
+namespace {
+
+Json json(const char* text) { return *parseJson(text); }
+
+/// Two clouds of points in the plane, labelled one-hot.
+Samples clouds(int n) {
+  Random random(7);
+  Samples s;
+  Tensor x = *Tensor::zeros({DType::kF32, {n, 2}}), y = *Tensor::zeros({DType::kF32, {n, 2}});
+  for (int i = 0; i < n; ++i) {
+    int label = i % 2;
+    x.data<float>()[2 * i] = random.normal() * 0.3f + (label ? 1 : -1);
+    x.data<float>()[2 * i + 1] = random.normal() * 0.3f;
+    y.data<float>()[2 * i + label] = 1;
+  }
+  return {{x}, {y}, {}};
+}
+
+const char* kMlp = R"({"class_name": "Sequential", "config": {"name": "mlp", "layers": [
+  {"class_name": "Dense", "config": {"units": 8, "activation": "relu", "batch_input_shape": [null, 2]}},
+  {"class_name": "Dropout", "config": {"rate": 0.1}},
+  {"class_name": "Dense", "config": {"units": 2, "activation": "softmax"}}]}})";
+const char* kOptions = R"({"optimizer": {"class_name": "Adam", "config": {"learning_rate": 0.02}},
+  "loss": "categoricalCrossentropy", "metrics": ["accuracy"]})";
+
+std::unique_ptr<Model> mlp(Threads& threads, uint64_t seed = 1) {
+  auto model = Model::fromJson(json(kMlp), threads, {.seed = seed});
+  EXPECT_TRUE(model) << model.error().message;
+  Status status = (*model)->compile(json(kOptions));
+  EXPECT_TRUE(status) << status.error().message;
+  return std::move(*model);
+}
+
+Logs train(Model& model, const Samples& samples, const FitOptions& options) {
+  auto fit = Fit::begin(model, samples, options);
+  EXPECT_TRUE(fit) << fit.error().message;
+  while (!(*fit)->done()) {
+    auto event = (*fit)->advance();
+    EXPECT_TRUE(event) << event.error().message;
+    if (!event) break;
+  }
+  return (*fit)->logs();
+}
+
+double entry(const Logs& logs, const std::string& name) {
+  for (const auto& [key, value] : logs) {
+    if (key == name) return value;
+  }
+  return std::nan("");
+}
+
+TEST(Model, LearnsTwoClouds) {
+  Threads threads(2);
+  auto model = mlp(threads);
+  Logs logs = train(*model, clouds(400), {.epochs = 10, .validationSplit = 0.2});
+  EXPECT_GT(entry(logs, "accuracy"), 0.97);
+  EXPECT_GT(entry(logs, "val_accuracy"), 0.97);
+  EXPECT_LT(entry(logs, "loss"), 0.2);
+}
+
+TEST(Model, SameSeedSameBitsForAnyNumberOfThreads) {
+  Threads one(1), two(2);
+  auto a = mlp(one), b = mlp(two);
+  Samples samples = clouds(100);
+  train(*a, samples, {.epochs = 2, .batchSize = 16});
+  train(*b, samples, {.epochs = 2, .batchSize = 16});
+  for (size_t i = 0; i < a->weights().size(); ++i) {
+    const Tensor &x = a->weights()[i].value, &y = b->weights()[i].value;
+    EXPECT_EQ(0, std::memcmp(x.view().data, y.view().data, x.type().bytes())) << a->weights()[i].name;
+  }
+}
+
+TEST(Model, AStepAllocatesNoTensor) {
+  Threads threads(1);
+  auto model = mlp(threads);
+  Samples samples = clouds(64);
+  Totals totals;
+  Batch batch{.x = samples.x, .y = samples.y};
+  ASSERT_TRUE(model->run(Model::kTrain, batch, totals));
+  MemoryInfo before = memoryInfo();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(model->run(Model::kTrain, batch, totals));
+  EXPECT_EQ(memoryInfo().buffers, before.buffers);
+  EXPECT_EQ(memoryInfo().bytes, before.bytes);
+}
+
+TEST(Model, NamesTheLayerAndTheShapes) {
+  Threads threads(1);
+  auto model = Model::fromJson(json(R"({"class_name": "Sequential", "config": {"layers": [
+    {"class_name": "Conv2D", "config": {"name": "edges", "filters": 4, "kernel_size": 9, "batch_input_shape": [null, 5, 5, 1]}}]}})"), threads);
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().message,
+            "edges: conv2d: a filter of 9x9 does not fit the padded image of 5x5 (inputs: float32[1,5,5,1], float32[9,9,1,4])");
+}
+
+TEST(Model, RefusesWhatItDoesNotKnow) {
+  Threads threads(1);
+  auto unknown = Model::fromJson(json(R"({"class_name": "Sequential", "config": {"layers": [{"class_name": "Telepathy", "config": {}}]}})"), threads);
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(unknown.error().message.find("Telepathy"), std::string::npos);
+  auto model = mlp(threads);
+  Status bad = model->compile(json(R"({"optimizer": "adam", "loss": "telepathy"})"));
+  ASSERT_FALSE(bad);
+  EXPECT_NE(bad.error().message.find("unknown loss"), std::string::npos);
+  // The model still trains as it was compiled before.
+  EXPECT_GT(entry(train(*model, clouds(100), {.epochs = 5}), "accuracy"), 0.5);
+  Samples wrong = clouds(10);
+  wrong.x[0] = *Tensor::zeros({DType::kF32, {10, 3}});
+  auto fit = Fit::begin(*model, wrong, {});
+  ASSERT_TRUE(fit);
+  auto event = (*fit)->advance();
+  ASSERT_FALSE(event);
+  EXPECT_NE(event.error().message.find("[10,3]"), std::string::npos) << event.error().message;
+}
+
+TEST(Fit, StopsEarlyAndRestoresTheBestWeights) {
+  Threads threads(1);
+  auto model = mlp(threads);
+  // A rate so high that the loss gets worse.
+  model->setRate(5);
+  auto fit = Fit::begin(*model, clouds(64), {.epochs = 50, .callbacks = json(R"([{"class_name": "EarlyStopping",
+    "config": {"monitor": "loss", "patience": 2, "restore_best_weights": true}}])")});
+  ASSERT_TRUE(fit) << fit.error().message;
+  int epochs = 0;
+  while (!(*fit)->done()) {
+    auto event = (*fit)->advance();
+    ASSERT_TRUE(event);
+    epochs += *event == Fit::kEpochEnd;
+  }
+  EXPECT_LT(epochs, 50);
+  EXPECT_NE((*fit)->reason().find("has not improved for 2 epochs"), std::string::npos) << (*fit)->reason();
+}
+
+TEST(Fit, ReportsANaNLoss) {
+  Threads threads(1);
+  auto model = mlp(threads);
+  Samples samples = clouds(64);
+  samples.x[0].data<float>()[5] = std::nanf("");
+  auto fit = Fit::begin(*model, samples, {.epochs = 5, .callbacks = json(R"([{"class_name": "TerminateOnNaN", "config": {}}])")});
+  ASSERT_TRUE(fit);
+  while (!(*fit)->done()) ASSERT_TRUE((*fit)->advance());
+  EXPECT_NE((*fit)->reason().find("the loss is NaN"), std::string::npos) << (*fit)->reason();
+}
+
+}  // namespace
+}  // namespace fjord

@@ -1,0 +1,33 @@
+// Topology: the layers of a model and how they are joined, from Keras JSON. Reads what Keras 2, Keras 3 and TensorFlow.js
+// write, Sequential and functional.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nn/layers.h"
+
+namespace fjord {
+
+struct Topology {
+  /// Output `tensor` of call number `node` of a layer.
+  struct TensorRef {
+    int layer = 0, node = 0;
+  };
+  struct Layer {
+    const LayerRow* row = nullptr;  // nullptr for an input
+    std::string className, name;
+    Json config;
+    /// Inputs of each call of the layer.
+    std::vector<std::vector<TensorRef>> calls;
+    Type input;  // of an input layer; axis 0 is -1
+  };
+
+  std::vector<Layer> layers;
+  std::vector<TensorRef> inputs, outputs;
+  std::string name;
+
+  static Result<Topology> fromJson(const Json& model);
+};
+
+}  // namespace fjord

@@ -1,0 +1,31 @@
+// Weights: the named arrays of a model, and how they are born (initializers), held down (regularizers) and held in
+// (constraints). All by Keras's names.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/tensor.h"
+#include "nn/json.h"
+#include "ops/value.h"
+
+namespace fjord {
+
+struct Weight {
+  std::string name;  // "dense_1/kernel"
+  Tensor value;
+  bool trainable = true;
+  Json regularizer, constraint;  // null for none
+};
+
+/// Fills a new weight of this shape. Kernels are [.., inputs, outputs]; axes before the last two are the receptive field.
+Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t seed);
+
+/// What a regularizer adds to the loss: l1 * sum|w| + l2 * sum w^2.
+Value regularization(Value w, const Json& regularizer);
+
+/// The nearest allowed value.
+Value constrained(Value w, const Json& constraint);
+
+}  // namespace fjord
