@@ -1,0 +1,314 @@
+#include "abi/eager.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fjord {
+
+namespace {
+
+template <class T>
+void put(std::string& key, const T& value) {
+  key.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+void put(std::string& key, const Type& type) {
+  put(key, type.dtype);
+  put(key, type.shape.count);
+  for (int32_t d : type.shape) put(key, d);
+}
+
+}  // namespace
+
+Executor* PlanCache::find(const std::string& key) {
+  auto it = byKey_.find(key);
+  if (it == byKey_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, it->second);
+  return &it->second->executor;
+}
+
+Executor* PlanCache::add(const std::string& key, Executor executor) {
+  if (entries_.size() == limit_) {
+    byKey_.erase(entries_.back().key);
+    entries_.pop_back();
+  }
+  entries_.push_front({key, std::move(executor)});
+  byKey_[key] = entries_.begin();
+  return &entries_.front().executor;
+}
+
+void PlanCache::clear() {
+  entries_.clear();
+  byKey_.clear();
+}
+
+// ---- one op -----------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Binds, allocates the outputs, runs.
+Result<std::vector<Tensor>> runPlan(Executor& executor, std::span<const Tensor> inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i) executor.bindInput(static_cast<int>(i), inputs[i].view().data);
+  std::vector<Tensor> outputs;
+  for (size_t i = 0; i < executor.plan().outputs.size(); ++i) {
+    FJORD_TRY(Tensor t, Tensor::empty(executor.plan().outputs[i]));
+    executor.bindOutput(static_cast<int>(i), t.view().data);
+    outputs.push_back(std::move(t));
+  }
+  executor.run();
+  return outputs;
+}
+
+}  // namespace
+
+Result<Traced> Eager::run(OpId op, std::span<const Traced> inputs, const Attrs& attrs) {
+  std::string key;
+  put(key, op);
+  key.append(reinterpret_cast<const char*>(attrs.bytes), Attrs::kBytes);
+  std::vector<Tensor> tensors;
+  for (const Traced& t : inputs) {
+    put(key, t.tensor.type());
+    tensors.push_back(t.tensor);
+  }
+  Executor* executor = ops_.find(key);
+  if (!executor) {
+    Graph graph;
+    std::vector<Value> values;
+    for (const Tensor& t : tensors) values.push_back(graph.input(t.type()));
+    Value y = emit(op, values, attrs);
+    FJORD_CHECK(graph.status());
+    if (!y) return fail(opInfo(op).name, ": needs at least one input");
+    graph.output(y);
+    FJORD_TRY(Plan plan, compile(graph, {.threads = threads_.count()}));
+    FJORD_TRY(Executor made, Executor::make(std::move(plan), threads_));
+    executor = ops_.add(key, std::move(made));
+  }
+  FJORD_TRY(std::vector<Tensor> outputs, runPlan(*executor, tensors));
+  Traced result{std::move(outputs[0]), newId()};
+  for (Tape& tape : tapes_) tape.push_back({op, attrs, {inputs.begin(), inputs.end()}, result});
+  return result;
+}
+
+// ---- gradients ----------------------------------------------------------------------------------------------------------------
+
+void Eager::stopTape() {
+  if (!tapes_.empty()) tapes_.pop_back();
+}
+
+/// The part of a graph that only computes derivatives: its forward nodes are known values.
+struct Eager::Backward {
+  Graph graph;
+  std::vector<Value> xs, results;
+  std::vector<Traced> known;     // values of forward nodes
+  std::vector<int32_t> knownAt;  // their nodes
+  std::string key;
+};
+
+Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Traced> xs, const Traced* dy) {
+  if (tapes_.empty()) return fail("gradients: nothing was recorded");
+  Backward b;
+  std::unordered_map<uint64_t, Value> nodes;
+  auto nodeOf = [&](const Traced& t) {
+    auto [it, isNew] = nodes.try_emplace(t.id);
+    if (isNew) {
+      it->second = b.graph.input(t.tensor.type());
+      b.known.push_back(t);
+      b.knownAt.push_back(it->second.id);
+      put(b.key, t.tensor.type());
+    }
+    return it->second;
+  };
+  for (const Traced& x : xs) b.xs.push_back(nodeOf(x));
+  // Only what depends on an x has a derivative; all else is a known value when something reads it.
+  for (const Entry& e : tapes_.back()) {
+    bool depends = std::ranges::any_of(e.inputs, [&](const Traced& t) { return nodes.contains(t.id); });
+    if (!depends || nodes.contains(e.output.id)) continue;
+    std::vector<Value> in;
+    for (const Traced& t : e.inputs) in.push_back(nodeOf(t));
+    Value out = emit(e.op, in, e.attrs);
+    FJORD_CHECK(b.graph.status());
+    nodes[e.output.id] = out;
+    b.known.push_back(e.output);
+    b.knownAt.push_back(out.id);
+    put(b.key, e.op);
+    b.key.append(reinterpret_cast<const char*>(e.attrs.bytes), Attrs::kBytes);
+    for (Value v : in) put(b.key, v.id);
+  }
+  auto target = nodes.find(y.id);
+  if (target == nodes.end()) return fail("gradients: y does not depend on x; make sure that y is computed from x inside f");
+  Value seed = dy ? nodeOf(*dy) : Value{};
+  put(b.key, target->second.id);
+  put(b.key, seed.id);
+  for (Value x : b.xs) put(b.key, x.id);
+  bool hasPlan = tapes_.size() == 1 && gradients_.find(b.key);
+  if (!hasPlan) {
+    b.results = grad(target->second, b.xs, seed);
+    FJORD_CHECK(b.graph.status());
+  }
+  return tapes_.size() > 1 ? replay(b) : runBackward(b);
+}
+
+/// As one plan. The forward nodes whose values are known become inputs; what lies inside a composed op is computed again.
+Result<std::vector<Traced>> Eager::runBackward(const Backward& b) {
+  std::vector<Tensor> inputs;
+  for (const Traced& t : b.known) inputs.push_back(t.tensor);
+  Executor* executor = gradients_.find(b.key);
+  if (!executor) {
+    Graph cut;
+    std::vector<Value> copies(b.graph.nodes().size());
+    for (size_t i = 0; i < b.known.size(); ++i) {
+      Value in = cut.input(b.known[i].tensor.type());
+      if (!copies[b.knownAt[i]]) copies[b.knownAt[i]] = in;
+    }
+    for (size_t id = 0; id < copies.size(); ++id) {
+      const Node& node = b.graph.nodes()[id];
+      if (copies[id]) continue;
+      if (node.op == OpId::constant) {
+        copies[id] = cut.constant(node.attrs.as<ConstantAttrs>().value, node.type.dtype);
+        continue;
+      }
+      std::vector<Value> in;
+      for (int32_t input : node.inputs) in.push_back(copies[input]);
+      copies[id] = emit(node.op, in, node.attrs);
+    }
+    for (Value r : b.results) cut.output(copies[r.id]);
+    FJORD_TRY(Plan plan, compile(cut, {.threads = threads_.count()}));
+    FJORD_TRY(Executor made, Executor::make(std::move(plan), threads_));
+    executor = gradients_.add(b.key, std::move(made));
+  }
+  FJORD_TRY(std::vector<Tensor> outputs, runPlan(*executor, inputs));
+  std::vector<Traced> results;
+  for (Tensor& t : outputs) results.push_back({std::move(t), newId()});
+  return results;
+}
+
+/// Node by node, so that an outer tape sees how the derivatives came about.
+Result<std::vector<Traced>> Eager::replay(const Backward& b) {
+  Tape inner = std::move(tapes_.back());
+  tapes_.pop_back();
+  std::vector<Traced> values(b.graph.nodes().size());
+  Status status;
+  for (size_t i = 0; i < b.known.size(); ++i) {
+    if (!values[b.knownAt[i]].tensor) values[b.knownAt[i]] = b.known[i];
+  }
+  for (size_t id = 0; id < values.size() && status; ++id) {
+    const Node& node = b.graph.nodes()[id];
+    if (values[id].tensor) continue;
+    if (node.op == OpId::constant) {
+      double number = node.attrs.as<ConstantAttrs>().value;
+      float real = static_cast<float>(number);
+      int32_t whole = static_cast<int32_t>(number);
+      Result<Tensor> t = node.type.dtype == DType::kF32 ? Tensor::of({}, std::span<const float>(&real, 1))
+                                                        : Tensor::of({}, std::span<const int32_t>(&whole, 1));
+      if (t) values[id] = {Tensor(t->buffer(), node.type), newId()};
+      if (!t) status = std::unexpected(t.error());
+      continue;
+    }
+    std::vector<Traced> in;
+    for (int32_t input : node.inputs) in.push_back(values[input]);
+    Result<Traced> out = run(node.op, in, node.attrs);
+    if (out) values[id] = *out;
+    if (!out) status = std::unexpected(out.error());
+  }
+  tapes_.push_back(std::move(inner));
+  FJORD_CHECK(status);
+  std::vector<Traced> results;
+  for (Value r : b.results) results.push_back(values[r.id]);
+  return results;
+}
+
+// ---- optimizers over loose variables ---------------------------------------------------------------------------------------
+
+class EagerOptimizer::Update : public UpdateContext {
+ public:
+  Update(Graph& graph, uint64_t id, std::vector<std::string>& names, std::unordered_map<std::string, double>& starts)
+      : graph_(graph), prefix_(cat(id, "/")), names_(names), starts_(starts) {}
+  Value slot(std::string_view name, double start) override {
+    auto known = std::ranges::find(slots_, name, &Slot::name);
+    if (known != slots_.end()) return known->input;
+    Value input = graph_.input(weight.type());
+    slots_.push_back({std::string(name), input});
+    names_.push_back(prefix_ + std::string(name));
+    starts_.try_emplace(names_.back(), start);
+    return input;
+  }
+  void setSlot(std::string_view name, Value value) override { graph_.assign(slot(name, 0), value); }
+
+ private:
+  struct Slot {
+    std::string name;
+    Value input;
+  };
+  Graph& graph_;
+  std::string prefix_;
+  std::vector<std::string>& names_;
+  std::unordered_map<std::string, double>& starts_;
+  std::vector<Slot> slots_;
+};
+
+/// Inputs: rate, step, then all weights, all gradients, then the slots in the order of their names.
+Status EagerOptimizer::build(std::span<const Variable> variables, Graph& graph, std::vector<std::string>& names) {
+  Value rate = graph.input({DType::kF32, {}}), step = graph.input({DType::kF32, {}});
+  std::vector<Value> weights, gradients;
+  for (const Variable& v : variables) weights.push_back(graph.input(v.value.type()));
+  for (const Variable& v : variables) gradients.push_back(graph.input(v.gradient.type()));
+  clipGradients(config_, gradients);
+  double decay = numberOr(config_, "weight_decay", row_.name == "adamw" ? 0.004 : 0);
+  for (size_t i = 0; i < variables.size(); ++i) {
+    Update update(graph, variables[i].id, names, starts_);
+    update.weight = decay == 0 ? weights[i] : weights[i] - weights[i] * rate * decay;
+    update.gradient = gradients[i];
+    update.rate = rate;
+    update.step = step;
+    graph.assign(weights[i], row_.update(update, config_));
+  }
+  return graph.status();
+}
+
+Result<Tensor> EagerOptimizer::slot(const std::string& name, const Type& type, double start) {
+  Tensor& t = slots_[name];
+  if (!t || t.type() != type) {
+    FJORD_TRY(t, Tensor::zeros(type));
+    std::ranges::fill(t.span<float>(), static_cast<float>(start));
+  }
+  return t;
+}
+
+Status EagerOptimizer::apply(std::span<const Variable> variables) {
+  std::string key;
+  for (const Variable& v : variables) {
+    if (v.value.type() != v.gradient.type()) return fail("a gradient of type ", v.gradient.type(), " for a variable of type ", v.value.type());
+    put(key, v.id);
+    put(key, v.value.type());
+  }
+  Executor* executor = plans_.find(key);
+  if (!executor) {
+    Graph graph;
+    std::vector<std::string>& names = slotNames_[key];
+    names.clear();
+    FJORD_CHECK(build(variables, graph, names));
+    FJORD_TRY(Plan plan, compile(graph, {.threads = threads_.count()}));
+    FJORD_TRY(Executor made, Executor::make(std::move(plan), threads_));
+    executor = plans_.add(key, std::move(made));
+  }
+  float scalars[2] = {static_cast<float>(rate()), static_cast<float>(step_ + 1)};
+  executor->bindInput(0, &scalars[0]);
+  executor->bindInput(1, &scalars[1]);
+  int count = static_cast<int>(variables.size());
+  for (int i = 0; i < count; ++i) {
+    executor->bindInput(2 + i, variables[i].value.view().data);
+    executor->bindInput(2 + count + i, variables[i].gradient.view().data);
+  }
+  const std::vector<std::string>& names = slotNames_[key];
+  for (size_t i = 0; i < names.size(); ++i) {
+    int index = 2 + 2 * count + static_cast<int>(i);
+    FJORD_TRY(Tensor t, slot(names[i], executor->plan().inputs[index], starts_[names[i]]));
+    executor->bindInput(index, t.view().data);
+  }
+  executor->run();
+  executor->bindInput(0, nullptr);
+  executor->bindInput(1, nullptr);
+  ++step_;
+  return {};
+}
+
+}  // namespace fjord

@@ -1,0 +1,106 @@
+// Eager: single ops and recorded sequences of them, run through cached plans.
+//
+//   Eager eager(threads);
+//   FJORD_TRY(Traced y, eager.run(OpId::matMul, {{a, b}}, attrs));      // a plan of one op, made once
+//   eager.startTape(); ... eager.gradients(y, xs) ... eager.stopTape();
+//
+// Every value has an identity that survives copying its reference, so that a tape can tell what was computed from what.
+#pragma once
+
+#include <list>
+#include <unordered_map>
+#include <vector>
+
+#include "nn/optimizers.h"
+#include "nn/weights.h"
+#include "run/cpu.h"
+
+namespace fjord {
+
+struct Traced {
+  Tensor tensor;
+  uint64_t id = 0;
+};
+
+/// Executors by a key of bytes, the least recently used given up first.
+class PlanCache {
+ public:
+  explicit PlanCache(size_t limit) : limit_(limit) {}
+  Executor* find(const std::string& key);
+  Executor* add(const std::string& key, Executor executor);
+  void clear();
+
+ private:
+  struct Entry {
+    std::string key;
+    Executor executor;
+  };
+  size_t limit_;
+  std::list<Entry> entries_;  // the most recently used first
+  std::unordered_map<std::string, std::list<Entry>::iterator> byKey_;
+};
+
+class Eager {
+ public:
+  explicit Eager(Threads& threads) : threads_(threads) {}
+
+  uint64_t newId() { return ++lastId_; }
+  Result<Traced> run(OpId op, std::span<const Traced> inputs, const Attrs& attrs);
+
+  /// Tapes nest: each records what runs while it is the innermost or around it.
+  void startTape() { tapes_.emplace_back(); }
+  void stopTape();
+  /// d y / d x for each x, contracted with dy (ones where it is empty), by the innermost tape. With an outer tape about,
+  /// the derivatives are recorded on that one, so that they can be differentiated again.
+  Result<std::vector<Traced>> gradients(const Traced& y, std::span<const Traced> xs, const Traced* dy);
+
+ private:
+  struct Entry {
+    OpId op;
+    Attrs attrs;
+    std::vector<Traced> inputs;
+    Traced output;
+  };
+  using Tape = std::vector<Entry>;
+  struct Backward;
+
+  Result<std::vector<Traced>> runBackward(const Backward& backward);
+  Result<std::vector<Traced>> replay(const Backward& backward);
+
+  Threads& threads_;
+  PlanCache ops_{512}, gradients_{64};
+  std::vector<Tape> tapes_;
+  uint64_t lastId_ = 0;
+};
+
+/// An optimizer over loose variables: `minimize` in TensorFlow.js.
+class EagerOptimizer {
+ public:
+  EagerOptimizer(Threads& threads, const OptimizerRow& row, Json config) : threads_(threads), row_(row), config_(std::move(config)), plans_(8) {}
+
+  struct Variable {
+    uint64_t id;
+    Tensor value;  // written to
+    Tensor gradient;
+  };
+  Status apply(std::span<const Variable> variables);
+  void setRate(double rate) { config_["learning_rate"] = rate; }
+  double rate() const { return learningRate(config_, row_.rate, step_).value_or(0); }
+  int64_t step() const { return step_; }
+
+ private:
+  class Update;
+  Status build(std::span<const Variable> variables, Graph& graph, std::vector<std::string>& slotNames);
+  Result<Tensor> slot(const std::string& name, const Type& type, double start);
+
+  Threads& threads_;
+  const OptimizerRow& row_;
+  Json config_;
+  PlanCache plans_;
+  std::unordered_map<std::string, std::vector<std::string>> slotNames_;  // by plan key
+  std::unordered_map<std::string, Tensor> slots_;
+  std::unordered_map<std::string, double> starts_;
+  int64_t step_ = 0;
+};
+
+}  // namespace fjord
