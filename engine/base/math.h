@@ -69,6 +69,34 @@ inline Complex exp2(Complex x) {
   double y = std::exp2(x.real());
   return alongReal(x, y, y * std::log(2.0));
 }
+// The inverse functions of musl and libc++ lose a tiny imaginary part in a logarithm near 1. Kahan's forms keep it:
+// "Branch Cuts for Complex Elementary Functions", 1987.
+inline Complex asin(Complex x) {
+  Complex a = std::sqrt(1.0 - x), b = std::sqrt(1.0 + x);
+  return {std::atan2(x.real(), (a * b).real()), std::asinh((std::conj(a) * b).imag())};
+}
+inline Complex acos(Complex x) {
+  Complex a = std::sqrt(1.0 - x), b = std::sqrt(1.0 + x);
+  return {2 * std::atan2(a.real(), b.real()), std::asinh((std::conj(b) * a).imag())};
+}
+inline Complex acosh(Complex x) {
+  Complex a = std::sqrt(x - 1.0), b = std::sqrt(x + 1.0);
+  return {std::asinh((std::conj(a) * b).real()), 2 * std::atan2(a.imag(), b.real())};
+}
+/// asinh(x) = -i asin(ix)
+inline Complex asinh(Complex x) {
+  Complex y = asin(Complex(-x.imag(), x.real()));
+  return {y.imag(), -y.real()};
+}
+inline Complex atanh(Complex x) {
+  double r = x.real(), i = x.imag();
+  return {std::log1p(4 * r / ((1 - r) * (1 - r) + i * i)) / 4, std::atan2(2 * i, (1 - r) * (1 + r) - i * i) / 2};
+}
+/// atan(x) = -i atanh(ix)
+inline Complex atan(Complex x) {
+  Complex y = atanh(Complex(-x.imag(), x.real()));
+  return {y.imag(), -y.real()};
+}
 inline Complex log2(Complex x) { return std::log(x) / std::log(2.0); }
 inline Complex cbrt(Complex x) {
   double y = std::cbrt(x.real());
