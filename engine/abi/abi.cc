@@ -313,7 +313,13 @@ int fj_modelInfo(int model) {
       j["trainable"] = w.trainable;
       weights.push_back(j);
     }
-    return text({{"inputs", inputs}, {"outputs", outputs}, {"weights", weights}, {"summary", m->summary()}, {"step", m->step()}, {"rate", m->rate()}});
+    Json slots = Json::array();
+    for (const Weight& w : m->slots()) {
+      Json j = typeJson(w.value.type());
+      j["name"] = w.name;
+      slots.push_back(j);
+    }
+    return text({{"inputs", inputs}, {"outputs", outputs}, {"weights", weights}, {"slots", slots}, {"seed", m->seed()}, {"summary", m->summary()}, {"step", m->step()}, {"rate", m->rate()}});
   });
 }
 
@@ -334,6 +340,31 @@ int fj_modelSetWeight(int model, int index, int tensor) {
       return failure(cat("the weight ", w.name, " is ", w.value.type(), ", got ", t->tensor.type()));
     }
     std::memcpy(w.value.view().data, t->tensor.view().data, static_cast<size_t>(w.value.type().bytes()));
+    return 1;
+  });
+}
+
+int fj_modelSlot(int model, int index) {
+  return withModel(model, [&](auto& m) {
+    bool exists = index >= 0 && index < static_cast<int>(m->slots().size());
+    return exists ? newTensor(m->slots()[index].value.copy()) : failure(cat("the optimizer has no state number ", index));
+  });
+}
+
+int fj_modelSetSlot(int model, const char* name, int tensor) {
+  return withModel(model, [&](auto& m) {
+    TensorEntry* t = tensorOf(tensor);
+    if (!t) return 0;
+    Result<Tensor> copy = t->tensor.copy();
+    if (!copy) return failure(copy.error());
+    m->setSlot(name, std::move(*copy));
+    return 1;
+  });
+}
+
+int fj_modelSetStep(int model, double step) {
+  return withModel(model, [&](auto& m) {
+    m->setStep(static_cast<int64_t>(step));
     return 1;
   });
 }

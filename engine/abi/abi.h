@@ -56,10 +56,15 @@ FJ_API void fj_optimizerFree(int optimizer);
 FJ_API int fj_model(const char* json, uint32_t seed);
 FJ_API void fj_modelFree(int model);
 FJ_API int fj_modelCompile(int model, const char* json);
-/// JSON text: {"inputs": [{dtype, shape}], "outputs": [...], "weights": [{name, shape, trainable}], "summary", "step", "rate"}.
+/// JSON text: {"inputs": [{dtype, shape}], "outputs": [...], "weights": [{name, shape, trainable}],
+/// "slots": [{name, shape}], "seed", "summary", "step", "rate"}.
 FJ_API int fj_modelInfo(int model);
 FJ_API int fj_modelWeight(int model, int index);
 FJ_API int fj_modelSetWeight(int model, int index, int tensor);
+/// The optimizer's state: by number to read, by name to restore, which may come before the first training step.
+FJ_API int fj_modelSlot(int model, int index);
+FJ_API int fj_modelSetSlot(int model, const char* name, int tensor);
+FJ_API int fj_modelSetStep(int model, double step);
 FJ_API int fj_modelSetRate(int model, double rate);
 /// Writes the handles of the outputs, returns how many.
 FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out);

@@ -239,6 +239,9 @@ Value Model::Builder::slot(const std::string& name, const Shape& shape, double s
     }
     std::ranges::fill(value->span<float>(), static_cast<float>(start));
     model_.slots_.push_back({name, std::move(*value), false, nullptr, nullptr});
+  } else if (known->value.shape() != shape) {
+    graph.fail(cat("the optimizer's state ", name, " has the shape ", known->value.shape(), ", ", shape, " is needed"));
+    return {};
   }
   for (auto& [i, input] : slotInputs_) {
     if (i == index) return input;
@@ -366,6 +369,17 @@ Status Model::compile(const Json& options) {
   step_ = 0;
   rate_ = -1;
   return {};
+}
+
+void Model::setSlot(std::string name, Tensor value) {
+  auto known = std::ranges::find(slots_, name, &Weight::name);
+  if (known == slots_.end()) {
+    slots_.push_back({std::move(name), std::move(value), false, nullptr, nullptr});
+  } else {
+    known->value = std::move(value);
+    // Plans are bound to the memory of the old value.
+    programs_.clear();
+  }
 }
 
 double Model::rate() const {

@@ -60,6 +60,8 @@ class Model {
   std::vector<Weight>& weights() { return weights_; }
   /// The optimizer's state, by name; made by the first training step.
   std::vector<Weight>& slots() { return slots_; }
+  /// Restores a piece of the optimizer's state, before or after the first training step.
+  void setSlot(std::string name, Tensor value);
   int64_t step() const { return step_; }
   void setStep(int64_t step) { step_ = step; }
   /// The learning rate of the next step. Setting it replaces a schedule.

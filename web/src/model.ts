@@ -1,0 +1,423 @@
+// Models with TensorFlow.js's names: a description in Keras JSON, whose weights and plans the engine holds.
+//
+//   const model = tf.sequential({layers: [tf.layers.dense({units: 10, activation: 'softmax', inputShape: [784]})]});
+//   model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
+//   await model.fit(xs, ys, {epochs: 5, batchSize: 64});
+
+import {call, callForJson, engine, heap, withArguments} from './engine.js';
+import {Optimizer} from './gradients.js';
+import {saveArtifacts, type IOHandler, type ModelArtifacts, type SaveResult} from './io.js';
+import {Layer, SymbolicTensor, type Described, type Shape} from './layers.js';
+import {Tensor, tensor, type DataType} from './tensor.js';
+
+export interface CompileArgs {
+  optimizer: string | Optimizer | Described;
+  loss: string | Described | Array<string | Described> | Record<string, string | Described>;
+  metrics?: unknown;
+  lossWeights?: unknown;
+}
+export type Logs = Record<string, number>;
+
+export interface CustomCallbacks {
+  onTrainBegin?(logs?: Logs): void | Promise<void>;
+  onTrainEnd?(logs?: Logs): void | Promise<void>;
+  onEpochBegin?(epoch: number, logs?: Logs): void | Promise<void>;
+  onEpochEnd?(epoch: number, logs?: Logs): void | Promise<void>;
+  onBatchBegin?(batch: number, logs?: Logs): void | Promise<void>;
+  onBatchEnd?(batch: number, logs?: Logs): void | Promise<void>;
+  onYield?(epoch: number, batch: number, logs: Logs): void | Promise<void>;
+}
+export type CallbackArg = CustomCallbacks | Described;
+
+export interface FitArgs {
+  batchSize?: number;
+  epochs?: number;
+  initialEpoch?: number;
+  shuffle?: boolean;
+  validationSplit?: number;
+  validationData?: [Tensor | Tensor[], Tensor | Tensor[]];
+  callbacks?: CallbackArg | CallbackArg[];
+  classWeight?: Record<string, number>;
+  sampleWeight?: Tensor;
+  verbose?: number;
+  yieldEvery?: unknown;
+}
+export interface History {
+  epoch: number[];
+  history: Record<string, number[]>;
+  /** Why training ended before its last epoch, if it did. */
+  reason: string;
+}
+
+interface Info {
+  inputs: {dtype: DataType; shape: Shape}[];
+  outputs: {dtype: DataType; shape: Shape}[];
+  weights: {name: string; shape: number[]; trainable: boolean}[];
+  slots: {name: string; shape: number[]}[];
+  summary: string;
+  seed: number;
+  step: number;
+  rate: number;
+}
+interface FitState {
+  epoch: number;
+  batch: number;
+  batches: number;
+  done: boolean;
+  reason: string;
+  logs: Logs;
+}
+
+// A frame at 60 Hz is 16.7 ms: work this long, then let the page draw and answer.
+const kBusyMilliseconds = 10;
+
+const isNode = typeof process === 'object' && !!process.versions?.node;
+/** Lets events and frames happen. A message is not delayed as a nested timer is. */
+function breathe(): Promise<void> {
+  if (isNode) return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      channel.port1.close();
+      resolve();
+    };
+    channel.port2.postMessage(0);
+  });
+}
+
+const listOf = <T>(x: T | T[] | undefined): T[] => (x === undefined ? [] : Array.isArray(x) ? x : [x]);
+const isDescribed = (c: CallbackArg): c is Described => 'class_name' in c;
+const first = (list: Tensor[]): Tensor | Tensor[] => (list.length === 1 ? list[0]! : list);
+/** NaN and infinity travel as texts. */
+const numbers = (logs: Logs): Logs => Object.fromEntries(Object.entries(logs).map(([key, value]) => [key, Number(value)]));
+
+export class LayersModel {
+  optimizer?: Optimizer | string | Described;
+  stopTraining = false;
+  private handle = 0;
+  private seed: number;
+  private compiled?: object;
+
+  constructor(
+    protected description: () => Described,
+    public layers: Layer[],
+    options: {seed?: number; name?: string} = {},
+  ) {
+    this.seed = options.seed ?? (Math.random() * 2 ** 31) | 0;
+    this.name = options.name ?? 'model';
+  }
+  name: string;
+
+  // ---- description --------------------------------------------------------------------------------------------------------------
+
+  /** The engine's handle; the weights are made on first use. */
+  protected get built(): number {
+    this.handle ||= withArguments((a) => call('fj_model', a.json(this.description()), this.seed));
+    return this.handle;
+  }
+  protected get isBuilt(): boolean {
+    return this.handle !== 0;
+  }
+  info(): Info {
+    return callForJson<Info>('fj_modelInfo', this.built);
+  }
+  get inputs(): {shape: Shape; dtype: DataType}[] {
+    return this.info().inputs;
+  }
+  get outputs(): {shape: Shape; dtype: DataType}[] {
+    return this.info().outputs;
+  }
+  get inputShape(): Shape {
+    return this.info().inputs[0]!.shape;
+  }
+  get outputShape(): Shape {
+    return this.info().outputs[0]!.shape;
+  }
+  getLayer(nameOrIndex: string | number): Layer {
+    const layer = typeof nameOrIndex === 'number' ? this.layers[nameOrIndex] : this.layers.find((l) => l.name === nameOrIndex);
+    if (!layer) throw new Error(`The model has no layer ${nameOrIndex}; it has ${this.layers.map((l) => l.name).join(', ')}`);
+    return layer;
+  }
+  countParams(): number {
+    return this.info().weights.reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0);
+  }
+  summary(_lineLength?: number, _positions?: number[], printFn: (line: string) => void = console.log): void {
+    for (const line of this.info().summary.trimEnd().split('\n')) printFn(line);
+  }
+  toJSON(): string {
+    return JSON.stringify(this.description());
+  }
+
+  // ---- weights --------------------------------------------------------------------------------------------------------------------
+
+  get weights(): {name: string; shape: number[]; trainable: boolean}[] {
+    return this.info().weights;
+  }
+  getWeights(trainableOnly = false): Tensor[] {
+    return this.info().weights.flatMap((w, i) => (trainableOnly && !w.trainable ? [] : [new Tensor(call('fj_modelWeight', this.built, i))]));
+  }
+  setWeights(values: Tensor[]): void {
+    const count = this.info().weights.length;
+    if (values.length !== count) throw new Error(`The model has ${count} weights, got ${values.length}`);
+    values.forEach((t, i) => call('fj_modelSetWeight', this.built, i, t.handle));
+  }
+
+  // ---- training -------------------------------------------------------------------------------------------------------------------
+
+  compile(args: CompileArgs): void {
+    if (typeof args.loss === 'function') throw new Error('A loss is named or described, not a function; for one of your own use tf.variableGrads');
+    const {optimizer} = args;
+    const described = optimizer instanceof Optimizer ? {class_name: optimizer.className, config: optimizer.config} : optimizer;
+    this.compiled = {optimizer: described, loss: args.loss, metrics: listOf(args.metrics), loss_weights: args.lossWeights};
+    withArguments((a) => call('fj_modelCompile', this.built, a.json(this.compiled)));
+    this.optimizer = optimizer;
+  }
+
+  /** Trains for some epochs. It gives the page time to draw and to answer between batches. */
+  async fit(x: Tensor | Tensor[], y: Tensor | Tensor[], args: FitArgs = {}): Promise<History> {
+    const callbacks = listOf(args.callbacks);
+    const custom = callbacks.filter((c): c is CustomCallbacks => !isDescribed(c));
+    const validation = args.validationData ? [listOf(args.validationData[0]), listOf(args.validationData[1])].flat() : [];
+    const arrays = [...listOf(x), ...listOf(y), ...validation].map((t) => t.handle);
+    const options = {
+      epochs: args.epochs ?? 1,
+      initialEpoch: args.initialEpoch ?? 0,
+      batchSize: args.batchSize ?? 32,
+      shuffle: args.shuffle ?? true,
+      validationSplit: args.validationSplit ?? 0,
+      classWeight: args.classWeight ?? null,
+      callbacks: callbacks.filter(isDescribed),
+    };
+    const fit = withArguments((a) =>
+      call('fj_fit', this.built, a.i32(arrays), listOf(x).length, listOf(y).length, validation.length ? 1 : 0, args.sampleWeight?.handle ?? 0, a.json(options)),
+    );
+    const result: History = {epoch: [], history: {}, reason: ''};
+    this.stopTraining = false;
+    try {
+      for (const c of custom) await c.onTrainBegin?.();
+      await this.run(fit, custom, result);
+      for (const c of custom) await c.onTrainEnd?.();
+    } finally {
+      engine().fj_fitFree(fit);
+    }
+    return result;
+  }
+
+  private async run(fit: number, custom: CustomCallbacks[], result: History): Promise<void> {
+    let state = callForJson<FitState>('fj_fitState', fit);
+    let pausedAt = performance.now();
+    let begins = true;
+    while (!state.done) {
+      if (begins) for (const c of custom) await c.onEpochBegin?.(state.epoch);
+      begins = false;
+      if (custom.some((c) => c.onBatchBegin) && state.batch < state.batches) {
+        for (const c of custom) await c.onBatchBegin?.(state.batch);
+      }
+      const epoch = state.epoch;
+      const event = call('fj_fitAdvance', fit);
+      state = callForJson<FitState>('fj_fitState', fit);
+      const logs = numbers(state.logs);
+      if (event === 1) {
+        for (const c of custom) await c.onBatchEnd?.(state.batch - 1, {batch: state.batch - 1, ...logs});
+      } else if (event === 3) {
+        result.epoch.push(epoch);
+        for (const [key, value] of Object.entries(logs)) (result.history[key] ??= []).push(value);
+        for (const c of custom) await c.onEpochEnd?.(epoch, logs);
+        begins = true;
+      }
+      if (this.stopTraining) engine().fj_fitStop(fit);
+      if (performance.now() - pausedAt > kBusyMilliseconds) {
+        await breathe();
+        pausedAt = performance.now();
+        for (const c of custom) await c.onYield?.(epoch, state.batch, logs);
+      }
+    }
+    result.reason = state.reason;
+  }
+
+  /** Batch after batch without training; gives the logs so far. */
+  private *evaluation(x: Tensor | Tensor[], y: Tensor | Tensor[], batchSize = 32): Generator<Logs> {
+    const arrays = [...listOf(x), ...listOf(y)].map((t) => t.handle);
+    const fit = withArguments((a) =>
+      call('fj_fit', this.built, a.i32(arrays), listOf(x).length, listOf(y).length, 0, 0, a.json({batchSize, evaluate: true})),
+    );
+    try {
+      for (let done = false; !done; ) {
+        call('fj_fitAdvance', fit);
+        const state = callForJson<FitState>('fj_fitState', fit);
+        done = state.done;
+        yield numbers(state.logs);
+      }
+    } finally {
+      engine().fj_fitFree(fit);
+    }
+  }
+  /** Loss and metrics, as scalars in the order of the logs: at once, as in TensorFlow.js. */
+  evaluate(x: Tensor | Tensor[], y: Tensor | Tensor[], args: {batchSize?: number} = {}): Tensor | Tensor[] {
+    let logs: Logs = {};
+    for (logs of this.evaluation(x, y, args.batchSize));
+    return first(Object.values(logs).map((v) => tensor(v)));
+  }
+  /** The same by name, with pauses in which the page can draw and answer. */
+  async evaluateAsync(x: Tensor | Tensor[], y: Tensor | Tensor[], args: {batchSize?: number} = {}): Promise<Logs> {
+    let logs: Logs = {};
+    let pausedAt = performance.now();
+    for (logs of this.evaluation(x, y, args.batchSize)) {
+      if (performance.now() - pausedAt < kBusyMilliseconds) continue;
+      await breathe();
+      pausedAt = performance.now();
+    }
+    return logs;
+  }
+
+  predict(x: Tensor | Tensor[], args: {batchSize?: number} = {}): Tensor | Tensor[] {
+    const handles = listOf(x).map((t) => t.handle);
+    return withArguments((a) => {
+      const out = a.i32(new Int32Array(this.info().outputs.length));
+      const count = call('fj_modelPredict', this.built, a.i32(handles), handles.length, args.batchSize ?? 32, out);
+      return first([...heap.i32(out, count)].map((handle) => new Tensor(handle)));
+    });
+  }
+  predictOnBatch(x: Tensor | Tensor[]): Tensor | Tensor[] {
+    return this.predict(x, {batchSize: listOf(x)[0]!.shape[0] ?? 1});
+  }
+
+  private batch(train: number, x: Tensor | Tensor[], y: Tensor | Tensor[]): number | number[] {
+    const xs = listOf(x).map((t) => t.handle);
+    const ys = listOf(y).map((t) => t.handle);
+    const logs = withArguments((a) => callForJson<Logs>('fj_modelBatch', this.built, train, a.i32(xs), xs.length, a.i32(ys), ys.length, 0));
+    const values = Object.values(numbers(logs));
+    return values.length === 1 ? values[0]! : values;
+  }
+  async trainOnBatch(x: Tensor | Tensor[], y: Tensor | Tensor[]): Promise<number | number[]> {
+    return this.batch(1, x, y);
+  }
+  async testOnBatch(x: Tensor | Tensor[], y: Tensor | Tensor[]): Promise<number | number[]> {
+    return this.batch(0, x, y);
+  }
+  /** Of the next step. */
+  get learningRate(): number {
+    return this.info().rate;
+  }
+  set learningRate(rate: number) {
+    call('fj_modelSetRate', this.built, rate);
+  }
+
+  // ---- files ------------------------------------------------------------------------------------------------------------------------
+
+  /** Everything that a file holds: the description, the weights, and with includeOptimizer what training needs to go on. */
+  artifacts(includeOptimizer = false): ModelArtifacts {
+    const info = this.info();
+    const state = includeOptimizer ? info.slots : [];
+    const specs = [
+      ...info.weights.map((w) => ({name: w.name, shape: w.shape, dtype: 'float32' as const})),
+      ...state.map((s) => ({name: s.name, shape: s.shape, dtype: 'float32' as const, group: 'optimizer'})),
+    ];
+    const tensors = [...this.getWeights(), ...state.map((_, i) => new Tensor(call('fj_modelSlot', this.built, i)))];
+    const total = tensors.reduce((n, t) => n + t.size, 0);
+    const data = new Float32Array(total);
+    let at = 0;
+    for (const t of tensors) {
+      data.set(t.dataSync(), at);
+      at += t.size;
+      t.dispose();
+    }
+    return {
+      modelTopology: this.description(),
+      format: 'layers-model',
+      generatedBy: 'Fjord',
+      weightSpecs: specs,
+      weightData: data.buffer,
+      ...(includeOptimizer && this.compiled ? {trainingConfig: this.compiled, userDefinedMetadata: {seed: info.seed, step: info.step}} : {}),
+    };
+  }
+  async save(target: string | IOHandler, config: {includeOptimizer?: boolean} = {}): Promise<SaveResult> {
+    return saveArtifacts(target, this.artifacts(config.includeOptimizer));
+  }
+  /** Weights and, where the artifacts have them, optimizer state, step and seed: training goes on as if never stopped. */
+  restore(artifacts: ModelArtifacts): void {
+    const step = artifacts.userDefinedMetadata?.step;
+    if (typeof artifacts.userDefinedMetadata?.seed === 'number') this.seed = artifacts.userDefinedMetadata.seed;
+    if (artifacts.trainingConfig && 'optimizer' in artifacts.trainingConfig) {
+      this.compiled = artifacts.trainingConfig;
+      withArguments((a) => call('fj_modelCompile', this.built, a.json(this.compiled)));
+    }
+    const data = new Float32Array(artifacts.weightData);
+    const weights = this.info().weights;
+    let at = 0;
+    let index = 0;
+    for (const spec of artifacts.weightSpecs) {
+      const size = spec.shape.reduce((n, d) => n * d, 1);
+      if (at + size > data.length) throw new Error(`The weights end in the middle of ${spec.name}: the file is truncated`);
+      const shaped = tensor(data.subarray(at, at + size), spec.shape);
+      at += size;
+      if (spec.group === 'optimizer') {
+        withArguments((a) => call('fj_modelSetSlot', this.built, a.text(spec.name), shaped.handle));
+      } else {
+        if (index >= weights.length) throw new Error(`The file has more weights than the model's ${weights.length}`);
+        call('fj_modelSetWeight', this.built, index++, shaped.handle);
+      }
+      shaped.dispose();
+    }
+    if (index !== weights.length) throw new Error(`The model has ${weights.length} weights, the file ${index}`);
+    if (step !== undefined) call('fj_modelSetStep', this.built, step);
+  }
+
+  dispose(): void {
+    if (this.handle) engine().fj_modelFree(this.handle);
+    this.handle = 0;
+    this.description = () => {
+      throw new Error('The model is disposed and cannot be used');
+    };
+  }
+}
+
+export class Sequential extends LayersModel {
+  constructor(args: {layers?: Layer[]; name?: string; seed?: number} = {}) {
+    const list: Layer[] = [];
+    super(() => ({class_name: 'Sequential', config: {name: args.name ?? 'sequential', layers: list.map((l) => l.toJSON())}}), list, args);
+    for (const layer of args.layers ?? []) this.add(layer);
+  }
+  add(layer: Layer): void {
+    if (this.isBuilt) throw new Error('Layers can only be added before the model is used');
+    if (!(layer instanceof Layer)) throw new Error('add takes a layer, such as tf.layers.dense({units: 10})');
+    this.layers.push(layer);
+  }
+}
+
+export const sequential = (args?: {layers?: Layer[]; name?: string; seed?: number}): Sequential => new Sequential(args);
+
+/** A functional model: everything between its inputs and its outputs. */
+export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs: SymbolicTensor | SymbolicTensor[]; name?: string; seed?: number}): LayersModel {
+  const found: Layer[] = [];
+  const visit = (t: SymbolicTensor): void => {
+    if (found.includes(t.sourceLayer)) return;
+    for (const call of t.sourceLayer.calls) call.forEach(visit);
+    if (!found.includes(t.sourceLayer)) found.push(t.sourceLayer);
+  };
+  listOf(args.inputs).forEach(visit);
+  listOf(args.outputs).forEach(visit);
+  const ref = (t: SymbolicTensor) => [t.sourceLayer.name, t.nodeIndex, 0];
+  const description = {
+    class_name: 'Functional',
+    config: {
+      name: args.name ?? 'model',
+      layers: found.map((l) => ({...l.toJSON(), name: l.name, inbound_nodes: l.calls.filter((c) => c.length).map((c) => c.map((t) => [...ref(t), {}]))})),
+      input_layers: listOf(args.inputs).map(ref),
+      output_layers: listOf(args.outputs).map(ref),
+    },
+  };
+  const made = new LayersModel(() => description, found, args);
+  made.info();
+  return made;
+}
+
+export function modelFromArtifacts(artifacts: ModelArtifacts): LayersModel {
+  const topology = artifacts.modelTopology as Described & {model_config?: Described};
+  const description = topology.model_config ?? topology;
+  const config = description.config as {layers?: Described[]};
+  const list = (Array.isArray(config) ? (config as Described[]) : (config.layers ?? [])).map((l) => new Layer(l.class_name, l.config));
+  const made = new LayersModel(() => description, list, {seed: artifacts.userDefinedMetadata?.seed});
+  made.restore(artifacts);
+  return made;
+}
