@@ -20,7 +20,7 @@ inline void pause() {
 
 Threads::Threads(int count) : count_(count < 1 ? 1 : count) {
   workers_.reserve(count_ - 1);
-  for (int i = 1; i < count_; ++i) workers_.emplace_back([this, i] { loop(i); });
+  for (int i = 1; i < count_; ++i) workers_.emplace_back([this] { loop(); });
 }
 
 Threads::~Threads() {
@@ -30,11 +30,20 @@ Threads::~Threads() {
   for (auto& worker : workers_) worker.join();
 }
 
-void Threads::runShare(int index) {
-  for (int part = index; part < parts_; part += count_) work_(context_, part);
+/// Whoever draws a ticket below the number of parts owns that part, and the round cannot end before it is finished: only
+/// then are work_ and context_ read.
+void Threads::takeParts() {
+  constexpr uint64_t kMask = (1 << 20) - 1;
+  for (;;) {
+    uint64_t ticket = ticket_.fetch_add(1, std::memory_order_acq_rel);
+    uint64_t part = ticket & kMask, parts = ticket >> 20 & kMask;
+    if (part >= parts) return;
+    work_(context_, static_cast<int>(part));
+    finished_.fetch_add(1, std::memory_order_release);
+  }
 }
 
-void Threads::loop(int index) {
+void Threads::loop() {
   uint32_t seen = 0;
   for (;;) {
     uint32_t now = round_.load(std::memory_order_acquire);
@@ -48,8 +57,7 @@ void Threads::loop(int index) {
     }
     seen = now;
     if (stop_.load(std::memory_order_relaxed)) return;
-    runShare(index);
-    pending_.fetch_sub(1, std::memory_order_release);
+    takeParts();
   }
 }
 
@@ -60,13 +68,14 @@ void Threads::dispatch(int parts, Work work, const void* context) {
   }
   work_ = work;
   context_ = context;
-  parts_ = parts;
-  pending_.store(count_ - 1, std::memory_order_relaxed);
-  round_.fetch_add(1, std::memory_order_release);
+  finished_.store(0, std::memory_order_relaxed);
+  uint32_t round = round_.load(std::memory_order_relaxed) + 1;
+  ticket_.store(uint64_t{round} << 40 | static_cast<uint64_t>(parts) << 20, std::memory_order_release);
+  round_.store(round, std::memory_order_release);
   round_.notify_all();
-  runShare(0);
-  // A page's main thread may not block, and a share is short: wait by spinning, giving way now and then.
-  for (int i = 0; pending_.load(std::memory_order_acquire) != 0; ++i) {
+  takeParts();
+  // A page's main thread may not block, and what is left is one part on another thread: wait by spinning.
+  for (int i = 0; finished_.load(std::memory_order_acquire) != parts; ++i) {
     pause();
     if (i % 4096 == 4095) std::this_thread::yield();
   }

@@ -1,8 +1,9 @@
-// A pool of threads with static work splitting: part i of n always gets the same share, so a result never depends on
-// timing, and nothing is allocated when work is handed out.
+// A pool of threads with static work splitting: part i of n always is the same share, so a result never depends on
+// timing; which thread takes a part does, so that a thread that the system has put aside holds up nobody. Nothing is
+// allocated when work is handed out.
 //
 //   Threads threads(2);
-//   threads.run(threads.count(), [&](int part) { ... });            // the caller's thread does part 0
+//   threads.run(threads.count(), [&](int part) { ... });            // the caller's thread takes part
 //   threads.forRange(n, 4096, [&](int64_t begin, int64_t end, int part) { ... });
 //
 // One thread at a time may call run; calls do not nest.
@@ -29,8 +30,7 @@ class Threads {
 
   int count() const { return count_; }
 
-  /// Calls work(0) ... work(parts - 1), part 0 on this thread, and returns when all have returned.
-  /// `parts` may exceed count(); part p runs on thread p % count().
+  /// Calls work(0) ... work(parts - 1), each on whichever thread is free first, and returns when all have returned.
   template <class F>
   void run(int parts, const F& work) {
     dispatch(parts, [](const void* f, int part) { (*static_cast<const F*>(f))(part); }, &work);
@@ -56,16 +56,18 @@ class Threads {
   void dispatch(int parts, Work work, const void* context);
 
 #if FJORD_THREADS
-  void loop(int index);
-  void runShare(int index);
+  void loop();
+  void takeParts();
 
   std::vector<std::thread> workers_;
-  std::atomic<uint32_t> round_{0};    // bumped to start a round
-  std::atomic<int32_t> pending_{0};   // workers that have not finished the round
+  // The round in progress: its number (24 bits), how many parts it has (20), the next part to be taken (20). One word, so
+  // that a worker which comes late to a round cannot mistake its parts for those of another.
+  std::atomic<uint64_t> ticket_{0};
+  std::atomic<uint32_t> round_{0};  // the round's number again, to sleep on
+  std::atomic<int32_t> finished_{0};
   std::atomic<bool> stop_{false};
   Work work_ = nullptr;
   const void* context_ = nullptr;
-  int parts_ = 0;
 #endif
   int count_ = 1;
 };
