@@ -54,6 +54,15 @@ Status checkFloats(std::span<const Type> in) {
   return {};
 }
 
+/// Copies a run of neighbours down a column of a panel, or zeros where there is nothing to copy.
+void copyDown(const float* from, int64_t run, float* to) {
+  if (from) {
+    for (int64_t j = 0; j < run; ++j) to[j * kRows] = from[j];
+  } else {
+    for (int64_t j = 0; j < run; ++j) to[j * kRows] = 0;
+  }
+}
+
 /// Rows: output pixels (n, oy, ox). Depth: filter taps (ky, kx, c). The patch of a pixel, read from x.
 struct Patches {
   const Geometry& g;
@@ -61,23 +70,33 @@ struct Patches {
   int64_t channel;  // first of the group
 
   void operator()(int64_t row, int rows, int64_t k, int count, float* panel) const {
-    int64_t c = g.groupC();
     if (rows < kRows) std::memset(panel, 0, sizeof(float) * count * kRows);
+    int64_t ox = row % g.ow, oy = row / g.ow % g.oh, n = row / (g.ow * g.oh);
     for (int r = 0; r < rows; ++r) {
-      int64_t p = row + r, ox = p % g.ow, oy = p / g.ow % g.oh, n = p / (g.ow * g.oh);
-      const float* image = x + n * g.h * g.w * g.c + channel;
-      for (int64_t i = 0; i < count;) {
-        int64_t tap = (k + i) / c, first = (k + i) % c, run = std::min<int64_t>(c - first, count - i);
-        int64_t iy = g.rows.input(oy, tap / g.kw), ix = g.columns.input(ox, tap % g.kw);
-        float* to = panel + i * kRows + r;
-        if (iy >= 0 && iy < g.h && ix >= 0 && ix < g.w) {
-          const float* from = image + (iy * g.w + ix) * g.c + first;
-          for (int64_t j = 0; j < run; ++j) to[j * kRows] = from[j];
-        } else {
-          for (int64_t j = 0; j < run; ++j) to[j * kRows] = 0;
-        }
-        i += run;
+      patch(x + n * g.h * g.w * g.c + channel, oy, ox, k, count, panel + r);
+      if (++ox < g.ow) continue;
+      ox = 0;
+      if (++oy == g.oh) oy = 0, ++n;
+    }
+  }
+
+  /// Along one filter row the taps are neighbours in the image, unless they are dilated, or share their pixels with other
+  /// groups, or hang over the edge: then they are copied one by one.
+  void patch(const float* image, int64_t oy, int64_t ox, int64_t k, int64_t count, float* to) const {
+    int64_t c = g.groupC(), width = g.kw * c, left = g.columns.input(ox, 0);
+    bool whole = g.groups == 1 && g.columns.dilation == 1 && left >= 0 && left + g.kw <= g.w;
+    for (int64_t i = 0; i < count;) {
+      int64_t ky = (k + i) / width, within = (k + i) % width;
+      int64_t iy = g.rows.input(oy, ky), run = std::min<int64_t>(width - within, count - i);
+      const float* line = iy >= 0 && iy < g.h ? image + iy * g.w * g.c : nullptr;
+      if (whole || !line) {
+        copyDown(line ? line + left * g.c + within : nullptr, run, to + i * kRows);
+      } else {
+        run = std::min<int64_t>(c - within % c, run);
+        int64_t ix = g.columns.input(ox, within / c);
+        copyDown(ix >= 0 && ix < g.w ? line + ix * g.c + within % c : nullptr, run, to + i * kRows);
       }
+      i += run;
     }
   }
 };
@@ -126,17 +145,16 @@ struct OutputPatches {
     for (int r = 0; r < rows; ++r) {
       int64_t p = row + r, ix = p % g.w, iy = p / g.w % g.h, n = p / (g.w * g.h);
       const float* image = dy + n * g.oh * g.ow * g.oc + channel;
+      int64_t tap = k / c, first = k % c, ky = tap / g.kw, kx = tap % g.kw;
+      int64_t oy = g.rows.output(iy, ky);
       for (int64_t i = 0; i < count;) {
-        int64_t tap = (k + i) / c, first = (k + i) % c, run = std::min<int64_t>(c - first, count - i);
-        int64_t oy = g.rows.output(iy, tap / g.kw), ox = g.columns.output(ix, tap % g.kw);
-        float* to = panel + i * kRows + r;
-        if (oy >= 0 && ox >= 0) {
-          const float* from = image + (oy * g.ow + ox) * g.oc + first;
-          for (int64_t j = 0; j < run; ++j) to[j * kRows] = from[j];
-        } else {
-          for (int64_t j = 0; j < run; ++j) to[j * kRows] = 0;
-        }
+        int64_t run = std::min<int64_t>(c - first, count - i), ox = oy < 0 ? -1 : g.columns.output(ix, kx);
+        copyDown(ox >= 0 ? image + (oy * g.ow + ox) * g.oc + first : nullptr, run, panel + i * kRows + r);
         i += run;
+        first = 0;
+        if (++kx < g.kw) continue;
+        kx = 0;
+        oy = g.rows.output(iy, ++ky);
       }
     }
   }

@@ -19,6 +19,7 @@ struct Window {
   /// The output whose tap k looks at input i, or -1.
   int64_t output(int64_t i, int64_t k) const {
     int64_t at = i + before - k * dilation;
+    if (stride == 1) return at >= 0 && at < outputs ? at : -1;
     return at >= 0 && at % stride == 0 && at / stride < outputs ? at / stride : -1;
   }
 };
