@@ -1,4 +1,5 @@
-// Prints the tables of ops and layers as JSON: what the JavaScript bindings and the documentation are generated from.
+// Prints the tables of ops and layers as JSON: what the JavaScript bindings and the documentation
+// are generated from.
 #include <cstdio>
 
 #include "nn/activations.h"
@@ -13,7 +14,9 @@ namespace {
 /// An attribute's name, type and default, in the words of the bindings.
 struct AttrPrinter {
   Json list = Json::array();
-  void add(const char* name, const char* type, Json fallback) { list.push_back({{"name", name}, {"type", type}, {"default", fallback}}); }
+  void add(const char* name, const char* type, Json fallback) {
+    list.push_back({{"name", name}, {"type", type}, {"default", fallback}});
+  }
   void operator()(const char* name, const bool& v) { add(name, "bool", v); }
   void operator()(const char* name, const int32_t& v) { add(name, "int", v); }
   void operator()(const char* name, const float& v) { add(name, "float", v); }
@@ -39,28 +42,40 @@ Json attrsOf() {
 
 const char* kindOf(const OpInfo& info) {
   switch (info.kind) {
-    case OpKind::kElementwise: return "elementwise";
-    case OpKind::kView: return "view";
-    case OpKind::kComposed: return "composed";
-    default: return "structured";
+    case OpKind::kElementwise:
+      return "elementwise";
+    case OpKind::kView:
+      return "view";
+    case OpKind::kComposed:
+      return "composed";
+    default:
+      return "structured";
   }
 }
 
 const char* rowOf(RowKind kind) {
-  constexpr const char* kNames[] = {"float", "number", "test", "compare", "logic", "bits", "select", "cast"};
+  constexpr const char* kNames[] = {"float", "number", "test",   "compare",
+                                    "logic", "bits",   "select", "cast"};
   return kNames[static_cast<int>(kind)];
 }
 
 Json describeOp(OpId id, Json attrs) {
   const OpInfo& info = opInfo(id);
-  Json j = {{"name", info.name}, {"number", static_cast<int>(id)}, {"arity", opArity(id)}, {"kind", kindOf(info)}, {"attrs", std::move(attrs)}};
+  Json j = {{"name", info.name},
+            {"number", static_cast<int>(id)},
+            {"arity", opArity(id)},
+            {"kind", kindOf(info)},
+            {"attrs", std::move(attrs)}};
   if (info.kind == OpKind::kElementwise) j["row"] = rowOf(info.row);
-  j["gradient"] = info.grad || info.kind == OpKind::kComposed ? "yes" : info.noGrad.empty() ? "zero" : std::string(info.noGrad);
+  j["gradient"] = info.grad || info.kind == OpKind::kComposed ? "yes"
+                  : info.noGrad.empty()                       ? "zero"
+                                                              : std::string(info.noGrad);
   return j;
 }
 
 Json describe() {
-  Json ops = Json::array(), layers = Json::array(), activations = Json::array(), optimizers = Json::array();
+  Json ops = Json::array(), layers = Json::array(), activations = Json::array(),
+       optimizers = Json::array();
   ops.push_back(describeOp(OpId::cast, attrsOf<CastAttrs>()));
 #define UNARY(name, ...) ops.push_back(describeOp(OpId::name, Json::array()));
 #define BINARY UNARY
@@ -74,10 +89,13 @@ Json describe() {
 #include "ops/all.inc"
 #undef OP
 #undef COMPOSED
-  for (const LayerRow& row : layerRows()) layers.push_back({{"className", row.className}, {"name", row.name}, {"inputs", row.inputs}});
+  for (const LayerRow& row : layerRows())
+    layers.push_back({{"className", row.className}, {"name", row.name}, {"inputs", row.inputs}});
   for (std::string_view name : activationNames()) activations.push_back(name);
-  for (const OptimizerRow& row : optimizerRows()) optimizers.push_back({{"name", row.name}, {"rate", row.rate}});
-  return {{"ops", ops}, {"layers", layers}, {"activations", activations}, {"optimizers", optimizers}};
+  for (const OptimizerRow& row : optimizerRows())
+    optimizers.push_back({{"name", row.name}, {"rate", row.rate}});
+  return {
+      {"ops", ops}, {"layers", layers}, {"activations", activations}, {"optimizers", optimizers}};
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ class Handles {
     return handle;
   }
   T* find(int handle) {
-    bool exists = handle >= 1 && handle <= static_cast<int>(items_.size()) && static_cast<bool>(items_[handle - 1]);
+    bool exists = handle >= 1 && handle <= static_cast<int>(items_.size()) &&
+                  static_cast<bool>(items_[handle - 1]);
     return exists ? &items_[handle - 1] : nullptr;
   }
   void remove(int handle) {
@@ -95,7 +96,9 @@ int newTensor(Traced value) {
   static_cast<Traced&>(entry) = std::move(value);
   return runtime().tensors.add(std::move(entry));
 }
-int newTensor(Result<Tensor> t) { return t ? newTensor(Traced{std::move(*t), runtime().eager->newId()}) : failure(t.error()); }
+int newTensor(Result<Tensor> t) {
+  return t ? newTensor(Traced{std::move(*t), runtime().eager->newId()}) : failure(t.error());
+}
 
 bool collect(const int32_t* handles, int count, std::vector<Tensor>& out) {
   for (int i = 0; i < count; ++i) {
@@ -115,7 +118,8 @@ Json typeJson(const Type& type) {
 Json logsJson(const Logs& logs) {
   Json j = Json::object();
   // JSON has no NaN: a string says it, and the JavaScript side reads it back as a number.
-  for (const auto& [key, value] : logs) j[key] = value - value == 0 ? Json(value) : Json(cat(value));
+  for (const auto& [key, value] : logs)
+    j[key] = value - value == 0 ? Json(value) : Json(cat(value));
   return j;
 }
 
@@ -142,7 +146,8 @@ int fj_init(int threads) {
   bool busy = false;
   r.models.forEach([&](auto&) { busy = true; });
   r.optimizers.forEach([&](auto&) { busy = true; });
-  if (busy && threads != r.threads->count()) return failure("the number of threads can only change before models and optimizers are made");
+  if (busy && threads != r.threads->count())
+    return failure("the number of threads can only change before models and optimizers are made");
   r.optimizers = {};
   r.eager.reset();
   r.threads = std::make_unique<Threads>(threads);
@@ -166,11 +171,14 @@ void fj_memory(double* out) {
   out[3] = static_cast<double>(info.bytes);
 }
 
-// ---- tensors ----------------------------------------------------------------------------------------------------------------
+// ---- tensors
+// ----------------------------------------------------------------------------------------------------------------
 
 int fj_tensor(int dtype, int rank, const int32_t* shape) {
-  if (dtype < 0 || dtype > 2) return failure(cat("dtype ", dtype, " is not one that can be computed with"));
-  if (rank < 0 || rank > kMaxRank) return failure(cat("a tensor has at most ", kMaxRank, " axes, got ", rank));
+  if (dtype < 0 || dtype > 2)
+    return failure(cat("dtype ", dtype, " is not one that can be computed with"));
+  if (rank < 0 || rank > kMaxRank)
+    return failure(cat("a tensor has at most ", kMaxRank, " axes, got ", rank));
   Type type{static_cast<DType>(dtype), Shape(std::span(shape, static_cast<size_t>(rank)))};
   int64_t size = 1;
   for (int32_t d : type.shape) {
@@ -204,7 +212,8 @@ int fj_dispose(int tensor) {
   return 1;
 }
 
-// ---- ops and gradients ------------------------------------------------------------------------------------------------------
+// ---- ops and gradients
+// ------------------------------------------------------------------------------------------------------
 
 int fj_opNumber(const char* name) {
   OpId op = opNamed(name);
@@ -212,12 +221,14 @@ int fj_opNumber(const char* name) {
 }
 
 int fj_op(int op, const int32_t* inputs, int count, const double* attributes, int attributeCount) {
-  if (op < 0 || op >= static_cast<int>(OpId::kCount)) return failure(cat("there is no op number ", op));
+  if (op < 0 || op >= static_cast<int>(OpId::kCount))
+    return failure(cat("there is no op number ", op));
   OpId id = static_cast<OpId>(op);
   const OpInfo& info = opInfo(id);
   if (info.kind == OpKind::kSource) return failure(cat(info.name, " is not an op that can be run"));
   Attrs attrs;
-  if (!info.decode(std::span(attributes, static_cast<size_t>(attributeCount)), attrs)) return failure(cat(info.name, ": the attributes are malformed"));
+  if (!info.decode(std::span(attributes, static_cast<size_t>(attributeCount)), attrs))
+    return failure(cat(info.name, ": the attributes are malformed"));
   std::vector<Traced> in;
   for (int i = 0; i < count; ++i) {
     TensorEntry* t = tensorOf(inputs[i]);
@@ -254,18 +265,21 @@ int fj_optimizer(const char* json) {
     if (!row) return failure(row.error());
     Result<double> rate = learningRate(choice->config, 0, 0);
     if (!rate) return failure(rate.error());
-    return runtime().optimizers.add(std::make_unique<EagerOptimizer>(*runtime().threads, **row, choice->config));
+    return runtime().optimizers.add(
+        std::make_unique<EagerOptimizer>(*runtime().threads, **row, choice->config));
   });
 }
 
-int fj_optimizerApply(int optimizer, int32_t* variables, const int32_t* ids, const int32_t* gradients, int count) {
+int fj_optimizerApply(int optimizer, int32_t* variables, const int32_t* ids,
+                      const int32_t* gradients, int count) {
   auto* o = runtime().optimizers.find(optimizer);
   if (!o) return failure("the optimizer was disposed of");
   std::vector<EagerOptimizer::Variable> list;
   for (int i = 0; i < count; ++i) {
     TensorEntry *v = tensorOf(variables[i]), *g = tensorOf(gradients[i]);
     if (!v || !g) return 0;
-    // A variable's old value may be known elsewhere under another handle, or to a tape: that must not change.
+    // A variable's old value may be known elsewhere under another handle, or to a tape: that must
+    // not change.
     if (v->tensor.buffer().isShared()) {
       Result<Tensor> own = v->tensor.copy();
       if (!own) return failure(own.error());
@@ -283,7 +297,8 @@ void fj_optimizerRate(int optimizer, double rate) {
 }
 void fj_optimizerFree(int optimizer) { runtime().optimizers.remove(optimizer); }
 
-// ---- models -------------------------------------------------------------------------------------------------------------------
+// ---- models
+// -------------------------------------------------------------------------------------------------------------------
 
 int fj_model(const char* json, uint32_t seed) {
   return withJson(json, [&](const Json& j) {
@@ -319,14 +334,22 @@ int fj_modelInfo(int model) {
       j["name"] = w.name;
       slots.push_back(j);
     }
-    return text({{"inputs", inputs}, {"outputs", outputs}, {"weights", weights}, {"slots", slots}, {"seed", m->seed()}, {"summary", m->summary()}, {"step", m->step()}, {"rate", m->rate()}});
+    return text({{"inputs", inputs},
+                 {"outputs", outputs},
+                 {"weights", weights},
+                 {"slots", slots},
+                 {"seed", m->seed()},
+                 {"summary", m->summary()},
+                 {"step", m->step()},
+                 {"rate", m->rate()}});
   });
 }
 
 int fj_modelWeight(int model, int index) {
   return withModel(model, [&](auto& m) {
     bool exists = index >= 0 && index < static_cast<int>(m->weights().size());
-    return exists ? newTensor(m->weights()[index].value.copy()) : failure(cat("the model has no weight number ", index));
+    return exists ? newTensor(m->weights()[index].value.copy())
+                  : failure(cat("the model has no weight number ", index));
   });
 }
 
@@ -334,12 +357,15 @@ int fj_modelSetWeight(int model, int index, int tensor) {
   return withModel(model, [&](auto& m) {
     TensorEntry* t = tensorOf(tensor);
     if (!t) return 0;
-    if (index < 0 || index >= static_cast<int>(m->weights().size())) return failure(cat("the model has no weight number ", index));
+    if (index < 0 || index >= static_cast<int>(m->weights().size()))
+      return failure(cat("the model has no weight number ", index));
     Weight& w = m->weights()[index];
     if (w.value.type() != t->tensor.type()) {
-      return failure(cat("the weight ", w.name, " is ", w.value.type(), ", got ", t->tensor.type()));
+      return failure(
+          cat("the weight ", w.name, " is ", w.value.type(), ", got ", t->tensor.type()));
     }
-    std::memcpy(w.value.view().data, t->tensor.view().data, static_cast<size_t>(w.value.type().bytes()));
+    std::memcpy(w.value.view().data, t->tensor.view().data,
+                static_cast<size_t>(w.value.type().bytes()));
     return 1;
   });
 }
@@ -347,7 +373,8 @@ int fj_modelSetWeight(int model, int index, int tensor) {
 int fj_modelSlot(int model, int index) {
   return withModel(model, [&](auto& m) {
     bool exists = index >= 0 && index < static_cast<int>(m->slots().size());
-    return exists ? newTensor(m->slots()[index].value.copy()) : failure(cat("the optimizer has no state number ", index));
+    return exists ? newTensor(m->slots()[index].value.copy())
+                  : failure(cat("the optimizer has no state number ", index));
   });
 }
 
@@ -388,17 +415,22 @@ int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int3
   });
 }
 
-int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys, int yCount, int weights) {
+int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
+                  int yCount, int weights) {
   return withModel(model, [&](auto& m) {
     std::vector<Tensor> x, y, w;
-    if (!collect(xs, xCount, x) || !collect(ys, yCount, y) || !collect(&weights, weights ? 1 : 0, w)) return 0;
+    if (!collect(xs, xCount, x) || !collect(ys, yCount, y) ||
+        !collect(&weights, weights ? 1 : 0, w))
+      return 0;
     Totals totals;
-    Status status = m->run(train ? Model::kTrain : Model::kTest, {.x = x, .y = y, .weights = w.empty() ? nullptr : &w[0]}, totals);
+    Status status = m->run(train ? Model::kTrain : Model::kTest,
+                           {.x = x, .y = y, .weights = w.empty() ? nullptr : &w[0]}, totals);
     return status ? text(logsJson(m->logs(totals))) : failure(status.error());
   });
 }
 
-int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int validation, int sampleWeights, const char* options) {
+int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int validation,
+           int sampleWeights, const char* options) {
   return withModel(model, [&](auto& m) {
     return withJson(options, [&](const Json& j) {
       Samples samples, held;
@@ -421,8 +453,9 @@ int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int validat
       o.validationSplit = numberOr(j, "validationSplit", 0);
       o.classWeight = member(j, "classWeight");
       o.callbacks = member(j, "callbacks");
-      Result<std::unique_ptr<Fit>> fit = boolOr(j, "evaluate", false) ? Fit::evaluation(*m, std::move(samples), o.batchSize)
-                                                                      : Fit::begin(*m, std::move(samples), o, std::move(held));
+      Result<std::unique_ptr<Fit>> fit =
+          boolOr(j, "evaluate", false) ? Fit::evaluation(*m, std::move(samples), o.batchSize)
+                                       : Fit::begin(*m, std::move(samples), o, std::move(held));
       return fit ? runtime().fits.add({m, std::move(*fit)}) : failure(fit.error());
     });
   });
@@ -439,8 +472,12 @@ int fj_fitState(int fit) {
   FitEntry* f = runtime().fits.find(fit);
   if (!f) return failure("the training was ended");
   const Fit& state = *f->fit;
-  return text({{"epoch", state.epoch()}, {"batch", state.batch()}, {"batches", state.batches()}, {"done", state.done()},
-               {"reason", state.reason()}, {"logs", logsJson(state.logs())}});
+  return text({{"epoch", state.epoch()},
+               {"batch", state.batch()},
+               {"batches", state.batches()},
+               {"done", state.done()},
+               {"reason", state.reason()},
+               {"logs", logsJson(state.logs())}});
 }
 
 void fj_fitStop(int fit) {
@@ -455,7 +492,8 @@ int fj_layerShape(const char* className, const char* config, const char* inputs)
       for (const Json& j : list) {
         auto shape = intsOf<kMaxRank>(member(j, "shape"));
         if (!shape) return failure("an input needs a shape");
-        types.push_back({stringOr(j, "dtype", "float32") == "int32" ? DType::kI32 : DType::kF32, *shape});
+        types.push_back(
+            {stringOr(j, "dtype", "float32") == "int32" ? DType::kI32 : DType::kF32, *shape});
       }
       Result<Type> type = inferLayer(className, c, types);
       return type ? text(typeJson(*type)) : failure(type.error());

@@ -1,7 +1,8 @@
 // The C ABI: what JavaScript calls. Numbers, pointers and handles only.
 //
-// Handles are small positive integers, 0 for "none" and for failure. After a failure fj_message() says why. Texts are UTF-8;
-// a function that gives text leaves it in the message buffer as well. One thread at a time.
+// Handles are small positive integers, 0 for "none" and for failure. After a failure fj_message()
+// says why. Texts are UTF-8; a function that gives text leaves it in the message buffer as well.
+// One thread at a time.
 //
 //   int x = fj_tensor(kF32, 2, (int[]){2, 3});   float* data = fj_data(x);
 //   int y = fj_op(op, (int[]){x, w}, 2, nullptr, 0);
@@ -18,11 +19,13 @@
 
 extern "C" {
 
-/// Starts the engine with this many threads (1 in builds without). Again: changes the number; nothing may be in progress.
+/// Starts the engine with this many threads (1 in builds without). Again: changes the number;
+/// nothing may be in progress.
 FJ_API int fj_init(int threads);
 FJ_API const char* fj_message();
 FJ_API int fj_messageLength();
-/// out[0] tensors, [1] bytes of tensors, [2] buffers, [3] bytes of all buffers, plans' arenas and models included.
+/// out[0] tensors, [1] bytes of tensors, [2] buffers, [3] bytes of all buffers, plans' arenas and
+/// models included.
 FJ_API void fj_memory(double* out);
 
 // ---- tensors ----
@@ -40,15 +43,18 @@ FJ_API int fj_dispose(int tensor);
 /// The number of the op with this name, or -1.
 FJ_API int fj_opNumber(const char* name);
 /// `attributes` as ops/op.h's AttrReader reads them, all or none.
-FJ_API int fj_op(int op, const int32_t* inputs, int count, const double* attributes, int attributeCount);
+FJ_API int fj_op(int op, const int32_t* inputs, int count, const double* attributes,
+                 int attributeCount);
 FJ_API void fj_tapeStart();
 FJ_API void fj_tapeStop();
 /// Gradients of y by xs into out[count]. dy may be 0. Returns 1, or 0 on failure.
 FJ_API int fj_gradients(int y, int dy, const int32_t* xs, int count, int32_t* out);
 /// {"class_name", "config"} as Keras writes it.
 FJ_API int fj_optimizer(const char* json);
-/// Updates the tensors of variables in place, or in a new handle where others share the memory: variables[i] is replaced.
-FJ_API int fj_optimizerApply(int optimizer, int32_t* variables, const int32_t* ids, const int32_t* gradients, int count);
+/// Updates the tensors of variables in place, or in a new handle where others share the memory:
+/// variables[i] is replaced.
+FJ_API int fj_optimizerApply(int optimizer, int32_t* variables, const int32_t* ids,
+                             const int32_t* gradients, int count);
 FJ_API void fj_optimizerRate(int optimizer, double rate);
 FJ_API void fj_optimizerFree(int optimizer);
 
@@ -61,7 +67,8 @@ FJ_API int fj_modelCompile(int model, const char* json);
 FJ_API int fj_modelInfo(int model);
 FJ_API int fj_modelWeight(int model, int index);
 FJ_API int fj_modelSetWeight(int model, int index, int tensor);
-/// The optimizer's state: by number to read, by name to restore, which may come before the first training step.
+/// The optimizer's state: by number to read, by name to restore, which may come before the first
+/// training step.
 FJ_API int fj_modelSlot(int model, int index);
 FJ_API int fj_modelSetSlot(int model, const char* name, int tensor);
 FJ_API int fj_modelSetStep(int model, double step);
@@ -69,16 +76,19 @@ FJ_API int fj_modelSetRate(int model, double rate);
 /// Writes the handles of the outputs, returns how many.
 FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out);
 /// One training (1) or test (0) step on whole arrays; the logs as JSON text.
-FJ_API int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys, int yCount, int weights);
-/// arrays: x.., y.., then validation x.., y..; options: {"epochs", "batchSize", "shuffle", "validationSplit", "initialEpoch",
-/// "classWeight", "callbacks", "evaluate"}.
-FJ_API int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int validation, int sampleWeights, const char* options);
+FJ_API int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
+                         int yCount, int weights);
+/// arrays: x.., y.., then validation x.., y..; options: {"epochs", "batchSize", "shuffle",
+/// "validationSplit", "initialEpoch", "classWeight", "callbacks", "evaluate"}.
+FJ_API int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int validation,
+                  int sampleWeights, const char* options);
 /// Runs one batch. Returns 1 batch, 2 validation batch, 3 end of an epoch, 0 failure.
 FJ_API int fj_fitAdvance(int fit);
 /// JSON text: {"epoch", "batch", "batches", "done", "reason", "logs": {..}}.
 FJ_API int fj_fitState(int fit);
 FJ_API void fj_fitStop(int fit);
 FJ_API void fj_fitFree(int fit);
-/// The output of a layer for these inputs, as JSON text {"dtype", "shape"}: inputs is a JSON list of the same.
+/// The output of a layer for these inputs, as JSON text {"dtype", "shape"}: inputs is a JSON list
+/// of the same.
 FJ_API int fj_layerShape(const char* className, const char* config, const char* inputs);
 }

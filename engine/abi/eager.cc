@@ -41,13 +41,15 @@ void PlanCache::clear() {
   byKey_.clear();
 }
 
-// ---- one op -----------------------------------------------------------------------------------------------------------------
+// ---- one op
+// -----------------------------------------------------------------------------------------------------------------
 
 namespace {
 
 /// Binds, allocates the outputs, runs.
 Result<std::vector<Tensor>> runPlan(Executor& executor, std::span<const Tensor> inputs) {
-  for (size_t i = 0; i < inputs.size(); ++i) executor.bindInput(static_cast<int>(i), inputs[i].view().data);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    executor.bindInput(static_cast<int>(i), inputs[i].view().data);
   std::vector<Tensor> outputs;
   for (size_t i = 0; i < executor.plan().outputs.size(); ++i) {
     FJORD_TRY(Tensor t, Tensor::empty(executor.plan().outputs[i]));
@@ -88,7 +90,8 @@ Result<Traced> Eager::run(OpId op, std::span<const Traced> inputs, const Attrs& 
   return result;
 }
 
-// ---- gradients ----------------------------------------------------------------------------------------------------------------
+// ---- gradients
+// ----------------------------------------------------------------------------------------------------------------
 
 void Eager::stopTape() {
   if (!tapes_.empty()) tapes_.pop_back();
@@ -103,7 +106,8 @@ struct Eager::Backward {
   std::string key;
 };
 
-Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Traced> xs, const Traced* dy) {
+Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Traced> xs,
+                                             const Traced* dy) {
   if (tapes_.empty()) return fail("gradients: nothing was recorded");
   Backward b;
   std::unordered_map<uint64_t, Value> nodes;
@@ -120,7 +124,8 @@ Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Tr
   for (const Traced& x : xs) b.xs.push_back(nodeOf(x));
   // Only what depends on an x has a derivative; all else is a known value when something reads it.
   for (const Entry& e : tapes_.back()) {
-    bool depends = std::ranges::any_of(e.inputs, [&](const Traced& t) { return nodes.contains(t.id); });
+    bool depends =
+        std::ranges::any_of(e.inputs, [&](const Traced& t) { return nodes.contains(t.id); });
     if (!depends || nodes.contains(e.output.id)) continue;
     std::vector<Value> in;
     for (const Traced& t : e.inputs) in.push_back(nodeOf(t));
@@ -134,7 +139,8 @@ Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Tr
     for (Value v : in) put(b.key, v.id);
   }
   auto target = nodes.find(y.id);
-  if (target == nodes.end()) return fail("gradients: y does not depend on x; make sure that y is computed from x inside f");
+  if (target == nodes.end())
+    return fail("gradients: y does not depend on x; make sure that y is computed from x inside f");
   Value seed = dy ? nodeOf(*dy) : Value{};
   put(b.key, target->second.id);
   put(b.key, seed.id);
@@ -147,7 +153,8 @@ Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Tr
   return tapes_.size() > 1 ? replay(b) : runBackward(b);
 }
 
-/// As one plan. The forward nodes whose values are known become inputs; what lies inside a composed op is computed again.
+/// As one plan. The forward nodes whose values are known become inputs; what lies inside a composed
+/// op is computed again.
 Result<std::vector<Traced>> Eager::runBackward(const Backward& b) {
   std::vector<Tensor> inputs;
   for (const Traced& t : b.known) inputs.push_back(t.tensor);
@@ -197,8 +204,9 @@ Result<std::vector<Traced>> Eager::replay(const Backward& b) {
       double number = node.attrs.as<ConstantAttrs>().value;
       float real = static_cast<float>(number);
       int32_t whole = static_cast<int32_t>(number);
-      Result<Tensor> t = node.type.dtype == DType::kF32 ? Tensor::of({}, std::span<const float>(&real, 1))
-                                                        : Tensor::of({}, std::span<const int32_t>(&whole, 1));
+      Result<Tensor> t = node.type.dtype == DType::kF32
+                             ? Tensor::of({}, std::span<const float>(&real, 1))
+                             : Tensor::of({}, std::span<const int32_t>(&whole, 1));
       if (t) values[id] = {Tensor(t->buffer(), node.type), newId()};
       if (!t) status = std::unexpected(t.error());
       continue;
@@ -216,11 +224,13 @@ Result<std::vector<Traced>> Eager::replay(const Backward& b) {
   return results;
 }
 
-// ---- optimizers over loose variables ---------------------------------------------------------------------------------------
+// ---- optimizers over loose variables
+// ---------------------------------------------------------------------------------------
 
 class EagerOptimizer::Update : public UpdateContext {
  public:
-  Update(Graph& graph, uint64_t id, std::vector<std::string>& names, std::unordered_map<std::string, double>& starts)
+  Update(Graph& graph, uint64_t id, std::vector<std::string>& names,
+         std::unordered_map<std::string, double>& starts)
       : graph_(graph), prefix_(cat(id, "/")), names_(names), starts_(starts) {}
   Value slot(std::string_view name, double start) override {
     auto known = std::ranges::find(slots_, name, &Slot::name);
@@ -246,7 +256,8 @@ class EagerOptimizer::Update : public UpdateContext {
 };
 
 /// Inputs: rate, step, then all weights, all gradients, then the slots in the order of their names.
-Status EagerOptimizer::build(std::span<const Variable> variables, Graph& graph, std::vector<std::string>& names) {
+Status EagerOptimizer::build(std::span<const Variable> variables, Graph& graph,
+                             std::vector<std::string>& names) {
   Value rate = graph.input({DType::kF32, {}}), step = graph.input({DType::kF32, {}});
   std::vector<Value> weights, gradients;
   for (const Variable& v : variables) weights.push_back(graph.input(v.value.type()));
@@ -276,7 +287,9 @@ Result<Tensor> EagerOptimizer::slot(const std::string& name, const Type& type, d
 Status EagerOptimizer::apply(std::span<const Variable> variables) {
   std::string key;
   for (const Variable& v : variables) {
-    if (v.value.type() != v.gradient.type()) return fail("a gradient of type ", v.gradient.type(), " for a variable of type ", v.value.type());
+    if (v.value.type() != v.gradient.type())
+      return fail("a gradient of type ", v.gradient.type(), " for a variable of type ",
+                  v.value.type());
     put(key, v.id);
     put(key, v.value.type());
   }

@@ -1,10 +1,11 @@
 // Eager: single ops and recorded sequences of them, run through cached plans.
 //
 //   Eager eager(threads);
-//   FJORD_TRY(Traced y, eager.run(OpId::matMul, {{a, b}}, attrs));      // a plan of one op, made once
-//   eager.startTape(); ... eager.gradients(y, xs) ... eager.stopTape();
+//   FJORD_TRY(Traced y, eager.run(OpId::matMul, {{a, b}}, attrs));      // a plan of one op, made
+//   once eager.startTape(); ... eager.gradients(y, xs) ... eager.stopTape();
 //
-// Every value has an identity that survives copying its reference, so that a tape can tell what was computed from what.
+// Every value has an identity that survives copying its reference, so that a tape can tell what was
+// computed from what.
 #pragma once
 
 #include <list>
@@ -50,9 +51,11 @@ class Eager {
   /// Tapes nest: each records what runs while it is the innermost or around it.
   void startTape() { tapes_.emplace_back(); }
   void stopTape();
-  /// d y / d x for each x, contracted with dy (ones where it is empty), by the innermost tape. With an outer tape about,
-  /// the derivatives are recorded on that one, so that they can be differentiated again.
-  Result<std::vector<Traced>> gradients(const Traced& y, std::span<const Traced> xs, const Traced* dy);
+  /// d y / d x for each x, contracted with dy (ones where it is empty), by the innermost tape. With
+  /// an outer tape about, the derivatives are recorded on that one, so that they can be
+  /// differentiated again.
+  Result<std::vector<Traced>> gradients(const Traced& y, std::span<const Traced> xs,
+                                        const Traced* dy);
 
  private:
   struct Entry {
@@ -76,7 +79,8 @@ class Eager {
 /// An optimizer over loose variables: `minimize` in TensorFlow.js.
 class EagerOptimizer {
  public:
-  EagerOptimizer(Threads& threads, const OptimizerRow& row, Json config) : threads_(threads), row_(row), config_(std::move(config)), plans_(8) {}
+  EagerOptimizer(Threads& threads, const OptimizerRow& row, Json config)
+      : threads_(threads), row_(row), config_(std::move(config)), plans_(8) {}
 
   struct Variable {
     uint64_t id;
@@ -90,7 +94,8 @@ class EagerOptimizer {
 
  private:
   class Update;
-  Status build(std::span<const Variable> variables, Graph& graph, std::vector<std::string>& slotNames);
+  Status build(std::span<const Variable> variables, Graph& graph,
+               std::vector<std::string>& slotNames);
   Result<Tensor> slot(const std::string& name, const Type& type, double start);
 
   Threads& threads_;

@@ -1,11 +1,11 @@
 // The functions that formulas are written with, for every type a formula is instantiated with:
 //
 //   double                 the reference
-//   std::complex<double>   the complex-step derivative: f'(x) = Im f(x + ih) / h, exact to rounding for tiny h
-//   F32                    the CPU kernel
+//   std::complex<double>   the complex-step derivative: f'(x) = Im f(x + ih) / h, exact to rounding
+//   for tiny h F32                    the CPU kernel
 //
-// A comparison of complex numbers looks at the real parts, and abs, min, max, floor follow: along the real line these
-// are the functions we mean, and their derivative steps come out right.
+// A comparison of complex numbers looks at the real parts, and abs, min, max, floor follow: along
+// the real line these are the functions we mean, and their derivative steps come out right.
 #pragma once
 
 #include <cmath>
@@ -24,11 +24,13 @@ using Complex = std::complex<double>;
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 inline constexpr double kPi = 3.14159265358979323846;
 
-// ---- double -------------------------------------------------------------------------------------------------------
+// ---- double
+// -------------------------------------------------------------------------------------------------------
 
-using std::abs, std::acos, std::acosh, std::asin, std::asinh, std::atan, std::atan2, std::atanh, std::cbrt, std::ceil,
-    std::cos, std::cosh, std::erf, std::exp, std::exp2, std::expm1, std::floor, std::log, std::log10, std::log1p,
-    std::log2, std::pow, std::sin, std::sinh, std::sqrt, std::tan, std::tanh, std::trunc;
+using std::abs, std::acos, std::acosh, std::asin, std::asinh, std::atan, std::atan2, std::atanh,
+    std::cbrt, std::ceil, std::cos, std::cosh, std::erf, std::exp, std::exp2, std::expm1,
+    std::floor, std::log, std::log10, std::log1p, std::log2, std::pow, std::sin, std::sinh,
+    std::sqrt, std::tan, std::tanh, std::trunc;
 
 inline double where(bool c, double a, double b) { return c ? a : b; }
 inline double maximum(double a, double b) { return a != a || a > b ? a : b; }
@@ -37,7 +39,8 @@ inline double minimum(double a, double b) { return a != a || a < b ? a : b; }
 inline double roundEven(double x) { return std::nearbyint(x); }
 inline double rsqrt(double x) { return 1 / std::sqrt(x); }
 
-// ---- std::complex<double> -----------------------------------------------------------------------------------------
+// ---- std::complex<double>
+// -----------------------------------------------------------------------------------------
 
 inline bool operator<(Complex a, Complex b) { return a.real() < b.real(); }
 inline bool operator<=(Complex a, Complex b) { return a.real() <= b.real(); }
@@ -69,8 +72,8 @@ inline Complex exp2(Complex x) {
   double y = std::exp2(x.real());
   return alongReal(x, y, y * std::log(2.0));
 }
-// The inverse functions of musl and libc++ lose a tiny imaginary part in a logarithm near 1. Kahan's forms keep it:
-// "Branch Cuts for Complex Elementary Functions", 1987.
+// The inverse functions of musl and libc++ lose a tiny imaginary part in a logarithm near 1.
+// Kahan's forms keep it: "Branch Cuts for Complex Elementary Functions", 1987.
 inline Complex asin(Complex x) {
   Complex a = std::sqrt(1.0 - x), b = std::sqrt(1.0 + x);
   return {std::atan2(x.real(), (a * b).real()), std::asinh((std::conj(a) * b).imag())};
@@ -90,7 +93,8 @@ inline Complex asinh(Complex x) {
 }
 inline Complex atanh(Complex x) {
   double r = x.real(), i = x.imag();
-  return {std::log1p(4 * r / ((1 - r) * (1 - r) + i * i)) / 4, std::atan2(2 * i, (1 - r) * (1 + r) - i * i) / 2};
+  return {std::log1p(4 * r / ((1 - r) * (1 - r) + i * i)) / 4,
+          std::atan2(2 * i, (1 - r) * (1 + r) - i * i) / 2};
 }
 /// atan(x) = -i atanh(ix)
 inline Complex atan(Complex x) {
@@ -113,7 +117,8 @@ inline Complex power(Complex a, Complex b) {
 }
 inline double power(double a, double b) { return std::pow(a, b); }
 
-// ---- F32: vectors of floats ---------------------------------------------------------------------------------------
+// ---- F32: vectors of floats
+// ---------------------------------------------------------------------------------------
 
 inline F32 absolute(F32 x) { return hn::Abs(x.v); }
 inline I32 absolute(I32 x) { return where(x < I32(0.0), -x, x); }
@@ -128,7 +133,8 @@ inline F32 ceil(F32 x) { return hn::Ceil(x.v); }
 inline F32 trunc(F32 x) { return hn::Trunc(x.v); }
 inline F32 roundEven(F32 x) { return hn::Round(x.v); }
 
-/// Lane by lane through the C library: for functions too rare to earn a vector form. It is exact where the library is.
+/// Lane by lane through the C library: for functions too rare to earn a vector form. It is exact
+/// where the library is.
 template <class F>
 F32 lanewise(F32 x, F f) {
   float lanes[kLanes];
@@ -158,7 +164,8 @@ inline F32 log(F32 x) {
   y = where(x < F32(0.0), F32(std::numeric_limits<double>::quiet_NaN()), y);
   return where((x == F32(kInfinity)) | (x != x), x, y);
 }
-/// tanh(x) = 1 - 2 / (exp(2x) + 1), and near 0, where that cancels, its odd Taylor polynomial through x^9.
+/// tanh(x) = 1 - 2 / (exp(2x) + 1), and near 0, where that cancels, its odd Taylor polynomial
+/// through x^9.
 inline F32 tanh(F32 x) {
   F32 a = minimum(absolute(x), F32(10.0));  // tanh(10) rounds to 1
   F32 far = F32(1.0) - F32(2.0) / (exp(a + a) + F32(1.0));
@@ -170,24 +177,60 @@ inline F32 tanh(F32 x) {
   F32 y = where(a < F32(0.25), near, far);
   return where(x != x, x, hn::CopySign(y.v, x.v));
 }
-inline F32 erf(F32 x) { return lanewise(x, [](float v) { return std::erf(v); }); }
-inline F32 expm1(F32 x) { return lanewise(x, [](float v) { return std::expm1(v); }); }
-inline F32 log1p(F32 x) { return lanewise(x, [](float v) { return std::log1p(v); }); }
-inline F32 exp2(F32 x) { return lanewise(x, [](float v) { return std::exp2(v); }); }
-inline F32 log2(F32 x) { return lanewise(x, [](float v) { return std::log2(v); }); }
-inline F32 log10(F32 x) { return lanewise(x, [](float v) { return std::log10(v); }); }
-inline F32 cbrt(F32 x) { return lanewise(x, [](float v) { return std::cbrt(v); }); }
-inline F32 sin(F32 x) { return lanewise(x, [](float v) { return std::sin(v); }); }
-inline F32 cos(F32 x) { return lanewise(x, [](float v) { return std::cos(v); }); }
-inline F32 tan(F32 x) { return lanewise(x, [](float v) { return std::tan(v); }); }
-inline F32 asin(F32 x) { return lanewise(x, [](float v) { return std::asin(v); }); }
-inline F32 acos(F32 x) { return lanewise(x, [](float v) { return std::acos(v); }); }
-inline F32 atan(F32 x) { return lanewise(x, [](float v) { return std::atan(v); }); }
-inline F32 sinh(F32 x) { return lanewise(x, [](float v) { return std::sinh(v); }); }
-inline F32 cosh(F32 x) { return lanewise(x, [](float v) { return std::cosh(v); }); }
-inline F32 asinh(F32 x) { return lanewise(x, [](float v) { return std::asinh(v); }); }
-inline F32 acosh(F32 x) { return lanewise(x, [](float v) { return std::acosh(v); }); }
-inline F32 atanh(F32 x) { return lanewise(x, [](float v) { return std::atanh(v); }); }
+inline F32 erf(F32 x) {
+  return lanewise(x, [](float v) { return std::erf(v); });
+}
+inline F32 expm1(F32 x) {
+  return lanewise(x, [](float v) { return std::expm1(v); });
+}
+inline F32 log1p(F32 x) {
+  return lanewise(x, [](float v) { return std::log1p(v); });
+}
+inline F32 exp2(F32 x) {
+  return lanewise(x, [](float v) { return std::exp2(v); });
+}
+inline F32 log2(F32 x) {
+  return lanewise(x, [](float v) { return std::log2(v); });
+}
+inline F32 log10(F32 x) {
+  return lanewise(x, [](float v) { return std::log10(v); });
+}
+inline F32 cbrt(F32 x) {
+  return lanewise(x, [](float v) { return std::cbrt(v); });
+}
+inline F32 sin(F32 x) {
+  return lanewise(x, [](float v) { return std::sin(v); });
+}
+inline F32 cos(F32 x) {
+  return lanewise(x, [](float v) { return std::cos(v); });
+}
+inline F32 tan(F32 x) {
+  return lanewise(x, [](float v) { return std::tan(v); });
+}
+inline F32 asin(F32 x) {
+  return lanewise(x, [](float v) { return std::asin(v); });
+}
+inline F32 acos(F32 x) {
+  return lanewise(x, [](float v) { return std::acos(v); });
+}
+inline F32 atan(F32 x) {
+  return lanewise(x, [](float v) { return std::atan(v); });
+}
+inline F32 sinh(F32 x) {
+  return lanewise(x, [](float v) { return std::sinh(v); });
+}
+inline F32 cosh(F32 x) {
+  return lanewise(x, [](float v) { return std::cosh(v); });
+}
+inline F32 asinh(F32 x) {
+  return lanewise(x, [](float v) { return std::asinh(v); });
+}
+inline F32 acosh(F32 x) {
+  return lanewise(x, [](float v) { return std::acosh(v); });
+}
+inline F32 atanh(F32 x) {
+  return lanewise(x, [](float v) { return std::atanh(v); });
+}
 inline F32 power(F32 a, F32 b) {
   return lanewise(a, b, [](float x, float y) { return std::pow(x, y); });
 }

@@ -1,9 +1,10 @@
-// Counter-based random numbers: Philox 4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011).
+// Counter-based random numbers: Philox 4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as
+// 1, 2, 3", SC 2011).
 //
 //   std::array<uint32_t, 4> words = philox({0, 0, 0, 0}, {seed, 0});
 //
-// Number i of a stream is a function of (seed, stream, step, i) alone: the same natively, in WebAssembly and on a GPU,
-// for any number of threads and in any order.
+// Number i of a stream is a function of (seed, stream, step, i) alone: the same natively, in
+// WebAssembly and on a GPU, for any number of threads and in any order.
 #pragma once
 
 #include <array>
@@ -29,7 +30,8 @@ constexpr PhiloxCounter philox(PhiloxCounter c, PhiloxKey k) {
 /// [0, 1), every value a multiple of 2^-24, so exact in float32.
 constexpr float uniformFloat(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
 
-/// Two standard normal numbers from two words (Box and Muller, 1958). The first uniform is shifted off zero.
+/// Two standard normal numbers from two words (Box and Muller, 1958). The first uniform is shifted
+/// off zero.
 inline std::array<float, 2> normalFloats(uint32_t a, uint32_t b) {
   float radius = std::sqrt(-2.0f * std::log((static_cast<float>(a >> 8) + 0.5f) * 0x1p-24f));
   float angle = 6.28318530718f * uniformFloat(b);
@@ -44,8 +46,8 @@ class Random {
 
   uint32_t word() {
     if (used_ == 4) {
-      words_ = philox({static_cast<uint32_t>(block_), static_cast<uint32_t>(block_ >> 32), stream_, 0},
-                      key_);
+      words_ = philox(
+          {static_cast<uint32_t>(block_), static_cast<uint32_t>(block_ >> 32), stream_, 0}, key_);
       ++block_;
       used_ = 0;
     }
@@ -57,7 +59,8 @@ class Random {
     uint32_t a = word();
     return normalFloats(a, word())[0];
   }
-  /// Uniform in [0, n), without bias (Lemire, "Fast Random Integer Generation in an Interval", 2019).
+  /// Uniform in [0, n), without bias (Lemire, "Fast Random Integer Generation in an Interval",
+  /// 2019).
   uint32_t below(uint32_t n) {
     uint64_t m = uint64_t{word()} * n;
     if (static_cast<uint32_t>(m) < n) {

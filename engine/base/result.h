@@ -3,7 +3,8 @@
 //   Result<Plan> plan = compile(graph);
 //   if (!plan) return plan.error();       // or: FJORD_TRY(auto plan, compile(graph));
 //
-// A message says what is wrong, where (op, layer, file offset) and, where there is something to do, what.
+// A message says what is wrong, where (op, layer, file offset) and, where there is something to do,
+// what.
 #pragma once
 
 #include <expected>
@@ -29,16 +30,17 @@ std::unexpected<Error> fail(const Ts&... parts) {
 #define FJORD_CONCAT_(a, b) a##b
 #define FJORD_CONCAT(a, b) FJORD_CONCAT_(a, b)
 
-/// FJORD_TRY(auto x, f()); declares x with the value of f(), or returns f's error from this function.
+/// FJORD_TRY(auto x, f()); declares x with the value of f(), or returns f's error from this
+/// function.
 #define FJORD_TRY(declaration, expression) \
   FJORD_TRY_(declaration, expression, FJORD_CONCAT(result_, __LINE__))
-#define FJORD_TRY_(declaration, expression, result)         \
-  auto result = (expression);                               \
+#define FJORD_TRY_(declaration, expression, result)               \
+  auto result = (expression);                                     \
   if (!result) return std::unexpected(std::move(result).error()); \
   declaration = std::move(*result)
 
 /// FJORD_CHECK(f()); returns f's error from this function if there is one.
-#define FJORD_CHECK(expression)                                                        \
+#define FJORD_CHECK(expression) \
   if (auto status_ = (expression); !status_) return std::unexpected(std::move(status_).error())
 
 }  // namespace fjord

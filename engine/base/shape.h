@@ -2,9 +2,10 @@
 //
 //   Shape s{2, 3};  s.size() == 6;  s[-1] == 3;  cat(s) == "[2,3]"
 //
-// Computed element types (float32, int32, bool) all take four bytes in memory, bool as the int32 0 or 1: movement
-// kernels need one form, a fused chain keeps every type in the same registers, and the GPU has nothing else.
-// The other types are only stored in files and converted on the way in and out.
+// Computed element types (float32, int32, bool) all take four bytes in memory, bool as the int32 0
+// or 1: movement kernels need one form, a fused chain keeps every type in the same registers, and
+// the GPU has nothing else. The other types are only stored in files and converted on the way in
+// and out.
 #pragma once
 
 #include <array>
@@ -27,8 +28,8 @@ constexpr std::string_view name(DType t) {
 }
 inline void append(std::string& out, DType t) { out += name(t); }
 
-/// Up to N integers by value: shapes, axes, strides. Unused places stay zero, so that equality and hashing can
-/// look at the bytes.
+/// Up to N integers by value: shapes, axes, strides. Unused places stay zero, so that equality and
+/// hashing can look at the bytes.
 template <int N>
 struct Ints {
   int32_t count = 0;

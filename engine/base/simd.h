@@ -2,15 +2,18 @@
 //
 //   F32 y = x * 2.0 + where(x > 0.0, x, F32(0.0));
 //
-// F32, I32: one vector of floats or int32 of the build's width (4 lanes in WebAssembly, 8 with AVX2, 16 with AVX-512).
-// Mask: the result of a comparison. Google Highway supplies the instructions. One build is one instruction set,
-// natively as in WebAssembly, so there is no run-time dispatch in any kernel.
+// F32, I32: one vector of floats or int32 of the build's width (4 lanes in WebAssembly, 8 with
+// AVX2, 16 with AVX-512). Mask: the result of a comparison. Google Highway supplies the
+// instructions. One build is one instruction set, natively as in WebAssembly, so there is no
+// run-time dispatch in any kernel.
 //
-// Highway has no relaxed SIMD: mulAdd is the one place that uses WebAssembly's relaxed multiply-add.
+// Highway has no relaxed SIMD: mulAdd is the one place that uses WebAssembly's relaxed
+// multiply-add.
 #pragma once
 
-#include <cstdint>
 #include <hwy/highway.h>
+
+#include <cstdint>
 #if defined(__wasm_relaxed_simd__)
 #include <wasm_simd128.h>
 #endif
@@ -57,7 +60,8 @@ struct I32 {
   I32() = default;
   I32(hn::Vec<IntTag> v) : v(v) {}
   I32(double c) : v(hn::Set(IntTag(), static_cast<int32_t>(c))) {}
-  I32(Mask m) : v(hn::And(hn::BitCast(IntTag(), hn::VecFromMask(FloatTag(), m.m)), hn::Set(IntTag(), 1))) {}
+  I32(Mask m)
+      : v(hn::And(hn::BitCast(IntTag(), hn::VecFromMask(FloatTag(), m.m)), hn::Set(IntTag(), 1))) {}
   static I32 load(const void* p) { return hn::LoadU(IntTag(), static_cast<const int32_t*>(p)); }
   void store(void* p) const { hn::StoreU(v, IntTag(), static_cast<int32_t*>(p)); }
 

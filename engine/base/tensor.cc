@@ -61,7 +61,9 @@ Buffer::~Buffer() {
 void* Buffer::data() const { return block_ ? block_->data() : nullptr; }
 int64_t Buffer::bytes() const { return block_ ? block_->bytes : 0; }
 
-bool Buffer::isShared() const { return block_ && block_->references.load(std::memory_order_relaxed) > 1; }
+bool Buffer::isShared() const {
+  return block_ && block_->references.load(std::memory_order_relaxed) > 1;
+}
 
 Result<Tensor> Tensor::copy() const {
   FJORD_TRY(Tensor t, empty(type_));

@@ -3,8 +3,8 @@
 //   FJORD_TRY(Tensor x, Tensor::zeros({DType::kF32, {2, 3}}));
 //   x.data<float>()[0] = 1;
 //
-// Memory is 64-byte aligned and its size a multiple of 64 bytes. memoryInfo() counts what is alive, so that a leak is
-// a number and not a suspicion.
+// Memory is 64-byte aligned and its size a multiple of 64 bytes. memoryInfo() counts what is alive,
+// so that a leak is a number and not a suspicion.
 #pragma once
 
 #include <cstddef>
@@ -52,7 +52,8 @@ class Buffer {
 
   void* data() const;
   int64_t bytes() const;
-  /// Whether another Buffer refers to the same memory, so that writing to it would be seen elsewhere.
+  /// Whether another Buffer refers to the same memory, so that writing to it would be seen
+  /// elsewhere.
   bool isShared() const;
   explicit operator bool() const { return block_ != nullptr; }
 

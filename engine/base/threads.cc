@@ -6,8 +6,8 @@ namespace fjord {
 
 namespace {
 
-// Steps of a plan follow each other within microseconds: a short spin catches the next one without a system call,
-// a longer silence puts the worker to sleep. About 20 us at 3 GHz.
+// Steps of a plan follow each other within microseconds: a short spin catches the next one without
+// a system call, a longer silence puts the worker to sleep. About 20 us at 3 GHz.
 constexpr int kSpins = 2000;
 
 inline void pause() {
@@ -30,8 +30,8 @@ Threads::~Threads() {
   for (auto& worker : workers_) worker.join();
 }
 
-/// Whoever draws a ticket below the number of parts owns that part, and the round cannot end before it is finished: only
-/// then are work_ and context_ read.
+/// Whoever draws a ticket below the number of parts owns that part, and the round cannot end before
+/// it is finished: only then are work_ and context_ read.
 void Threads::takeParts() {
   constexpr uint64_t kMask = (1 << 20) - 1;
   for (;;) {
@@ -70,11 +70,13 @@ void Threads::dispatch(int parts, Work work, const void* context) {
   context_ = context;
   finished_.store(0, std::memory_order_relaxed);
   uint32_t round = round_.load(std::memory_order_relaxed) + 1;
-  ticket_.store(uint64_t{round} << 40 | static_cast<uint64_t>(parts) << 20, std::memory_order_release);
+  ticket_.store(uint64_t{round} << 40 | static_cast<uint64_t>(parts) << 20,
+                std::memory_order_release);
   round_.store(round, std::memory_order_release);
   round_.notify_all();
   takeParts();
-  // A page's main thread may not block, and what is left is one part on another thread: wait by spinning.
+  // A page's main thread may not block, and what is left is one part on another thread: wait by
+  // spinning.
   for (int i = 0; finished_.load(std::memory_order_acquire) != parts; ++i) {
     pause();
     if (i % 4096 == 4095) std::this_thread::yield();

@@ -1,10 +1,10 @@
-// A pool of threads with static work splitting: part i of n always is the same share, so a result never depends on
-// timing; which thread takes a part does, so that a thread that the system has put aside holds up nobody. Nothing is
-// allocated when work is handed out.
+// A pool of threads with static work splitting: part i of n always is the same share, so a result
+// never depends on timing; which thread takes a part does, so that a thread that the system has put
+// aside holds up nobody. Nothing is allocated when work is handed out.
 //
 //   Threads threads(2);
-//   threads.run(threads.count(), [&](int part) { ... });            // the caller's thread takes part
-//   threads.forRange(n, 4096, [&](int64_t begin, int64_t end, int part) { ... });
+//   threads.run(threads.count(), [&](int part) { ... });            // the caller's thread takes
+//   part threads.forRange(n, 4096, [&](int64_t begin, int64_t end, int part) { ... });
 //
 // One thread at a time may call run; calls do not nest.
 #pragma once
@@ -30,13 +30,15 @@ class Threads {
 
   int count() const { return count_; }
 
-  /// Calls work(0) ... work(parts - 1), each on whichever thread is free first, and returns when all have returned.
+  /// Calls work(0) ... work(parts - 1), each on whichever thread is free first, and returns when
+  /// all have returned.
   template <class F>
   void run(int parts, const F& work) {
     dispatch(parts, [](const void* f, int part) { (*static_cast<const F*>(f))(part); }, &work);
   }
 
-  /// Splits [0, n) into at most count() ranges of whole multiples of `grain` (but for the last one).
+  /// Splits [0, n) into at most count() ranges of whole multiples of `grain` (but for the last
+  /// one).
   template <class F>
   void forRange(int64_t n, int64_t grain, const F& work) {
     int64_t grains = (n + grain - 1) / grain;
@@ -60,8 +62,9 @@ class Threads {
   void takeParts();
 
   std::vector<std::thread> workers_;
-  // The round in progress: its number (24 bits), how many parts it has (20), the next part to be taken (20). One word, so
-  // that a worker which comes late to a round cannot mistake its parts for those of another.
+  // The round in progress: its number (24 bits), how many parts it has (20), the next part to be
+  // taken (20). One word, so that a worker which comes late to a round cannot mistake its parts for
+  // those of another.
   std::atomic<uint64_t> ticket_{0};
   std::atomic<uint32_t> round_{0};  // the round's number again, to sleep on
   std::atomic<int32_t> finished_{0};

@@ -40,19 +40,21 @@ class Builder {
     int32_t reg;
   };
 
-  /// However many broadcasts stand between an array and the space, it is aligned at the last axis: one array, one way to
-  /// read it.
+  /// However many broadcasts stand between an array and the space, it is aligned at the last axis:
+  /// one array, one way to read it.
   int32_t registerOf(int32_t input) {
     int32_t source = liveness_.source(input);
     // A node of this very chain seen through a reshape: the same elements in the same order.
-    if (int32_t array = liveness_.viewed(source); std::ranges::find(nodes_, array) != nodes_.end()) source = array;
+    if (int32_t array = liveness_.viewed(source); std::ranges::find(nodes_, array) != nodes_.end())
+      source = array;
     for (const Known& k : known_) {
       if (k.node == source) return k.reg;
     }
     int32_t reg = chain_.registers++;
     const Node& node = graph_.nodes()[source];
     if (node.op == OpId::constant) {
-      chain_.constants.push_back({bitsOf(node.attrs.as<ConstantAttrs>().value, node.type.dtype), reg});
+      chain_.constants.push_back(
+          {bitsOf(node.attrs.as<ConstantAttrs>().value, node.type.dtype), reg});
     } else {
       Chain::Load load{.operand = static_cast<int32_t>(plan_.operands.size()), .reg = reg};
       broadcastStrides(node.type.shape, chain_.space, load);
@@ -91,7 +93,8 @@ class Builder {
     plan_.results.push_back(id);
   }
 
-  /// An intermediate takes over the register of one that is not read any more: fewer tiles, all in cache.
+  /// An intermediate takes over the register of one that is not read any more: fewer tiles, all in
+  /// cache.
   void shareRegisters() {
     std::vector<int32_t> last(chain_.registers, -1), renamed(chain_.registers);
     for (int32_t r = 0; r < chain_.registers; ++r) renamed[r] = r;
@@ -121,7 +124,8 @@ class Builder {
       std::ranges::sort(reads);
       for (int k = 0; k < 3; ++k) {
         bool repeated = k > 0 && reads[k] == reads[k - 1];
-        if (!repeated && !fixed[reads[k]] && last[reads[k]] == static_cast<int32_t>(i)) free.push_back(renamed[reads[k]]);
+        if (!repeated && !fixed[reads[k]] && last[reads[k]] == static_cast<int32_t>(i))
+          free.push_back(renamed[reads[k]]);
       }
     }
     for (auto& load : chain_.loads) load.reg = renamed[load.reg];
@@ -141,7 +145,8 @@ class Builder {
 
 }  // namespace
 
-ChainPlan buildChain(const Liveness& liveness, const Group& group, const std::vector<bool>& wanted) {
+ChainPlan buildChain(const Liveness& liveness, const Group& group,
+                     const std::vector<bool>& wanted) {
   return Builder(liveness, group, wanted).build();
 }
 

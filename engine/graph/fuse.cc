@@ -1,7 +1,8 @@
 // Fusion: which nodes run together as one step.
 //
-// Elementwise nodes of one shape join the groups of their inputs, and a group joins the op before it as its epilogue,
-// as long as no path leaves the merged group and comes back: every group must be able to run after all it reads.
+// Elementwise nodes of one shape join the groups of their inputs, and a group joins the op before
+// it as its epilogue, as long as no path leaves the merged group and comes back: every group must
+// be able to run after all it reads.
 #include <algorithm>
 
 #include "graph/plan.h"
@@ -9,7 +10,8 @@
 
 namespace fjord {
 
-// ---- liveness -------------------------------------------------------------------------------------------------------------
+// ---- liveness
+// -------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -28,14 +30,16 @@ Liveness::Liveness(const Graph& graph)
     for (int32_t input : nodes[id].inputs) {
       live_[input] = true;
       // A reshape needs its input in memory; so does every structured op.
-      if (!reads && !(nodes[id].op == OpId::broadcastTo && !materialized_[id])) materialized_[input] = true;
+      if (!reads && !(nodes[id].op == OpId::broadcastTo && !materialized_[id]))
+        materialized_[input] = true;
     }
   }
 }
 
 bool Liveness::isElementwise(int32_t node) const {
   OpId op = graph_.nodes()[node].op;
-  return kindOf(graph_, node) == OpKind::kElementwise || op == OpId::broadcastTo || op == OpId::constant;
+  return kindOf(graph_, node) == OpKind::kElementwise || op == OpId::broadcastTo ||
+         op == OpId::constant;
 }
 
 int32_t Liveness::viewed(int32_t node) const {
@@ -48,11 +52,13 @@ int32_t Liveness::source(int32_t node) const {
   return node;
 }
 
-// ---- groups ---------------------------------------------------------------------------------------------------------------
+// ---- groups
+// ---------------------------------------------------------------------------------------------------------------
 
 namespace {
 
-/// n connected ops of three operands read at most 2n + 1 arrays, so 3n + 1 registers: 20 is the most that kMaxRegisters holds.
+/// n connected ops of three operands read at most 2n + 1 arrays, so 3n + 1 registers: 20 is the
+/// most that kMaxRegisters holds.
 constexpr size_t kMaxGroup = 20;
 static_assert(3 * kMaxGroup + 1 <= kMaxRegisters);
 
@@ -91,8 +97,9 @@ class Fuser {
   const Graph& graph_;
   bool enabled_;
   std::vector<Entry> entries_;
-  std::vector<int> groupOf_;                  // node -> entry, or -1
-  std::vector<std::vector<int32_t>> readers_;  // node -> live nodes that read it, through broadcasts
+  std::vector<int> groupOf_;  // node -> entry, or -1
+  std::vector<std::vector<int32_t>>
+      readers_;  // node -> live nodes that read it, through broadcasts
 };
 
 Fuser::Fuser(const Liveness& liveness, bool enabled)
@@ -138,7 +145,9 @@ void Fuser::joinInputs(int chain) {
   int32_t id = entries_[chain].group.nodes.back();
   for (int32_t input : graph_.nodes()[id].inputs) {
     int from = groupOf_[input];
-    if (from < 0 || from == groupOf_[id] || graph_.nodes()[input].type.shape != graph_.nodes()[id].type.shape) continue;
+    if (from < 0 || from == groupOf_[id] ||
+        graph_.nodes()[input].type.shape != graph_.nodes()[id].type.shape)
+      continue;
     if (entries_[from].group.root == input) continue;
     if (canJoin(from, groupOf_[id])) join(from, groupOf_[id]);
   }
@@ -152,8 +161,11 @@ void Fuser::joinEpilogue(int chain) {
     if (from < 0 || entries_[from].merged || from == chain) continue;
     const Entry& op = entries_[from];
     if (op.group.root != read || op.group.nodes.size() != 1) continue;
-    if (!opInfo(graph_.nodes()[read].op).epilogue || graph_.nodes()[read].type.shape != spaceOf(entries_[chain])) continue;
-    if (liveness_.isMaterialized(read) || isReadElsewhere(read, chain) || !canJoin(from, chain)) continue;
+    if (!opInfo(graph_.nodes()[read].op).epilogue ||
+        graph_.nodes()[read].type.shape != spaceOf(entries_[chain]))
+      continue;
+    if (liveness_.isMaterialized(read) || isReadElsewhere(read, chain) || !canJoin(from, chain))
+      continue;
     join(from, chain);
     return;
   }
@@ -172,16 +184,17 @@ bool Fuser::canJoin(int a, int b) const {
   if (x.group.nodes.size() + y.group.nodes.size() > kMaxGroup) return false;
   // The structured op of a group runs first, so it cannot read what the group's chain computes.
   auto feeds = [&](int chain, const Entry& e) {
-    return e.group.root >= 0 && std::ranges::any_of(graph_.nodes()[e.group.root].inputs, [&](int32_t input) {
-      return groupBehind(input) == chain;
-    });
+    return e.group.root >= 0 &&
+           std::ranges::any_of(graph_.nodes()[e.group.root].inputs,
+                               [&](int32_t input) { return groupBehind(input) == chain; });
   };
   if (feeds(a, y) || feeds(b, x)) return false;
   // No third group between the two.
   auto between = [&](const Entry& reader) {
     return std::ranges::any_of(reader.reads, [&](int32_t read) {
       int via = groupOf_[read];
-      return via >= 0 && via != a && via != b && (test(entries_[via].before, a) || test(entries_[via].before, b));
+      return via >= 0 && via != a && via != b &&
+             (test(entries_[via].before, a) || test(entries_[via].before, b));
     });
   };
   return !between(x) && !between(y);
@@ -210,15 +223,18 @@ std::vector<Group> Fuser::run() {
   for (int32_t id = 0; id < static_cast<int32_t>(graph_.nodes().size()); ++id) {
     if (liveness_.isLive(id)) addNode(id);
   }
-  // The earliest written group that can run, runs: what the program wrote last (updates) stays last.
+  // The earliest written group that can run, runs: what the program wrote last (updates) stays
+  // last.
   std::vector<Group> order;
   std::vector<bool> done(entries_.size(), false);
   for (size_t left = std::ranges::count(entries_, false, &Entry::merged); left > 0; --left) {
     int best = -1;
     for (size_t i = 0; i < entries_.size(); ++i) {
       if (done[i] || entries_[i].merged) continue;
-      bool ready = std::ranges::all_of(entries_[i].reads, [&](int32_t r) { return groupOf_[r] < 0 || done[groupOf_[r]]; });
-      if (ready && (best < 0 || entries_[i].group.nodes.back() < entries_[best].group.nodes.back())) {
+      bool ready = std::ranges::all_of(
+          entries_[i].reads, [&](int32_t r) { return groupOf_[r] < 0 || done[groupOf_[r]]; });
+      if (ready &&
+          (best < 0 || entries_[i].group.nodes.back() < entries_[best].group.nodes.back())) {
         best = static_cast<int>(i);
       }
     }
@@ -230,6 +246,8 @@ std::vector<Group> Fuser::run() {
 
 }  // namespace
 
-std::vector<Group> fuse(const Liveness& liveness, bool enabled) { return Fuser(liveness, enabled).run(); }
+std::vector<Group> fuse(const Liveness& liveness, bool enabled) {
+  return Fuser(liveness, enabled).run();
+}
 
 }  // namespace fjord

@@ -13,7 +13,8 @@ const Type& Value::type() const {
   return graph && id >= 0 ? graph->nodes()[id].type : kNone;
 }
 
-// ---- building -----------------------------------------------------------------------------------------------------------
+// ---- building
+// -----------------------------------------------------------------------------------------------------------
 
 Value Graph::input(const Type& type) {
   Value v = add(OpId::input, {}, Attrs::of(InputAttrs{static_cast<int32_t>(inputs_.size())}), type);
@@ -37,7 +38,8 @@ void Graph::assign(Value input, Value value) {
   if (!input || !value) return;
   if (node(input).op != OpId::input) return fail("assign: the target is not an input of the graph");
   if (input.type() != value.type()) {
-    return fail(cat("assign: a value of type ", value.type(), " for an input of type ", input.type()));
+    return fail(
+        cat("assign: a value of type ", value.type(), " for an input of type ", input.type()));
   }
   assignments_.push_back({input.id, value.id});
 }
@@ -46,7 +48,8 @@ void Graph::fail(std::string message) {
   if (status_) status_ = fjord::fail(scope_, message);
 }
 
-Graph::Scope::Scope(Graph& graph, std::string_view name) : graph_(graph), length_(graph.scope_.size()) {
+Graph::Scope::Scope(Graph& graph, std::string_view name)
+    : graph_(graph), length_(graph.scope_.size()) {
   graph.scope_ += name;
   graph.scope_ += ": ";
 }
@@ -100,7 +103,8 @@ std::string Graph::located(OpId op, std::span<const Value> inputs, std::string_v
   return message;
 }
 
-// ---- emit ---------------------------------------------------------------------------------------------------------------
+// ---- emit
+// ---------------------------------------------------------------------------------------------------------------
 
 Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
   Graph* graph = nullptr;
@@ -209,7 +213,8 @@ const double* Graph::spreadConstant(Value v) const {
 }
 
 /// The value of an elementwise op whose operands are all constants, by the op's own kernel.
-std::optional<double> Graph::foldConstants(OpId op, std::span<const Value> in, const Attrs& attrs) const {
+std::optional<double> Graph::foldConstants(OpId op, std::span<const Value> in,
+                                           const Attrs& attrs) const {
   uint32_t arrays[4][kLanes] = {};
   const void* operands[3] = {arrays[0], arrays[1], arrays[2]};
   for (size_t i = 0; i < in.size(); ++i) {
@@ -231,7 +236,8 @@ Value Graph::emitElementwise(OpId op, std::span<const Value> inputs, const Attrs
     bool isCondition = kind == RowKind::kSelect && i == 0;
     const double* number = constantValue(inputs[i]);
     DType wanted = isCondition ? DType::kBool : operand;
-    in[i] = number && inputs[i].dtype() != wanted ? constant(*number, wanted) : cast(inputs[i], wanted);
+    in[i] =
+        number && inputs[i].dtype() != wanted ? constant(*number, wanted) : cast(inputs[i], wanted);
     shape = i == 0 ? in[i].shape() : broadcastShapes(shape, in[i].shape());
     if (shape.count < 0) {
       fail(located(op, inputs, "the shapes do not broadcast"));
@@ -251,7 +257,8 @@ Value Graph::emitElementwise(OpId op, std::span<const Value> inputs, const Attrs
   return add(op, {in, inputs.size()}, attrs, {resultType(kind, operand, attrs), shape});
 }
 
-// ---- compositions that every gradient needs -------------------------------------------------------------------------------
+// ---- compositions that every gradient needs
+// -------------------------------------------------------------------------------
 
 std::vector<Value> split(Value x, int count, int axis) {
   std::vector<Value> parts;
@@ -259,7 +266,8 @@ std::vector<Value> split(Value x, int count, int axis) {
   Shape begin = Shape::filled(x.shape().rank(), 0), size = x.shape();
   Result<int> at = checkedAxis(axis, x.shape().rank());
   if (!at || count < 1 || size[*at] % count != 0) {
-    x.graph->fail(cat("split: ", x.type(), " does not divide into ", count, " parts along axis ", axis));
+    x.graph->fail(
+        cat("split: ", x.type(), " does not divide into ", count, " parts along axis ", axis));
     return std::vector<Value>(count < 1 ? 0 : count);
   }
   size[*at] /= count;

@@ -1,5 +1,6 @@
-// Graph: computation as data. Nodes are added through Value and the builders of ops/value.h, are never changed or
-// removed, and stand in topological order, because a node can only use what is there already.
+// Graph: computation as data. Nodes are added through Value and the builders of ops/value.h, are
+// never changed or removed, and stand in topological order, because a node can only use what is
+// there already.
 //
 //   Graph graph;
 //   Value x = graph.input({DType::kF32, {64, 784}});
@@ -97,8 +98,8 @@ class Graph {
   int nextStream_ = 0;
 };
 
-/// d y / d x for each x, contracted with dy (by default ones of y's shape), as new nodes of y's graph: reverse mode.
-/// An x that y does not depend on is an error.
+/// d y / d x for each x, contracted with dy (by default ones of y's shape), as new nodes of y's
+/// graph: reverse mode. An x that y does not depend on is an error.
 std::vector<Value> grad(Value y, std::span<const Value> xs, Value dy = {});
 
 }  // namespace fjord

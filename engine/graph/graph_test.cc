@@ -1,4 +1,5 @@
-// The planner: whatever it fuses, reorders and overlays in memory, a run gives what the graph means.
+// The planner: whatever it fuses, reorders and overlays in memory, a run gives what the graph
+// means.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -16,11 +17,13 @@ struct PlanRun {
   std::vector<Tensor> inputs, outputs;
   std::unique_ptr<Executor> executor;
 
-  PlanRun(const Graph& graph, std::vector<Tensor> in, Threads& threads, bool fuse) : inputs(std::move(in)) {
+  PlanRun(const Graph& graph, std::vector<Tensor> in, Threads& threads, bool fuse)
+      : inputs(std::move(in)) {
     auto plan = compile(graph, {.threads = threads.count(), .fuse = fuse});
     EXPECT_TRUE(plan) << plan.error().message;
     executor = std::make_unique<Executor>(*Executor::make(std::move(*plan), threads));
-    for (size_t i = 0; i < inputs.size(); ++i) executor->bindInput(static_cast<int>(i), inputs[i].view().data);
+    for (size_t i = 0; i < inputs.size(); ++i)
+      executor->bindInput(static_cast<int>(i), inputs[i].view().data);
     for (const Type& t : executor->plan().outputs) {
       outputs.push_back(*Tensor::zeros(t));
       executor->bindOutput(static_cast<int>(outputs.size()) - 1, outputs.back().view().data);
@@ -38,7 +41,8 @@ void expectNear(const Tensor& got, const Reference& want, double tolerance) {
   ASSERT_EQ(got.type(), want.type);
   double top = 1;
   for (double v : want.values) top = std::max(top, std::fabs(v));
-  for (int64_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got.data<float>()[i], want.values[i], tolerance * top) << i;
+  for (int64_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(got.data<float>()[i], want.values[i], tolerance * top) << i;
 }
 
 TEST(Graph, NamesTheOpTheScopeAndBothShapes) {
@@ -50,8 +54,9 @@ TEST(Graph, NamesTheOpTheScopeAndBothShapes) {
     EXPECT_FALSE(y);
   }
   ASSERT_FALSE(graph.status());
-  EXPECT_EQ(graph.status().error().message,
-            "dense_1: matMul: the inner dimensions differ: 3 and 4 (inputs: float32[2,3], float32[4,5])");
+  EXPECT_EQ(
+      graph.status().error().message,
+      "dense_1: matMul: the inner dimensions differ: 3 and 4 (inputs: float32[2,3], float32[4,5])");
   EXPECT_FALSE(compile(graph));
 }
 
@@ -65,7 +70,8 @@ TEST(Graph, EqualNodesAreOneNode) {
 
 TEST(Graph, BroadcastsAndPromotes) {
   Graph graph;
-  Value f = graph.input({DType::kF32, {3, 1}}), i = graph.input({DType::kI32, {4}}), b = graph.input({DType::kBool, {4}});
+  Value f = graph.input({DType::kF32, {3, 1}}), i = graph.input({DType::kI32, {4}}),
+        b = graph.input({DType::kBool, {4}});
   EXPECT_EQ((f + i).type(), (Type{DType::kF32, {3, 4}}));
   EXPECT_EQ((i + b).type(), (Type{DType::kI32, {4}}));
   EXPECT_EQ((f > i).type(), (Type{DType::kBool, {3, 4}}));
@@ -98,7 +104,8 @@ TEST(Grad, SecondDerivatives) {
   }
 }
 
-/// Graphs of elementwise ops, broadcasts, reductions and products over one another, some values assigned to inputs.
+/// Graphs of elementwise ops, broadcasts, reductions and products over one another, some values
+/// assigned to inputs.
 struct RandomGraph {
   Graph graph;
   std::vector<Reference> inputs;
@@ -116,16 +123,38 @@ struct RandomGraph {
     for (int i = 0; i < 40; ++i) {
       Value a = pick(), b = pick();
       switch (random.below(12)) {
-        case 0: values.push_back(a.shape().rank() == 2 && b.shape() == Shape{24, 24} && a.shape()[1] == 24 ? matMul(a, b) * (1.0 / 24) : a - b); break;
-        case 1: values.push_back(mean(a, {.axes = {-1}, .keepDims = true})); break;
-        case 2: values.push_back(reshape(reshape(a, {.shape = {-1}}), {.shape = a.shape()}) * 0.5); break;
-        case 3: values.push_back(a.shape() == Shape{24, 24} ? transpose(a) : tanh(a)); break;
-        case 4: values.push_back(where(a > b, a, b)); break;
-        case 5: values.push_back(broadcastTo(a, {.shape = {24, 24}})); break;
-        case 6: values.push_back(sigmoid(a) + constant(graph, 0.25)); break;
-        case 7: values.push_back(a * b); break;
-        case 8: values.push_back(tanh(a + b)); break;
-        default: values.push_back(a * 0.5 + b * 0.25); break;
+        case 0:
+          values.push_back(a.shape().rank() == 2 && b.shape() == Shape{24, 24} && a.shape()[1] == 24
+                               ? matMul(a, b) * (1.0 / 24)
+                               : a - b);
+          break;
+        case 1:
+          values.push_back(mean(a, {.axes = {-1}, .keepDims = true}));
+          break;
+        case 2:
+          values.push_back(reshape(reshape(a, {.shape = {-1}}), {.shape = a.shape()}) * 0.5);
+          break;
+        case 3:
+          values.push_back(a.shape() == Shape{24, 24} ? transpose(a) : tanh(a));
+          break;
+        case 4:
+          values.push_back(where(a > b, a, b));
+          break;
+        case 5:
+          values.push_back(broadcastTo(a, {.shape = {24, 24}}));
+          break;
+        case 6:
+          values.push_back(sigmoid(a) + constant(graph, 0.25));
+          break;
+        case 7:
+          values.push_back(a * b);
+          break;
+        case 8:
+          values.push_back(tanh(a + b));
+          break;
+        default:
+          values.push_back(a * 0.5 + b * 0.25);
+          break;
       }
     }
     for (int i = 0; i < 4; ++i) {
@@ -149,10 +178,12 @@ TEST(Plan, RandomGraphsMeanTheSameFusedThreadedOrNot) {
     RandomGraph r(seed);
     ASSERT_TRUE(r.graph.status()) << r.graph.status().error().message;
     std::vector<Reference> want = evaluateReference(r.graph, r.inputs);
-    PlanRun fused(r.graph, tensorsOf(r.inputs), two, true), plain(r.graph, tensorsOf(r.inputs), one, false);
+    PlanRun fused(r.graph, tensorsOf(r.inputs), two, true),
+        plain(r.graph, tensorsOf(r.inputs), one, false);
     for (PlanRun* run : {&fused, &plain}) {
       run->executor->run();
-      for (size_t i = 0; i < r.outputs.size(); ++i) expectNear(run->outputs[i], want[r.outputs[i].id], 2e-6);
+      for (size_t i = 0; i < r.outputs.size(); ++i)
+        expectNear(run->outputs[i], want[r.outputs[i].id], 2e-6);
       for (const Assignment& a : r.graph.assignments()) {
         int32_t index = r.graph.nodes()[a.input].attrs.as<InputAttrs>().index;
         expectNear(run->inputs[index], want[a.value], 2e-6);
@@ -190,10 +221,12 @@ TEST(Plan, ATrainingStepIsFewStepsAndUpdatesInPlace) {
     }
     if (HasFatalFailure()) FAIL() << cat(run.executor->plan());
   }
-  // Two products forward, three backward with bias, activation and update in their epilogues; no copy anywhere.
+  // Two products forward, three backward with bias, activation and update in their epilogues; no
+  // copy anywhere.
   EXPECT_LE(run.executor->plan().steps.size(), 17u) << cat(run.executor->plan());
   for (const Step& step : run.executor->plan().steps) {
-    EXPECT_FALSE(step.chain && step.op == OpId::kCount && step.chain->instructions.empty()) << cat(run.executor->plan());
+    EXPECT_FALSE(step.chain && step.op == OpId::kCount && step.chain->instructions.empty())
+        << cat(run.executor->plan());
   }
 }
 
@@ -207,7 +240,8 @@ TEST(Plan, ReusesMemory) {
   ASSERT_TRUE(plan);
   int64_t oneArray = 64 * 64 * 4;
   int64_t scratch = plan->steps[0].scratchBytes + plan->steps[0].tileBytes;
-  EXPECT_LE(plan->arenaBytes, 2 * oneArray + scratch + 256) << "twenty products need two arrays and the scratch of one";
+  EXPECT_LE(plan->arenaBytes, 2 * oneArray + scratch + 256)
+      << "twenty products need two arrays and the scratch of one";
 }
 
 }  // namespace

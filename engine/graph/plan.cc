@@ -74,7 +74,8 @@ class Planner {
   int32_t firstGroupStep_ = 0;
 };
 
-// ---- what has to be in memory ---------------------------------------------------------------------------------------------
+// ---- what has to be in memory
+// ---------------------------------------------------------------------------------------------
 
 void Planner::findWanted() {
   std::vector<int32_t> groupOf(graph_.nodes().size(), -1);
@@ -103,8 +104,8 @@ void Planner::bindInputs() {
   }
 }
 
-/// An output that a step computes is computed in place. An input that is an output, and a second output of the same
-/// array, are copied: inputs first, before anything assigns to them.
+/// An output that a step computes is computed in place. An input that is an output, and a second
+/// output of the same array, are copied: inputs first, before anything assigns to them.
 void Planner::bindOutputs() {
   for (size_t i = 0; i < graph_.outputs().size(); ++i) {
     int32_t id = graph_.outputs()[i], array = liveness_.viewed(id);
@@ -118,7 +119,8 @@ void Planner::bindOutputs() {
   }
 }
 
-// ---- steps ----------------------------------------------------------------------------------------------------------------
+// ---- steps
+// ----------------------------------------------------------------------------------------------------------------
 
 void Planner::addCopy(const Operand& from, const Operand& to) {
   Step step;
@@ -193,8 +195,8 @@ int32_t Planner::assignedStorage(int32_t node, const Step& step) {
   return -1;
 }
 
-/// Where a chain writes a result: an output's or a variable's own memory, that of an operand which nobody reads after
-/// this step, or new memory.
+/// Where a chain writes a result: an output's or a variable's own memory, that of an operand which
+/// nobody reads after this step, or new memory.
 int32_t Planner::resultStorage(int32_t node, const Step& step) {
   if (storageOf_[node] >= 0) return storageOf_[node];
   if (int32_t storage = assignedStorage(node, step); storage >= 0) return storage;
@@ -204,15 +206,18 @@ int32_t Planner::resultStorage(int32_t node, const Step& step) {
   for (const Operand& in : step.chainIn) candidates.push_back(in.storage);
   for (int32_t storage : candidates) {
     const Storage& s = plan_.storages[storage];
-    bool taken = std::ranges::any_of(step.chainOut, [&](const Operand& o) { return o.storage == storage; });
-    if (s.kind != Storage::kArena || s.bytes != bytes || taken || !readsDensely(step, storage)) continue;
+    bool taken =
+        std::ranges::any_of(step.chainOut, [&](const Operand& o) { return o.storage == storage; });
+    if (s.kind != Storage::kArena || s.bytes != bytes || taken || !readsDensely(step, storage))
+      continue;
     // A storage can hold one array after another: all that ever lived there must be done with.
     bool dead = true;
     for (size_t n = 0; n < storageOf_.size(); ++n) {
-      if (storageOf_[n] == storage && (lastRead_[n] + firstGroupStep_ > now() ||
-                                       std::ranges::any_of(graph_.assignments(), [&](const Assignment& a) {
-                                         return liveness_.viewed(a.value) == static_cast<int32_t>(n);
-                                       }))) {
+      if (storageOf_[n] == storage &&
+          (lastRead_[n] + firstGroupStep_ > now() ||
+           std::ranges::any_of(graph_.assignments(), [&](const Assignment& a) {
+             return liveness_.viewed(a.value) == static_cast<int32_t>(n);
+           }))) {
         dead = false;
       }
     }
@@ -221,8 +226,8 @@ int32_t Planner::resultStorage(int32_t node, const Step& step) {
   return newStorage(Storage::kArena, 0, bytes);
 }
 
-/// Assignments that could not be made in place: copies at the end, through temporaries where the source is itself a
-/// variable that is assigned to (a swap).
+/// Assignments that could not be made in place: copies at the end, through temporaries where the
+/// source is itself a variable that is assigned to (a swap).
 void Planner::assignOutstanding() {
   std::vector<std::pair<Operand, Operand>> copies;
   for (size_t i = 0; i < graph_.assignments().size(); ++i) {
@@ -249,9 +254,11 @@ void Planner::addScratch(Step& step) {
   if (step.chain) step.tileBytes = aligned(step.chain->scratchBytesPerThread()) * plan_.threads;
 }
 
-// ---- arena ----------------------------------------------------------------------------------------------------------------
+// ---- arena
+// ----------------------------------------------------------------------------------------------------------------
 
-/// Largest first, each at the lowest offset where nothing that lives at the same time is in the way.
+/// Largest first, each at the lowest offset where nothing that lives at the same time is in the
+/// way.
 void Planner::layOut() {
   struct Block {
     int64_t bytes;
@@ -261,7 +268,8 @@ void Planner::layOut() {
   std::vector<Block> blocks;
   for (size_t i = 0; i < plan_.storages.size(); ++i) {
     Storage& s = plan_.storages[i];
-    if (s.kind == Storage::kArena && lifetimes_[i].first >= 0) blocks.push_back({aligned(s.bytes), lifetimes_[i], &s.offset});
+    if (s.kind == Storage::kArena && lifetimes_[i].first >= 0)
+      blocks.push_back({aligned(s.bytes), lifetimes_[i], &s.offset});
   }
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     Step& step = plan_.steps[i];
@@ -283,7 +291,8 @@ void Planner::layOut() {
     }
     *block.offset = offset;
     plan_.arenaBytes = std::max(plan_.arenaBytes, offset + block.bytes);
-    auto at = std::ranges::upper_bound(placed, offset, {}, [](const Block* b) { return *b->offset; });
+    auto at =
+        std::ranges::upper_bound(placed, offset, {}, [](const Block* b) { return *b->offset; });
     placed.insert(at, &block);
   }
 }

@@ -1,5 +1,6 @@
-// Plan: a graph made flat. compile() drops what no output needs, fuses elementwise nodes into chains and chains into the
-// ops before them, orders the steps, and gives every intermediate array its place in one arena.
+// Plan: a graph made flat. compile() drops what no output needs, fuses elementwise nodes into
+// chains and chains into the ops before them, orders the steps, and gives every intermediate array
+// its place in one arena.
 //
 //   FJORD_TRY(Plan plan, compile(graph, {.threads = 2}));
 //   plan.arenaBytes      // all the memory that a run needs beside inputs and outputs
@@ -37,8 +38,8 @@ struct Step {
   Attrs attrs;
   std::vector<Operand> in;
   Operand out;
-  /// Elementwise work: on its own, or over the op's output as that is finished. Its operands and results index
-  /// chainIn and chainOut.
+  /// Elementwise work: on its own, or over the op's output as that is finished. Its operands and
+  /// results index chainIn and chainOut.
   std::unique_ptr<Chain> chain;
   std::vector<Operand> chainIn, chainOut;
   /// Bytes into the arena, valid during the step.
@@ -63,9 +64,11 @@ Result<Plan> compile(const Graph& graph, const PlanOptions& options = {});
 
 void append(std::string& out, const Plan& plan);
 
-// ---- fuse.cc --------------------------------------------------------------------------------------------------------------
+// ---- fuse.cc
+// --------------------------------------------------------------------------------------------------------------
 
-/// Nodes that become one step: at most one structured op, which comes first, and elementwise nodes of one shape.
+/// Nodes that become one step: at most one structured op, which comes first, and elementwise nodes
+/// of one shape.
 struct Group {
   std::vector<int32_t> nodes;
   /// The structured op's node, or -1.
@@ -77,8 +80,8 @@ class Liveness {
  public:
   explicit Liveness(const Graph& graph);
   bool isLive(int32_t node) const { return live_[node]; }
-  /// Elementwise work, which can be part of a chain. A broadcast, or a constant, needs no work of its own where only
-  /// chains read it.
+  /// Elementwise work, which can be part of a chain. A broadcast, or a constant, needs no work of
+  /// its own where only chains read it.
   bool isElementwise(int32_t node) const;
   /// The array behind reshapes.
   int32_t viewed(int32_t node) const;

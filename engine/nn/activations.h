@@ -8,7 +8,8 @@
 
 namespace fjord {
 
-/// The activation of a layer's config: a name, or {"class_name", "config"}; null is linear. Unknown names fail the graph.
+/// The activation of a layer's config: a name, or {"class_name", "config"}; null is linear. Unknown
+/// names fail the graph.
 Value activate(Value x, const Json& activation);
 
 /// All names, canonical, for documentation and tests.

@@ -7,7 +7,8 @@
 
 namespace fjord {
 
-// ---- callbacks ------------------------------------------------------------------------------------------------------------------
+// ---- callbacks
+// ------------------------------------------------------------------------------------------------------------------
 
 /// Watches one value from epoch to epoch.
 struct Fit::Callback {
@@ -20,14 +21,17 @@ struct Fit::Callback {
   std::vector<Tensor> bestWeights;
 
   bool improves(double value) const {
-    if (!seen && hasBaseline) return larger ? value - minDelta > baseline : value + minDelta < baseline;
+    if (!seen && hasBaseline)
+      return larger ? value - minDelta > baseline : value + minDelta < baseline;
     return !seen || (larger ? value - minDelta > best : value + minDelta < best);
   }
 };
 
 namespace {
 
-int batchesOf(size_t samples, int batchSize) { return static_cast<int>((samples + batchSize - 1) / batchSize); }
+int batchesOf(size_t samples, int batchSize) {
+  return static_cast<int>((samples + batchSize - 1) / batchSize);
+}
 
 Status copyWeights(const std::vector<Weight>& from, std::vector<Tensor>& to) {
   to.clear();
@@ -54,7 +58,8 @@ Status Fit::addCallbacks() {
     } else if (name == "terminateonnan") {
       callback->kind = Callback::kTerminateOnNaN;
     } else {
-      return fail("unknown callback ", j.dump(), "; known are EarlyStopping, ReduceLROnPlateau, TerminateOnNaN");
+      return fail("unknown callback ", j.dump(),
+                  "; known are EarlyStopping, ReduceLROnPlateau, TerminateOnNaN");
     }
     bool reduces = callback->kind == Callback::kReduceRate;
     callback->monitor = stringOr(c, "monitor", "val_loss");
@@ -70,7 +75,8 @@ Status Fit::addCallbacks() {
     callback->restore = boolOr(c, "restore_best_weights", false);
     callback->hasBaseline = member(c, "baseline").is_number();
     callback->baseline = numberOr(c, "baseline", 0);
-    if (reduces && callback->factor >= 1) return fail("ReduceLROnPlateau: factor must be below 1, got ", callback->factor);
+    if (reduces && callback->factor >= 1)
+      return fail("ReduceLROnPlateau: factor must be below 1, got ", callback->factor);
     callbacks_.push_back(std::move(callback));
   }
   return {};
@@ -82,7 +88,8 @@ Status Fit::endEpoch() {
     if (c.kind == Callback::kTerminateOnNaN || epoch_ < c.startFrom) continue;
     auto entry = std::ranges::find(logs_, c.monitor, &Logs::value_type::first);
     if (entry == logs_.end()) {
-      return fail("a callback watches \"", c.monitor, "\", which is not among the logs; add validation data or watch another");
+      return fail("a callback watches \"", c.monitor,
+                  "\", which is not among the logs; add validation data or watch another");
     }
     if (c.coolingLeft > 0) {
       --c.coolingLeft;
@@ -111,13 +118,15 @@ Status Fit::endEpoch() {
     if (!last || callback->bestWeights.empty()) continue;
     for (size_t i = 0; i < callback->bestWeights.size(); ++i) {
       const Tensor& best = callback->bestWeights[i];
-      std::memcpy(model_.weights()[i].value.view().data, best.view().data, static_cast<size_t>(best.type().bytes()));
+      std::memcpy(model_.weights()[i].value.view().data, best.view().data,
+                  static_cast<size_t>(best.type().bytes()));
     }
   }
   return {};
 }
 
-// ---- samples --------------------------------------------------------------------------------------------------------------------
+// ---- samples
+// --------------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -126,18 +135,21 @@ Result<int32_t> countSamples(const Samples& s, std::string_view what) {
   for (const auto* list : {&s.x, &s.y}) {
     for (const Tensor& t : *list) {
       int32_t n = t.shape().rank() ? t.shape()[0] : 0;
-      if (count >= 0 && n != count) return fail(what, ": arrays of ", count, " and of ", n, " samples");
+      if (count >= 0 && n != count)
+        return fail(what, ": arrays of ", count, " and of ", n, " samples");
       count = n;
     }
   }
   if (count < 1) return fail(what, ": there are no samples");
-  if (s.weights && s.weights.size() != count) return fail(what, ": ", s.weights.size(), " sample weights for ", count, " samples");
+  if (s.weights && s.weights.size() != count)
+    return fail(what, ": ", s.weights.size(), " sample weights for ", count, " samples");
   return count;
 }
 
 }  // namespace
 
-/// The weight of a sample is that of its class: the largest of a one-hot label, or the label itself.
+/// The weight of a sample is that of its class: the largest of a one-hot label, or the label
+/// itself.
 Status Fit::addClassWeights() {
   if (!options_.classWeight.is_object() || options_.classWeight.empty()) return {};
   if (samples_.y.size() != 1) return fail("classWeight needs a model with one output");
@@ -145,24 +157,30 @@ Status Fit::addClassWeights() {
   int64_t n = y.shape()[0], classes = y.size() / n;
   bool given = static_cast<bool>(samples_.weights);
   FJORD_TRY(Tensor weights, Tensor::empty({DType::kF32, {static_cast<int32_t>(n)}}));
-  auto value = [&](int64_t i) { return y.dtype() == DType::kF32 ? y.data<float>()[i] : static_cast<float>(y.data<int32_t>()[i]); };
+  auto value = [&](int64_t i) {
+    return y.dtype() == DType::kF32 ? y.data<float>()[i] : static_cast<float>(y.data<int32_t>()[i]);
+  };
   for (int64_t i = 0; i < n; ++i) {
     int64_t k = static_cast<int64_t>(value(i * classes));
     if (classes > 1) {
       k = 0;
-      for (int64_t c = 1; c < classes; ++c) k = value(i * classes + c) > value(i * classes + k) ? c : k;
+      for (int64_t c = 1; c < classes; ++c)
+        k = value(i * classes + c) > value(i * classes + k) ? c : k;
     }
     double w = numberOr(options_.classWeight, cat(k).c_str(), 1);
-    weights.data<float>()[i] = static_cast<float>(w) * (given ? samples_.weights.data<float>()[i] : 1);
+    weights.data<float>()[i] =
+        static_cast<float>(w) * (given ? samples_.weights.data<float>()[i] : 1);
   }
   samples_.weights = weights;
   return {};
 }
 
 Status Fit::prepare(Samples samples, Samples validation) {
-  if (!model_.isCompiled()) return fail("the model is not compiled: call compile with an optimizer and a loss first");
+  if (!model_.isCompiled())
+    return fail("the model is not compiled: call compile with an optimizer and a loss first");
   if (options_.batchSize < 1 || options_.epochs < 0) {
-    return fail("batchSize must be at least 1 and epochs at least 0, got ", options_.batchSize, " and ", options_.epochs);
+    return fail("batchSize must be at least 1 and epochs at least 0, got ", options_.batchSize,
+                " and ", options_.epochs);
   }
   samples_ = std::move(samples);
   validation_ = std::move(validation);
@@ -177,7 +195,9 @@ Status Fit::prepare(Samples samples, Samples validation) {
     std::iota(validationOrder_.begin(), validationOrder_.end(), 0);
   } else if (options_.validationSplit > 0) {
     int32_t kept = static_cast<int32_t>(std::floor(count * (1 - options_.validationSplit)));
-    if (kept < 1 || kept >= count) return fail("validationSplit ", options_.validationSplit, " leaves nothing of ", count, " samples");
+    if (kept < 1 || kept >= count)
+      return fail("validationSplit ", options_.validationSplit, " leaves nothing of ", count,
+                  " samples");
     validation_ = samples_;
     validationOrder_.assign(order_.begin() + kept, order_.end());
     order_.resize(kept);
@@ -189,7 +209,8 @@ Status Fit::prepare(Samples samples, Samples validation) {
   return {};
 }
 
-Result<std::unique_ptr<Fit>> Fit::begin(Model& model, Samples samples, const FitOptions& options, Samples validation) {
+Result<std::unique_ptr<Fit>> Fit::begin(Model& model, Samples samples, const FitOptions& options,
+                                        Samples validation) {
   std::unique_ptr<Fit> fit(new Fit(model, options));
   FJORD_CHECK(fit->prepare(std::move(samples), std::move(validation)));
   return fit;
@@ -205,35 +226,45 @@ Result<std::unique_ptr<Fit>> Fit::evaluation(Model& model, Samples samples, int 
   return fit;
 }
 
-// ---- batches --------------------------------------------------------------------------------------------------------------------
+// ---- batches
+// --------------------------------------------------------------------------------------------------------------------
 
 void Fit::startEpoch() {
   batch_ = validationBatch_ = 0;
   totals_ = validationTotals_ = {};
   if (!options_.shuffle) return;
-  // The order is a function of the seed and the epoch alone, so that a resumed run sees the same one. Fisher and Yates.
+  // The order is a function of the seed and the epoch alone, so that a resumed run sees the same
+  // one. Fisher and Yates.
   std::ranges::sort(order_);
   Random random(model_.seed(), 0x5f5f0000u + static_cast<uint32_t>(epoch_));
-  for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(static_cast<uint32_t>(i))]);
+  for (size_t i = order_.size(); i > 1; --i)
+    std::swap(order_[i - 1], order_[random.below(static_cast<uint32_t>(i))]);
 }
 
-Status Fit::runBatch(const Samples& samples, std::span<const int32_t> order, int batch, Model::Mode mode, Totals& totals) {
+Status Fit::runBatch(const Samples& samples, std::span<const int32_t> order, int batch,
+                     Model::Mode mode, Totals& totals) {
   size_t begin = static_cast<size_t>(batch) * options_.batchSize;
   size_t count = std::min<size_t>(options_.batchSize, order.size() - begin);
-  Batch b{.x = samples.x, .y = samples.y, .weights = samples.weights ? &samples.weights : nullptr, .rows = order.subspan(begin, count)};
+  Batch b{.x = samples.x,
+          .y = samples.y,
+          .weights = samples.weights ? &samples.weights : nullptr,
+          .rows = order.subspan(begin, count)};
   return model_.run(mode, b, totals);
 }
 
 Result<Fit::Event> Fit::advance() {
   if (done_) return fail("fit: training is over");
   if (batch_ < batches_) {
-    FJORD_CHECK(runBatch(samples_, order_, batch_, evaluating_ ? Model::kTest : Model::kTrain, totals_));
+    FJORD_CHECK(
+        runBatch(samples_, order_, batch_, evaluating_ ? Model::kTest : Model::kTrain, totals_));
     ++batch_;
     logs_ = model_.logs(totals_);
-    bool watchesNaN = std::ranges::any_of(callbacks_, [](auto& c) { return c->kind == Callback::kTerminateOnNaN; });
+    bool watchesNaN = std::ranges::any_of(
+        callbacks_, [](auto& c) { return c->kind == Callback::kTerminateOnNaN; });
     if (watchesNaN && !std::isfinite(logs_[0].second)) {
       stopping_ = true;
-      reason_ = cat("the loss is ", logs_[0].second, " in batch ", batch_, " of epoch ", epoch_ + 1);
+      reason_ =
+          cat("the loss is ", logs_[0].second, " in batch ", batch_, " of epoch ", epoch_ + 1);
     }
     if (evaluating_) done_ = batch_ == batches_;
     if (stopping_) batch_ = batches_;
@@ -241,12 +272,14 @@ Result<Fit::Event> Fit::advance() {
   }
   int validationBatches = batchesOf(validationOrder_.size(), options_.batchSize);
   if (validationBatch_ < validationBatches && !stopping_) {
-    FJORD_CHECK(runBatch(validation_, validationOrder_, validationBatch_, Model::kTest, validationTotals_));
+    FJORD_CHECK(
+        runBatch(validation_, validationOrder_, validationBatch_, Model::kTest, validationTotals_));
     ++validationBatch_;
     return kValidationBatch;
   }
   if (validationBatch_ > 0) {
-    for (auto& [name, value] : model_.logs(validationTotals_)) logs_.push_back({"val_" + name, value});
+    for (auto& [name, value] : model_.logs(validationTotals_))
+      logs_.push_back({"val_" + name, value});
   }
   if (!stopping_) FJORD_CHECK(endEpoch());
   ++epoch_;

@@ -1,5 +1,6 @@
-// Fit: training over epochs, one batch at a time, so that whoever drives it can draw a progress bar, answer events or stop
-// between any two batches. Evaluate: the same over one pass without training.
+// Fit: training over epochs, one batch at a time, so that whoever drives it can draw a progress
+// bar, answer events or stop between any two batches. Evaluate: the same over one pass without
+// training.
 //
 //   FJORD_TRY(auto fit, Fit::begin(*model, {.x = x, .y = y}, {.epochs = 5, .batchSize = 64}));
 //   while (!fit->done()) {
@@ -33,7 +34,8 @@ class Fit {
  public:
   enum Event { kBatchEnd, kValidationBatch, kEpochEnd };
 
-  static Result<std::unique_ptr<Fit>> begin(Model& model, Samples samples, const FitOptions& options, Samples validation = {});
+  static Result<std::unique_ptr<Fit>> begin(Model& model, Samples samples,
+                                            const FitOptions& options, Samples validation = {});
   /// One pass over the samples without training; its logs stand after the last batch.
   static Result<std::unique_ptr<Fit>> evaluation(Model& model, Samples samples, int batchSize);
 
@@ -59,7 +61,8 @@ class Fit {
   Status addCallbacks();
   void startEpoch();
   Status endEpoch();
-  Status runBatch(const Samples& samples, std::span<const int32_t> order, int batch, Model::Mode mode, Totals& totals);
+  Status runBatch(const Samples& samples, std::span<const int32_t> order, int batch,
+                  Model::Mode mode, Totals& totals);
 
   Model& model_;
   FitOptions options_;

@@ -1,4 +1,5 @@
-// JSON, with accessors that cannot abort: a value of the wrong kind reads as the fallback, or as an error where asked.
+// JSON, with accessors that cannot abort: a value of the wrong kind reads as the fallback, or as an
+// error where asked.
 #pragma once
 
 #define JSON_NOEXCEPTION 1
@@ -56,7 +57,8 @@ std::optional<Ints<N>> intsOf(const Json& j) {
   return out;
 }
 
-/// {"class_name": name, "config": {...}} or just "name": how Keras writes things that are chosen by name.
+/// {"class_name": name, "config": {...}} or just "name": how Keras writes things that are chosen by
+/// name.
 struct Choice {
   std::string name;
   Json config = Json::object();
@@ -71,8 +73,8 @@ inline std::optional<Choice> choiceOf(const Json& j) {
   return c;
 }
 
-/// "categorical_crossentropy", "categoricalCrossentropy" and "CategoricalCrossentropy" are one name: letters and digits in
-/// lower case. Every table of nn/ is keyed so.
+/// "categorical_crossentropy", "categoricalCrossentropy" and "CategoricalCrossentropy" are one
+/// name: letters and digits in lower case. Every table of nn/ is keyed so.
 inline std::string canonicalName(std::string_view name) {
   std::string out;
   for (char c : name) {

@@ -14,7 +14,8 @@ using Inputs = std::span<const Value>;
 
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 
-// ---- reading configs --------------------------------------------------------------------------------------------------------
+// ---- reading configs
+// --------------------------------------------------------------------------------------------------------
 
 /// One integer for both axes, or a list of two.
 Pair pairOr(const Json& config, const char* key, int fallback) {
@@ -27,7 +28,9 @@ Pair pairOr(const Json& config, const char* key, int fallback) {
 Padding paddingOf(Graph& graph, const Json& config) {
   std::string padding = stringOr(config, "padding", "valid");
   if (padding == "same") return {Padding::kSame};
-  if (padding != "valid") graph.fail(cat("padding must be \"valid\" or \"same\", got ", member(config, "padding").dump()));
+  if (padding != "valid")
+    graph.fail(
+        cat("padding must be \"valid\" or \"same\", got ", member(config, "padding").dump()));
   return {Padding::kValid};
 }
 
@@ -50,10 +53,13 @@ Json orDefault(const Json& config, const char* key, const char* fallback) {
   return v.is_null() ? Json(fallback) : v;
 }
 
-Value kernelOf(LayerContext& c, const Json& config, const Shape& shape, const char* name = "kernel") {
+Value kernelOf(LayerContext& c, const Json& config, const Shape& shape,
+               const char* name = "kernel") {
   std::string prefix = name;
-  return c.weight(name, shape, orDefault(config, (prefix + "_initializer").c_str(), "glorot_uniform"), true,
-                  member(config, (prefix + "_regularizer").c_str()), member(config, (prefix + "_constraint").c_str()));
+  return c.weight(name, shape,
+                  orDefault(config, (prefix + "_initializer").c_str(), "glorot_uniform"), true,
+                  member(config, (prefix + "_regularizer").c_str()),
+                  member(config, (prefix + "_constraint").c_str()));
 }
 
 /// x + bias, then the activation: what every layer with a kernel ends with.
@@ -66,25 +72,32 @@ Value finished(LayerContext& c, const Json& config, Value x) {
   return activate(x, member(config, "activation"));
 }
 
-Value param(Value x, const Json& config, const char* key, double fallback) { return constant(*x.graph, numberOr(config, key, fallback)); }
+Value param(Value x, const Json& config, const char* key, double fallback) {
+  return constant(*x.graph, numberOr(config, key, fallback));
+}
 
-// ---- core ---------------------------------------------------------------------------------------------------------------------
+// ---- core
+// ---------------------------------------------------------------------------------------------------------------------
 
 Value dense(LayerContext& c, const Json& config, Inputs in) {
   Value x = in[0];
   int units = intOr(config, "units", 0);
   if (units < 1 || x.shape().rank() < 2) {
-    x.graph->fail(cat("needs units >= 1 and an input of rank 2 or more, got units ", units, " and ", x.type()));
+    x.graph->fail(cat("needs units >= 1 and an input of rank 2 or more, got units ", units, " and ",
+                      x.type()));
     return {};
   }
   return finished(c, config, matMul(x, kernelOf(c, config, {x.shape()[-1], units})));
 }
 
-Value activation(LayerContext&, const Json& config, Inputs in) { return activate(in[0], member(config, "activation")); }
+Value activation(LayerContext&, const Json& config, Inputs in) {
+  return activate(in[0], member(config, "activation"));
+}
 
 Value reluLayer(LayerContext&, const Json& config, Inputs in) {
   Value x = in[0];
-  double slope = numberOr(config, "negative_slope", numberOr(config, "alpha", 0)), threshold = numberOr(config, "threshold", 0);
+  double slope = numberOr(config, "negative_slope", numberOr(config, "alpha", 0)),
+         threshold = numberOr(config, "threshold", 0);
   double most = numberOr(config, "max_value", kUnlimited);
   if (slope == 0 && threshold == 0 && most == kUnlimited) return relu(x);
   Value y = where(x >= threshold, x, (x - threshold) * slope);
@@ -92,10 +105,14 @@ Value reluLayer(LayerContext&, const Json& config, Inputs in) {
 }
 
 Value leakyReluLayer(LayerContext&, const Json& config, Inputs in) {
-  return leakyRelu(in[0], param(in[0], config, member(config, "alpha").is_number() ? "alpha" : "negative_slope", 0.3));
+  return leakyRelu(
+      in[0],
+      param(in[0], config, member(config, "alpha").is_number() ? "alpha" : "negative_slope", 0.3));
 }
 
-Value eluLayer(LayerContext&, const Json& config, Inputs in) { return elu(in[0], param(in[0], config, "alpha", 1)); }
+Value eluLayer(LayerContext&, const Json& config, Inputs in) {
+  return elu(in[0], param(in[0], config, "alpha", 1));
+}
 
 Value preluLayer(LayerContext& c, const Json& config, Inputs in) {
   Shape shape;
@@ -105,27 +122,36 @@ Value preluLayer(LayerContext& c, const Json& config, Inputs in) {
       if (axis >= 1 && axis <= shape.rank()) shape[axis - 1] = 1;
     }
   }
-  return leakyRelu(in[0], kernelOf(c, Json{{"alpha_initializer", orDefault(config, "alpha_initializer", "zeros")},
-                                           {"alpha_regularizer", member(config, "alpha_regularizer")},
-                                           {"alpha_constraint", member(config, "alpha_constraint")}}, shape, "alpha"));
+  return leakyRelu(
+      in[0], kernelOf(c,
+                      Json{{"alpha_initializer", orDefault(config, "alpha_initializer", "zeros")},
+                           {"alpha_regularizer", member(config, "alpha_regularizer")},
+                           {"alpha_constraint", member(config, "alpha_constraint")}},
+                      shape, "alpha"));
 }
 
-Value softmaxLayer(LayerContext&, const Json& config, Inputs in) { return softmax(in[0], {.axis = intOr(config, "axis", -1)}); }
+Value softmaxLayer(LayerContext&, const Json& config, Inputs in) {
+  return softmax(in[0], {.axis = intOr(config, "axis", -1)});
+}
 
 Value dropoutLayer(LayerContext& c, const Json& config, Inputs in) {
   if (!c.training) return in[0];
-  return dropout(in[0], c.randomState(), {.rate = static_cast<float>(numberOr(config, "rate", 0.5)), .stream = in[0].graph->nextStream()});
+  return dropout(in[0], c.randomState(),
+                 {.rate = static_cast<float>(numberOr(config, "rate", 0.5)),
+                  .stream = in[0].graph->nextStream()});
 }
 
 Value rescaling(LayerContext&, const Json& config, Inputs in) {
   return cast(in[0], DType::kF32) * numberOr(config, "scale", 1) + numberOr(config, "offset", 0);
 }
 
-// ---- shapes -------------------------------------------------------------------------------------------------------------------
+// ---- shapes
+// -------------------------------------------------------------------------------------------------------------------
 
 Value flatten(LayerContext&, const Json&, Inputs in) {
   int32_t batch = in[0].shape()[0];
-  return reshape(in[0], {.shape = {batch, static_cast<int32_t>(in[0].shape().size() / std::max(1, batch))}});
+  return reshape(
+      in[0], {.shape = {batch, static_cast<int32_t>(in[0].shape().size() / std::max(1, batch))}});
 }
 
 Value reshapeLayer(LayerContext&, const Json& config, Inputs in) {
@@ -186,7 +212,8 @@ Value cropping2d(LayerContext&, const Json& config, Inputs in) {
   auto b = bordersOf(member(config, "cropping")).value_or(std::array{0, 0, 0, 0});
   if (!isImage(in[0]) || !isChannelsLast(*in[0].graph, config)) return {};
   const Shape& s = in[0].shape();
-  return slice(in[0], {.begin = {0, b[0], b[2], 0}, .size = {s[0], s[1] - b[0] - b[1], s[2] - b[2] - b[3], s[3]}});
+  return slice(in[0], {.begin = {0, b[0], b[2], 0},
+                       .size = {s[0], s[1] - b[0] - b[1], s[2] - b[2] - b[3], s[3]}});
 }
 
 Value upSampling2d(LayerContext&, const Json& config, Inputs in) {
@@ -197,11 +224,13 @@ Value upSampling2d(LayerContext&, const Json& config, Inputs in) {
   }
   Pair size = pairOr(config, "size", 2);
   const Shape& s = in[0].shape();
-  Value spread = broadcastTo(reshape(in[0], {.shape = {s[0], s[1], 1, s[2], 1, s[3]}}), {.shape = {s[0], s[1], size.h, s[2], size.w, s[3]}});
+  Value spread = broadcastTo(reshape(in[0], {.shape = {s[0], s[1], 1, s[2], 1, s[3]}}),
+                             {.shape = {s[0], s[1], size.h, s[2], size.w, s[3]}});
   return reshape(spread, {.shape = {s[0], s[1] * size.h, s[2] * size.w, s[3]}});
 }
 
-// ---- convolution and pooling --------------------------------------------------------------------------------------------------
+// ---- convolution and pooling
+// --------------------------------------------------------------------------------------------------
 
 Value conv2dLayer(LayerContext& c, const Json& config, Inputs in) {
   Value x = in[0];
@@ -213,14 +242,20 @@ Value conv2dLayer(LayerContext& c, const Json& config, Inputs in) {
     return {};
   }
   Value kernel = kernelOf(c, config, {k.h, k.w, x.shape()[3] / groups, filters});
-  return finished(c, config, conv2d(x, kernel, {pairOr(config, "strides", 1), pairOr(config, "dilation_rate", 1), paddingOf(*x.graph, config), groups}));
+  return finished(c, config,
+                  conv2d(x, kernel,
+                         {pairOr(config, "strides", 1), pairOr(config, "dilation_rate", 1),
+                          paddingOf(*x.graph, config), groups}));
 }
 
 Value depthwise(LayerContext& c, const Json& config, Value x) {
   if (!isImage(x) || !isChannelsLast(*x.graph, config)) return {};
   Pair k = pairOr(config, "kernel_size", 1);
-  Value kernel = kernelOf(c, config, {k.h, k.w, x.shape()[3], intOr(config, "depth_multiplier", 1)}, "depthwise_kernel");
-  return depthwiseConv2d(x, kernel, {pairOr(config, "strides", 1), pairOr(config, "dilation_rate", 1), paddingOf(*x.graph, config)});
+  Value kernel = kernelOf(c, config, {k.h, k.w, x.shape()[3], intOr(config, "depth_multiplier", 1)},
+                          "depthwise_kernel");
+  return depthwiseConv2d(x, kernel,
+                         {pairOr(config, "strides", 1), pairOr(config, "dilation_rate", 1),
+                          paddingOf(*x.graph, config)});
 }
 
 /// Keras's names of a depthwise kernel's initializer and so on lack the word "kernel".
@@ -248,7 +283,9 @@ Value separableConv2d(LayerContext& c, const Json& config, Inputs in) {
     x.graph->fail(cat("needs filters >= 1, got ", filters));
     return {};
   }
-  return finished(c, config, conv2d(x, kernelOf(c, renamed, {1, 1, x.shape()[3], filters}, "pointwise_kernel")));
+  return finished(
+      c, config,
+      conv2d(x, kernelOf(c, renamed, {1, 1, x.shape()[3], filters}, "pointwise_kernel")));
 }
 
 Value conv2dTransposeLayer(LayerContext& c, const Json& config, Inputs in) {
@@ -290,9 +327,11 @@ Value globalAveragePooling2d(LayerContext&, const Json& config, Inputs in) {
   return mean(in[0], {.axes = {1, 2}, .keepDims = boolOr(config, "keepdims", false)});
 }
 
-// ---- normalisation ------------------------------------------------------------------------------------------------------------
+// ---- normalisation
+// ------------------------------------------------------------------------------------------------------------
 
-/// Ioffe and Szegedy 2015. In training by the batch's statistics, while the moving ones follow; otherwise by the moving ones.
+/// Ioffe and Szegedy 2015. In training by the batch's statistics, while the moving ones follow;
+/// otherwise by the moving ones.
 Value batchNormalization(LayerContext& c, const Json& config, Inputs in) {
   Value x = in[0];
   int rank = x.shape().rank(), axis = intOr(config, "axis", -1);
@@ -306,21 +345,24 @@ Value batchNormalization(LayerContext& c, const Json& config, Inputs in) {
   for (int i = 0; i < rank - 1; ++i) others.push(i);
   Value scale, offset;
   if (boolOr(config, "scale", true)) {
-    scale = c.weight("gamma", size, orDefault(config, "gamma_initializer", "ones"), true, member(config, "gamma_regularizer"),
-                     member(config, "gamma_constraint"));
+    scale = c.weight("gamma", size, orDefault(config, "gamma_initializer", "ones"), true,
+                     member(config, "gamma_regularizer"), member(config, "gamma_constraint"));
   } else {
     scale = broadcastTo(constant(*x.graph, 1), {.shape = size});
   }
   if (boolOr(config, "center", true)) {
-    offset = c.weight("beta", size, orDefault(config, "beta_initializer", "zeros"), true, member(config, "beta_regularizer"),
-                      member(config, "beta_constraint"));
+    offset = c.weight("beta", size, orDefault(config, "beta_initializer", "zeros"), true,
+                      member(config, "beta_regularizer"), member(config, "beta_constraint"));
   } else {
     offset = broadcastTo(constant(*x.graph, 0), {.shape = size});
   }
-  Value movingMean = c.weight("moving_mean", size, orDefault(config, "moving_mean_initializer", "zeros"), false);
-  Value movingVariance = c.weight("moving_variance", size, orDefault(config, "moving_variance_initializer", "ones"), false);
+  Value movingMean =
+      c.weight("moving_mean", size, orDefault(config, "moving_mean_initializer", "zeros"), false);
+  Value movingVariance = c.weight("moving_variance", size,
+                                  orDefault(config, "moving_variance_initializer", "ones"), false);
   BatchNormAttrs attrs{.epsilon = static_cast<float>(numberOr(config, "epsilon", 1e-3))};
-  if (!c.training || !boolOr(config, "trainable", true)) return batchNorm(x, movingMean, movingVariance, offset, scale, attrs);
+  if (!c.training || !boolOr(config, "trainable", true))
+    return batchNorm(x, movingMean, movingVariance, offset, scale, attrs);
   Value average = mean(x, {.axes = others}), variance = mean(square(x - average), {.axes = others});
   double momentum = numberOr(config, "momentum", 0.99);
   c.update(movingMean, movingMean * momentum + average * (1 - momentum));
@@ -342,16 +384,23 @@ Value layerNormalization(LayerContext& c, const Json& config, Inputs in) {
     size.push(x.shape()[axis]);
   }
   auto part = [&](const char* use, const char* name, double fallback) {
-    if (!boolOr(config, use, true)) return broadcastTo(constant(*x.graph, fallback), {.shape = size});
+    if (!boolOr(config, use, true))
+      return broadcastTo(constant(*x.graph, fallback), {.shape = size});
     std::string prefix = name;
-    return c.weight(name, size, orDefault(config, (prefix + "_initializer").c_str(), fallback == 1 ? "ones" : "zeros"), true,
-                    member(config, (prefix + "_regularizer").c_str()), member(config, (prefix + "_constraint").c_str()));
+    return c.weight(
+        name, size,
+        orDefault(config, (prefix + "_initializer").c_str(), fallback == 1 ? "ones" : "zeros"),
+        true, member(config, (prefix + "_regularizer").c_str()),
+        member(config, (prefix + "_constraint").c_str()));
   };
   Value scale = part("scale", "gamma", 1), offset = part("center", "beta", 0);
-  return layerNorm(x, scale, offset, {.axes = axes, .epsilon = static_cast<float>(numberOr(config, "epsilon", 1e-3))});
+  return layerNorm(
+      x, scale, offset,
+      {.axes = axes, .epsilon = static_cast<float>(numberOr(config, "epsilon", 1e-3))});
 }
 
-// ---- merging ------------------------------------------------------------------------------------------------------------------
+// ---- merging
+// ------------------------------------------------------------------------------------------------------------------
 
 template <Value (*op)(Value, Value)>
 Value merge(LayerContext&, const Json&, Inputs in) {
@@ -366,7 +415,9 @@ Value averageLayer(LayerContext& c, const Json& config, Inputs in) {
 
 Value subtract(LayerContext&, const Json&, Inputs in) { return in[0] - in[1]; }
 
-Value concatenate(LayerContext&, const Json& config, Inputs in) { return concat(in, {.axis = intOr(config, "axis", -1)}); }
+Value concatenate(LayerContext&, const Json& config, Inputs in) {
+  return concat(in, {.axis = intOr(config, "axis", -1)});
+}
 
 /// The products of two inputs along one axis of each, batch by batch.
 Value dotLayer(LayerContext&, const Json& config, Inputs in) {
@@ -377,7 +428,8 @@ Value dotLayer(LayerContext&, const Json& config, Inputs in) {
   ax = ax < 0 ? ax + ra : ax;
   bx = bx < 0 ? bx + rb : bx;
   if (ra < 2 || ra > 3 || rb < 2 || rb > 3 || ax < 1 || ax >= ra || bx < 1 || bx >= rb) {
-    a.graph->fail(cat("needs inputs of rank 2 or 3 and axes after the batch, got ", a.type(), " and ", b.type()));
+    a.graph->fail(cat("needs inputs of rank 2 or 3 and axes after the batch, got ", a.type(),
+                      " and ", b.type()));
     return {};
   }
   if (boolOr(config, "normalize", false)) {

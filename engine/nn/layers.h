@@ -1,5 +1,5 @@
-// Layers: from a Keras config to values of a graph. A layer is a function; one row of the table in layers.cc makes it known
-// to the importers, to Model and to the JavaScript package.
+// Layers: from a Keras config to values of a graph. A layer is a function; one row of the table in
+// layers.cc makes it known to the importers, to Model and to the JavaScript package.
 #pragma once
 
 #include <span>
@@ -15,8 +15,9 @@ class LayerContext {
  public:
   virtual ~LayerContext() = default;
   /// The layer's weight of this name, made on first use.
-  virtual Value weight(std::string_view name, const Shape& shape, const Json& initializer, bool trainable = true,
-                       const Json& regularizer = nullptr, const Json& constraint = nullptr) = 0;
+  virtual Value weight(std::string_view name, const Shape& shape, const Json& initializer,
+                       bool trainable = true, const Json& regularizer = nullptr,
+                       const Json& constraint = nullptr) = 0;
   /// After a training step the weight has this value.
   virtual void update(Value weight, Value value) = 0;
   /// The state that random ops draw from.

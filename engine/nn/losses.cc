@@ -14,13 +14,14 @@ constexpr double kEpsilon = 1e-7;  // Keras's: probabilities are kept this far f
 Value last(Value x) { return mean(x, {.axes = {-1}}); }
 Value lastSum(Value x) { return sum(x, {.axes = {-1}}); }
 
-/// The input of the softmax or sigmoid that made these probabilities, if it is known: the loss of logits is exact where
-/// that of rounded probabilities is not.
+/// The input of the softmax or sigmoid that made these probabilities, if it is known: the loss of
+/// logits is exact where that of rounded probabilities is not.
 Value logitsBehind(Value p, OpId op) {
   const Node& node = p.graph->node(p);
   if (node.op != op) return {};
   int rank = p.shape().rank();
-  if (op == OpId::softmax && axisOf(node.attrs.as<SoftmaxAttrs>().axis, rank) == rank - 1) return {p.graph, node.inputs[0]};
+  if (op == OpId::softmax && axisOf(node.attrs.as<SoftmaxAttrs>().axis, rank) == rank - 1)
+    return {p.graph, node.inputs[0]};
   return op == OpId::sigmoid ? Value{p.graph, node.inputs[0]} : Value{};
 }
 
@@ -78,19 +79,26 @@ constexpr Row kLosses[] = {
     {"meansquarederror", [](Value y, Value p, const Json&) { return last(square(p - y)); }},
     {"meanabsoluteerror", [](Value y, Value p, const Json&) { return last(abs(p - y)); }},
     {"meanabsolutepercentageerror",
-     [](Value y, Value p, const Json&) { return last(abs((y - p) / maximum(abs(y), like(y, kEpsilon)))) * 100.0; }},
+     [](Value y, Value p, const Json&) {
+       return last(abs((y - p) / maximum(abs(y), like(y, kEpsilon)))) * 100.0;
+     }},
     {"meansquaredlogarithmicerror",
      [](Value y, Value p, const Json&) {
-       return last(square(log(maximum(p, like(p, kEpsilon)) + 1.0) - log(maximum(y, like(y, kEpsilon)) + 1.0)));
+       return last(square(log(maximum(p, like(p, kEpsilon)) + 1.0) -
+                          log(maximum(y, like(y, kEpsilon)) + 1.0)));
      }},
     {"hinge", [](Value y, Value p, const Json&) { return last(relu(1.0 - signedLabels(y) * p)); }},
-    {"squaredhinge", [](Value y, Value p, const Json&) { return last(square(relu(1.0 - signedLabels(y) * p))); }},
+    {"squaredhinge",
+     [](Value y, Value p, const Json&) { return last(square(relu(1.0 - signedLabels(y) * p))); }},
     {"categoricalhinge",
      [](Value y, Value p, const Json&) {
        return relu(max((1.0 - y) * p, {.axes = {-1}}) - lastSum(y * p) + 1.0);
      }},
     // log(cosh(x)) without overflow.
-    {"logcosh", [](Value y, Value p, const Json&) { return last(p - y + softplus((p - y) * -2.0) - 0.6931471805599453); }},
+    {"logcosh",
+     [](Value y, Value p, const Json&) {
+       return last(p - y + softplus((p - y) * -2.0) - 0.6931471805599453);
+     }},
     {"huber",
      [](Value y, Value p, const Json& c) {
        double d = numberOr(c, "delta", 1);
@@ -113,9 +121,15 @@ struct Alias {
   std::string_view name, means;
 };
 constexpr Alias kAliases[] = {
-    {"mse", "meansquarederror"},           {"mae", "meanabsoluteerror"},  {"mape", "meanabsolutepercentageerror"},
-    {"msle", "meansquaredlogarithmicerror"}, {"bce", "binarycrossentropy"}, {"kld", "kldivergence"},
-    {"kullbackleiblerdivergence", "kldivergence"}, {"cosineproximity", "cosinesimilarity"}, {"acc", "accuracy"},
+    {"mse", "meansquarederror"},
+    {"mae", "meanabsoluteerror"},
+    {"mape", "meanabsolutepercentageerror"},
+    {"msle", "meansquaredlogarithmicerror"},
+    {"bce", "binarycrossentropy"},
+    {"kld", "kldivergence"},
+    {"kullbackleiblerdivergence", "kldivergence"},
+    {"cosineproximity", "cosinesimilarity"},
+    {"acc", "accuracy"},
     {"rmse", "rootmeansquarederror"},
 };
 std::string resolved(std::string_view name) {
@@ -156,7 +170,8 @@ Value meanLoss(Value perSample, Value weights) {
   return mean(perSample);
 }
 
-// ---- metrics ----------------------------------------------------------------------------------------------------------------
+// ---- metrics
+// ----------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -170,7 +185,9 @@ Value countOf(Value v) { return sum(cast(v, DType::kF32)); }
 Value classOf(Value x) { return argMax(x, {.axis = -1}); }
 
 MetricParts categoricalAccuracy(Value y, Value p) { return meanOf(equal(classOf(y), classOf(p))); }
-MetricParts sparseCategoricalAccuracy(Value y, Value p) { return meanOf(equal(classNumbers(y, p), classOf(p))); }
+MetricParts sparseCategoricalAccuracy(Value y, Value p) {
+  return meanOf(equal(classNumbers(y, p), classOf(p)));
+}
 MetricParts binaryAccuracy(Value y, Value p, double threshold) {
   return meanOf(equal(cast(y, DType::kF32), cast(p > threshold, DType::kF32)));
 }
@@ -186,7 +203,8 @@ MetricParts accuracy(const Json& loss, Value y, Value p) {
   std::string name = choice ? resolved(choice->name) : "";
   bool oneHotLabels = y.shape() == p.shape();
   if (p.shape()[-1] == 1 || name == "binarycrossentropy") return binaryAccuracy(y, p, 0.5);
-  return oneHotLabels && name != "sparsecategoricalcrossentropy" ? categoricalAccuracy(y, p) : sparseCategoricalAccuracy(y, p);
+  return oneHotLabels && name != "sparsecategoricalcrossentropy" ? categoricalAccuracy(y, p)
+                                                                 : sparseCategoricalAccuracy(y, p);
 }
 
 }  // namespace

@@ -6,21 +6,24 @@
 
 namespace fjord {
 
-/// The loss of each sample: the last axis is averaged (or, for cross-entropies, summed) away. `loss` is a name or
+/// The loss of each sample: the last axis is averaged (or, for cross-entropies, summed) away.
+/// `loss` is a name or
 /// {"class_name", "config"}.
 Value lossPerSample(const Json& loss, Value labels, Value predictions);
 
 /// Mean over samples, each weighted; `weights` [batch] may be empty.
 Value meanLoss(Value perSample, Value weights);
 
-/// A metric as a ratio of sums, so that batches add up exactly: value = f(sum of numerators / sum of denominators).
+/// A metric as a ratio of sums, so that batches add up exactly: value = f(sum of numerators / sum
+/// of denominators).
 struct MetricParts {
   Value numerator, denominator;  // scalars
   bool squareRoot = false;       // f, for root mean squared error
 };
 MetricParts metricParts(const Json& metric, const Json& loss, Value labels, Value predictions);
 
-/// The name under which Keras logs it: "accuracy", "mean_squared_error" -> "mse" stays as the user wrote it.
+/// The name under which Keras logs it: "accuracy", "mean_squared_error" -> "mse" stays as the user
+/// wrote it.
 std::string metricName(const Json& metric);
 
 }  // namespace fjord

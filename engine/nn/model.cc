@@ -9,7 +9,8 @@
 
 namespace fjord {
 
-// ---- one plan -----------------------------------------------------------------------------------------------------------------
+// ---- one plan
+// -----------------------------------------------------------------------------------------------------------------
 
 /// The plan of one mode for one size of batch, and the memory that its inputs are copied to.
 struct Model::Program {
@@ -22,15 +23,18 @@ struct Model::Program {
   std::vector<float> results;  // loss, then numerator and denominator of each metric
 };
 
-// ---- building -------------------------------------------------------------------------------------------------------------------
+// ---- building
+// -------------------------------------------------------------------------------------------------------------------
 
 /// Builds the graph of a model in one mode.
 class Model::Builder : public LayerContext {
  public:
-  Builder(Model& model, Mode mode, int32_t batch) : model_(model), batch_(batch) { training = mode == kTrain; }
+  Builder(Model& model, Mode mode, int32_t batch) : model_(model), batch_(batch) {
+    training = mode == kTrain;
+  }
 
-  Value weight(std::string_view name, const Shape& shape, const Json& initializer, bool trainable, const Json& regularizer,
-               const Json& constraint) override;
+  Value weight(std::string_view name, const Shape& shape, const Json& initializer, bool trainable,
+               const Json& regularizer, const Json& constraint) override;
   void update(Value weight, Value value) override { updates_.push_back({weight, value}); }
   Value randomState() override {
     if (!state_) state_ = graph.input({DType::kI32, {4}});
@@ -56,7 +60,8 @@ class Model::Builder : public LayerContext {
   Value call(Topology::TensorRef ref);
   Value slot(const std::string& name, const Shape& shape, double start);
   Json forOutput(const char* key, size_t output) const;
-  void addMetrics(const Json& metrics, const Json& loss, Value y, Value p, const std::string& prefix);
+  void addMetrics(const Json& metrics, const Json& loss, Value y, Value p,
+                  const std::string& prefix);
 
   Model& model_;
   int32_t batch_;
@@ -70,21 +75,24 @@ class Model::Builder : public LayerContext {
   Value state_, rate_, step_, loss_;
 };
 
-Value Model::Builder::weight(std::string_view name, const Shape& shape, const Json& initializer, bool trainable,
-                             const Json& regularizer, const Json& constraint) {
+Value Model::Builder::weight(std::string_view name, const Shape& shape, const Json& initializer,
+                             bool trainable, const Json& regularizer, const Json& constraint) {
   std::string full = cat(layer_, "/", name);
   auto known = std::ranges::find(model_.weights_, full, &Weight::name);
   int index = static_cast<int>(known - model_.weights_.begin());
   if (known == model_.weights_.end()) {
-    // Seeds of neighbours must not be neighbours of seeds: the index is the upper half of Philox's key.
-    Result<Tensor> value = initialize(initializer, shape, (static_cast<uint64_t>(index) << 32) ^ model_.seed_);
+    // Seeds of neighbours must not be neighbours of seeds: the index is the upper half of Philox's
+    // key.
+    Result<Tensor> value =
+        initialize(initializer, shape, (static_cast<uint64_t>(index) << 32) ^ model_.seed_);
     if (!value) {
       graph.fail(value.error().message);
       return {};
     }
     model_.weights_.push_back({full, std::move(*value), trainable, regularizer, constraint});
   } else if (known->value.shape() != shape) {
-    graph.fail(cat("the weight ", full, " has the shape ", known->value.shape(), ", ", shape, " is needed now"));
+    graph.fail(cat("the weight ", full, " has the shape ", known->value.shape(), ", ", shape,
+                   " is needed now"));
     return {};
   }
   for (auto& [i, input] : weightInputs_) {
@@ -120,7 +128,8 @@ Value Model::Builder::call(Topology::TensorRef ref) {
   }
   size_t needed = layer.row->inputs == 0 ? 1 : layer.row->inputs;
   if (inputs.size() < needed || (layer.row->inputs > 0 && inputs.size() != needed)) {
-    graph.fail(cat("takes ", layer.row->inputs == 0 ? "at least " : "", needed, " inputs, got ", inputs.size()));
+    graph.fail(cat("takes ", layer.row->inputs == 0 ? "at least " : "", needed, " inputs, got ",
+                   inputs.size()));
     return {};
   }
   layer_ = layer.name;
@@ -155,23 +164,30 @@ std::vector<Value> Model::Builder::forward() {
   return outputs;
 }
 
-// ---- loss, metrics, updates -----------------------------------------------------------------------------------------------------
+// ---- loss, metrics, updates
+// -----------------------------------------------------------------------------------------------------
 
-/// The part of an option that concerns one output: lists go by position, objects by the output layer's name.
+/// The part of an option that concerns one output: lists go by position, objects by the output
+/// layer's name.
 Json Model::Builder::forOutput(const char* key, size_t output) const {
   const Json& option = member(model_.compiled_, key);
   const auto& outputs = model_.topology_.outputs;
   const std::string& name = model_.topology_.layers[outputs[output].layer].name;
-  bool isDescription = option.is_object() && (option.contains("class_name") || option.contains("config"));
+  bool isDescription =
+      option.is_object() && (option.contains("class_name") || option.contains("config"));
   if (option.is_object() && !isDescription) return member(option, name.c_str());
-  bool nested = option.is_array() && std::ranges::any_of(option, [](const Json& j) { return j.is_array(); });
+  bool nested =
+      option.is_array() && std::ranges::any_of(option, [](const Json& j) { return j.is_array(); });
   bool perOutput = option.is_array() && (key != std::string_view("metrics") || nested);
   if (perOutput) return output < option.size() ? option[output] : Json();
   return option;
 }
 
-void Model::Builder::addMetrics(const Json& metrics, const Json& loss, Value y, Value p, const std::string& prefix) {
-  Json list = metrics.is_array() ? metrics : metrics.is_null() ? Json::array() : Json::array({metrics});
+void Model::Builder::addMetrics(const Json& metrics, const Json& loss, Value y, Value p,
+                                const std::string& prefix) {
+  Json list = metrics.is_array()  ? metrics
+              : metrics.is_null() ? Json::array()
+                                  : Json::array({metrics});
   for (const Json& metric : list) {
     Graph::Scope scope(graph, cat("metric ", metricName(metric)));
     metrics_.push_back(metricParts(metric, loss, y, p));
@@ -240,7 +256,8 @@ Value Model::Builder::slot(const std::string& name, const Shape& shape, double s
     std::ranges::fill(value->span<float>(), static_cast<float>(start));
     model_.slots_.push_back({name, std::move(*value), false, nullptr, nullptr});
   } else if (known->value.shape() != shape) {
-    graph.fail(cat("the optimizer's state ", name, " has the shape ", known->value.shape(), ", ", shape, " is needed"));
+    graph.fail(cat("the optimizer's state ", name, " has the shape ", known->value.shape(), ", ",
+                   shape, " is needed"));
     return {};
   }
   for (auto& [i, input] : slotInputs_) {
@@ -301,14 +318,17 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
     p->executor.bindInput(indexOf(v), t.view().data);
     p->inputs.push_back(std::move(t));
   }
-  for (auto& [index, input] : weightInputs_) p->executor.bindInput(indexOf(input), model_.weights_[index].value.view().data);
-  for (auto& [index, input] : slotInputs_) p->executor.bindInput(indexOf(input), model_.slots_[index].value.view().data);
+  for (auto& [index, input] : weightInputs_)
+    p->executor.bindInput(indexOf(input), model_.weights_[index].value.view().data);
+  for (auto& [index, input] : slotInputs_)
+    p->executor.bindInput(indexOf(input), model_.slots_[index].value.view().data);
   if (rate_) p->executor.bindInput(indexOf(rate_), &p->scalars[0]);
   if (step_) p->executor.bindInput(indexOf(step_), &p->scalars[1]);
   if (state_) p->executor.bindInput(indexOf(state_), p->state);
   if (loss_) {
     p->results.resize(graph.outputs().size());
-    for (size_t i = 0; i < p->results.size(); ++i) p->executor.bindOutput(static_cast<int>(i), &p->results[i]);
+    for (size_t i = 0; i < p->results.size(); ++i)
+      p->executor.bindOutput(static_cast<int>(i), &p->results[i]);
     model_.metricNames_ = metricNames_;
     model_.metricRoots_.clear();
     for (const MetricParts& m : metrics_) model_.metricRoots_.push_back(m.squareRoot);
@@ -316,13 +336,15 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
   return p;
 }
 
-// ---- the model --------------------------------------------------------------------------------------------------------------------
+// ---- the model
+// --------------------------------------------------------------------------------------------------------------------
 
 Model::Model(Threads& threads, Json json, Topology topology, uint64_t seed)
     : threads_(threads), json_(std::move(json)), topology_(std::move(topology)), seed_(seed) {}
 Model::~Model() = default;
 
-Result<std::unique_ptr<Model>> Model::fromJson(const Json& json, Threads& threads, const ModelOptions& options) {
+Result<std::unique_ptr<Model>> Model::fromJson(const Json& json, Threads& threads,
+                                               const ModelOptions& options) {
   FJORD_TRY(Topology topology, Topology::fromJson(json));
   std::unique_ptr<Model> model(new Model(threads, json, std::move(topology), options.seed));
   // One sample through the layers makes the weights and finds every error of shape.
@@ -403,7 +425,8 @@ Result<Model::Program*> Model::program(Mode mode, int32_t batch) {
     if (builder.graph.status() && mode == kTrain) builder.addUpdates();
   }
   FJORD_CHECK(builder.graph.status());
-  // Data sets end in a smaller batch and are tested in another: a few sizes recur, more would only hold memory.
+  // Data sets end in a smaller batch and are tested in another: a few sizes recur, more would only
+  // hold memory.
   constexpr size_t kMaxPrograms = 8;
   if (programs_.size() == kMaxPrograms) programs_.erase(programs_.begin());
   FJORD_TRY(auto made, builder.finish(mode));
@@ -413,7 +436,8 @@ Result<Model::Program*> Model::program(Mode mode, int32_t batch) {
 
 namespace {
 
-/// Rows of `from` (all, where rows is empty) into `to`; float32 to int32 and back where they differ.
+/// Rows of `from` (all, where rows is empty) into `to`; float32 to int32 and back where they
+/// differ.
 void copyRows(const Tensor& from, std::span<const int32_t> rows, const Tensor& to) {
   int64_t count = to.shape()[0], row = to.size() / std::max<int64_t>(1, count);
   for (int64_t i = 0; i < count; ++i) {
@@ -423,10 +447,12 @@ void copyRows(const Tensor& from, std::span<const int32_t> rows, const Tensor& t
     bool toFloat = to.dtype() == DType::kF32 && from.dtype() != DType::kF32;
     bool toInt = to.dtype() != DType::kF32 && from.dtype() == DType::kF32;
     if (toFloat) {
-      for (int64_t k = 0; k < row; ++k) reinterpret_cast<float*>(target)[k] = static_cast<float>(static_cast<int32_t>(source[k]));
+      for (int64_t k = 0; k < row; ++k)
+        reinterpret_cast<float*>(target)[k] = static_cast<float>(static_cast<int32_t>(source[k]));
     } else if (toInt) {
       for (int64_t k = 0; k < row; ++k) {
-        target[k] = static_cast<uint32_t>(static_cast<int32_t>(reinterpret_cast<const float*>(source)[k]));
+        target[k] =
+            static_cast<uint32_t>(static_cast<int32_t>(reinterpret_cast<const float*>(source)[k]));
       }
     } else {
       std::memcpy(target, source, static_cast<size_t>(row) * 4);
@@ -434,7 +460,8 @@ void copyRows(const Tensor& from, std::span<const int32_t> rows, const Tensor& t
   }
 }
 
-/// A shape with the batch taken away, trailing ones dropped where the other side has none: labels [n, 1] serve as [n].
+/// A shape with the batch taken away, trailing ones dropped where the other side has none: labels
+/// [n, 1] serve as [n].
 int64_t rowSize(const Shape& s) {
   int64_t n = 1;
   for (int i = 1; i < s.rank(); ++i) n *= s[i];
@@ -445,12 +472,15 @@ int64_t rowSize(const Shape& s) {
 
 Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
   if (mode == kPredict) return fail("run: use predict");
-  if (!isCompiled()) return fail("the model is not compiled: call compile with an optimizer and a loss first");
+  if (!isCompiled())
+    return fail("the model is not compiled: call compile with an optimizer and a loss first");
   if (batch.x.size() != topology_.inputs.size() || batch.y.size() != topology_.outputs.size()) {
-    return fail("the model has ", topology_.inputs.size(), " inputs and ", topology_.outputs.size(), " outputs, got ",
-                batch.x.size(), " arrays of samples and ", batch.y.size(), " of labels");
+    return fail("the model has ", topology_.inputs.size(), " inputs and ", topology_.outputs.size(),
+                " outputs, got ", batch.x.size(), " arrays of samples and ", batch.y.size(),
+                " of labels");
   }
-  int32_t samples = batch.rows.empty() ? (batch.x[0].shape().rank() ? batch.x[0].shape()[0] : 0) : static_cast<int32_t>(batch.rows.size());
+  int32_t samples = batch.rows.empty() ? (batch.x[0].shape().rank() ? batch.x[0].shape()[0] : 0)
+                                       : static_cast<int32_t>(batch.rows.size());
   if (samples < 1) return fail("a batch needs at least one sample");
   FJORD_TRY(Program * p, program(mode, samples));
   std::vector<const Tensor*> given;
@@ -463,7 +493,8 @@ Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
     for (int32_t row : batch.rows) fits = fits && row >= 0 && row < available;
     if (!fits || rowSize(have) != rowSize(want)) {
       bool isX = i < batch.x.size();
-      return fail(isX ? "input " : "labels ", isX ? i : i - batch.x.size(), ": got an array of shape ", have, ", the model wants ", want);
+      return fail(isX ? "input " : "labels ", isX ? i : i - batch.x.size(),
+                  ": got an array of shape ", have, ", the model wants ", want);
     }
     copyRows(*given[i], batch.rows, p->inputs[i]);
   }
@@ -494,7 +525,8 @@ Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
 }
 
 Result<std::vector<Tensor>> Model::predict(std::span<const Tensor> x, int batchSize) {
-  if (x.size() != topology_.inputs.size()) return fail("the model has ", topology_.inputs.size(), " inputs, got ", x.size());
+  if (x.size() != topology_.inputs.size())
+    return fail("the model has ", topology_.inputs.size(), " inputs, got ", x.size());
   int32_t samples = x[0].shape().rank() ? x[0].shape()[0] : 0;
   std::vector<Tensor> outputs;
   for (Type type : outputTypes_) {
@@ -516,7 +548,8 @@ Result<std::vector<Tensor>> Model::predict(std::span<const Tensor> x, int batchS
       copyRows(x[i], rows, p->inputs[i]);
     }
     for (size_t i = 0; i < outputs.size(); ++i) {
-      p->executor.bindOutput(static_cast<int>(i), outputs[i].data<float>() + begin * rowSize(outputs[i].shape()));
+      p->executor.bindOutput(static_cast<int>(i),
+                             outputs[i].data<float>() + begin * rowSize(outputs[i].shape()));
     }
     p->executor.run();
   }
@@ -534,7 +567,8 @@ Logs Model::logs(const Totals& totals) const {
 
 std::vector<Type> Model::inputTypes() const {
   std::vector<Type> types;
-  for (Topology::TensorRef ref : topology_.inputs) types.push_back(topology_.layers[ref.layer].input);
+  for (Topology::TensorRef ref : topology_.inputs)
+    types.push_back(topology_.layers[ref.layer].input);
   return types;
 }
 
@@ -561,10 +595,12 @@ std::string Model::summary() const {
   }
   int64_t trainable = 0, fixed = 0;
   for (const Weight& w : weights_) (w.trainable ? trainable : fixed) += w.value.size();
-  return text + cat(trainable + fixed, " parameters, ", trainable, " trainable, ", (trainable + fixed) * 4, " bytes\n");
+  return text + cat(trainable + fixed, " parameters, ", trainable, " trainable, ",
+                    (trainable + fixed) * 4, " bytes\n");
 }
 
-// ---- one layer alone ----------------------------------------------------------------------------------------------------------------
+// ---- one layer alone
+// ----------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -572,7 +608,8 @@ namespace {
 class ShapeContext : public LayerContext {
  public:
   explicit ShapeContext(Graph& graph) : graph_(graph) {}
-  Value weight(std::string_view, const Shape& shape, const Json&, bool, const Json&, const Json&) override {
+  Value weight(std::string_view, const Shape& shape, const Json&, bool, const Json&,
+               const Json&) override {
     return graph_.input({DType::kF32, shape});
   }
   void update(Value, Value) override {}
@@ -584,7 +621,8 @@ class ShapeContext : public LayerContext {
 
 }  // namespace
 
-Result<Type> inferLayer(std::string_view className, const Json& config, std::span<const Type> inputs) {
+Result<Type> inferLayer(std::string_view className, const Json& config,
+                        std::span<const Type> inputs) {
   const LayerRow* row = findLayer(className);
   if (!row) return fail("the layer class ", className, " is not known");
   Graph graph;
@@ -598,7 +636,8 @@ Result<Type> inferLayer(std::string_view className, const Json& config, std::spa
   Graph::Scope scope(graph, stringOr(config, "name", className));
   size_t needed = row->inputs == 0 ? 1 : row->inputs;
   if (in.size() < needed || (row->inputs > 0 && in.size() != needed)) {
-    return fail(className, " takes ", row->inputs == 0 ? "at least " : "", needed, " inputs, got ", in.size());
+    return fail(className, " takes ", row->inputs == 0 ? "at least " : "", needed, " inputs, got ",
+                in.size());
   }
   Value y = row->build(context, config, in);
   FJORD_CHECK(graph.status());

@@ -1,12 +1,14 @@
 // Model: a Keras model description, its weights, and the plans that predict with it and train it.
 //
 //   FJORD_TRY(auto model, Model::fromJson(json, threads, {.seed = 42}));
-//   FJORD_CHECK(model->compile(*parseJson(R"({"optimizer": "adam", "loss": "categorical_crossentropy", "metrics": ["accuracy"]})")));
-//   Totals totals;
+//   FJORD_CHECK(model->compile(*parseJson(R"({"optimizer": "adam", "loss":
+//   "categorical_crossentropy", "metrics": ["accuracy"]})"))); Totals totals;
 //   FJORD_CHECK(model->run(Model::kTrain, {.x = x, .y = y}, totals));      // one step on one batch
-//   model->logs(totals)                                                     // {"loss": 0.31, "accuracy": 0.91}
+//   model->logs(totals)                                                     // {"loss": 0.31,
+//   "accuracy": 0.91}
 //
-// A training step (forward, loss, backward, update, metrics) is one plan, made once for each size of batch.
+// A training step (forward, loss, backward, update, metrics) is one plan, made once for each size
+// of batch.
 #pragma once
 
 #include <memory>
@@ -44,14 +46,16 @@ class Model {
   enum Mode { kPredict, kTest, kTrain };
   ~Model();
 
-  static Result<std::unique_ptr<Model>> fromJson(const Json& model, Threads& threads, const ModelOptions& options = {});
+  static Result<std::unique_ptr<Model>> fromJson(const Json& model, Threads& threads,
+                                                 const ModelOptions& options = {});
 
-  /// {"optimizer": name or {class_name, config}, "loss": ..., "metrics": [...], "loss_weights": ...}
+  /// {"optimizer": name or {class_name, config}, "loss": ..., "metrics": [...], "loss_weights":
+  /// ...}
   Status compile(const Json& options);
   bool isCompiled() const { return !compiled_.is_null(); }
 
-  /// One step in this mode; adds the loss and the metrics to `totals`. A loss that is not finite is an error of logs'
-  /// caller to report, not of this function: the totals show it.
+  /// One step in this mode; adds the loss and the metrics to `totals`. A loss that is not finite is
+  /// an error of logs' caller to report, not of this function: the totals show it.
   Status run(Mode mode, const Batch& batch, Totals& totals);
   Result<std::vector<Tensor>> predict(std::span<const Tensor> x, int batchSize = 32);
 
@@ -101,7 +105,9 @@ class Model {
   std::vector<std::unique_ptr<Program>> programs_;
 };
 
-/// The shape a layer gives, for builders that show shapes while a model is described. Axis 0 of all shapes is -1.
-Result<Type> inferLayer(std::string_view className, const Json& config, std::span<const Type> inputs);
+/// The shape a layer gives, for builders that show shapes while a model is described. Axis 0 of all
+/// shapes is -1.
+Result<Type> inferLayer(std::string_view className, const Json& config,
+                        std::span<const Type> inputs);
 
 }  // namespace fjord

@@ -75,7 +75,8 @@ TEST(Model, SameSeedSameBitsForAnyNumberOfThreads) {
   train(*b, samples, {.epochs = 2, .batchSize = 16});
   for (size_t i = 0; i < a->weights().size(); ++i) {
     const Tensor &x = a->weights()[i].value, &y = b->weights()[i].value;
-    EXPECT_EQ(0, std::memcmp(x.view().data, y.view().data, x.type().bytes())) << a->weights()[i].name;
+    EXPECT_EQ(0, std::memcmp(x.view().data, y.view().data, x.type().bytes()))
+        << a->weights()[i].name;
   }
 }
 
@@ -95,15 +96,20 @@ TEST(Model, AStepAllocatesNoTensor) {
 TEST(Model, NamesTheLayerAndTheShapes) {
   Threads threads(1);
   auto model = Model::fromJson(json(R"({"class_name": "Sequential", "config": {"layers": [
-    {"class_name": "Conv2D", "config": {"name": "edges", "filters": 4, "kernel_size": 9, "batch_input_shape": [null, 5, 5, 1]}}]}})"), threads);
+    {"class_name": "Conv2D", "config": {"name": "edges", "filters": 4, "kernel_size": 9, "batch_input_shape": [null, 5, 5, 1]}}]}})"),
+                               threads);
   ASSERT_FALSE(model);
   EXPECT_EQ(model.error().message,
-            "edges: conv2d: a filter of 9x9 does not fit the padded image of 5x5 (inputs: float32[1,5,5,1], float32[9,9,1,4])");
+            "edges: conv2d: a filter of 9x9 does not fit the padded image of 5x5 (inputs: "
+            "float32[1,5,5,1], float32[9,9,1,4])");
 }
 
 TEST(Model, RefusesWhatItDoesNotKnow) {
   Threads threads(1);
-  auto unknown = Model::fromJson(json(R"({"class_name": "Sequential", "config": {"layers": [{"class_name": "Telepathy", "config": {}}]}})"), threads);
+  auto unknown = Model::fromJson(
+      json(
+          R"({"class_name": "Sequential", "config": {"layers": [{"class_name": "Telepathy", "config": {}}]}})"),
+      threads);
   ASSERT_FALSE(unknown);
   EXPECT_NE(unknown.error().message.find("Telepathy"), std::string::npos);
   auto model = mlp(threads);
@@ -126,7 +132,8 @@ TEST(Fit, StopsEarlyAndRestoresTheBestWeights) {
   auto model = mlp(threads);
   // A rate so high that the loss gets worse.
   model->setRate(5);
-  auto fit = Fit::begin(*model, clouds(64), {.epochs = 50, .callbacks = json(R"([{"class_name": "EarlyStopping",
+  auto fit = Fit::begin(*model, clouds(64),
+                        {.epochs = 50, .callbacks = json(R"([{"class_name": "EarlyStopping",
     "config": {"monitor": "loss", "patience": 2, "restore_best_weights": true}}])")});
   ASSERT_TRUE(fit) << fit.error().message;
   int epochs = 0;
@@ -136,7 +143,8 @@ TEST(Fit, StopsEarlyAndRestoresTheBestWeights) {
     epochs += *event == Fit::kEpochEnd;
   }
   EXPECT_LT(epochs, 50);
-  EXPECT_NE((*fit)->reason().find("has not improved for 2 epochs"), std::string::npos) << (*fit)->reason();
+  EXPECT_NE((*fit)->reason().find("has not improved for 2 epochs"), std::string::npos)
+      << (*fit)->reason();
 }
 
 TEST(Fit, ReportsANaNLoss) {
@@ -144,7 +152,9 @@ TEST(Fit, ReportsANaNLoss) {
   auto model = mlp(threads);
   Samples samples = clouds(64);
   samples.x[0].data<float>()[5] = std::nanf("");
-  auto fit = Fit::begin(*model, samples, {.epochs = 5, .callbacks = json(R"([{"class_name": "TerminateOnNaN", "config": {}}])")});
+  auto fit = Fit::begin(
+      *model, samples,
+      {.epochs = 5, .callbacks = json(R"([{"class_name": "TerminateOnNaN", "config": {}}])")});
   ASSERT_TRUE(fit);
   while (!(*fit)->done()) ASSERT_TRUE((*fit)->advance());
   EXPECT_NE((*fit)->reason().find("the loss is NaN"), std::string::npos) << (*fit)->reason();

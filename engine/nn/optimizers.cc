@@ -28,14 +28,16 @@ Value sgd(UpdateContext& u, const Json& c) {
   if (momentum == 0) return u.weight - u.gradient * u.rate;
   Value velocity = u.slot("momentum") * momentum - u.gradient * u.rate;
   u.setSlot("momentum", velocity);
-  return boolOr(c, "nesterov", false) ? u.weight + velocity * momentum - u.gradient * u.rate : u.weight + velocity;
+  return boolOr(c, "nesterov", false) ? u.weight + velocity * momentum - u.gradient * u.rate
+                                      : u.weight + velocity;
 }
 
 /// Tieleman and Hinton 2012.
 Value rmsprop(UpdateContext& u, const Json& c) {
   double rho = numberOr(c, "rho", 0.9), momentum = numberOr(c, "momentum", 0);
   Value scale = average(u, "velocity", square(u.gradient), rho);
-  if (boolOr(c, "centered", false)) scale = scale - square(average(u, "average_gradient", u.gradient, rho));
+  if (boolOr(c, "centered", false))
+    scale = scale - square(average(u, "average_gradient", u.gradient, rho));
   Value increment = u.rate * u.gradient * rsqrt(scale + epsilonOf(c));
   if (momentum == 0) return u.weight - increment;
   Value m = u.slot("momentum") * momentum + increment;
@@ -45,7 +47,8 @@ Value rmsprop(UpdateContext& u, const Json& c) {
 
 /// Duchi, Hazan, Singer 2011.
 Value adagrad(UpdateContext& u, const Json& c) {
-  Value total = u.slot("accumulator", numberOr(c, "initial_accumulator_value", 0.1)) + square(u.gradient);
+  Value total =
+      u.slot("accumulator", numberOr(c, "initial_accumulator_value", 0.1)) + square(u.gradient);
   u.setSlot("accumulator", total);
   return u.weight - u.rate * u.gradient * rsqrt(total + epsilonOf(c));
 }
@@ -54,15 +57,18 @@ Value adagrad(UpdateContext& u, const Json& c) {
 Value adadelta(UpdateContext& u, const Json& c) {
   double rho = numberOr(c, "rho", 0.95), epsilon = epsilonOf(c);
   Value squares = average(u, "accumulated_grad", square(u.gradient), rho);
-  Value delta = sqrt(u.slot("accumulated_delta_var") + epsilon) * u.gradient * rsqrt(squares + epsilon);
+  Value delta =
+      sqrt(u.slot("accumulated_delta_var") + epsilon) * u.gradient * rsqrt(squares + epsilon);
   average(u, "accumulated_delta_var", square(delta), rho);
   return u.weight - u.rate * delta;
 }
 
-/// Kingma and Ba 2015, with the bias correction folded into the rate; AMSGrad: Reddi, Kale, Kumar 2018.
+/// Kingma and Ba 2015, with the bias correction folded into the rate; AMSGrad: Reddi, Kale, Kumar
+/// 2018.
 Value adam(UpdateContext& u, const Json& c) {
   double b1 = numberOr(c, "beta_1", 0.9), b2 = numberOr(c, "beta_2", 0.999);
-  Value m = average(u, "momentum", u.gradient, b1), v = average(u, "velocity", square(u.gradient), b2);
+  Value m = average(u, "momentum", u.gradient, b1),
+        v = average(u, "velocity", square(u.gradient), b2);
   Value rate = u.rate * sqrt(seen(u, b2)) / seen(u, b1);
   if (boolOr(c, "amsgrad", false)) {
     v = maximum(u.slot("velocity_hat"), v);
@@ -90,16 +96,20 @@ Value nadam(UpdateContext& u, const Json& c) {
   // One number for the whole weight, kept in a slot of its shape.
   Value product = u.slot("momentum_product", 1) * now;
   u.setSlot("momentum_product", product);
-  Value m = average(u, "momentum", u.gradient, b1), v = average(u, "velocity", square(u.gradient), b2);
+  Value m = average(u, "momentum", u.gradient, b1),
+        v = average(u, "velocity", square(u.gradient), b2);
   Value mHat = next * m / (1.0 - product * next) + (1.0 - now) * u.gradient / (1.0 - product);
   return u.weight - u.rate * mHat / (sqrt(v / seen(u, b2)) + epsilonOf(c));
 }
 
 /// McMahan et al. 2013: "Ad click prediction".
 Value ftrl(UpdateContext& u, const Json& c) {
-  double power = numberOr(c, "learning_rate_power", -0.5), start = numberOr(c, "initial_accumulator_value", 0.1);
-  double l1 = numberOr(c, "l1_regularization_strength", 0), l2 = numberOr(c, "l2_regularization_strength", 0);
-  double shrinkage = numberOr(c, "l2_shrinkage_regularization_strength", 0), beta = numberOr(c, "beta", 0);
+  double power = numberOr(c, "learning_rate_power", -0.5),
+         start = numberOr(c, "initial_accumulator_value", 0.1);
+  double l1 = numberOr(c, "l1_regularization_strength", 0),
+         l2 = numberOr(c, "l2_regularization_strength", 0);
+  double shrinkage = numberOr(c, "l2_shrinkage_regularization_strength", 0),
+         beta = numberOr(c, "beta", 0);
   // Keras folds beta into l2: both stand in the same denominator.
   Value strength = l2 + beta / (u.rate * 2.0);
   Value old = u.slot("accumulator", start), linear = u.slot("linear");
@@ -124,9 +134,11 @@ Value lion(UpdateContext& u, const Json& c) {
 }
 
 constexpr OptimizerRow kOptimizers[] = {
-    {"sgd", 0.01, sgd},         {"rmsprop", 0.001, rmsprop}, {"adagrad", 0.001, adagrad}, {"adadelta", 0.001, adadelta},
-    {"adam", 0.001, adam},      {"adamw", 0.001, adamw},     {"adamax", 0.001, adamax},   {"nadam", 0.001, nadam},
-    {"ftrl", 0.001, ftrl},      {"lion", 0.001, lion},
+    {"sgd", 0.01, sgd},          {"rmsprop", 0.001, rmsprop},
+    {"adagrad", 0.001, adagrad}, {"adadelta", 0.001, adadelta},
+    {"adam", 0.001, adam},       {"adamw", 0.001, adamw},
+    {"adamax", 0.001, adamax},   {"nadam", 0.001, nadam},
+    {"ftrl", 0.001, ftrl},       {"lion", 0.001, lion},
 };
 
 }  // namespace
@@ -143,7 +155,8 @@ Result<const OptimizerRow*> findOptimizer(std::string_view name) {
 }
 
 void clipGradients(const Json& c, std::vector<Value>& gradients) {
-  double value = numberOr(c, "clipvalue", 0), norm = numberOr(c, "clipnorm", 0), global = numberOr(c, "global_clipnorm", 0);
+  double value = numberOr(c, "clipvalue", 0), norm = numberOr(c, "clipnorm", 0),
+         global = numberOr(c, "global_clipnorm", 0);
   if (gradients.empty()) return;
   auto scaledTo = [](Value g, Value squares, double most) {
     // g * most / max(|g|, most): unchanged within the bound.
@@ -161,12 +174,14 @@ void clipGradients(const Json& c, std::vector<Value>& gradients) {
   }
 }
 
-// ---- schedules ----------------------------------------------------------------------------------------------------------------
+// ---- schedules
+// ----------------------------------------------------------------------------------------------------------------
 
 namespace {
 
 double cosineDecay(const Json& c, double rate, double t) {
-  double warmup = numberOr(c, "warmup_steps", 0), steps = numberOr(c, "decay_steps", 1), alpha = numberOr(c, "alpha", 0);
+  double warmup = numberOr(c, "warmup_steps", 0), steps = numberOr(c, "decay_steps", 1),
+         alpha = numberOr(c, "alpha", 0);
   double top = numberOr(c, "warmup_target", rate);
   if (member(c, "warmup_target").is_number()) {
     if (t < warmup) return rate + (top - rate) * t / warmup;
@@ -179,18 +194,21 @@ double cosineDecay(const Json& c, double rate, double t) {
 
 /// Loshchilov and Hutter 2017: SGDR.
 double cosineRestarts(const Json& c, double rate, double t) {
-  double first = numberOr(c, "first_decay_steps", 1), longer = numberOr(c, "t_mul", 2), lower = numberOr(c, "m_mul", 1);
+  double first = numberOr(c, "first_decay_steps", 1), longer = numberOr(c, "t_mul", 2),
+         lower = numberOr(c, "m_mul", 1);
   double alpha = numberOr(c, "alpha", 0), factor = 1, period = first;
   while (t >= period) {
     t -= period;
     period *= longer;
     factor *= lower;
   }
-  return rate * ((1 - alpha) * factor * 0.5 * (1 + std::cos(std::numbers::pi * t / period)) + alpha);
+  return rate *
+         ((1 - alpha) * factor * 0.5 * (1 + std::cos(std::numbers::pi * t / period)) + alpha);
 }
 
 double polynomialDecay(const Json& c, double rate, double t) {
-  double steps = numberOr(c, "decay_steps", 1), end = numberOr(c, "end_learning_rate", 1e-4), power = numberOr(c, "power", 1);
+  double steps = numberOr(c, "decay_steps", 1), end = numberOr(c, "end_learning_rate", 1e-4),
+         power = numberOr(c, "power", 1);
   if (boolOr(c, "cycle", false)) {
     steps *= std::max(1.0, std::ceil(t / steps));
   } else {
@@ -220,7 +238,8 @@ Result<double> learningRate(const Json& config, double fallback, int64_t step) {
   const Json& c = choice->config;
   std::string name = canonicalName(choice->name);
   double rate = numberOr(c, "initial_learning_rate", fallback), t = static_cast<double>(step);
-  double steps = numberOr(c, "decay_steps", 1), decay = numberOr(c, "decay_rate", 1), power = t / steps;
+  double steps = numberOr(c, "decay_steps", 1), decay = numberOr(c, "decay_rate", 1),
+         power = t / steps;
   if (boolOr(c, "staircase", false)) power = std::floor(power);
   if (name == "exponentialdecay") return rate * std::pow(decay, power);
   if (name == "inversetimedecay") return rate / (1 + decay * power);

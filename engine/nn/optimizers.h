@@ -1,5 +1,6 @@
-// Optimizers as formulas on values of a graph: (weight, gradient, state) -> (new weight, new state). Keras's names,
-// parameters and update rules. A training step contains them, so the planner fuses them into the gradients.
+// Optimizers as formulas on values of a graph: (weight, gradient, state) -> (new weight, new
+// state). Keras's names, parameters and update rules. A training step contains them, so the planner
+// fuses them into the gradients.
 #pragma once
 
 #include <string>
@@ -31,7 +32,8 @@ struct OptimizerRow {
 std::span<const OptimizerRow> optimizerRows();
 Result<const OptimizerRow*> findOptimizer(std::string_view name);
 
-/// Clips the gradients of all weights together, as clipvalue, clipnorm and global_clipnorm of the config say.
+/// Clips the gradients of all weights together, as clipvalue, clipnorm and global_clipnorm of the
+/// config say.
 void clipGradients(const Json& config, std::vector<Value>& gradients);
 
 /// The learning rate of a config (a number, or a Keras schedule) at step 0, 1, ...

@@ -9,10 +9,12 @@ namespace {
 using Layer = Topology::Layer;
 using TensorRef = Topology::TensorRef;
 
-/// Keras 3 writes batch_shape, Keras 2 and TensorFlow.js batch_input_shape, or input_shape without the batch.
+/// Keras 3 writes batch_shape, Keras 2 and TensorFlow.js batch_input_shape, or input_shape without
+/// the batch.
 std::optional<Shape> batchShapeOf(const Json& config) {
   for (const char* key : {"batch_shape", "batch_input_shape"}) {
-    if (auto shape = intsOf<kMaxRank>(member(config, key)); shape && shape->rank() > 0) return shape;
+    if (auto shape = intsOf<kMaxRank>(member(config, key)); shape && shape->rank() > 0)
+      return shape;
   }
   auto inner = intsOf<kMaxRank - 1>(member(config, "input_shape"));
   if (!inner) return {};
@@ -25,29 +27,39 @@ Result<Layer> inputLayer(const std::string& name, const Json& config) {
   std::optional<Shape> shape = batchShapeOf(config);
   if (!shape) return fail("input ", name, ": needs batch_shape, a list such as [null, 28, 28, 1]");
   for (int i = 1; i < shape->rank(); ++i) {
-    if ((*shape)[i] < 1) return fail("input ", name, ": only the batch may be unknown, the shape is ", *shape);
+    if ((*shape)[i] < 1)
+      return fail("input ", name, ": only the batch may be unknown, the shape is ", *shape);
   }
   Layer layer{nullptr, "InputLayer", name, config, {{}}, {}};
-  layer.input = {stringOr(config, "dtype", "float32") == "int32" ? DType::kI32 : DType::kF32, *shape};
+  layer.input = {stringOr(config, "dtype", "float32") == "int32" ? DType::kI32 : DType::kF32,
+                 *shape};
   return layer;
 }
 
 Result<Layer> plainLayer(const Json& j) {
   std::string className = stringOr(j, "class_name", "");
-  Layer layer{findLayer(className), className, stringOr(member(j, "config"), "name", stringOr(j, "name", "")), member(j, "config"), {}, {}};
+  Layer layer{findLayer(className),
+              className,
+              stringOr(member(j, "config"), "name", stringOr(j, "name", "")),
+              member(j, "config"),
+              {},
+              {}};
   if (!layer.config.is_object()) layer.config = Json::object();
   if (className == "InputLayer") return inputLayer(layer.name, layer.config);
   if (!layer.row) {
     std::string known;
     for (const LayerRow& row : layerRows()) known += cat(known.empty() ? "" : ", ", row.className);
-    return fail("layer ", layer.name, ": the class ", className, " is not known; known are ", known);
+    return fail("layer ", layer.name, ": the class ", className, " is not known; known are ",
+                known);
   }
   return layer;
 }
 
 /// A name for a layer that has none, unique in the model: "dense", "dense_1", ...
 void nameLayer(Layer& layer, const std::vector<Layer>& others) {
-  auto taken = [&](const std::string& name) { return std::ranges::any_of(others, [&](const Layer& l) { return l.name == name; }); };
+  auto taken = [&](const std::string& name) {
+    return std::ranges::any_of(others, [&](const Layer& l) { return l.name == name; });
+  };
   if (!layer.name.empty() && !taken(layer.name)) return;
   std::string base = layer.name.empty() ? canonicalName(layer.className) : layer.name;
   layer.name = base;
@@ -62,8 +74,10 @@ Result<Topology> sequential(const Json& config) {
     FJORD_TRY(Layer layer, plainLayer(j));
     if (t.layers.empty() && layer.row) {
       Json shape = layer.config;
-      if (!batchShapeOf(shape)) shape = config;  // Keras 3: build_input_shape stands beside the layers
-      if (auto built = intsOf<kMaxRank>(member(config, "build_input_shape")); built && !batchShapeOf(shape)) {
+      if (!batchShapeOf(shape))
+        shape = config;  // Keras 3: build_input_shape stands beside the layers
+      if (auto built = intsOf<kMaxRank>(member(config, "build_input_shape"));
+          built && !batchShapeOf(shape)) {
         shape["batch_shape"] = member(config, "build_input_shape");
       }
       FJORD_TRY(Layer input, inputLayer(layer.name + "_input", shape));
@@ -107,11 +121,16 @@ class Functional {
   }
 
   /// ["name", node, tensor, ...]
-  bool isRef(const Json& j) const { return j.is_array() && j.size() >= 3 && j[0].is_string() && j[1].is_number() && j[2].is_number(); }
+  bool isRef(const Json& j) const {
+    return j.is_array() && j.size() >= 3 && j[0].is_string() && j[1].is_number() &&
+           j[2].is_number();
+  }
 
   Result<TensorRef> ref(const Json& j) {
     TensorRef r{indexOf(j[0].get<std::string>()), j[1].get<int>()};
-    if (r.layer < 0) return fail("a connection names the layer ", j[0].get<std::string>(), ", which does not exist");
+    if (r.layer < 0)
+      return fail("a connection names the layer ", j[0].get<std::string>(),
+                  ", which does not exist");
     return r;
   }
 
@@ -121,7 +140,8 @@ class Functional {
     return out;
   }
 
-  /// All references in a nest of lists (Keras 2) or of arguments with a keras_history (Keras 3), in order.
+  /// All references in a nest of lists (Keras 2) or of arguments with a keras_history (Keras 3), in
+  /// order.
   Status collect(const Json& j, std::vector<TensorRef>& out) {
     if (isRef(j)) {
       FJORD_TRY(TensorRef r, ref(j));
@@ -136,7 +156,8 @@ class Functional {
   }
 
   Status readCalls(Layer& layer, const Json& nodes) {
-    if (!nodes.is_array() || nodes.empty()) return fail("layer ", layer.name, " is not connected to anything");
+    if (!nodes.is_array() || nodes.empty())
+      return fail("layer ", layer.name, " is not connected to anything");
     for (const Json& node : nodes) {
       FJORD_TRY(auto inputs, refs(node.is_object() ? member(node, "args") : node));
       if (inputs.empty()) return fail("layer ", layer.name, ": a call without inputs");
@@ -159,7 +180,8 @@ Result<Topology> Topology::fromJson(const Json& model) {
   }
   std::string className = stringOr(*j, "class_name", "");
   const Json& config = member(*j, "config");
-  Result<Topology> t = fail("a model's class_name is Sequential, Functional or Model, not \"", className, "\"");
+  Result<Topology> t =
+      fail("a model's class_name is Sequential, Functional or Model, not \"", className, "\"");
   if (className == "Sequential") t = sequential(config);
   if (className == "Functional" || className == "Model") t = Functional(config).read();
   if (t) t->name = stringOr(config, "name", "model");

@@ -1,5 +1,5 @@
-// Topology: the layers of a model and how they are joined, from Keras JSON. Reads what Keras 2, Keras 3 and TensorFlow.js
-// write, Sequential and functional.
+// Topology: the layers of a model and how they are joined, from Keras JSON. Reads what Keras 2,
+// Keras 3 and TensorFlow.js write, Sequential and functional.
 #pragma once
 
 #include <string>

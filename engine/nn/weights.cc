@@ -7,7 +7,8 @@
 
 namespace fjord {
 
-// ---- initializers ---------------------------------------------------------------------------------------------------------
+// ---- initializers
+// ---------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -38,8 +39,8 @@ void fillTruncated(std::span<float> out, Random& random, double mean, double std
 }
 
 /// Numbers of variance scale / fan (Glorot and Bengio 2010; He et al. 2015; LeCun et al. 1998).
-void fillScaled(std::span<float> out, Random& random, const Shape& shape, double scale, std::string_view mode,
-                std::string_view distribution) {
+void fillScaled(std::span<float> out, Random& random, const Shape& shape, double scale,
+                std::string_view mode, std::string_view distribution) {
   Fans fans = fansOf(shape);
   double fan = mode == "fanin" ? fans.in : mode == "fanout" ? fans.out : (fans.in + fans.out) / 2;
   double variance = scale / std::max(1.0, fan);
@@ -48,12 +49,14 @@ void fillScaled(std::span<float> out, Random& random, const Shape& shape, double
   } else if (distribution == "untruncatednormal") {
     fillNormal(out, random, 0, std::sqrt(variance));
   } else {
-    // The standard deviation of a normal distribution cut at two standard deviations is 0.8796 of the uncut one's.
+    // The standard deviation of a normal distribution cut at two standard deviations is 0.8796 of
+    // the uncut one's.
     fillTruncated(out, random, 0, std::sqrt(variance) / 0.87962566103423978);
   }
 }
 
-/// Orthonormal rows or columns, whichever are fewer: Gram-Schmidt on normal numbers (Saxe et al. 2014).
+/// Orthonormal rows or columns, whichever are fewer: Gram-Schmidt on normal numbers (Saxe et al.
+/// 2014).
 void fillOrthogonal(std::span<float> out, Random& random, const Shape& shape, double gain) {
   int64_t columns = shape[-1], rows = static_cast<int64_t>(out.size()) / columns;
   bool tall = rows >= columns;
@@ -76,7 +79,8 @@ void fillOrthogonal(std::span<float> out, Random& random, const Shape& shape, do
   }
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t c = 0; c < columns; ++c) {
-      out[r * columns + c] = static_cast<float>(gain * (tall ? v[c * length + r] : v[r * length + c]));
+      out[r * columns + c] =
+          static_cast<float>(gain * (tall ? v[c * length + r] : v[r * length + c]));
     }
   }
 }
@@ -96,16 +100,20 @@ constexpr Scaling kScalings[] = {
 
 Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t seed) {
   std::optional<Choice> choice = choiceOf(initializer);
-  if (!choice) return fail("an initializer is a name or {class_name, config}, got ", initializer.dump());
+  if (!choice)
+    return fail("an initializer is a name or {class_name, config}, got ", initializer.dump());
   const Json& c = choice->config;
   std::string name = canonicalName(choice->name);
   FJORD_TRY(Tensor t, Tensor::zeros({DType::kF32, shape}));
   std::span<float> out = t.span<float>();
-  Random random(member(c, "seed").is_number() ? static_cast<uint64_t>(numberOr(c, "seed", 0)) : seed);
-  if (auto row = std::ranges::find(kScalings, std::string_view(name), &Scaling::name); row != std::end(kScalings)) {
+  Random random(member(c, "seed").is_number() ? static_cast<uint64_t>(numberOr(c, "seed", 0))
+                                              : seed);
+  if (auto row = std::ranges::find(kScalings, std::string_view(name), &Scaling::name);
+      row != std::end(kScalings)) {
     fillScaled(out, random, shape, row->scale, row->mode, row->distribution);
   } else if (name == "variancescaling") {
-    fillScaled(out, random, shape, numberOr(c, "scale", 1), canonicalName(stringOr(c, "mode", "fan_in")),
+    fillScaled(out, random, shape, numberOr(c, "scale", 1),
+               canonicalName(stringOr(c, "mode", "fan_in")),
                canonicalName(stringOr(c, "distribution", "truncated_normal")));
   } else if (name == "zeros") {
   } else if (name == "ones") {
@@ -119,18 +127,21 @@ Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t 
   } else if (name == "truncatednormal") {
     fillTruncated(out, random, numberOr(c, "mean", 0), numberOr(c, "stddev", 0.05));
   } else if (name == "orthogonal") {
-    if (shape.rank() < 2) return fail("an orthogonal initializer needs at least two axes, got ", shape);
+    if (shape.rank() < 2)
+      return fail("an orthogonal initializer needs at least two axes, got ", shape);
     fillOrthogonal(out, random, shape, numberOr(c, "gain", 1));
   } else if (name == "identity") {
     if (shape.rank() != 2) return fail("an identity initializer needs two axes, got ", shape);
-    for (int i = 0; i < std::min(shape[0], shape[1]); ++i) out[i * shape[1] + i] = static_cast<float>(numberOr(c, "gain", 1));
+    for (int i = 0; i < std::min(shape[0], shape[1]); ++i)
+      out[i * shape[1] + i] = static_cast<float>(numberOr(c, "gain", 1));
   } else {
     return fail("unknown initializer ", choice->name);
   }
   return t;
 }
 
-// ---- regularizers and constraints -------------------------------------------------------------------------------------------
+// ---- regularizers and constraints
+// -------------------------------------------------------------------------------------------
 
 Value regularization(Value w, const Json& regularizer) {
   std::optional<Choice> choice = choiceOf(regularizer);
@@ -171,10 +182,12 @@ Value constrained(Value w, const Json& constraint) {
     wanted = minimum(norms, like(norms, numberOr(c, "max_value", 2)));
   } else if (name == "minmaxnorm") {
     double rate = numberOr(c, "rate", 1);
-    Value inside = clip(norms, like(norms, numberOr(c, "min_value", 0)), like(norms, numberOr(c, "max_value", 1)));
+    Value inside = clip(norms, like(norms, numberOr(c, "min_value", 0)),
+                        like(norms, numberOr(c, "max_value", 1)));
     wanted = inside * rate + norms * (1 - rate);
   } else {
-    w.graph->fail(cat("unknown constraint ", choice->name, "; known are max_norm, min_max_norm, non_neg, unit_norm"));
+    w.graph->fail(cat("unknown constraint ", choice->name,
+                      "; known are max_norm, min_max_norm, non_neg, unit_norm"));
     return {};
   }
   return w * (wanted / (norms + kEpsilon));

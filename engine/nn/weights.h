@@ -1,5 +1,5 @@
-// Weights: the named arrays of a model, and how they are born (initializers), held down (regularizers) and held in
-// (constraints). All by Keras's names.
+// Weights: the named arrays of a model, and how they are born (initializers), held down
+// (regularizers) and held in (constraints). All by Keras's names.
 #pragma once
 
 #include <string>
@@ -19,7 +19,8 @@ struct Weight {
   Json regularizer, constraint;  // null for none
 };
 
-/// Fills a new weight of this shape. Kernels are [.., inputs, outputs]; axes before the last two are the receptive field.
+/// Fills a new weight of this shape. Kernels are [.., inputs, outputs]; axes before the last two
+/// are the receptive field.
 Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t seed);
 
 /// What a regularizer adds to the loss: l1 * sum|w| + l2 * sum w^2.

@@ -1,5 +1,5 @@
-// 2D convolution and its two gradients, all three as matrix products whose packing walks the image: no patch matrix is
-// ever written out.
+// 2D convolution and its two gradients, all three as matrix products whose packing walks the image:
+// no patch matrix is ever written out.
 //
 //   x [N,H,W,C]   filter [KH,KW,C/groups,OC]   y [N,OH,OW,OC]
 #include <cstring>
@@ -32,19 +32,24 @@ Geometry geometry(const Shape& x, const Shape& filter, const A& a) {
 
 template <class A>
 Result<Type> convolvedType(const Shape& x, const Shape& filter, const A& a) {
-  if (x.rank() != 4 || filter.rank() != 4) return fail("needs x [N,H,W,C] and a filter [KH,KW,C/groups,OC]");
+  if (x.rank() != 4 || filter.rank() != 4)
+    return fail("needs x [N,H,W,C] and a filter [KH,KW,C/groups,OC]");
   if (a.groups < 1 || x[3] % a.groups != 0 || filter[3] % a.groups != 0) {
-    return fail(a.groups, " groups do not divide ", x[3], " input and ", filter[3], " output channels");
+    return fail(a.groups, " groups do not divide ", x[3], " input and ", filter[3],
+                " output channels");
   }
   if (x[3] / a.groups != filter[2]) {
-    return fail("the input has ", x[3] / a.groups, " channels a group, the filter takes ", filter[2]);
+    return fail("the input has ", x[3] / a.groups, " channels a group, the filter takes ",
+                filter[2]);
   }
   FJORD_CHECK(checkWindow(a.strides, a.dilations, a.padding));
   Geometry g = geometry(x, filter, a);
   if (g.oh < 1 || g.ow < 1) {
-    return fail("a filter of ", filter[0], "x", filter[1], " does not fit the padded image of ", x[1], "x", x[2]);
+    return fail("a filter of ", filter[0], "x", filter[1], " does not fit the padded image of ",
+                x[1], "x", x[2]);
   }
-  return Type{DType::kF32, {x[0], static_cast<int32_t>(g.oh), static_cast<int32_t>(g.ow), filter[3]}};
+  return Type{DType::kF32,
+              {x[0], static_cast<int32_t>(g.oh), static_cast<int32_t>(g.ow), filter[3]}};
 }
 
 Status checkFloats(std::span<const Type> in) {
@@ -63,7 +68,8 @@ void copyDown(const float* from, int64_t run, float* to) {
   }
 }
 
-/// Rows: output pixels (n, oy, ox). Depth: filter taps (ky, kx, c). The patch of a pixel, read from x.
+/// Rows: output pixels (n, oy, ox). Depth: filter taps (ky, kx, c). The patch of a pixel, read from
+/// x.
 struct Patches {
   const Geometry& g;
   const float* x;
@@ -80,9 +86,10 @@ struct Patches {
     }
   }
 
-  /// Along one filter row the taps are neighbours in the image, unless they are dilated, or share their pixels with other
-  /// groups, or hang over the edge: then they are copied one by one.
-  void patch(const float* image, int64_t oy, int64_t ox, int64_t k, int64_t count, float* to) const {
+  /// Along one filter row the taps are neighbours in the image, unless they are dilated, or share
+  /// their pixels with other groups, or hang over the edge: then they are copied one by one.
+  void patch(const float* image, int64_t oy, int64_t ox, int64_t k, int64_t count,
+             float* to) const {
     int64_t c = g.groupC(), width = g.kw * c, left = g.columns.input(ox, 0);
     bool whole = g.groups == 1 && g.columns.dilation == 1 && left >= 0 && left + g.kw <= g.w;
     for (int64_t i = 0; i < count;) {
@@ -133,7 +140,8 @@ struct TapRows {
   }
 };
 
-/// Rows: input pixels (n, iy, ix). Depth: (ky, kx, oc). What of dy each input pixel has been part of.
+/// Rows: input pixels (n, iy, ix). Depth: (ky, kx, oc). What of dy each input pixel has been part
+/// of.
 struct OutputPatches {
   const Geometry& g;
   const float* dy;
@@ -148,8 +156,10 @@ struct OutputPatches {
       int64_t tap = k / c, first = k % c, ky = tap / g.kw, kx = tap % g.kw;
       int64_t oy = g.rows.output(iy, ky);
       for (int64_t i = 0; i < count;) {
-        int64_t run = std::min<int64_t>(c - first, count - i), ox = oy < 0 ? -1 : g.columns.output(ix, kx);
-        copyDown(ox >= 0 ? image + (oy * g.ow + ox) * g.oc + first : nullptr, run, panel + i * kRows + r);
+        int64_t run = std::min<int64_t>(c - first, count - i),
+                ox = oy < 0 ? -1 : g.columns.output(ix, kx);
+        copyDown(ox >= 0 ? image + (oy * g.ow + ox) * g.oc + first : nullptr, run,
+                 panel + i * kRows + r);
         i += run;
         first = 0;
         if (++kx < g.kw) continue;
@@ -172,7 +182,8 @@ struct Panels {
   }
 };
 
-/// The filter with taps and output channels as depth and input channels as columns: [(ky,kx,oc), c].
+/// The filter with taps and output channels as depth and input channels as columns: [(ky,kx,oc),
+/// c].
 struct FlippedFilter {
   const Geometry& g;
   const float* filter;
@@ -186,9 +197,15 @@ struct FlippedFilter {
   }
 };
 
-GemmShape forwardShape(const Geometry& g) { return {g.n * g.oh * g.ow, g.groupOC(), g.kh * g.kw * g.groupC()}; }
-GemmShape inputShape(const Geometry& g) { return {g.n * g.h * g.w, g.groupC(), g.kh * g.kw * g.groupOC()}; }
-GemmShape filterShape(const Geometry& g) { return {g.kh * g.kw * g.groupC(), g.groupOC(), g.n * g.oh * g.ow}; }
+GemmShape forwardShape(const Geometry& g) {
+  return {g.n * g.oh * g.ow, g.groupOC(), g.kh * g.kw * g.groupC()};
+}
+GemmShape inputShape(const Geometry& g) {
+  return {g.n * g.h * g.w, g.groupC(), g.kh * g.kw * g.groupOC()};
+}
+GemmShape filterShape(const Geometry& g) {
+  return {g.kh * g.kw * g.groupC(), g.groupOC(), g.n * g.oh * g.ow};
+}
 
 /// f(x index, filter index, y index) for every product of the definition.
 template <class F>
@@ -203,7 +220,8 @@ void forEachProduct(const Geometry& g, F f) {
             for (int64_t o = 0; o < g.oc; ++o) {
               for (int64_t c = 0; c < g.groupC(); ++c) {
                 f(((n * g.h + iy) * g.w + ix) * g.c + o / g.groupOC() * g.groupC() + c,
-                  ((ky * g.kw + kx) * g.groupC() + c) * g.oc + o, ((n * g.oh + oy) * g.ow + ox) * g.oc + o);
+                  ((ky * g.kw + kx) * g.groupC() + c) * g.oc + o,
+                  ((n * g.oh + oy) * g.ow + ox) * g.oc + o);
               }
             }
           }
@@ -226,17 +244,25 @@ const ConvCase kCases[] = {
     {.name = "3x3 valid", .x = {2, 7, 6, 4}, .filter = {3, 3, 4, 9}},
     {.name = "3x3 same", .x = {1, 9, 9, 8}, .filter = {3, 3, 8, 16}, .padding = {Padding::kSame}},
     {.name = "5x5 one channel", .x = {2, 12, 12, 1}, .filter = {5, 5, 1, 8}},
-    {.name = "stride 2 same", .x = {2, 9, 8, 3}, .filter = {3, 3, 3, 6}, .strides = {2, 2}, .padding = {Padding::kSame}},
+    {.name = "stride 2 same",
+     .x = {2, 9, 8, 3},
+     .filter = {3, 3, 3, 6},
+     .strides = {2, 2},
+     .padding = {Padding::kSame}},
     {.name = "stride 2 by 1", .x = {1, 9, 8, 3}, .filter = {2, 3, 3, 4}, .strides = {2, 1}},
     {.name = "dilated", .x = {1, 9, 11, 2}, .filter = {3, 2, 2, 5}, .dilations = {2, 3}},
-    {.name = "explicit padding", .x = {1, 5, 6, 2}, .filter = {3, 3, 2, 3}, .strides = {2, 2},
+    {.name = "explicit padding",
+     .x = {1, 5, 6, 2},
+     .filter = {3, 3, 2, 3},
+     .strides = {2, 2},
      .padding = {Padding::kExplicit, 1, 2, 0, 3}},
     {.name = "groups", .x = {2, 5, 5, 6}, .filter = {3, 3, 3, 8}, .groups = 2},
     {.name = "deep", .x = {1, 4, 4, 70}, .filter = {3, 3, 70, 18}, .padding = {Padding::kSame}},
 };
 
 Shape outputShape(const ConvCase& k) {
-  return convolvedType(k.x, k.filter, Conv2DAttrs{k.strides, k.dilations, k.padding, k.groups})->shape;
+  return convolvedType(k.x, k.filter, Conv2DAttrs{k.strides, k.dilations, k.padding, k.groups})
+      ->shape;
 }
 
 struct Conv2D {
@@ -253,8 +279,8 @@ struct Conv2D {
     Geometry g = geometry(c.in[0].shape(), c.in[1].shape(), a);
     for (int64_t i = 0; i < g.groups; ++i) {
       gemm(forwardShape(g), Patches{g, c.in[0].as<float>(), i * g.groupC()},
-           Panels{c.in[1].as<float>() + i * g.groupOC(), g.oc}, c.out.as<float>() + i * g.groupOC(), g.oc,
-           reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue);
+           Panels{c.in[1].as<float>() + i * g.groupOC(), g.oc}, c.out.as<float>() + i * g.groupOC(),
+           g.oc, reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue);
     }
     if (g.groups > 1) c.epilogue(0, c.out.size(), 0);
   }
@@ -264,14 +290,16 @@ struct Conv2D {
             conv2dFilter(x, g.dy, {a.strides, a.dilations, a.padding, a.groups, filter.shape()})};
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    forEachProduct(geometry(c.in[0].type.shape, c.in[1].type.shape, a), [&](int64_t x, int64_t f, int64_t y) {
-      c.out.values[y] += c.in[0].values[x] * c.in[1].values[f];
-    });
+    forEachProduct(geometry(c.in[0].type.shape, c.in[1].type.shape, a),
+                   [&](int64_t x, int64_t f, int64_t y) {
+                     c.out.values[y] += c.in[0].values[x] * c.in[1].values[f];
+                   });
   }
   static std::vector<Case> cases() {
     std::vector<Case> cases;
     for (const ConvCase& k : kCases) {
-      cases.push_back(makeCase(k.name, {floats(k.x), floats(k.filter)}, Attrs{k.strides, k.dilations, k.padding, k.groups}));
+      cases.push_back(makeCase(k.name, {floats(k.x), floats(k.filter)},
+                               Attrs{k.strides, k.dilations, k.padding, k.groups}));
     }
     return cases;
   }
@@ -284,7 +312,8 @@ struct Conv2DInput {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     FJORD_CHECK(checkFloats(in));
     FJORD_TRY(Type y, convolvedType(a.inputShape, in[1].shape, a));
-    if (y != in[0]) return fail("an input of shape ", a.inputShape, " gives ", y.shape, ", not ", in[0].shape);
+    if (y != in[0])
+      return fail("an input of shape ", a.inputShape, " gives ", y.shape, ", not ", in[0].shape);
     return Type{DType::kF32, a.inputShape};
   }
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
@@ -294,8 +323,9 @@ struct Conv2DInput {
     Geometry g = geometry(a.inputShape, c.in[1].shape(), a);
     for (int64_t i = 0; i < g.groups; ++i) {
       gemm(inputShape(g), OutputPatches{g, c.in[0].as<float>(), i * g.groupOC()},
-           FlippedFilter{g, c.in[1].as<float>(), i * g.groupOC()}, c.out.as<float>() + i * g.groupC(), g.c,
-           reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue);
+           FlippedFilter{g, c.in[1].as<float>(), i * g.groupOC()},
+           c.out.as<float>() + i * g.groupC(), g.c, reinterpret_cast<float*>(c.scratch), c.threads,
+           c.epilogue);
     }
     if (g.groups > 1) c.epilogue(0, c.out.size(), 0);
   }
@@ -305,9 +335,10 @@ struct Conv2DInput {
             conv2dFilter(g.dy, dy, {a.strides, a.dilations, a.padding, a.groups, filter.shape()})};
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    forEachProduct(geometry(a.inputShape, c.in[1].type.shape, a), [&](int64_t x, int64_t f, int64_t y) {
-      c.out.values[x] += c.in[0].values[y] * c.in[1].values[f];
-    });
+    forEachProduct(geometry(a.inputShape, c.in[1].type.shape, a),
+                   [&](int64_t x, int64_t f, int64_t y) {
+                     c.out.values[x] += c.in[0].values[y] * c.in[1].values[f];
+                   });
   }
   static std::vector<Case> cases() {
     std::vector<Case> cases;
@@ -326,7 +357,8 @@ struct Conv2DFilter {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     FJORD_CHECK(checkFloats(in));
     FJORD_TRY(Type y, convolvedType(in[0].shape, a.filterShape, a));
-    if (y != in[1]) return fail("a filter of shape ", a.filterShape, " gives ", y.shape, ", not ", in[1].shape);
+    if (y != in[1])
+      return fail("a filter of shape ", a.filterShape, " gives ", y.shape, ", not ", in[1].shape);
     return Type{DType::kF32, a.filterShape};
   }
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
@@ -336,8 +368,8 @@ struct Conv2DFilter {
     Geometry g = geometry(c.in[0].shape(), a.filterShape, a);
     for (int64_t i = 0; i < g.groups; ++i) {
       gemm(filterShape(g), TapRows{g, c.in[0].as<float>(), i * g.groupC()},
-           Panels{c.in[1].as<float>() + i * g.groupOC(), g.oc}, c.out.as<float>() + i * g.groupOC(), g.oc,
-           reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue);
+           Panels{c.in[1].as<float>() + i * g.groupOC(), g.oc}, c.out.as<float>() + i * g.groupOC(),
+           g.oc, reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue);
     }
     if (g.groups > 1) c.epilogue(0, c.out.size(), 0);
   }
@@ -347,9 +379,10 @@ struct Conv2DFilter {
             conv2d(x, g.dy, {a.strides, a.dilations, a.padding, a.groups})};
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    forEachProduct(geometry(c.in[0].type.shape, a.filterShape, a), [&](int64_t x, int64_t f, int64_t y) {
-      c.out.values[f] += c.in[0].values[x] * c.in[1].values[y];
-    });
+    forEachProduct(geometry(c.in[0].type.shape, a.filterShape, a),
+                   [&](int64_t x, int64_t f, int64_t y) {
+                     c.out.values[f] += c.in[0].values[x] * c.in[1].values[y];
+                   });
   }
   static std::vector<Case> cases() {
     std::vector<Case> cases;
@@ -361,16 +394,20 @@ struct Conv2DFilter {
   }
 };
 
-/// The gradient of a convolution, used forwards: its filter is [KH,KW,OC,C], its output shape an attribute.
+/// The gradient of a convolution, used forwards: its filter is [KH,KW,OC,C], its output shape an
+/// attribute.
 struct Conv2DTranspose {
   using Attrs = Conv2DTransposeAttrs;
   static Value expand(std::span<const Value> in, const Attrs& a) {
     return conv2dInput(in[0], in[1], {a.strides, {}, a.padding, 1, a.outputShape});
   }
   static std::vector<Case> cases() {
-    return {makeCase("stride 2 same", {floats({1, 4, 5, 3}), floats({3, 3, 6, 3})},
-                     Attrs{.strides = {2, 2}, .padding = {Padding::kSame}, .outputShape = {1, 8, 10, 6}}),
-            makeCase("valid", {floats({2, 3, 3, 2}), floats({2, 2, 3, 2})}, Attrs{.outputShape = {2, 4, 4, 3}})};
+    return {
+        makeCase(
+            "stride 2 same", {floats({1, 4, 5, 3}), floats({3, 3, 6, 3})},
+            Attrs{.strides = {2, 2}, .padding = {Padding::kSame}, .outputShape = {1, 8, 10, 6}}),
+        makeCase("valid", {floats({2, 3, 3, 2}), floats({2, 2, 3, 2})},
+                 Attrs{.outputShape = {2, 4, 4, 3}})};
   }
 };
 

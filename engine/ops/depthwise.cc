@@ -32,22 +32,27 @@ Geometry geometry(const Shape& x, const Shape& filter, const A& a) {
 
 template <class A>
 Result<Type> convolvedType(const Type& x, const Type& filter, const A& a) {
-  if (x.dtype != DType::kF32 || filter.dtype != DType::kF32) return fail("both operands must be float32: cast them first");
-  if (x.shape.rank() != 4 || filter.shape.rank() != 4) return fail("needs x [N,H,W,C] and a filter [KH,KW,C,M]");
+  if (x.dtype != DType::kF32 || filter.dtype != DType::kF32)
+    return fail("both operands must be float32: cast them first");
+  if (x.shape.rank() != 4 || filter.shape.rank() != 4)
+    return fail("needs x [N,H,W,C] and a filter [KH,KW,C,M]");
   if (x.shape[3] != filter.shape[2]) {
     return fail("the input has ", x.shape[3], " channels, the filter ", filter.shape[2]);
   }
   FJORD_CHECK(checkWindow(a.strides, a.dilations, a.padding));
   Geometry g = geometry(x.shape, filter.shape, a);
   if (g.oh < 1 || g.ow < 1) return fail("the filter does not fit the padded image");
-  return Type{DType::kF32, {x.shape[0], static_cast<int32_t>(g.oh), static_cast<int32_t>(g.ow), static_cast<int32_t>(g.outC())}};
+  return Type{DType::kF32,
+              {x.shape[0], static_cast<int32_t>(g.oh), static_cast<int32_t>(g.ow),
+               static_cast<int32_t>(g.outC())}};
 }
 
 /// to[c * m + j] += x[c] * f[c * m + j]
 void multiplyInto(const float* x, const float* f, float* to, int64_t c, int64_t m) {
   int64_t i = 0;
   if (m == 1) {
-    for (; i + kLanes <= c; i += kLanes) mulAdd(F32::load(x + i), F32::load(f + i), F32::load(to + i)).store(to + i);
+    for (; i + kLanes <= c; i += kLanes)
+      mulAdd(F32::load(x + i), F32::load(f + i), F32::load(to + i)).store(to + i);
     for (; i < c; ++i) to[i] += x[i] * f[i];
     return;
   }
@@ -82,7 +87,8 @@ void forEachProduct(const Geometry& g, F f) {
     for (int64_t ox = 0; ox < g.ow; ++ox) {
       forEachTap(g, row % g.oh, ox, [&](int64_t iy, int64_t ix, int64_t tap) {
         for (int64_t o = 0; o < g.outC(); ++o) {
-          f(((row / g.oh * g.h + iy) * g.w + ix) * g.c + o / g.m, tap * g.outC() + o, (row * g.ow + ox) * g.outC() + o);
+          f(((row / g.oh * g.h + iy) * g.w + ix) * g.c + o / g.m, tap * g.outC() + o,
+            (row * g.ow + ox) * g.outC() + o);
         }
       });
     }
@@ -97,19 +103,30 @@ struct DepthwiseCase {
 };
 const DepthwiseCase kCases[] = {
     {.name = "3x3 same", .x = {2, 6, 7, 9}, .filter = {3, 3, 9, 1}, .padding = {Padding::kSame}},
-    {.name = "stride 2", .x = {1, 9, 8, 5}, .filter = {3, 3, 5, 1}, .strides = {2, 2}, .padding = {Padding::kSame}},
+    {.name = "stride 2",
+     .x = {1, 9, 8, 5},
+     .filter = {3, 3, 5, 1},
+     .strides = {2, 2},
+     .padding = {Padding::kSame}},
     {.name = "multiplier", .x = {2, 5, 6, 3}, .filter = {2, 3, 3, 4}},
     {.name = "dilated", .x = {1, 9, 9, 17}, .filter = {3, 3, 17, 1}, .dilations = {2, 2}},
-    {.name = "explicit padding", .x = {1, 5, 6, 2}, .filter = {3, 3, 2, 2}, .padding = {Padding::kExplicit, 0, 2, 1, 0}},
+    {.name = "explicit padding",
+     .x = {1, 5, 6, 2},
+     .filter = {3, 3, 2, 2},
+     .padding = {Padding::kExplicit, 0, 2, 1, 0}},
 };
 Shape outputShape(const DepthwiseCase& k) {
-  return convolvedType({DType::kF32, k.x}, {DType::kF32, k.filter}, DepthwiseConv2DAttrs{k.strides, k.dilations, k.padding})->shape;
+  return convolvedType({DType::kF32, k.x}, {DType::kF32, k.filter},
+                       DepthwiseConv2DAttrs{k.strides, k.dilations, k.padding})
+      ->shape;
 }
 
 struct DepthwiseConv2D {
   using Attrs = DepthwiseConv2DAttrs;
   static constexpr bool kEpilogue = true;
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) { return convolvedType(in[0], in[1], a); }
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    return convolvedType(in[0], in[1], a);
+  }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), c.in[1].shape(), a);
     const float *x = c.in[0].as<float>(), *f = c.in[1].as<float>();
@@ -121,7 +138,8 @@ struct DepthwiseConv2D {
           float* to = y + row * rowSize + ox * g.outC();
           std::fill_n(to, g.outC(), 0.0f);
           forEachTap(g, row % g.oh, ox, [&](int64_t iy, int64_t ix, int64_t tap) {
-            multiplyInto(x + ((row / g.oh * g.h + iy) * g.w + ix) * g.c, f + tap * g.outC(), to, g.c, g.m);
+            multiplyInto(x + ((row / g.oh * g.h + iy) * g.w + ix) * g.c, f + tap * g.outC(), to,
+                         g.c, g.m);
           });
         }
       }
@@ -134,14 +152,16 @@ struct DepthwiseConv2D {
             depthwiseConv2dFilter(x, g.dy, {a.strides, a.dilations, a.padding, filter.shape()})};
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    forEachProduct(geometry(c.in[0].type.shape, c.in[1].type.shape, a), [&](int64_t x, int64_t f, int64_t y) {
-      c.out.values[y] += c.in[0].values[x] * c.in[1].values[f];
-    });
+    forEachProduct(geometry(c.in[0].type.shape, c.in[1].type.shape, a),
+                   [&](int64_t x, int64_t f, int64_t y) {
+                     c.out.values[y] += c.in[0].values[x] * c.in[1].values[f];
+                   });
   }
   static std::vector<Case> cases() {
     std::vector<Case> cases;
     for (const auto& k : kCases) {
-      cases.push_back(makeCase(k.name, {floats(k.x), floats(k.filter)}, Attrs{k.strides, k.dilations, k.padding}));
+      cases.push_back(makeCase(k.name, {floats(k.x), floats(k.filter)},
+                               Attrs{k.strides, k.dilations, k.padding}));
     }
     return cases;
   }
@@ -151,7 +171,8 @@ struct DepthwiseConv2DInput {
   using Attrs = DepthwiseConv2DInputAttrs;
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     FJORD_TRY(Type y, convolvedType({DType::kF32, a.inputShape}, in[1], a));
-    if (y != in[0]) return fail("an input of shape ", a.inputShape, " gives ", y.shape, ", not ", in[0].shape);
+    if (y != in[0])
+      return fail("an input of shape ", a.inputShape, " gives ", y.shape, ", not ", in[0].shape);
     return Type{DType::kF32, a.inputShape};
   }
   static void run(const Call& c, const Attrs& a) {
@@ -164,9 +185,11 @@ struct DepthwiseConv2DInput {
           float* to = dx + (row * g.w + ix) * g.c;
           std::fill_n(to, g.c, 0.0f);
           for (int64_t tap = 0; tap < g.kh * g.kw; ++tap) {
-            int64_t oy = g.rows.output(row % g.h, tap / g.kw), ox = g.columns.output(ix, tap % g.kw);
+            int64_t oy = g.rows.output(row % g.h, tap / g.kw),
+                    ox = g.columns.output(ix, tap % g.kw);
             if (oy < 0 || ox < 0) continue;
-            contractInto(dy + ((row / g.h * g.oh + oy) * g.ow + ox) * g.outC(), f + tap * g.outC(), to, g.c, g.m);
+            contractInto(dy + ((row / g.h * g.oh + oy) * g.ow + ox) * g.outC(), f + tap * g.outC(),
+                         to, g.c, g.m);
           }
         }
       }
@@ -178,14 +201,16 @@ struct DepthwiseConv2DInput {
             depthwiseConv2dFilter(g.dy, dy, {a.strides, a.dilations, a.padding, filter.shape()})};
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    forEachProduct(geometry(a.inputShape, c.in[1].type.shape, a), [&](int64_t x, int64_t f, int64_t y) {
-      c.out.values[x] += c.in[0].values[y] * c.in[1].values[f];
-    });
+    forEachProduct(geometry(a.inputShape, c.in[1].type.shape, a),
+                   [&](int64_t x, int64_t f, int64_t y) {
+                     c.out.values[x] += c.in[0].values[y] * c.in[1].values[f];
+                   });
   }
   static std::vector<Case> cases() {
     std::vector<Case> cases;
     for (const auto& k : kCases) {
-      cases.push_back(makeCase(k.name, {floats(outputShape(k)), floats(k.filter)}, Attrs{k.strides, k.dilations, k.padding, k.x}));
+      cases.push_back(makeCase(k.name, {floats(outputShape(k)), floats(k.filter)},
+                               Attrs{k.strides, k.dilations, k.padding, k.x}));
     }
     return cases;
   }
@@ -195,7 +220,8 @@ struct DepthwiseConv2DFilter {
   using Attrs = DepthwiseConv2DFilterAttrs;
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     FJORD_TRY(Type y, convolvedType(in[0], {DType::kF32, a.filterShape}, a));
-    if (y != in[1]) return fail("a filter of shape ", a.filterShape, " gives ", y.shape, ", not ", in[1].shape);
+    if (y != in[1])
+      return fail("a filter of shape ", a.filterShape, " gives ", y.shape, ", not ", in[1].shape);
     return Type{DType::kF32, a.filterShape};
   }
   /// A thread has whole taps, so that no two add to the same element.
@@ -211,7 +237,8 @@ struct DepthwiseConv2DFilter {
           for (int64_t tap = begin; tap < end; ++tap) {
             int64_t iy = g.rows.input(row % g.oh, tap / g.kw), ix = g.columns.input(ox, tap % g.kw);
             if (iy < 0 || iy >= g.h || ix < 0 || ix >= g.w) continue;
-            multiplyInto(x + ((row / g.oh * g.h + iy) * g.w + ix) * g.c, from, df + tap * g.outC(), g.c, g.m);
+            multiplyInto(x + ((row / g.oh * g.h + iy) * g.w + ix) * g.c, from, df + tap * g.outC(),
+                         g.c, g.m);
           }
         }
       }
@@ -223,14 +250,16 @@ struct DepthwiseConv2DFilter {
             depthwiseConv2d(x, g.dy, {a.strides, a.dilations, a.padding})};
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    forEachProduct(geometry(c.in[0].type.shape, a.filterShape, a), [&](int64_t x, int64_t f, int64_t y) {
-      c.out.values[f] += c.in[0].values[x] * c.in[1].values[y];
-    });
+    forEachProduct(geometry(c.in[0].type.shape, a.filterShape, a),
+                   [&](int64_t x, int64_t f, int64_t y) {
+                     c.out.values[f] += c.in[0].values[x] * c.in[1].values[y];
+                   });
   }
   static std::vector<Case> cases() {
     std::vector<Case> cases;
     for (const auto& k : kCases) {
-      cases.push_back(makeCase(k.name, {floats(k.x), floats(outputShape(k))}, Attrs{k.strides, k.dilations, k.padding, k.filter}));
+      cases.push_back(makeCase(k.name, {floats(k.x), floats(outputShape(k))},
+                               Attrs{k.strides, k.dilations, k.padding, k.filter}));
     }
     return cases;
   }

@@ -7,7 +7,8 @@
 
 namespace fjord {
 
-// ---- rows to kernels ------------------------------------------------------------------------------------------------
+// ---- rows to kernels
+// ------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -45,7 +46,8 @@ constexpr TileKernel tileOf() {
 }
 
 constexpr bool takesFloats(RowKind k) {
-  return k == RowKind::kFloat || k == RowKind::kNumber || k == RowKind::kTest || k == RowKind::kCompare;
+  return k == RowKind::kFloat || k == RowKind::kNumber || k == RowKind::kTest ||
+         k == RowKind::kCompare;
 }
 // A selection moves bits, whatever they mean, so the integer kernel serves every type.
 constexpr bool takesInts(RowKind k) {
@@ -80,24 +82,27 @@ constexpr OpInfo row(std::string_view name) {
 
 }  // namespace
 
-#define FJORD_ROW(arity, name, kind, forward, backward)                                         \
-  namespace {                                                                                   \
-  constexpr auto name##Forward = forward;                                                       \
-  constexpr auto name##Backward = backward;                                                     \
-  }                                                                                             \
-  extern const OpInfo name##Info;                                                               \
-  constinit const OpInfo name##Info =                                                           \
-      row<arity, RowKind::kind, std::remove_const_t<decltype(name##Forward)>,                   \
+#define FJORD_ROW(arity, name, kind, forward, backward)                       \
+  namespace {                                                                 \
+  constexpr auto name##Forward = forward;                                     \
+  constexpr auto name##Backward = backward;                                   \
+  }                                                                           \
+  extern const OpInfo name##Info;                                             \
+  constinit const OpInfo name##Info =                                         \
+      row<arity, RowKind::kind, std::remove_const_t<decltype(name##Forward)>, \
           std::remove_const_t<decltype(name##Backward)>>(#name);
 #define UNARY(name, kind, forward, backward, lo, hi) FJORD_ROW(1, name, kind, (forward), (backward))
-#define BINARY(name, kind, forward, backward, lo, hi) FJORD_ROW(2, name, kind, (forward), (backward))
-#define TERNARY(name, kind, forward, backward, lo, hi) FJORD_ROW(3, name, kind, (forward), (backward))
+#define BINARY(name, kind, forward, backward, lo, hi) \
+  FJORD_ROW(2, name, kind, (forward), (backward))
+#define TERNARY(name, kind, forward, backward, lo, hi) \
+  FJORD_ROW(3, name, kind, (forward), (backward))
 #include "ops/elementwise.inc"
 #undef UNARY
 #undef BINARY
 #undef TERNARY
 
-// ---- cast ---------------------------------------------------------------------------------------------------------------
+// ---- cast
+// ---------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -108,7 +113,8 @@ constexpr auto kFloatToBool = [](F32 x) { return x != F32(0.0); };
 constexpr auto kIntToBool = [](I32 x) { return truth(x); };
 
 TileKernel castKernel(DType from, DType to) {
-  if (from == to || (from == DType::kBool && to == DType::kI32)) return tileOf<1, I32, decltype(kCopy)>();
+  if (from == to || (from == DType::kBool && to == DType::kI32))
+    return tileOf<1, I32, decltype(kCopy)>();
   if (to == DType::kF32) return tileOf<1, I32, decltype(kIntToFloat)>();
   if (to == DType::kI32) return tileOf<1, F32, decltype(kFloatToInt)>();
   return from == DType::kF32 ? tileOf<1, F32, decltype(kFloatToBool)>()
@@ -135,7 +141,8 @@ TileKernel tileKernel(OpId op, DType operand, const Attrs& attrs) {
   return operand == DType::kF32 && info.tileF32 ? info.tileF32 : info.tileI32;
 }
 
-// ---- chains -------------------------------------------------------------------------------------------------------------
+// ---- chains
+// -------------------------------------------------------------------------------------------------------------
 
 void broadcastStrides(const Shape& source, const Shape& space, Chain::Load& load) {
   load.dense = source.size() == space.size();
@@ -146,7 +153,8 @@ void broadcastStrides(const Shape& source, const Shape& space, Chain::Load& load
     int from = i - (space.rank() - source.rank());
     int32_t dim = space[i], step = from >= 0 && source[from] != 1 ? steps[from] : 0;
     if (dim == 1) continue;
-    // Two neighbouring axes are one where the outer one steps over exactly the inner one (0 over 0 included).
+    // Two neighbouring axes are one where the outer one steps over exactly the inner one (0 over 0
+    // included).
     if (load.dims.rank() > 0 && load.strides[-1] == step * dim) {
       load.dims[-1] *= dim;
       load.strides[-1] = step;
@@ -162,7 +170,8 @@ void broadcastStrides(const Shape& source, const Shape& space, Chain::Load& load
 namespace {
 
 /// Elements [begin, begin + n) of a broadcast operand into a tile.
-void loadBroadcast(const Chain::Load& load, const uint32_t* source, int64_t begin, int n, uint32_t* tile) {
+void loadBroadcast(const Chain::Load& load, const uint32_t* source, int64_t begin, int n,
+                   uint32_t* tile) {
   int rank = load.dims.rank();
   Shape index = Shape::filled(rank, 0);
   int64_t offset = 0;
@@ -200,12 +209,14 @@ struct Registers {
   void* tile(int reg) const { return tiles + int64_t{reg} * kTile * 4; }
 };
 
-/// A result goes straight to its array, unless an operand that shares the array is still read after it is written.
+/// A result goes straight to its array, unless an operand that shares the array is still read after
+/// it is written.
 bool writesInPlace(const Chain& chain, const Chain::Store& store, std::span<const View> operands,
                    std::span<const View> results) {
   if (store.written < 0) return false;
   for (const Chain::Load& load : chain.loads) {
-    if (operands[load.operand].data == results[store.result].data && load.lastRead > store.written) {
+    if (operands[load.operand].data == results[store.result].data &&
+        load.lastRead > store.written) {
       return false;
     }
   }
@@ -227,12 +238,14 @@ void runChain(const Chain& chain, std::span<const View> operands, std::span<cons
   }
   for (const Chain::Load& load : chain.loads) {
     if (!load.dense && load.dims.empty()) {
-      std::fill_n(static_cast<uint32_t*>(r.tile(load.reg)), kTile, *operands[load.operand].as<uint32_t>());
+      std::fill_n(static_cast<uint32_t*>(r.tile(load.reg)), kTile,
+                  *operands[load.operand].as<uint32_t>());
     }
   }
   for (int64_t at = begin; at < end; at += kTile) {
     int n = static_cast<int>(std::min<int64_t>(kTile, end - at));
-    // A ragged tile is copied in and out: its last vector would touch what belongs to another thread or another array.
+    // A ragged tile is copied in and out: its last vector would touch what belongs to another
+    // thread or another array.
     bool ragged = n % kLanes != 0;
     size_t bytes = static_cast<size_t>(n) * 4;
     for (const Chain::Load& load : chain.loads) {

@@ -1,8 +1,10 @@
-// Chain: elementwise ops over one iteration space, fused. It runs tile by tile, so that what passes from op to op stays
-// in the first-level cache, and each operand is read and each result written once.
+// Chain: elementwise ops over one iteration space, fused. It runs tile by tile, so that what passes
+// from op to op stays in the first-level cache, and each operand is read and each result written
+// once.
 //
-// A chain is data: registers (tiles of kTile elements), loads, constants, instructions, results. The planner builds it
-// (graph/fuse.cc), runChain executes it here, and the same data can be printed as a shader.
+// A chain is data: registers (tiles of kTile elements), loads, constants, instructions, results.
+// The planner builds it (graph/fuse.cc), runChain executes it here, and the same data can be
+// printed as a shader.
 #pragma once
 
 #include <span>
@@ -12,12 +14,14 @@
 
 namespace fjord {
 
-/// Elements of a tile: 2 KB, so that a dozen live registers fit the 32 KB of a small first-level cache.
+/// Elements of a tile: 2 KB, so that a dozen live registers fit the 32 KB of a small first-level
+/// cache.
 inline constexpr int kTile = 512;
 
 struct Chain {
-  /// An operand array, seen through broadcasting: element i of the space is data[sum of index * stride].
-  /// Dimensions that step alike are collapsed; `dims` empty means a scalar, `dense` the same layout as the space.
+  /// An operand array, seen through broadcasting: element i of the space is data[sum of index *
+  /// stride]. Dimensions that step alike are collapsed; `dims` empty means a scalar, `dense` the
+  /// same layout as the space.
   struct Load {
     int32_t operand = 0;
     int32_t reg = 0;
@@ -54,8 +58,9 @@ struct Chain {
 /// Most registers of a chain.
 inline constexpr int kMaxRegisters = 64;
 
-/// Elements [begin, end) of the space. operands[i].data and results[i].data are indexed by Load::operand and
-/// Store::result; a result may share memory with a dense operand. `tiles` has scratchBytesPerThread() bytes.
+/// Elements [begin, end) of the space. operands[i].data and results[i].data are indexed by
+/// Load::operand and Store::result; a result may share memory with a dense operand. `tiles` has
+/// scratchBytesPerThread() bytes.
 void runChain(const Chain& chain, std::span<const View> operands, std::span<const View> results,
               int64_t begin, int64_t end, std::byte* tiles);
 

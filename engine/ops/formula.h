@@ -1,4 +1,5 @@
-// What the formulas of ops/elementwise.inc may use beside base/math.h, for every type that is not a graph Value.
+// What the formulas of ops/elementwise.inc may use beside base/math.h, for every type that is not a
+// graph Value.
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
 // Ops that index: gather, its inverse scatterAdd, and one-hot.
 //
-// An index outside the axis reads zero and writes nothing: it cannot be known before the run, and a run neither allocates
-// nor fails. (TensorFlow's CPU reports it, its GPU gives zero.)
+// An index outside the axis reads zero and writes nothing: it cannot be known before the run, and a
+// run neither allocates nor fails. (TensorFlow's CPU reports it, its GPU gives zero.)
 #include <algorithm>
 #include <cstring>
 
@@ -17,7 +17,8 @@ struct Layout {
 };
 Layout layoutOf(const Shape& shape, int axis) {
   Layout l;
-  for (int i = 0; i < shape.rank(); ++i) (i < axis ? l.outer : i == axis ? l.count : l.inner) *= shape[i];
+  for (int i = 0; i < shape.rank(); ++i)
+    (i < axis ? l.outer : i == axis ? l.count : l.inner) *= shape[i];
   return l;
 }
 
@@ -27,7 +28,8 @@ struct Gather {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     if (in[1].dtype != DType::kI32) return fail("indices must be int32, got ", in[1].dtype);
     FJORD_TRY(int axis, checkedAxis(a.axis, in[0].shape.rank()));
-    if (in[0].shape.rank() - 1 + in[1].shape.rank() > kMaxRank) return fail("the result would have too many axes");
+    if (in[0].shape.rank() - 1 + in[1].shape.rank() > kMaxRank)
+      return fail("the result would have too many axes");
     Shape shape;
     for (int i = 0; i < in[0].shape.rank(); ++i) {
       if (i != axis) {
@@ -53,7 +55,8 @@ struct Gather {
   }
   static void run(const Call& c, const Attrs& a) {
     Layout l = layoutOf(c.in[0].shape(), axisOf(a.axis, c.in[0].shape().rank()));
-    gatherRows(l, c.in[0].as<uint32_t>(), c.in[1].as<int32_t>(), c.in[1].size(), c.out.as<uint32_t>());
+    gatherRows(l, c.in[0].as<uint32_t>(), c.in[1].as<int32_t>(), c.in[1].size(),
+               c.out.as<uint32_t>());
   }
   /// scatterAdd wants the updates' index axes first to last at the same place: as one axis.
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
@@ -63,29 +66,35 @@ struct Gather {
     Shape flat = x;
     flat[axis] = n;
     Value updates = reshape(g.dy, {.shape = flat});
-    return {scatterAdd(reshape(g.in[1], {.shape = {n}}), updates, {.axis = axis, .size = x[axis]}), {}};
+    return {scatterAdd(reshape(g.in[1], {.shape = {n}}), updates, {.axis = axis, .size = x[axis]}),
+            {}};
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Layout l = layoutOf(c.in[0].type.shape, axisOf(a.axis, c.in[0].type.shape.rank()));
-    gatherRows(l, c.in[0].values.data(), c.in[1].values.data(), c.in[1].type.shape.size(), c.out.values.data());
+    gatherRows(l, c.in[0].values.data(), c.in[1].values.data(), c.in[1].type.shape.size(),
+               c.out.values.data());
   }
   static std::vector<Case> cases() {
     Input some{{DType::kI32, {6}}, 0, 5}, matrix{{DType::kI32, {2, 3}}, 0, 4};
-    return {makeCase("rows", {floats({5, 7}), some}, Attrs{}), makeCase("columns", {floats({3, 5}), some}, Attrs{.axis = 1}),
-            makeCase("matrix of indices", {floats({4, 3}), matrix}, Attrs{}),
-            makeCase("indices outside", {floats({4, 3}), Input{{DType::kI32, {9}}, -2, 7}}, Attrs{})};
+    return {
+        makeCase("rows", {floats({5, 7}), some}, Attrs{}),
+        makeCase("columns", {floats({3, 5}), some}, Attrs{.axis = 1}),
+        makeCase("matrix of indices", {floats({4, 3}), matrix}, Attrs{}),
+        makeCase("indices outside", {floats({4, 3}), Input{{DType::kI32, {9}}, -2, 7}}, Attrs{})};
   }
 };
 
-/// indices [n], updates [.., n, ..] -> zeros [.., size, ..] plus each update at its index. Sequential: equal indices add in
-/// order.
+/// indices [n], updates [.., n, ..] -> zeros [.., size, ..] plus each update at its index.
+/// Sequential: equal indices add in order.
 struct ScatterAdd {
   using Attrs = ScatterAddAttrs;
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
-    if (in[0].dtype != DType::kI32 || in[0].shape.rank() != 1) return fail("indices must be int32 of rank 1, got ", in[0]);
+    if (in[0].dtype != DType::kI32 || in[0].shape.rank() != 1)
+      return fail("indices must be int32 of rank 1, got ", in[0]);
     if (in[1].dtype == DType::kBool) return fail("bools cannot be added");
     FJORD_TRY(int axis, checkedAxis(a.axis, in[1].shape.rank()));
-    if (in[1].shape[axis] != in[0].shape[0]) return fail("as many updates along axis ", axis, " are needed as indices");
+    if (in[1].shape[axis] != in[0].shape[0])
+      return fail("as many updates along axis ", axis, " are needed as indices");
     if (a.size < 0) return fail("size must not be negative");
     Type out = in[1];
     out.shape[axis] = a.size;
@@ -112,15 +121,19 @@ struct ScatterAdd {
       scatter(l, indices, c.in[1].as<int32_t>(), a.size, c.out.as<int32_t>());
     }
   }
-  static std::vector<Value> grad(const GradCall& g, const Attrs& a) { return {{}, gather(g.dy, g.in[0], {.axis = a.axis})}; }
+  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
+    return {{}, gather(g.dy, g.in[0], {.axis = a.axis})};
+  }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Layout l = layoutOf(c.in[1].type.shape, axisOf(a.axis, c.in[1].type.shape.rank()));
     scatter(l, c.in[0].values.data(), c.in[1].values.data(), a.size, c.out.values.data());
   }
   static std::vector<Case> cases() {
     Input some{{DType::kI32, {6}}, 0, 4};
-    return {makeCase("rows", {some, floats({6, 5})}, Attrs{.size = 4}), makeCase("columns", {some, floats({3, 6})}, Attrs{.axis = 1, .size = 4}),
-            makeCase("indices outside", {Input{{DType::kI32, {6}}, -1, 4}, floats({6, 5})}, Attrs{.size = 3})};
+    return {makeCase("rows", {some, floats({6, 5})}, Attrs{.size = 4}),
+            makeCase("columns", {some, floats({3, 6})}, Attrs{.axis = 1, .size = 4}),
+            makeCase("indices outside", {Input{{DType::kI32, {6}}, -1, 4}, floats({6, 5})},
+                     Attrs{.size = 3})};
   }
 };
 
@@ -144,13 +157,16 @@ struct OneHot {
       if (at >= 0 && at < a.depth) out[i * a.depth + at] = static_cast<T>(a.onValue);
     }
   }
-  static void run(const Call& c, const Attrs& a) { mark(c.in[0].as<int32_t>(), c.in[0].size(), a, c.out.as<float>()); }
+  static void run(const Call& c, const Attrs& a) {
+    mark(c.in[0].as<int32_t>(), c.in[0].size(), a, c.out.as<float>());
+  }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     mark(c.in[0].values.data(), c.in[0].type.shape.size(), a, c.out.values.data());
   }
   static std::vector<Case> cases() {
     return {makeCase("vector", {Input{{DType::kI32, {9}}, -1, 5}}, Attrs{.depth = 4}),
-            makeCase("values", {Input{{DType::kI32, {2, 3}}, 0, 5}}, Attrs{.depth = 5, .onValue = 2, .offValue = -1})};
+            makeCase("values", {Input{{DType::kI32, {2, 3}}, 0, 5}},
+                     Attrs{.depth = 5, .onValue = 2, .offValue = -1})};
   }
 };
 

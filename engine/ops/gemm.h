@@ -1,15 +1,17 @@
-// Matrix multiplication C [M,N] = A [M,K] B [K,N] over operands that are described by how to pack them, so that a
-// transposed matrix, or the patches of a convolution, are never written out in memory.
+// Matrix multiplication C [M,N] = A [M,K] B [K,N] over operands that are described by how to pack
+// them, so that a transposed matrix, or the patches of a convolution, are never written out in
+// memory.
 //
-//   struct Rows { void operator()(int64_t row, int rows, int64_t k, int count, float* panel) const; };
-//   gemm(GemmShape{M, N, K}, packA, packB, c, N, call);
+//   struct Rows { void operator()(int64_t row, int rows, int64_t k, int count, float* panel) const;
+//   }; gemm(GemmShape{M, N, K}, packA, packB, c, N, call);
 //
-// packA(row, rows, k, count, panel): A[row .. row+rows, k .. k+count) into panel[count][kRows], missing rows as zeros.
-// packB(k, count, column, columns, panel): B[k .. k+count, column .. +columns) into panel[count][kColumns], likewise.
+// packA(row, rows, k, count, panel): A[row .. row+rows, k .. k+count) into panel[count][kRows],
+// missing rows as zeros. packB(k, count, column, columns, panel): B[k .. k+count, column ..
+// +columns) into panel[count][kColumns], likewise.
 //
-// The blocking is Goto and van de Geijn's ("Anatomy of high-performance matrix multiplication", 2008): a panel of B
-// [kDepth, kColumns] stays in the first-level cache while all panels of a block of A pass over it. Every element of C is
-// summed in one order, whatever the number of threads.
+// The blocking is Goto and van de Geijn's ("Anatomy of high-performance matrix multiplication",
+// 2008): a panel of B [kDepth, kColumns] stays in the first-level cache while all panels of a block
+// of A pass over it. Every element of C is summed in one order, whatever the number of threads.
 #pragma once
 
 #include <algorithm>
@@ -24,8 +26,9 @@ struct GemmShape {
   int64_t m = 0, n = 0, k = 0;
 };
 
-// Registers: kRows * 2 accumulators, two vectors of B, one of A. WebAssembly has 16 registers of 4 lanes to work with
-// (x64): 4 x 2 leaves room; AVX2 holds 6 x 2 of 8 lanes; AVX-512 has 32 registers.
+// Registers: kRows * 2 accumulators, two vectors of B, one of A. WebAssembly has 16 registers of 4
+// lanes to work with (x64): 4 x 2 leaves room; AVX2 holds 6 x 2 of 8 lanes; AVX-512 has 32
+// registers.
 inline constexpr int kRows = kLanes == 4 ? 4 : kLanes == 8 ? 6 : 8;
 inline constexpr int kColumns = 2 * kLanes;
 // A panel of B is 512 * 2 vectors: 16 KB in WebAssembly, half of the smallest first-level cache.
@@ -33,9 +36,11 @@ inline constexpr int kDepth = 512;
 // A block of A is at most 16 panels: 128 KB in WebAssembly, in the second-level cache.
 inline constexpr int kBlockRows = 16 * kRows;
 
-/// c[r][j] (+)= sum over k of a[k][r] b[k][j]: kRows packed rows, of which `rows` are stored, `columns` columns.
+/// c[r][j] (+)= sum over k of a[k][r] b[k][j]: kRows packed rows, of which `rows` are stored,
+/// `columns` columns.
 template <int R>
-void gemmTile(int count, const float* a, const float* b, float* c, int64_t ldc, int columns, bool accumulate) {
+void gemmTile(int count, const float* a, const float* b, float* c, int64_t ldc, int columns,
+              bool accumulate) {
   F32 acc[R][2];
   for (int r = 0; r < R; ++r) acc[r][0] = acc[r][1] = F32(0.0);
   for (int k = 0; k < count; ++k, a += kRows, b += kColumns) {
@@ -61,8 +66,8 @@ void gemmTile(int count, const float* a, const float* b, float* c, int64_t ldc, 
   }
 }
 
-inline void gemmTileRows(int rows, int count, const float* a, const float* b, float* c, int64_t ldc, int columns,
-                         bool accumulate) {
+inline void gemmTileRows(int rows, int count, const float* a, const float* b, float* c, int64_t ldc,
+                         int columns, bool accumulate) {
   using Tile = void (*)(int, const float*, const float*, float*, int64_t, int, bool);
   static constexpr auto kTiles = []<int... R>(std::integer_sequence<int, R...>) {
     return std::array<Tile, kRows>{gemmTile<R + 1>...};
@@ -81,19 +86,22 @@ inline int64_t gemmScratch(const GemmShape& s, int threads) {
 
 /// Rows [row, end) against packed panels [panel, lastPanel) of B; one thread's work.
 template <class PackA>
-void gemmRows(const GemmShape& s, const PackA& packA, int64_t k, int count, const float* packedB, float* packedA,
-              float* c, int64_t ldc, int64_t row, int64_t end, int64_t panel, int64_t lastPanel) {
+void gemmRows(const GemmShape& s, const PackA& packA, int64_t k, int count, const float* packedB,
+              float* packedA, float* c, int64_t ldc, int64_t row, int64_t end, int64_t panel,
+              int64_t lastPanel) {
   for (; row < end; row += kBlockRows) {
     int64_t blockEnd = std::min<int64_t>(row + kBlockRows, end);
     for (int64_t r = row; r < blockEnd; r += kRows) {
-      packA(r, static_cast<int>(std::min<int64_t>(kRows, blockEnd - r)), k, count, packedA + (r - row) * count);
+      packA(r, static_cast<int>(std::min<int64_t>(kRows, blockEnd - r)), k, count,
+            packedA + (r - row) * count);
     }
     for (int64_t p = panel; p < lastPanel; ++p) {
       int columns = static_cast<int>(std::min<int64_t>(kColumns, s.n - p * kColumns));
       const float* b = packedB + p * count * kColumns;
       for (int64_t r = row; r < blockEnd; r += kRows) {
-        gemmTileRows(static_cast<int>(std::min<int64_t>(kRows, blockEnd - r)), count, packedA + (r - row) * count, b,
-                     c + r * ldc + p * kColumns, ldc, columns, k > 0);
+        gemmTileRows(static_cast<int>(std::min<int64_t>(kRows, blockEnd - r)), count,
+                     packedA + (r - row) * count, b, c + r * ldc + p * kColumns, ldc, columns,
+                     k > 0);
       }
     }
   }
@@ -102,10 +110,12 @@ void gemmRows(const GemmShape& s, const PackA& packA, int64_t k, int count, cons
 // Below this much work a second thread costs more than it brings.
 inline constexpr int64_t kThreadFlops = 200'000;
 
-/// C with rows `ldc` apart. Runs the epilogue over finished rows if they are contiguous (ldc == N) and it is given.
+/// C with rows `ldc` apart. Runs the epilogue over finished rows if they are contiguous (ldc == N)
+/// and it is given.
 template <class PackA, class PackB>
-void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, int64_t ldc, float* scratch,
-          Threads& threads, const Epilogue& epilogue = {}, int64_t epilogueOffset = 0) {
+void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, int64_t ldc,
+          float* scratch, Threads& threads, const Epilogue& epilogue = {},
+          int64_t epilogueOffset = 0) {
   int64_t panels = panelsOf(s.n), rowTiles = (s.m + kRows - 1) / kRows;
   if (s.m <= 0 || s.n <= 0) return;
   int64_t flops = 2 * s.m * s.n * std::max<int64_t>(s.k, 1);
@@ -124,8 +134,11 @@ void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, 
         packB(k, count, p * kColumns, columns, packedB + p * count * kColumns);
       }
     };
-    // Split by columns, a thread packs the panels that it uses; by rows, all panels are packed first, by all threads.
-    if (byRows) threads.run(parts, [&](int part) { packPanels(panels * part / parts, panels * (part + 1) / parts); });
+    // Split by columns, a thread packs the panels that it uses; by rows, all panels are packed
+    // first, by all threads.
+    if (byRows)
+      threads.run(
+          parts, [&](int part) { packPanels(panels * part / parts, panels * (part + 1) / parts); });
     threads.run(parts, [&](int part) {
       int64_t row = 0, rowEnd = s.m, panel = 0, panelEnd = panels;
       if (byRows) {
@@ -136,8 +149,10 @@ void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, 
         panelEnd = panels * (part + 1) / parts;
         packPanels(panel, panelEnd);
       }
-      gemmRows(s, packA, k, count, packedB, packedA + part * sizeA, c, ldc, row, rowEnd, panel, panelEnd);
-      if (last && byRows && ldc == s.n) epilogue(epilogueOffset + row * s.n, epilogueOffset + rowEnd * s.n, part);
+      gemmRows(s, packA, k, count, packedB, packedA + part * sizeA, c, ldc, row, rowEnd, panel,
+               panelEnd);
+      if (last && byRows && ldc == s.n)
+        epilogue(epilogueOffset + row * s.n, epilogueOffset + rowEnd * s.n, part);
     });
     if (last && !byRows && ldc == s.n) epilogue(epilogueOffset, epilogueOffset + s.m * s.n, 0);
   }

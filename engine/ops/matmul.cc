@@ -12,7 +12,8 @@ struct Sizes {
 };
 
 Sizes sizesOf(const Shape& a, const MatMulAttrs& attrs, const Shape& out) {
-  return {out[-2], attrs.transposeA ? a[-2] : a[-1], out[-1], out.size() / std::max<int64_t>(1, int64_t{out[-1]} * out[-2])};
+  return {out[-2], attrs.transposeA ? a[-2] : a[-1], out[-1],
+          out.size() / std::max<int64_t>(1, int64_t{out[-1]} * out[-2])};
 }
 
 /// A [M,K] by rows.
@@ -105,8 +106,8 @@ struct MatMul {
     int32_t m = a.transposeA ? x[-1] : x[-2], k = a.transposeA ? x[-2] : x[-1];
     int32_t k2 = a.transposeB ? y[-1] : y[-2], n = a.transposeB ? y[-2] : y[-1];
     if (k != k2) {
-      return fail("the inner dimensions differ: ", k, " and ", k2, a.transposeA ? ", transposeA" : "",
-                  a.transposeB ? ", transposeB" : "");
+      return fail("the inner dimensions differ: ", k, " and ", k2,
+                  a.transposeA ? ", transposeA" : "", a.transposeB ? ", transposeB" : "");
     }
     Shape batch = broadcastShapes(withoutMatrix(x), withoutMatrix(y));
     if (batch.count < 0) return fail("the leading axes do not broadcast");
@@ -127,8 +128,8 @@ struct MatMul {
       const float* left = c.in[0].as<float>() + matrixOffset(x, out, i);
       const float* right = c.in[1].as<float>() + matrixOffset(y, out, i);
       auto multiply = [&](const auto& packA, const auto& packB) {
-        gemm({s.m, s.n, s.k}, packA, packB, c.out.as<float>() + i * s.m * s.n, s.n, reinterpret_cast<float*>(c.scratch),
-             c.threads, c.epilogue, i * s.m * s.n);
+        gemm({s.m, s.n, s.k}, packA, packB, c.out.as<float>() + i * s.m * s.n, s.n,
+             reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue, i * s.m * s.n);
       };
       auto withB = [&](const auto& packA) {
         if (a.transposeB) {
@@ -145,7 +146,8 @@ struct MatMul {
     }
   }
 
-  /// With Y = op(A) op(B): d op(A) = dY op(B)^T, d op(B) = op(A)^T dY, each transposed back where the operand was.
+  /// With Y = op(A) op(B): d op(A) = dY op(B)^T, d op(B) = op(A)^T dY, each transposed back where
+  /// the operand was.
   static std::vector<Value> grad(const GradCall& g, const MatMulAttrs& a) {
     Value x = g.in[0], y = g.in[1], dx, dy;
     if (a.transposeA) {
@@ -171,7 +173,8 @@ struct MatMul {
         for (int64_t j = 0; j < s.n; ++j) {
           for (int64_t k = 0; k < s.k; ++k) {
             c.out.values[(i * s.m + r) * s.n + j] +=
-                left[a.transposeA ? k * s.m + r : r * s.k + k] * right[a.transposeB ? j * s.k + k : k * s.n + j];
+                left[a.transposeA ? k * s.m + r : r * s.k + k] *
+                right[a.transposeB ? j * s.k + k : k * s.n + j];
           }
         }
       }
@@ -183,12 +186,16 @@ struct MatMul {
     // All transposes, at sizes on both sides of the tile and beyond the depth of a block.
     for (bool ta : {false, true}) {
       for (bool tb : {false, true}) {
-        for (auto [m, k, n] : {std::array{1, 1, 1}, {3, 5, 7}, {17, 49, 33}, {8, 600, 10}, {65, 64, 66}}) {
-          cases.push_back(makeCase("matrix", {floats(ta ? Shape{k, m} : Shape{m, k}), floats(tb ? Shape{n, k} : Shape{k, n})},
-                                   MatMulAttrs{ta, tb}));
+        for (auto [m, k, n] :
+             {std::array{1, 1, 1}, {3, 5, 7}, {17, 49, 33}, {8, 600, 10}, {65, 64, 66}}) {
+          cases.push_back(makeCase(
+              "matrix",
+              {floats(ta ? Shape{k, m} : Shape{m, k}), floats(tb ? Shape{n, k} : Shape{k, n})},
+              MatMulAttrs{ta, tb}));
         }
-        cases.push_back(makeCase("broadcast batch", {floats(ta ? Shape{2, 1, 5, 3} : Shape{2, 1, 3, 5}),
-                                                     floats(tb ? Shape{3, 4, 5} : Shape{3, 5, 4})},
+        cases.push_back(makeCase("broadcast batch",
+                                 {floats(ta ? Shape{2, 1, 5, 3} : Shape{2, 1, 3, 5}),
+                                  floats(tb ? Shape{3, 4, 5} : Shape{3, 5, 4})},
                                  MatMulAttrs{ta, tb}));
       }
     }

@@ -1,6 +1,8 @@
-// Movement: ops that only put elements elsewhere. All element types are four bytes, so one kernel serves every type.
+// Movement: ops that only put elements elsewhere. All element types are four bytes, so one kernel
+// serves every type.
 //
-// Most of them are one strided copy: walk an index space, read at one set of strides, write at another.
+// Most of them are one strided copy: walk an index space, read at one set of strides, write at
+// another.
 #include <algorithm>
 #include <cstring>
 
@@ -21,7 +23,8 @@ Walk collapsed(const Walk& w) {
   Walk out{{}, {}, {}, w.fromOffset, w.toOffset};
   for (int i = 0; i < w.dims.rank(); ++i) {
     if (w.dims[i] == 1) continue;
-    bool merges = out.dims.rank() > 0 && out.from[-1] == w.from[i] * w.dims[i] && out.to[-1] == w.to[i] * w.dims[i];
+    bool merges = out.dims.rank() > 0 && out.from[-1] == w.from[i] * w.dims[i] &&
+                  out.to[-1] == w.to[i] * w.dims[i];
     if (merges) {
       out.dims[-1] *= w.dims[i];
       out.from[-1] = w.from[i];
@@ -64,8 +67,8 @@ void copyRows(const Walk& w, const T* from, T* to, int64_t begin, int64_t end) {
   }
 }
 
-// A row of a transposed matrix touches a cache line per element: such walks go in tiles of 16 x 16 elements, a cache
-// line by a cache line.
+// A row of a transposed matrix touches a cache line per element: such walks go in tiles of 16 x 16
+// elements, a cache line by a cache line.
 constexpr int64_t kBlock = 16;
 
 template <class T>
@@ -85,8 +88,9 @@ void copyTransposed(const Walk& w, const T* from, T* to, int64_t begin, int64_t 
     for (int64_t c = 0; c < columns; c += kBlock) {
       int64_t width = std::min(kBlock, columns - c);
       for (int64_t r = row; r < rowEnd; ++r) {
-        copyRow(from + f + r * w.from[rank - 2] + c * w.from[rank - 1], to + t + r * w.to[rank - 2] + c * w.to[rank - 1], width,
-                w.from[rank - 1], w.to[rank - 1]);
+        copyRow(from + f + r * w.from[rank - 2] + c * w.from[rank - 1],
+                to + t + r * w.to[rank - 2] + c * w.to[rank - 1], width, w.from[rank - 1],
+                w.to[rank - 1]);
       }
     }
   }
@@ -103,7 +107,8 @@ void copy(Threads& threads, const Walk& walk, const T* from, T* to) {
   bool transposes = rank >= 2 && w.from[-1] != 1 && w.from[-2] == 1;
   int64_t inner = transposes ? int64_t{w.dims[-1]} * kBlock : w.dims[-1];
   int64_t blocks = transposes ? (w.dims[-2] + kBlock - 1) / kBlock : 1;
-  int64_t units = transposes ? w.dims.size() / w.dims[-1] / w.dims[-2] * blocks : w.dims.size() / w.dims[-1];
+  int64_t units =
+      transposes ? w.dims.size() / w.dims[-1] / w.dims[-2] * blocks : w.dims.size() / w.dims[-1];
   threads.forRange(units, 1 + kGrain / inner, [&](int64_t begin, int64_t end, int) {
     if (transposes) {
       copyTransposed(w, from, to, begin, end);
@@ -113,13 +118,17 @@ void copy(Threads& threads, const Walk& walk, const T* from, T* to) {
   });
 }
 
-void copy(const Call& c, const Walk& w) { copy(c.threads, w, c.in[0].as<uint32_t>(), c.out.as<uint32_t>()); }
+void copy(const Call& c, const Walk& w) {
+  copy(c.threads, w, c.in[0].as<uint32_t>(), c.out.as<uint32_t>());
+}
 void copy(const ReferenceCall& c, const Walk& w) {
   Threads one(1);
   copy(one, w, c.in[0].values.data(), c.out.values.data());
 }
 
-Walk into(const Shape& dims, const Shape& from, int64_t fromOffset) { return {dims, from, rowMajorStrides(dims), fromOffset, 0}; }
+Walk into(const Shape& dims, const Shape& from, int64_t fromOffset) {
+  return {dims, from, rowMajorStrides(dims), fromOffset, 0};
+}
 
 void fill(const Call& c, float value) {
   uint32_t bits;
@@ -131,17 +140,22 @@ void fill(const Call& c, float value) {
   std::fill_n(c.out.as<uint32_t>(), c.out.size(), bits);
 }
 
-/// An op whose kernel and reference are `static void move(const C& call, const Shape& in, const Shape& out, const Attrs&)`.
+/// An op whose kernel and reference are `static void move(const C& call, const Shape& in, const
+/// Shape& out, const Attrs&)`.
 template <class Op, class A>
 struct Movement {
   using Attrs = A;
   static void run(const Call& c, const A& a) { Op::move(c, c.in[0].shape(), c.out.shape(), a); }
-  static void reference(const ReferenceCall& c, const A& a) { Op::move(c, c.in[0].type.shape, c.out.type.shape, a); }
+  static void reference(const ReferenceCall& c, const A& a) {
+    Op::move(c, c.in[0].type.shape, c.out.type.shape, a);
+  }
 };
 
-// ---- reshape, transpose, broadcast --------------------------------------------------------------------------------------------
+// ---- reshape, transpose, broadcast
+// --------------------------------------------------------------------------------------------
 
-/// One entry of the shape may be -1: whatever makes the size fit. Never runs: the planner sees through it.
+/// One entry of the shape may be -1: whatever makes the size fit. Never runs: the planner sees
+/// through it.
 struct Reshape : Movement<Reshape, ReshapeAttrs> {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     Shape shape = a.shape;
@@ -158,7 +172,8 @@ struct Reshape : Movement<Reshape, ReshapeAttrs> {
     }
     if (open >= 0 && known > 0) shape[open] = static_cast<int32_t>(in[0].shape.size() / known);
     if (shape.size() != in[0].shape.size() || (open >= 0 && known == 0)) {
-      return fail("cannot reshape ", in[0].shape, " (", in[0].shape.size(), " elements) to ", a.shape);
+      return fail("cannot reshape ", in[0].shape, " (", in[0].shape.size(), " elements) to ",
+                  a.shape);
     }
     return Type{in[0].dtype, shape};
   }
@@ -166,9 +181,12 @@ struct Reshape : Movement<Reshape, ReshapeAttrs> {
   static void move(const C& c, const Shape& in, const Shape&, const Attrs&) {
     copy(c, into(in, rowMajorStrides(in), 0));
   }
-  static std::vector<Value> grad(const GradCall& g, const Attrs&) { return {reshape(g.dy, {.shape = g.in[0].shape()})}; }
+  static std::vector<Value> grad(const GradCall& g, const Attrs&) {
+    return {reshape(g.dy, {.shape = g.in[0].shape()})};
+  }
   static std::vector<Case> cases() {
-    return {makeCase("flatten", {floats({3, 4, 5})}, Attrs{.shape = {60}}), makeCase("one open", {floats({3, 4, 5})}, Attrs{.shape = {5, -1}})};
+    return {makeCase("flatten", {floats({3, 4, 5})}, Attrs{.shape = {60}}),
+            makeCase("one open", {floats({3, 4, 5})}, Attrs{.shape = {5, -1}})};
   }
 };
 
@@ -206,15 +224,18 @@ struct Transpose : Movement<Transpose, TransposeAttrs> {
     return {transpose(g.dy, {.perm = inverse})};
   }
   static std::vector<Case> cases() {
-    return {makeCase("matrix", {floats({33, 18})}, Attrs{}), makeCase("last two", {floats({3, 5, 17})}, Attrs{.perm = {0, 2, 1}}),
-            makeCase("images to channels first", {floats({2, 5, 7, 3})}, Attrs{.perm = {0, 3, 1, 2}}),
-            makeCase("outer two", {floats({4, 3, 8})}, Attrs{.perm = {1, 0, 2}})};
+    return {
+        makeCase("matrix", {floats({33, 18})}, Attrs{}),
+        makeCase("last two", {floats({3, 5, 17})}, Attrs{.perm = {0, 2, 1}}),
+        makeCase("images to channels first", {floats({2, 5, 7, 3})}, Attrs{.perm = {0, 3, 1, 2}}),
+        makeCase("outer two", {floats({4, 3, 8})}, Attrs{.perm = {1, 0, 2}})};
   }
 };
 
 struct BroadcastTo : Movement<BroadcastTo, BroadcastToAttrs> {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
-    if (broadcastShapes(in[0].shape, a.shape) != a.shape) return fail("cannot broadcast ", in[0].shape, " to ", a.shape);
+    if (broadcastShapes(in[0].shape, a.shape) != a.shape)
+      return fail("cannot broadcast ", in[0].shape, " to ", a.shape);
     return Type{in[0].dtype, a.shape};
   }
   template <class C>
@@ -223,19 +244,25 @@ struct BroadcastTo : Movement<BroadcastTo, BroadcastToAttrs> {
     for (int i = 1; i <= in.rank(); ++i) from[-i] = in[-i] == 1 ? 0 : strides[-i];
     copy(c, into(out, from, 0));
   }
-  static std::vector<Value> grad(const GradCall& g, const Attrs&) { return {sumTo(g.dy, g.in[0].shape())}; }
+  static std::vector<Value> grad(const GradCall& g, const Attrs&) {
+    return {sumTo(g.dy, g.in[0].shape())};
+  }
   static std::vector<Case> cases() {
-    return {makeCase("rows", {floats({5})}, Attrs{.shape = {3, 5}}), makeCase("columns", {floats({4, 1})}, Attrs{.shape = {4, 9}}),
-            makeCase("scalar", {floats({})}, Attrs{.shape = {2, 3}}), makeCase("middle", {floats({2, 1, 3})}, Attrs{.shape = {4, 2, 5, 3}})};
+    return {makeCase("rows", {floats({5})}, Attrs{.shape = {3, 5}}),
+            makeCase("columns", {floats({4, 1})}, Attrs{.shape = {4, 9}}),
+            makeCase("scalar", {floats({})}, Attrs{.shape = {2, 3}}),
+            makeCase("middle", {floats({2, 1, 3})}, Attrs{.shape = {4, 2, 5, 3}})};
   }
 };
 
-// ---- slices -------------------------------------------------------------------------------------------------------------------
+// ---- slices
+// -------------------------------------------------------------------------------------------------------------------
 
 struct Slice : Movement<Slice, SliceAttrs> {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     const Shape& x = in[0].shape;
-    if (a.begin.rank() != x.rank() || a.size.rank() != x.rank()) return fail("begin and size need one entry for each axis");
+    if (a.begin.rank() != x.rank() || a.size.rank() != x.rank())
+      return fail("begin and size need one entry for each axis");
     for (int i = 0; i < x.rank(); ++i) {
       if (a.begin[i] < 0 || a.size[i] < 0 || int64_t{a.begin[i]} + a.size[i] > x[i]) {
         return fail("begin ", a.begin, " and size ", a.size, " leave the shape ", x);
@@ -265,7 +292,8 @@ struct Slice : Movement<Slice, SliceAttrs> {
   }
 };
 
-/// Element i along an axis is begin + i * stride; strides may be negative. Walks past `end` never happen.
+/// Element i along an axis is begin + i * stride; strides may be negative. Walks past `end` never
+/// happen.
 int32_t stridedCount(int32_t begin, int32_t end, int32_t stride) {
   int64_t span = stride > 0 ? int64_t{end} - begin : int64_t{begin} - end;
   int64_t step = stride > 0 ? stride : -int64_t{stride};
@@ -284,7 +312,8 @@ struct StridedSlice : Movement<StridedSlice, StridedSliceAttrs> {
       int32_t count = stridedCount(a.begin[i], a.end[i], a.strides[i]);
       int64_t last = a.begin[i] + int64_t{count - 1} * a.strides[i];
       if (count > 0 && (a.begin[i] < 0 || a.begin[i] >= x[i] || last < 0 || last >= x[i])) {
-        return fail("begin ", a.begin, ", end ", a.end, " and strides ", a.strides, " leave the shape ", x);
+        return fail("begin ", a.begin, ", end ", a.end, " and strides ", a.strides,
+                    " leave the shape ", x);
       }
       shape.push(count);
     }
@@ -301,11 +330,14 @@ struct StridedSlice : Movement<StridedSlice, StridedSliceAttrs> {
     copy(c, into(out, from, offset));
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
-    return {stridedSliceGrad(g.dy, {.begin = a.begin, .strides = a.strides, .inputShape = g.in[0].shape()})};
+    return {stridedSliceGrad(
+        g.dy, {.begin = a.begin, .strides = a.strides, .inputShape = g.in[0].shape()})};
   }
   static std::vector<Case> cases() {
-    return {makeCase("every second", {floats({9, 6})}, Attrs{.begin = {0, 1}, .end = {9, 6}, .strides = {2, 2}}),
-            makeCase("backwards", {floats({5, 4})}, Attrs{.begin = {4, 3}, .end = {-1, 0}, .strides = {-1, -2}})};
+    return {makeCase("every second", {floats({9, 6})},
+                     Attrs{.begin = {0, 1}, .end = {9, 6}, .strides = {2, 2}}),
+            makeCase("backwards", {floats({5, 4})},
+                     Attrs{.begin = {4, 3}, .end = {-1, 0}, .strides = {-1, -2}})};
   }
 };
 
@@ -334,14 +366,17 @@ struct StridedSliceGrad : Movement<StridedSliceGrad, StridedSliceGradAttrs> {
     return {stridedSlice(g.dy, {.begin = a.begin, .end = end, .strides = a.strides})};
   }
   static std::vector<Case> cases() {
-    return {makeCase("every second", {floats({5, 3})}, Attrs{.begin = {0, 1}, .strides = {2, 2}, .inputShape = {9, 6}})};
+    return {makeCase("every second", {floats({5, 3})},
+                     Attrs{.begin = {0, 1}, .strides = {2, 2}, .inputShape = {9, 6}})};
   }
 };
 
-// ---- pads ---------------------------------------------------------------------------------------------------------------------
+// ---- pads
+// ---------------------------------------------------------------------------------------------------------------------
 
 Result<Type> paddedType(const Type& x, const Paddings& p) {
-  if (p.rank() != 2 * x.shape.rank()) return fail("paddings need a number before and after each axis");
+  if (p.rank() != 2 * x.shape.rank())
+    return fail("paddings need a number before and after each axis");
   Shape shape;
   for (int i = 0; i < x.shape.rank(); ++i) {
     if (p[2 * i] < 0 || p[2 * i + 1] < 0) return fail("paddings must not be negative: ", p);
@@ -351,7 +386,9 @@ Result<Type> paddedType(const Type& x, const Paddings& p) {
 }
 
 struct Pad : Movement<Pad, PadAttrs> {
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) { return paddedType(in[0], a.paddings); }
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    return paddedType(in[0], a.paddings);
+  }
   template <class C>
   static void move(const C& c, const Shape& in, const Shape& out, const Attrs& a) {
     if constexpr (std::same_as<C, Call>) {
@@ -382,13 +419,16 @@ int64_t mirrored(int64_t i, int64_t n, MirrorMode mode) {
   return i >= n ? 2 * n - 2 - i + edge : i;
 }
 
-/// f(index in the padded array, index in the array that was padded) for every element of the former.
+/// f(index in the padded array, index in the array that was padded) for every element of the
+/// former.
 template <class F>
-void forEachMirrored(const Shape& plain, const Shape& padded, const Paddings& p, MirrorMode mode, F f) {
+void forEachMirrored(const Shape& plain, const Shape& padded, const Paddings& p, MirrorMode mode,
+                     F f) {
   Shape strides = rowMajorStrides(plain), steps = rowMajorStrides(padded);
   for (int64_t o = 0; o < padded.size(); ++o) {
     int64_t from = 0;
-    for (int d = 0; d < plain.rank(); ++d) from += mirrored(o / steps[d] % padded[d] - p[2 * d], plain[d], mode) * strides[d];
+    for (int d = 0; d < plain.rank(); ++d)
+      from += mirrored(o / steps[d] % padded[d] - p[2 * d], plain[d], mode) * strides[d];
     f(o, from);
   }
 }
@@ -396,7 +436,8 @@ void forEachMirrored(const Shape& plain, const Shape& padded, const Paddings& p,
 Status checkMirror(const Shape& plain, const Paddings& p, MirrorMode mode) {
   for (int i = 0; i < plain.rank(); ++i) {
     int32_t most = plain[i] - (mode == MirrorMode::kReflect ? 1 : 0);
-    if (p[2 * i] > most || p[2 * i + 1] > most) return fail("paddings ", p, " reach beyond what there is to mirror of ", plain);
+    if (p[2 * i] > most || p[2 * i + 1] > most)
+      return fail("paddings ", p, " reach beyond what there is to mirror of ", plain);
   }
   return {};
 }
@@ -421,7 +462,8 @@ struct MirrorPad : Movement<MirrorPad, MirrorPadAttrs> {
   }
   static std::vector<Case> cases() {
     return {makeCase("reflect", {floats({4, 5})}, Attrs{.paddings = {2, 1, 0, 3}}),
-            makeCase("symmetric", {floats({4, 5})}, Attrs{.paddings = {2, 4, 1, 3}, .mode = MirrorMode::kSymmetric})};
+            makeCase("symmetric", {floats({4, 5})},
+                     Attrs{.paddings = {2, 4, 1, 3}, .mode = MirrorMode::kSymmetric})};
   }
 };
 
@@ -429,9 +471,11 @@ struct MirrorPadGrad {
   using Attrs = MirrorPadGradAttrs;
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     if (in[0].dtype != DType::kF32) return fail("gradients are float32");
-    if (a.paddings.rank() != 2 * in[0].shape.rank()) return fail("paddings need a number before and after each axis");
+    if (a.paddings.rank() != 2 * in[0].shape.rank())
+      return fail("paddings need a number before and after each axis");
     Shape shape;
-    for (int i = 0; i < in[0].shape.rank(); ++i) shape.push(in[0].shape[i] - a.paddings[2 * i] - a.paddings[2 * i + 1]);
+    for (int i = 0; i < in[0].shape.rank(); ++i)
+      shape.push(in[0].shape[i] - a.paddings[2 * i] - a.paddings[2 * i + 1]);
     for (int32_t n : shape) {
       if (n < 1) return fail("paddings ", a.paddings, " are larger than ", in[0].shape);
     }
@@ -455,7 +499,8 @@ struct MirrorPadGrad {
   }
 };
 
-// ---- joins --------------------------------------------------------------------------------------------------------------------
+// ---- joins
+// --------------------------------------------------------------------------------------------------------------------
 
 struct Concat {
   using Attrs = ConcatAttrs;
@@ -465,7 +510,8 @@ struct Concat {
     for (const Type& t : in.subspan(1)) {
       Shape alike = t.shape;
       if (alike.rank() == out.shape.rank()) alike[axis] = in[0].shape[axis];
-      if (t.dtype != out.dtype || alike != in[0].shape) return fail("the inputs differ beside axis ", axis);
+      if (t.dtype != out.dtype || alike != in[0].shape)
+        return fail("the inputs differ beside axis ", axis);
       out.shape[axis] += t.shape[axis];
     }
     return out;
@@ -481,13 +527,19 @@ struct Concat {
     }
   }
   static void run(const Call& c, const Attrs& a) {
-    auto get = [&](size_t i) { return std::pair<Shape, const uint32_t*>(c.in[i].shape(), c.in[i].as<uint32_t>()); };
-    join(c.threads, c.out.shape(), axisOf(a.axis, c.out.shape().rank()), c.in.size(), get, c.out.as<uint32_t>());
+    auto get = [&](size_t i) {
+      return std::pair<Shape, const uint32_t*>(c.in[i].shape(), c.in[i].as<uint32_t>());
+    };
+    join(c.threads, c.out.shape(), axisOf(a.axis, c.out.shape().rank()), c.in.size(), get,
+         c.out.as<uint32_t>());
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Threads one(1);
-    auto get = [&](size_t i) { return std::pair<Shape, const double*>(c.in[i].type.shape, c.in[i].values.data()); };
-    join(one, c.out.type.shape, axisOf(a.axis, c.out.type.shape.rank()), c.in.size(), get, c.out.values.data());
+    auto get = [&](size_t i) {
+      return std::pair<Shape, const double*>(c.in[i].type.shape, c.in[i].values.data());
+    };
+    join(one, c.out.type.shape, axisOf(a.axis, c.out.type.shape.rank()), c.in.size(), get,
+         c.out.values.data());
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     std::vector<Value> parts;
@@ -519,7 +571,8 @@ struct Stack {
       return concat(in, {.axis = a.axis});
     }
     Shape shape;
-    for (int i = 0; i < rank; ++i) shape.push(i == *axis ? 1 : in[0].shape()[i < *axis ? i : i - 1]);
+    for (int i = 0; i < rank; ++i)
+      shape.push(i == *axis ? 1 : in[0].shape()[i < *axis ? i : i - 1]);
     std::vector<Value> parts;
     for (Value x : in) parts.push_back(reshape(x, {.shape = shape}));
     return concat(parts, {.axis = *axis});
@@ -542,15 +595,18 @@ struct Tile {
       for (int d = 0; d < x.shape().rank(); ++d) (d < i ? before : after) *= x.shape()[d];
       Shape result = x.shape();
       result[i] *= a.reps[i];
-      Value flat = reshape(x, {.shape = {static_cast<int32_t>(before), 1, static_cast<int32_t>(after)}});
-      Value spread = broadcastTo(flat, {.shape = {static_cast<int32_t>(before), a.reps[i], static_cast<int32_t>(after)}});
+      Value flat =
+          reshape(x, {.shape = {static_cast<int32_t>(before), 1, static_cast<int32_t>(after)}});
+      Value spread = broadcastTo(
+          flat, {.shape = {static_cast<int32_t>(before), a.reps[i], static_cast<int32_t>(after)}});
       x = reshape(spread, {.shape = result});
       if (!x) return x;
     }
     return x;
   }
   static std::vector<Case> cases() {
-    return {makeCase("vector", {floats({5})}, Attrs{.reps = {3}}), makeCase("matrix", {floats({3, 4})}, Attrs{.reps = {2, 3}})};
+    return {makeCase("vector", {floats({5})}, Attrs{.reps = {3}}),
+            makeCase("matrix", {floats({3, 4})}, Attrs{.reps = {2, 3}})};
   }
 };
 
@@ -560,7 +616,9 @@ struct Reverse {
     Value x = in[0];
     StridedSliceAttrs s;
     for (int i = 0; i < x.shape().rank(); ++i) {
-      bool turned = a.axes.empty() || std::ranges::any_of(a.axes, [&](int axis) { return axisOf(axis, x.shape().rank()) == i; });
+      bool turned = a.axes.empty() || std::ranges::any_of(a.axes, [&](int axis) {
+                      return axisOf(axis, x.shape().rank()) == i;
+                    });
       s.begin.push(turned ? x.shape()[i] - 1 : 0);
       s.end.push(turned ? -1 : x.shape()[i]);
       s.strides.push(turned ? -1 : 1);
@@ -568,7 +626,8 @@ struct Reverse {
     return stridedSlice(x, s);
   }
   static std::vector<Case> cases() {
-    return {makeCase("columns", {floats({4, 5})}, Attrs{.axes = {1}}), makeCase("all", {floats({3, 2, 4})}, Attrs{})};
+    return {makeCase("columns", {floats({4, 5})}, Attrs{.axes = {1}}),
+            makeCase("all", {floats({3, 2, 4})}, Attrs{})};
   }
 };
 

@@ -20,7 +20,8 @@ struct BatchNorm {
   }
   static std::vector<Case> cases() {
     auto statistics = [](const Shape& x, const Shape& s) {
-      return std::vector<Input>{floats(x), floats(s), floats(s, 0.3, 2), floats(s), floats(s, 0.5, 2)};
+      return std::vector<Input>{floats(x), floats(s), floats(s, 0.3, 2), floats(s),
+                                floats(s, 0.5, 2)};
     };
     return {makeCase("images", statistics({2, 3, 4, 5}, {5}), Attrs{}),
             makeCase("rows", statistics({7, 17}, {17}), Attrs{.epsilon = 1e-5f})};
@@ -38,7 +39,8 @@ struct LayerNorm {
   }
   static std::vector<Case> cases() {
     return {makeCase("last axis", {floats({6, 19}), floats({19}, 0.5, 2), floats({19})}, Attrs{}),
-            makeCase("two axes", {floats({3, 4, 5}), floats({4, 5}, 0.5, 2), floats({4, 5})}, Attrs{.axes = {1, 2}})};
+            makeCase("two axes", {floats({3, 4, 5}), floats({4, 5}, 0.5, 2), floats({4, 5})},
+                     Attrs{.axes = {1, 2}})};
   }
 };
 

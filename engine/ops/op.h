@@ -4,17 +4,19 @@
 //     using Attrs = MatMulAttrs;                                               // from ops/all.inc
 //     static Result<Type> type(std::span<const Type> in, const Attrs& a);      // shape rule
 //     static void run(const Call& c, const Attrs& a);                          // CPU kernel
-//     static std::vector<Value> grad(const GradCall& g, const Attrs& a);       // dy -> one Value per input
-//     static void reference(const ReferenceCall& c, const Attrs& a);           // the definition, in double
-//     static std::vector<Case> cases();                                        // for value, gradient, GPU, benchmark
+//     static std::vector<Value> grad(const GradCall& g, const Attrs& a);       // dy -> one Value
+//     per input static void reference(const ReferenceCall& c, const Attrs& a);           // the
+//     definition, in double static std::vector<Case> cases(); // for value, gradient, GPU,
+//     benchmark
 //   };
 //   FJORD_OP(MatMul, matMul)
 //
-// Optional: `static int64_t scratch(const ScratchCall&, const Attrs&)` asks for bytes that live as long as the call;
-// `static constexpr bool kEpilogue = true` promises to run c.epilogue over every finished part of the output.
-// In place of a gradient that cannot exist: `static constexpr NoGrad grad{"argMax is piecewise constant"}`, and for one
-// that is zero everywhere it exists: `static constexpr ZeroGrad grad{}`.
-// A missing part is a compile error that names it. A composed op has `expand` and `cases` instead, and FJORD_COMPOSED.
+// Optional: `static int64_t scratch(const ScratchCall&, const Attrs&)` asks for bytes that live as
+// long as the call; `static constexpr bool kEpilogue = true` promises to run c.epilogue over every
+// finished part of the output. In place of a gradient that cannot exist: `static constexpr NoGrad
+// grad{"argMax is piecewise constant"}`, and for one that is zero everywhere it exists: `static
+// constexpr ZeroGrad grad{}`. A missing part is a compile error that names it. A composed op has
+// `expand` and `cases` instead, and FJORD_COMPOSED.
 #pragma once
 
 #include <concepts>
@@ -29,14 +31,17 @@
 
 namespace fjord {
 
-// ---- what kernels get -------------------------------------------------------------------------------------------------
+// ---- what kernels get
+// -------------------------------------------------------------------------------------------------
 
-/// Elementwise work to be done on each part of an op's output as soon as it is finished, while it is in cache.
+/// Elementwise work to be done on each part of an op's output as soon as it is finished, while it
+/// is in cache.
 struct Epilogue {
   const void* chain = nullptr;
   void (*apply)(const Epilogue& self, int64_t begin, int64_t end, int part) = nullptr;
 
-  /// Elements [begin, end) of the output are final. `part` is the index given by Threads::run, or 0.
+  /// Elements [begin, end) of the output are final. `part` is the index given by Threads::run, or
+  /// 0.
   void operator()(int64_t begin, int64_t end, int part) const {
     if (apply) apply(*this, begin, end, part);
   }
@@ -67,7 +72,8 @@ struct NoGrad {
 };
 struct ZeroGrad {};
 
-// ---- what tests and benchmarks get --------------------------------------------------------------------------------------
+// ---- what tests and benchmarks get
+// --------------------------------------------------------------------------------------
 
 /// An array in double, the currency of the reference.
 struct Reference {
@@ -80,8 +86,8 @@ struct ReferenceCall {
   Reference& out;  // type set, values sized and zero
 };
 
-/// How a test fills an input. Floats are uniform in [lo, hi), or with `distinct` a permutation of evenly spaced values
-/// there (no ties, for max); integers uniform in [lo, hi).
+/// How a test fills an input. Floats are uniform in [lo, hi), or with `distinct` a permutation of
+/// evenly spaced values there (no ties, for max); integers uniform in [lo, hi).
 struct Input {
   Type type;
   double lo = -1, hi = 1;
@@ -96,25 +102,28 @@ struct Case {
 };
 
 template <class A>
-Case makeCase(std::string_view name, std::vector<Input> in, const A& attrs, double tolerance = 2e-6) {
+Case makeCase(std::string_view name, std::vector<Input> in, const A& attrs,
+              double tolerance = 2e-6) {
   return {name, std::move(in), Attrs::of(attrs), tolerance};
 }
 inline Input floats(const Shape& shape, double lo = -1, double hi = 1) {
   return {{DType::kF32, shape}, lo, hi};
 }
 
-// ---- the table ------------------------------------------------------------------------------------------------------------
+// ---- the table
+// ------------------------------------------------------------------------------------------------------------
 
 enum class OpKind : uint8_t { kSource, kElementwise, kView, kStructured, kComposed };
 
 /// Which element types an elementwise row takes and gives: see ops/elementwise.inc.
 enum class RowKind : uint8_t { kFloat, kNumber, kTest, kCompare, kLogic, kBits, kSelect, kCast };
 
-/// out[i] = f(in[0][i], in[1][i], in[2][i]) for i in [0, n), n a multiple of kLanes. All arrays hold four-byte elements.
+/// out[i] = f(in[0][i], in[1][i], in[2][i]) for i in [0, n), n a multiple of kLanes. All arrays
+/// hold four-byte elements.
 using TileKernel = void (*)(void* out, const void* const* in, int n);
 
-/// Numbers in and out of attributes, for callers that have no struct: bool and integers as they are, lists as a count and
-/// the values, enumerations by number.
+/// Numbers in and out of attributes, for callers that have no struct: bool and integers as they
+/// are, lists as a count and the values, enumerations by number.
 using DecodeAttrs = bool (*)(std::span<const double> numbers, Attrs& attrs);
 
 struct OpInfo {
@@ -129,7 +138,8 @@ struct OpInfo {
   std::string_view noGrad = {};
   Value (*expand)(std::span<const Value> in, const Attrs&) = nullptr;
   DecodeAttrs decode = nullptr;
-  // Elementwise rows only: the kernels on float32 and on four-byte integers, nullptr where the kind has none.
+  // Elementwise rows only: the kernels on float32 and on four-byte integers, nullptr where the kind
+  // has none.
   RowKind row = RowKind::kFloat;
   TileKernel tileF32 = nullptr, tileI32 = nullptr;
 };
@@ -147,7 +157,8 @@ struct OpChecks {
   void (*reference)(const ReferenceCall&, const Attrs&) = nullptr;
 };
 
-// ---- attributes from numbers ------------------------------------------------------------------------------------------
+// ---- attributes from numbers
+// ------------------------------------------------------------------------------------------
 
 struct AttrReader {
   std::span<const double> rest;
@@ -166,13 +177,16 @@ struct AttrReader {
   void operator()(const char*, int32_t& v) { v = static_cast<int32_t>(next()); }
   void operator()(const char*, float& v) { v = static_cast<float>(next()); }
   void operator()(const char*, DType& v) { v = static_cast<DType>(static_cast<int>(next())); }
-  void operator()(const char*, MirrorMode& v) { v = static_cast<MirrorMode>(static_cast<int>(next())); }
+  void operator()(const char*, MirrorMode& v) {
+    v = static_cast<MirrorMode>(static_cast<int>(next()));
+  }
   void operator()(const char*, Pair& v) {
     v.h = static_cast<int32_t>(next());
     v.w = static_cast<int32_t>(next());
   }
   void operator()(const char*, Padding& v) {
-    for (int32_t* p : {&v.kind, &v.top, &v.bottom, &v.left, &v.right}) *p = static_cast<int32_t>(next());
+    for (int32_t* p : {&v.kind, &v.top, &v.bottom, &v.left, &v.right})
+      *p = static_cast<int32_t>(next());
   }
   template <int N>
   void operator()(const char*, Ints<N>& v) {
@@ -195,13 +209,15 @@ bool decodeAttrs(std::span<const double> numbers, Attrs& attrs) {
   return reader.ok && reader.rest.empty();
 }
 
-// ---- from a struct to its row of the table ------------------------------------------------------------------------------
+// ---- from a struct to its row of the table
+// ------------------------------------------------------------------------------
 
 template <class T>
-concept HasGradient = requires(const GradCall& g, const typename T::Attrs& a) {
-  { T::grad(g, a) } -> std::same_as<std::vector<Value>>;
-} || std::same_as<std::remove_cvref_t<decltype(T::grad)>, NoGrad> ||
-     std::same_as<std::remove_cvref_t<decltype(T::grad)>, ZeroGrad>;
+concept HasGradient =
+    requires(const GradCall& g, const typename T::Attrs& a) {
+      { T::grad(g, a) } -> std::same_as<std::vector<Value>>;
+    } || std::same_as<std::remove_cvref_t<decltype(T::grad)>, NoGrad> ||
+    std::same_as<std::remove_cvref_t<decltype(T::grad)>, ZeroGrad>;
 
 template <class T>
 concept StructuredOp = requires(std::span<const Type> in, const typename T::Attrs& a, const Call& c,
@@ -225,7 +241,9 @@ constexpr OpInfo structuredOp(std::string_view name, OpKind kind = OpKind::kStru
   info.type = [](std::span<const Type> in, const Attrs& a) { return T::type(in, a.as<A>()); };
   info.run = [](const Call& c, const Attrs& a) { T::run(c, a.as<A>()); };
   if constexpr (requires(const ScratchCall& s, const A& a) { T::scratch(s, a); }) {
-    info.scratch = [](const ScratchCall& s, const Attrs& a) -> int64_t { return T::scratch(s, a.as<A>()); };
+    info.scratch = [](const ScratchCall& s, const Attrs& a) -> int64_t {
+      return T::scratch(s, a.as<A>());
+    };
   }
   if constexpr (requires { T::kEpilogue; }) info.epilogue = T::kEpilogue;
   if constexpr (requires { T::grad.reason; }) {
@@ -246,28 +264,30 @@ constexpr OpInfo composedOp(std::string_view name) {
   return info;
 }
 
-#define FJORD_OP_OF_KIND(Name, op, kind)                                                            \
-  static_assert(StructuredOp<Name>, #Name " lacks type, run, reference or cases: see ops/op.h");    \
-  static_assert(HasGradient<Name>, #Name " lacks grad: write it, or declare NoGrad or ZeroGrad");   \
-  extern const OpInfo op##Info;                                                                     \
-  constinit const OpInfo op##Info = structuredOp<Name>(#op, kind);                                  \
-  extern const OpChecks op##Checks;                                                                 \
-  constinit const OpChecks op##Checks = {#op, Name::cases, [](const ReferenceCall& c, const Attrs& a) { \
-                                           Name::reference(c, a.as<Name::Attrs>());                 \
-                                         }};
+#define FJORD_OP_OF_KIND(Name, op, kind)                                                          \
+  static_assert(StructuredOp<Name>, #Name " lacks type, run, reference or cases: see ops/op.h");  \
+  static_assert(HasGradient<Name>, #Name " lacks grad: write it, or declare NoGrad or ZeroGrad"); \
+  extern const OpInfo op##Info;                                                                   \
+  constinit const OpInfo op##Info = structuredOp<Name>(#op, kind);                                \
+  extern const OpChecks op##Checks;                                                               \
+  constinit const OpChecks op##Checks = {                                                         \
+      #op, Name::cases,                                                                           \
+      [](const ReferenceCall& c, const Attrs& a) { Name::reference(c, a.as<Name::Attrs>()); }};
 #define FJORD_OP(Name, op) FJORD_OP_OF_KIND(Name, op, OpKind::kStructured)
-#define FJORD_COMPOSED(Name, op)                                                     \
-  static_assert(ComposedOp<Name>, #Name " lacks expand or cases: see ops/op.h");     \
-  extern const OpInfo op##Info;                                                      \
-  constinit const OpInfo op##Info = composedOp<Name>(#op);                           \
-  extern const OpChecks op##Checks;                                                  \
+#define FJORD_COMPOSED(Name, op)                                                 \
+  static_assert(ComposedOp<Name>, #Name " lacks expand or cases: see ops/op.h"); \
+  extern const OpInfo op##Info;                                                  \
+  constinit const OpInfo op##Info = composedOp<Name>(#op);                       \
+  extern const OpChecks op##Checks;                                              \
   constinit const OpChecks op##Checks = {#op, Name::cases, nullptr};
 
-// ---- small things that shape rules share ----------------------------------------------------------------------------------
+// ---- small things that shape rules share
+// ----------------------------------------------------------------------------------
 
 /// 0 <= result < rank, or an error. Negative axes count from the end.
 inline Result<int> checkedAxis(int axis, int rank) {
-  if (axis < -rank || axis >= rank) return fail("axis ", axis, " is outside a shape of rank ", rank);
+  if (axis < -rank || axis >= rank)
+    return fail("axis ", axis, " is outside a shape of rank ", rank);
   return axis < 0 ? axis + rank : axis;
 }
 /// checkedAxis for an axis that the shape rule has accepted.

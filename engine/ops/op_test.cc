@@ -1,5 +1,6 @@
-// Every op against its definition, from the same cases: values against the double reference, gradients against central
-// differences of that reference, equal bits for any number of threads, with and without fusion.
+// Every op against its definition, from the same cases: values against the double reference,
+// gradients against central differences of that reference, equal bits for any number of threads,
+// with and without fusion.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -28,7 +29,8 @@ void expectClose(const Tensor& got, const std::vector<double>& want, double tole
   for (int64_t i = 0; i < got.size(); ++i) {
     double w = want[i], g = element(got, i);
     if (std::isnan(w) || std::isinf(w)) {
-      ASSERT_TRUE(std::isnan(w) ? std::isnan(g) : g == w) << "element " << i << ": " << g << ", want " << w;
+      ASSERT_TRUE(std::isnan(w) ? std::isnan(g) : g == w)
+          << "element " << i << ": " << g << ", want " << w;
     } else {
       ASSERT_NEAR(g, w, scale) << "element " << i;
     }
@@ -117,7 +119,8 @@ void checkGradient(OpId op, const Case& k, uint64_t seed) {
     int64_t n = s.references[input].type.shape.size();
     for (int p = 0; p < std::min<int64_t>(kProbes, n); ++p) {
       int64_t at = n <= kProbes ? p : random.below(static_cast<uint32_t>(n));
-      // One probe where the derivative is largest, since an extremum has only few that are not zero.
+      // One probe where the derivative is largest, since an extremum has only few that are not
+      // zero.
       if (n > kProbes && p == 0) at = indexOfLargest((*got)[o].span<float>());
       std::vector<Reference> moved = s.references;
       moved[input].values[at] += kStep;
@@ -127,8 +130,10 @@ void checkGradient(OpId op, const Case& k, uint64_t seed) {
       have.push_back((*got)[o].data<float>()[at]);
     }
     double top = largest(want);
-    ASSERT_GT(top, 0) << "input " << input << ": a derivative that is zero everywhere proves nothing";
-    for (size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(have[i], want[i], 3e-5 * (1 + top)) << "input " << input;
+    ASSERT_GT(top, 0) << "input " << input
+                      << ": a derivative that is zero everywhere proves nothing";
+    for (size_t i = 0; i < want.size(); ++i)
+      ASSERT_NEAR(have[i], want[i], 3e-5 * (1 + top)) << "input " << input;
   }
 }
 
@@ -184,7 +189,8 @@ TEST(Elementwise, KernelsMatchTheFormulas) {
       ASSERT_TRUE(got) << got.error().message;
       auto want = evaluateReference(s.graph, s.references)[s.y.id].values;
       for (int i = 0; i < n; ++i) {
-        ASSERT_NEAR(element((*got)[0], i), want[i], 1e-6 * (1 + std::fabs(want[i]))) << "element " << i << " of " << n;
+        ASSERT_NEAR(element((*got)[0], i), want[i], 1e-6 * (1 + std::fabs(want[i])))
+            << "element " << i << " of " << n;
       }
     }
   }
@@ -207,11 +213,13 @@ TEST(Elementwise, BackwardFormulasMatchTheComplexStep) {
         if (in[i].type.dtype != DType::kF32) continue;
         double want = row.derivative(x, i);
         most[i] = std::max(most[i], std::fabs(want));
-        ASSERT_NEAR(d[i], want, 1e-11 * (1 + std::fabs(want))) << "input " << i << " at " << x[0] << ", " << x[1];
+        ASSERT_NEAR(d[i], want, 1e-11 * (1 + std::fabs(want)))
+            << "input " << i << " at " << x[0] << ", " << x[1];
       }
     }
     for (int i = 0; i < row.arity; ++i) alive += most[i] > 1e-3;
-    ASSERT_GT(std::max({most[0], most[1], most[2]}), 1e-2) << "dead on its domain: the check proves nothing";
+    ASSERT_GT(std::max({most[0], most[1], most[2]}), 1e-2)
+        << "dead on its domain: the check proves nothing";
   }
   EXPECT_GT(alive, 60);
 }
@@ -234,7 +242,8 @@ TEST(Elementwise, GraphGradientsMatchTheComplexStep) {
       for (int i = 0; i < row.arity; ++i) x[i] = s.references[i].values[p];
       for (size_t o = 0; o < s.live.size(); ++o) {
         double want = s.references.back().values[p] * row.derivative(x, s.live[o]);
-        ASSERT_NEAR((*got)[o].data<float>()[p], want, 4e-6 * (1 + std::fabs(want))) << "input " << s.live[o] << " at " << x[0] << ", " << x[1];
+        ASSERT_NEAR((*got)[o].data<float>()[p], want, 4e-6 * (1 + std::fabs(want)))
+            << "input " << s.live[o] << " at " << x[0] << ", " << x[1];
       }
     }
   }

@@ -1,5 +1,5 @@
-// Maximum and average pooling over windows of x [N,H,W,C], and their gradients. Padding never wins a maximum and is not
-// counted in an average, as in TensorFlow.
+// Maximum and average pooling over windows of x [N,H,W,C], and their gradients. Padding never wins
+// a maximum and is not counted in an average, as in TensorFlow.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -19,7 +19,13 @@ struct Geometry {
 
 template <class A>
 Geometry geometry(const Shape& x, const A& a) {
-  Geometry g{x[0], x[1], x[2], x[3], 0, 0, windowRows(x[1], a.window.h, a.strides, {}, a.padding),
+  Geometry g{x[0],
+             x[1],
+             x[2],
+             x[3],
+             0,
+             0,
+             windowRows(x[1], a.window.h, a.strides, {}, a.padding),
              windowColumns(x[2], a.window.w, a.strides, {}, a.padding)};
   g.oh = g.rows.outputs;
   g.ow = g.columns.outputs;
@@ -33,9 +39,11 @@ Result<Type> pooledType(const Type& x, const A& a) {
   FJORD_CHECK(checkWindow(a.strides, {}, a.padding));
   Geometry g = geometry(x.shape, a);
   if (g.oh < 1 || g.ow < 1) {
-    return fail("a window of ", a.window.h, "x", a.window.w, " does not fit the image of ", x.shape[1], "x", x.shape[2]);
+    return fail("a window of ", a.window.h, "x", a.window.w, " does not fit the image of ",
+                x.shape[1], "x", x.shape[2]);
   }
-  return Type{DType::kF32, {x.shape[0], static_cast<int32_t>(g.oh), static_cast<int32_t>(g.ow), x.shape[3]}};
+  return Type{DType::kF32,
+              {x.shape[0], static_cast<int32_t>(g.oh), static_cast<int32_t>(g.ow), x.shape[3]}};
 }
 
 /// f(offset of the input pixel) for the pixels of output (row, ox), row = n * OH + oy.
@@ -67,9 +75,17 @@ struct PoolCase {
 const PoolCase kCases[] = {
     {.name = "2x2", .x = {2, 6, 8, 5}, .window = {2, 2}, .strides = {2, 2}},
     {.name = "2x2 odd image", .x = {1, 7, 5, 17}, .window = {2, 2}, .strides = {2, 2}},
-    {.name = "3x3 overlapping same", .x = {2, 7, 6, 3}, .window = {3, 3}, .strides = {2, 2}, .padding = {Padding::kSame}},
+    {.name = "3x3 overlapping same",
+     .x = {2, 7, 6, 3},
+     .window = {3, 3},
+     .strides = {2, 2},
+     .padding = {Padding::kSame}},
     {.name = "3x2 stride 1", .x = {1, 5, 6, 9}, .window = {3, 2}, .strides = {1, 1}},
-    {.name = "explicit padding", .x = {1, 5, 5, 4}, .window = {3, 3}, .strides = {2, 1}, .padding = {Padding::kExplicit, 1, 0, 1, 1}},
+    {.name = "explicit padding",
+     .x = {1, 5, 5, 4},
+     .window = {3, 3},
+     .strides = {2, 1},
+     .padding = {Padding::kExplicit, 1, 0, 1, 1}},
 };
 template <class A>
 A attrsOf(const PoolCase& k) {
@@ -83,7 +99,9 @@ Input distinct(const Shape& s) { return {{DType::kF32, s}, -1, 1, true}; }
 
 struct MaxPool {
   using Attrs = MaxPoolAttrs;
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) { return pooledType(in[0], a); }
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    return pooledType(in[0], a);
+  }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), a);
     const float* x = c.in[0].as<float>();
@@ -99,7 +117,8 @@ struct MaxPool {
               F32 best = F32::load(to + i), v = F32::load(x + at + i);
               where((v > best) | (v != v), v, best).store(to + i);
             }
-            for (; i < g.c; ++i) to[i] = x[at + i] > to[i] || std::isnan(x[at + i]) ? x[at + i] : to[i];
+            for (; i < g.c; ++i)
+              to[i] = x[at + i] > to[i] || std::isnan(x[at + i]) ? x[at + i] : to[i];
           });
         }
       }
@@ -112,13 +131,15 @@ struct MaxPool {
     Geometry g = geometry(c.in[0].type.shape, a);
     for (int64_t o = 0; o < c.out.type.shape.size(); ++o) {
       c.out.values[o] = -INFINITY;
-      forEachPixel(g, o / g.c / g.ow, o / g.c % g.ow,
-                   [&](int64_t at) { c.out.values[o] = std::max(c.out.values[o], c.in[0].values[at + o % g.c]); });
+      forEachPixel(g, o / g.c / g.ow, o / g.c % g.ow, [&](int64_t at) {
+        c.out.values[o] = std::max(c.out.values[o], c.in[0].values[at + o % g.c]);
+      });
     }
   }
   static std::vector<Case> cases() {
     std::vector<Case> cases;
-    for (const auto& k : kCases) cases.push_back(makeCase(k.name, {distinct(k.x)}, attrsOf<Attrs>(k)));
+    for (const auto& k : kCases)
+      cases.push_back(makeCase(k.name, {distinct(k.x)}, attrsOf<Attrs>(k)));
     return cases;
   }
 };
@@ -126,14 +147,16 @@ struct MaxPool {
 /// dx from x, y = maxPool(x) and dy: to the first of the window's maxima.
 struct MaxPoolGrad {
   using Attrs = MaxPoolGradAttrs;
-  static constexpr NoGrad grad{"the second derivative of a maximum is not implemented; it is zero almost everywhere"};
+  static constexpr NoGrad grad{
+      "the second derivative of a maximum is not implemented; it is zero almost everywhere"};
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     FJORD_TRY(Type y, pooledType(in[0], a));
     if (y != in[1] || y != in[2]) return fail("y and dy must be ", y);
     return in[0];
   }
   template <class T>
-  static void scatter(const Geometry& g, const T* x, const T* y, const T* dy, T* dx, int64_t beginImage, int64_t endImage) {
+  static void scatter(const Geometry& g, const T* x, const T* y, const T* dy, T* dx,
+                      int64_t beginImage, int64_t endImage) {
     std::fill(dx + beginImage * g.h * g.w * g.c, dx + endImage * g.h * g.w * g.c, T{0});
     for (int64_t row = beginImage * g.oh; row < endImage * g.oh; ++row) {
       for (int64_t ox = 0; ox < g.ow; ++ox) {
@@ -153,12 +176,14 @@ struct MaxPoolGrad {
     Geometry g = geometry(c.in[0].shape(), a);
     // Windows may overlap: a thread has whole images.
     c.threads.forRange(g.n, 1, [&](int64_t begin, int64_t end, int) {
-      scatter(g, c.in[0].as<float>(), c.in[1].as<float>(), c.in[2].as<float>(), c.out.as<float>(), begin, end);
+      scatter(g, c.in[0].as<float>(), c.in[1].as<float>(), c.in[2].as<float>(), c.out.as<float>(),
+              begin, end);
     });
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].type.shape, a);
-    scatter(g, c.in[0].values.data(), c.in[1].values.data(), c.in[2].values.data(), c.out.values.data(), 0, g.n);
+    scatter(g, c.in[0].values.data(), c.in[1].values.data(), c.in[2].values.data(),
+            c.out.values.data(), 0, g.n);
   }
   // Its y must be a maximum: MaxPool's gradient test is its test.
   static std::vector<Case> cases() { return {}; }
@@ -166,7 +191,9 @@ struct MaxPoolGrad {
 
 struct AvgPool {
   using Attrs = AvgPoolAttrs;
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) { return pooledType(in[0], a); }
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    return pooledType(in[0], a);
+  }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), a);
     const float* x = c.in[0].as<float>();
@@ -193,12 +220,14 @@ struct AvgPool {
     for (int64_t o = 0; o < c.out.type.shape.size(); ++o) {
       int64_t row = o / g.c / g.ow, ox = o / g.c % g.ow;
       double n = static_cast<double>(countPixels(g, row, ox));
-      forEachPixel(g, row, ox, [&](int64_t at) { c.out.values[o] += c.in[0].values[at + o % g.c] / n; });
+      forEachPixel(g, row, ox,
+                   [&](int64_t at) { c.out.values[o] += c.in[0].values[at + o % g.c] / n; });
     }
   }
   static std::vector<Case> cases() {
     std::vector<Case> cases;
-    for (const auto& k : kCases) cases.push_back(makeCase(k.name, {floats(k.x)}, attrsOf<Attrs>(k)));
+    for (const auto& k : kCases)
+      cases.push_back(makeCase(k.name, {floats(k.x)}, attrsOf<Attrs>(k)));
     return cases;
   }
 };
@@ -207,7 +236,8 @@ struct AvgPoolGrad {
   using Attrs = AvgPoolGradAttrs;
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     FJORD_TRY(Type y, pooledType({DType::kF32, a.inputShape}, a));
-    if (y != in[0]) return fail("an input of shape ", a.inputShape, " gives ", y.shape, ", not ", in[0].shape);
+    if (y != in[0])
+      return fail("an input of shape ", a.inputShape, " gives ", y.shape, ", not ", in[0].shape);
     return Type{DType::kF32, a.inputShape};
   }
   template <class T>

@@ -1,9 +1,11 @@
-// Random numbers as ops of a graph. Their input is the generator's state, int32 [4]: seed low, seed high, step low, step
-// high. Number i of an op is a function of (state, stream, i): a run that advances the step by one draws new numbers, and
-// a state that is saved and restored repeats them bit for bit.
+// Random numbers as ops of a graph. Their input is the generator's state, int32 [4]: seed low, seed
+// high, step low, step high. Number i of an op is a function of (state, stream, i): a run that
+// advances the step by one draws new numbers, and a state that is saved and restored repeats them
+// bit for bit.
+#include "base/random.h"
+
 #include <cmath>
 
-#include "base/random.h"
 #include "ops/op.h"
 
 namespace fjord {
@@ -28,14 +30,16 @@ void fillBlocks(const Call& c, int32_t stream, Draw draw) {
   c.threads.forRange((n + 3) / 4, 4096, [&](int64_t begin, int64_t end, int) {
     for (int64_t block = begin; block < end; ++block) {
       float four[4];
-      draw(PhiloxCounter{static_cast<uint32_t>(block), static_cast<uint32_t>(stream), state[2], state[3]}, PhiloxKey{state[0], state[1]}, four);
+      draw(PhiloxCounter{static_cast<uint32_t>(block), static_cast<uint32_t>(stream), state[2],
+                         state[3]},
+           PhiloxKey{state[0], state[1]}, four);
       for (int64_t i = 0; i < 4 && block * 4 + i < n; ++i) out[block * 4 + i] = four[i];
     }
   });
 }
 
-// The definition is the kernel: there is no simpler formula. Known answers of Philox, moments and ranges are tested in
-// random_test.cc instead.
+// The definition is the kernel: there is no simpler formula. Known answers of Philox, moments and
+// ranges are tested in random_test.cc instead.
 struct Drawn {
   static constexpr ZeroGrad grad{};
   static std::vector<Case> cases() { return {}; }
@@ -69,16 +73,19 @@ struct RandomNormal : Drawn {
   static void reference(const ReferenceCall&, const Attrs&) {}
 };
 
-/// Normal numbers, those beyond two standard deviations drawn again (from the same place of another stream).
+/// Normal numbers, those beyond two standard deviations drawn again (from the same place of another
+/// stream).
 struct TruncatedNormal : Drawn {
   using Attrs = TruncatedNormalAttrs;
   static Result<Type> type(std::span<const Type> in, const Attrs& a) { return drawnType(in, a); }
   static void run(const Call& c, const Attrs& a) {
     fillBlocks(c, a.stream, [&](PhiloxCounter counter, PhiloxKey key, float* four) {
-      // One normal number is outside with probability 4.6 %: sixteen tries fail for one block in 10^20.
+      // One normal number is outside with probability 4.6 %: sixteen tries fail for one block in
+      // 10^20.
       int have = 0;
       for (uint32_t again = 0; have < 4 && again < 16; ++again) {
-        PhiloxCounter words = philox({counter[0], counter[1] + again * 0x01000000u, counter[2], counter[3]}, key);
+        PhiloxCounter words =
+            philox({counter[0], counter[1] + again * 0x01000000u, counter[2], counter[3]}, key);
         for (int i = 0; i < 4; i += 2) {
           for (float x : normalFloats(words[i], words[i + 1])) {
             if (have < 4 && std::fabs(x) < 2) four[have++] = a.mean + a.stddev * x;
@@ -91,14 +98,16 @@ struct TruncatedNormal : Drawn {
   static void reference(const ReferenceCall&, const Attrs&) {}
 };
 
-/// Inputs: x, state. Zero with probability `rate`, the rest scaled so that the expectation stays (Srivastava et al. 2014).
+/// Inputs: x, state. Zero with probability `rate`, the rest scaled so that the expectation stays
+/// (Srivastava et al. 2014).
 struct Dropout {
   using Attrs = DropoutAttrs;
   static Value expand(std::span<const Value> in, const Attrs& a) {
     Value x = in[0];
     if (a.rate <= 0) return x;
     Value u = randomUniform(in[1], {.shape = x.shape(), .stream = a.stream});
-    return a.rate >= 1 ? x * 0.0 : where(u >= static_cast<double>(a.rate), x * (1.0 / (1.0 - a.rate)), 0.0);
+    return a.rate >= 1 ? x * 0.0
+                       : where(u >= static_cast<double>(a.rate), x * (1.0 / (1.0 - a.rate)), 0.0);
   }
   static std::vector<Case> cases() { return {}; }
 };

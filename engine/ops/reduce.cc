@@ -1,8 +1,8 @@
 // Reductions over any set of axes.
 //
-// The input is seen as [outer, reduced, inner] after its axes have been collapsed; where the reduced axes are not
-// neighbours, several levels of that. One output element is always summed by one thread in one order, so that a result
-// does not depend on the number of threads.
+// The input is seen as [outer, reduced, inner] after its axes have been collapsed; where the
+// reduced axes are not neighbours, several levels of that. One output element is always summed by
+// one thread in one order, so that a result does not depend on the number of threads.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -73,8 +73,8 @@ int64_t offsetOf(const Axes& a, int64_t i) {
   return offset;
 }
 
-// A reducer: identity, step on lanes and on one element, and the sum of the lanes. Several accumulators hide the latency
-// of the additions and, for sums, keep the rounding error small.
+// A reducer: identity, step on lanes and on one element, and the sum of the lanes. Several
+// accumulators hide the latency of the additions and, for sums, keep the rounding error small.
 template <class T>
 struct Adds {
   static constexpr double kStart = 0;
@@ -87,7 +87,8 @@ struct Multiplies {
 };
 template <class T>
 struct Maxima {
-  static constexpr double kStart = std::is_same_v<T, float> ? -std::numeric_limits<double>::infinity() : INT32_MIN;
+  static constexpr double kStart =
+      std::is_same_v<T, float> ? -std::numeric_limits<double>::infinity() : INT32_MIN;
   static float step(float a, float b) { return a != a || a > b ? a : b; }
   static int32_t step(int32_t a, int32_t b) { return a > b ? a : b; }
   static F32 step(F32 a, F32 b) { return where((a != a) | (a > b), a, b); }
@@ -95,7 +96,8 @@ struct Maxima {
 };
 template <class T>
 struct Minima {
-  static constexpr double kStart = std::is_same_v<T, float> ? std::numeric_limits<double>::infinity() : INT32_MAX;
+  static constexpr double kStart =
+      std::is_same_v<T, float> ? std::numeric_limits<double>::infinity() : INT32_MAX;
   static float step(float a, float b) { return a != a || a < b ? a : b; }
   static int32_t step(int32_t a, int32_t b) { return a < b ? a : b; }
   static F32 step(F32 a, F32 b) { return where((a != a) | (a < b), a, b); }
@@ -132,7 +134,8 @@ void reduceColumns(const T* x, int64_t rows, int64_t stride, int64_t width, T* o
   if (first) std::fill_n(out, width, static_cast<T>(R::kStart));
   for (int64_t i = 0; i < rows; ++i, x += stride) {
     int64_t j = 0;
-    for (; j + kLanes <= width; j += kLanes) R::step(V::load(out + j), V::load(x + j)).store(out + j);
+    for (; j + kLanes <= width; j += kLanes)
+      R::step(V::load(out + j), V::load(x + j)).store(out + j);
     for (; j < width; ++j) out[j] = R::step(out[j], x[j]);
   }
 }
@@ -159,7 +162,8 @@ void reduce(const Call& c, const Shape& axes) {
     auto strip = [&](int64_t row, int64_t begin, int64_t end) {
       int64_t base = offsetOf(outer, row);
       for (int64_t r = 0; r < reduced; r += inner) {
-        reduceColumns<R>(x + base + offsetOf(s.reduced, r) + begin, inner, stride, end - begin, out + row * width + begin, r == 0);
+        reduceColumns<R>(x + base + offsetOf(s.reduced, r) + begin, inner, stride, end - begin,
+                         out + row * width + begin, r == 0);
       }
     };
     int64_t grain = std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, reduced));
@@ -206,7 +210,9 @@ void referenceReduce(const ReferenceCall& c, const Shape& axes, double start, Fo
 
 template <class A>
 std::vector<Case> reductionCases(double lo, double hi, bool distinct) {
-  auto in = [&](const Shape& s) { return std::vector<Input>{{{DType::kF32, s}, lo, hi, distinct}}; };
+  auto in = [&](const Shape& s) {
+    return std::vector<Input>{{{DType::kF32, s}, lo, hi, distinct}};
+  };
   return {makeCase("all", in({37}), A{}),
           makeCase("last", in({7, 65}), A{.axes = {-1}}),
           makeCase("first", in({33, 17}), A{.axes = {0}}),
@@ -218,7 +224,8 @@ std::vector<Case> reductionCases(double lo, double hi, bool distinct) {
           makeCase("a dimension of one", in({1, 6, 1}), A{.axes = {0}})};
 }
 
-/// The gradient or the result, with the reduced axes back as ones, so that it broadcasts over the input.
+/// The gradient or the result, with the reduced axes back as ones, so that it broadcasts over the
+/// input.
 Value keptDims(Value v, const Shape& input, const Shape& axes) {
   return reshape(v, {.shape = reducedShape(input, *reducedAxes(axes, input.rank()), true)});
 }
@@ -232,7 +239,8 @@ template <template <class> class R, class A>
 struct NumberReduction {
   using Attrs = A;
   static Result<Type> type(std::span<const Type> in, const A& a) {
-    if (in[0].dtype == DType::kBool) return fail("bools have no numbers to reduce: cast to int32 first");
+    if (in[0].dtype == DType::kBool)
+      return fail("bools have no numbers to reduce: cast to int32 first");
     return reducedType(in, a.axes, a.keepDims, in[0].dtype);
   }
   static void run(const Call& c, const A& a) {
@@ -257,7 +265,8 @@ struct Sum : NumberReduction<Adds, SumAttrs> {
 
 struct Mean : NumberReduction<Adds, MeanAttrs> {
   static Result<Type> type(std::span<const Type> in, const MeanAttrs& a) {
-    if (in[0].dtype != DType::kF32) return fail("the mean of ", in[0].dtype, " is not one: cast to float32 first");
+    if (in[0].dtype != DType::kF32)
+      return fail("the mean of ", in[0].dtype, " is not one: cast to float32 first");
     return reducedType(in, a.axes, a.keepDims, DType::kF32);
   }
   static double count(const Shape& in, const Shape& out) {
@@ -290,7 +299,9 @@ std::vector<Value> extremumGradient(const GradCall& g, const Shape& axes) {
 }
 
 struct Max : NumberReduction<Maxima, MaxAttrs> {
-  static std::vector<Value> grad(const GradCall& g, const MaxAttrs& a) { return extremumGradient(g, a.axes); }
+  static std::vector<Value> grad(const GradCall& g, const MaxAttrs& a) {
+    return extremumGradient(g, a.axes);
+  }
   static void reference(const ReferenceCall& c, const MaxAttrs& a) {
     referenceReduce(c, a.axes, -INFINITY, [](double s, double x) { return s > x ? s : x; });
   }
@@ -298,7 +309,9 @@ struct Max : NumberReduction<Maxima, MaxAttrs> {
 };
 
 struct Min : NumberReduction<Minima, MinAttrs> {
-  static std::vector<Value> grad(const GradCall& g, const MinAttrs& a) { return extremumGradient(g, a.axes); }
+  static std::vector<Value> grad(const GradCall& g, const MinAttrs& a) {
+    return extremumGradient(g, a.axes);
+  }
   static void reference(const ReferenceCall& c, const MinAttrs& a) {
     referenceReduce(c, a.axes, INFINITY, [](double s, double x) { return s < x ? s : x; });
   }
@@ -306,13 +319,14 @@ struct Min : NumberReduction<Minima, MinAttrs> {
 };
 
 struct Prod : NumberReduction<Multiplies, ProdAttrs> {
-  /// The product of the others: all over x, but where zeros are among them. With one zero only that zero has a
-  /// gradient, with more none has.
+  /// The product of the others: all over x, but where zeros are among them. With one zero only that
+  /// zero has a gradient, with more none has.
   static std::vector<Value> grad(const GradCall& g, const ProdAttrs& a) {
     Value x = g.in[0], isZero = x == 0.0;
     Value rest = prod(where(isZero, 1.0, x), {.axes = a.axes, .keepDims = true});
     Value zeros = sum(cast(isZero, DType::kF32), {.axes = a.axes, .keepDims = true});
-    Value others = where(isZero, where(zeros == 1.0, rest, 0.0), where(zeros == 0.0, rest / x, 0.0));
+    Value others =
+        where(isZero, where(zeros == 1.0, rest, 0.0), where(zeros == 0.0, rest / x, 0.0));
     return {keptDims(g.dy, x.shape(), a.axes) * others};
   }
   static void reference(const ReferenceCall& c, const ProdAttrs& a) {
@@ -338,7 +352,8 @@ struct BoolReduction {
   }
   static std::vector<Case> cases() {
     auto in = [](const Shape& s) { return std::vector<Input>{{{DType::kBool, s}, 0, 2}}; };
-    return {makeCase("rows", in({9, 3}), A{.axes = {1}}), makeCase("columns", in({3, 21}), A{.axes = {0}, .keepDims = true}),
+    return {makeCase("rows", in({9, 3}), A{.axes = {1}}),
+            makeCase("columns", in({3, 21}), A{.axes = {0}, .keepDims = true}),
             makeCase("all", in({2, 2}), A{})};
   }
 };
@@ -354,7 +369,8 @@ struct All : BoolReduction<Minima, AllAttrs> {
   }
 };
 
-// ---- positions ------------------------------------------------------------------------------------------------------------
+// ---- positions
+// ------------------------------------------------------------------------------------------------------------
 
 struct AxisView {
   int64_t outer = 1, count = 1, inner = 1;
@@ -362,7 +378,8 @@ struct AxisView {
 AxisView along(const Shape& shape, int axis) {
   AxisView v;
   axis = axisOf(axis, shape.rank());
-  for (int i = 0; i < shape.rank(); ++i) (i < axis ? v.outer : i == axis ? v.count : v.inner) *= shape[i];
+  for (int i = 0; i < shape.rank(); ++i)
+    (i < axis ? v.outer : i == axis ? v.count : v.inner) *= shape[i];
   return v;
 }
 
@@ -403,15 +420,18 @@ struct ArgExtremum {
   }
   static std::vector<Case> cases() {
     auto in = [](const Shape& s) { return std::vector<Input>{{{DType::kF32, s}, -1, 1, true}}; };
-    return {makeCase("last", in({6, 11}), A{.axis = -1}), makeCase("first", in({6, 11}), A{.axis = 0}),
-            makeCase("middle", in({2, 5, 3}), A{.axis = 1}), makeCase("vector", in({40}), A{.axis = 0})};
+    return {makeCase("last", in({6, 11}), A{.axis = -1}),
+            makeCase("first", in({6, 11}), A{.axis = 0}),
+            makeCase("middle", in({2, 5, 3}), A{.axis = 1}),
+            makeCase("vector", in({40}), A{.axis = 0})};
   }
 };
 
 struct ArgMax : ArgExtremum<ArgMaxAttrs, std::greater<>> {};
 struct ArgMin : ArgExtremum<ArgMinAttrs, std::less<>> {};
 
-// ---- running sums -----------------------------------------------------------------------------------------------------------
+// ---- running sums
+// -----------------------------------------------------------------------------------------------------------
 
 struct CumSum {
   using Attrs = CumSumAttrs;

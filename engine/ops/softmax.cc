@@ -15,7 +15,8 @@ struct Layout {
 Layout layoutOf(const Shape& shape, int axis) {
   Layout l;
   axis = axisOf(axis, shape.rank());
-  for (int i = 0; i < shape.rank(); ++i) (i < axis ? l.outer : i == axis ? l.count : l.inner) *= shape[i];
+  for (int i = 0; i < shape.rank(); ++i)
+    (i < axis ? l.outer : i == axis ? l.count : l.inner) *= shape[i];
   return l;
 }
 
@@ -37,34 +38,41 @@ void softmaxColumn(const T* x, T* y, int64_t n, int64_t step) {
     y[i * step] = e;
   }
   T scale = logarithm ? std::log(total) + top : T{1} / total;
-  for (int64_t i = 0; i < n; ++i) y[i * step] = logarithm ? x[i * step] - scale : y[i * step] * scale;
+  for (int64_t i = 0; i < n; ++i)
+    y[i * step] = logarithm ? x[i * step] - scale : y[i * step] * scale;
 }
 
 template <bool logarithm, class A>
 struct SoftmaxOp {
   using Attrs = A;
-  static Result<Type> type(std::span<const Type> in, const A& a) { return floatsAlong(in[0], a.axis); }
+  static Result<Type> type(std::span<const Type> in, const A& a) {
+    return floatsAlong(in[0], a.axis);
+  }
   static void run(const Call& c, const A& a) {
     Layout l = layoutOf(c.in[0].shape(), a.axis);
     const float* x = c.in[0].as<float>();
     float* y = c.out.as<float>();
-    c.threads.forRange(l.outer * l.inner, 1 + 2048 / std::max<int64_t>(1, l.count), [&](int64_t begin, int64_t end, int) {
-      for (int64_t i = begin; i < end; ++i) {
-        int64_t at = i / l.inner * l.count * l.inner + i % l.inner;
-        softmaxColumn<logarithm>(x + at, y + at, l.count, l.inner);
-      }
-    });
+    c.threads.forRange(l.outer * l.inner, 1 + 2048 / std::max<int64_t>(1, l.count),
+                       [&](int64_t begin, int64_t end, int) {
+                         for (int64_t i = begin; i < end; ++i) {
+                           int64_t at = i / l.inner * l.count * l.inner + i % l.inner;
+                           softmaxColumn<logarithm>(x + at, y + at, l.count, l.inner);
+                         }
+                       });
   }
   static void reference(const ReferenceCall& c, const A& a) {
     Layout l = layoutOf(c.in[0].type.shape, a.axis);
     for (int64_t i = 0; i < l.outer * l.inner; ++i) {
       int64_t at = i / l.inner * l.count * l.inner + i % l.inner;
-      softmaxColumn<logarithm>(c.in[0].values.data() + at, c.out.values.data() + at, l.count, l.inner);
+      softmaxColumn<logarithm>(c.in[0].values.data() + at, c.out.values.data() + at, l.count,
+                               l.inner);
     }
   }
   static std::vector<Case> cases() {
-    return {makeCase("rows", {floats({5, 10}, -2, 2)}, A{}), makeCase("columns", {floats({7, 3}, -2, 2)}, A{.axis = 0}),
-            makeCase("middle", {floats({2, 9, 4}, -2, 2)}, A{.axis = 1}), makeCase("one class", {floats({3, 2, 33}, -2, 2)}, A{})};
+    return {makeCase("rows", {floats({5, 10}, -2, 2)}, A{}),
+            makeCase("columns", {floats({7, 3}, -2, 2)}, A{.axis = 0}),
+            makeCase("middle", {floats({2, 9, 4}, -2, 2)}, A{.axis = 1}),
+            makeCase("one class", {floats({3, 2, 33}, -2, 2)}, A{})};
   }
 };
 
@@ -93,7 +101,8 @@ struct SoftmaxCrossEntropy {
   }
 };
 
-/// max(x, 0) - x z + log(1 + exp(-|x|)), elementwise: -z log(sigmoid(x)) - (1 - z) log(1 - sigmoid(x)) without overflow.
+/// max(x, 0) - x z + log(1 + exp(-|x|)), elementwise: -z log(sigmoid(x)) - (1 - z) log(1 -
+/// sigmoid(x)) without overflow.
 struct SigmoidCrossEntropy {
   using Attrs = SigmoidCrossEntropyAttrs;
   static Value expand(std::span<const Value> in, const Attrs&) {

@@ -4,9 +4,10 @@
 //   Value x = graph.input({DType::kF32, {64, 784}}), w = graph.input({DType::kF32, {784, 10}});
 //   Value y = softmax(matMul(x, w) * 0.5);
 //
-// A builder checks types and shapes at once. The first error stays with the graph (Graph::status) and every later
-// builder on an invalid Value gives an invalid Value, so that formulas read as formulas.
-// Elementwise builders broadcast by NumPy's rule and promote bool to int32 to float32 where an op needs it.
+// A builder checks types and shapes at once. The first error stays with the graph (Graph::status)
+// and every later builder on an invalid Value gives an invalid Value, so that formulas read as
+// formulas. Elementwise builders broadcast by NumPy's rule and promote bool to int32 to float32
+// where an op needs it.
 #pragma once
 
 #include <cstddef>
@@ -30,15 +31,16 @@ struct Value {
   bool operator==(const Value&) const = default;
 };
 
-// ---- attribute types beyond bool, int32_t, float and Shape ----------------------------------------------------------
+// ---- attribute types beyond bool, int32_t, float and Shape
+// ----------------------------------------------------------
 
 /// A number for each of height and width.
 struct Pair {
   int32_t h = 1, w = 1;
 };
 
-/// How a window operation treats the border. kSame pads as TensorFlow does: output = ceil(input / stride), the odd
-/// element at the bottom and right.
+/// How a window operation treats the border. kSame pads as TensorFlow does: output = ceil(input /
+/// stride), the odd element at the bottom and right.
 struct Padding {
   enum Kind : int32_t { kValid, kSame, kExplicit };
   int32_t kind = kValid;
@@ -50,7 +52,8 @@ using Paddings = Ints<2 * kMaxRank>;
 
 enum class MirrorMode : int32_t { kReflect, kSymmetric };
 
-// ---- op identities and attributes, from the lists -------------------------------------------------------------------
+// ---- op identities and attributes, from the lists
+// -------------------------------------------------------------------
 
 enum class OpId : int16_t {
   // Sources: bound from outside, and a scalar known when the graph is built.
@@ -101,10 +104,10 @@ void visitAttrs(CastAttrs& a, F&& f) {
   f("dtype", a.dtype);
 }
 #define ATTR(type, name, ...) f(#name, a.name);
-#define OP(Name, name, arity, attrs)                                     \
-  template <class F>                                                     \
+#define OP(Name, name, arity, attrs)                                         \
+  template <class F>                                                         \
   void visitAttrs([[maybe_unused]] Name##Attrs& a, [[maybe_unused]] F&& f) { \
-    attrs                                                                \
+    attrs                                                                    \
   }
 #define COMPOSED OP
 #include "ops/all.inc"
@@ -112,7 +115,8 @@ void visitAttrs(CastAttrs& a, F&& f) {
 #undef COMPOSED
 #undef ATTR
 
-// ---- builders -------------------------------------------------------------------------------------------------------
+// ---- builders
+// -------------------------------------------------------------------------------------------------------
 
 /// Room for the attributes of any op, compared and hashed as bytes.
 struct Attrs {
@@ -135,7 +139,8 @@ struct Attrs {
   }
 };
 
-/// Adds one node (or, for a composed op, its expansion) to the graph of the inputs. Every builder comes here.
+/// Adds one node (or, for a composed op, its expansion) to the graph of the inputs. Every builder
+/// comes here.
 Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs);
 /// A scalar in `graph`.
 Value constant(Graph& graph, double value, DType dtype = DType::kF32);
@@ -153,25 +158,25 @@ Value cast(Value x, DType dtype);
 #undef BINARY
 #undef TERNARY
 
-#define FJORD_BUILDER_1(Name, name)                        \
-  inline Value name(Value x, const Name##Attrs& a = {}) {  \
-    return emit(OpId::name, {{x}}, Attrs::of(a));          \
+#define FJORD_BUILDER_1(Name, name)                       \
+  inline Value name(Value x, const Name##Attrs& a = {}) { \
+    return emit(OpId::name, {{x}}, Attrs::of(a));         \
   }
-#define FJORD_BUILDER_2(Name, name)                                 \
-  inline Value name(Value x, Value y, const Name##Attrs& a = {}) {  \
-    return emit(OpId::name, {{x, y}}, Attrs::of(a));                \
+#define FJORD_BUILDER_2(Name, name)                                \
+  inline Value name(Value x, Value y, const Name##Attrs& a = {}) { \
+    return emit(OpId::name, {{x, y}}, Attrs::of(a));               \
   }
-#define FJORD_BUILDER_3(Name, name)                                          \
-  inline Value name(Value x, Value y, Value z, const Name##Attrs& a = {}) {  \
-    return emit(OpId::name, {{x, y, z}}, Attrs::of(a));                      \
+#define FJORD_BUILDER_3(Name, name)                                         \
+  inline Value name(Value x, Value y, Value z, const Name##Attrs& a = {}) { \
+    return emit(OpId::name, {{x, y, z}}, Attrs::of(a));                     \
   }
-#define FJORD_BUILDER_5(Name, name)                                                  \
+#define FJORD_BUILDER_5(Name, name)                                                           \
   inline Value name(Value x, Value y, Value z, Value u, Value v, const Name##Attrs& a = {}) { \
-    return emit(OpId::name, {{x, y, z, u, v}}, Attrs::of(a));                        \
+    return emit(OpId::name, {{x, y, z, u, v}}, Attrs::of(a));                                 \
   }
-#define FJORD_BUILDER_N(Name, name)                                          \
-  inline Value name(std::span<const Value> xs, const Name##Attrs& a = {}) {  \
-    return emit(OpId::name, xs, Attrs::of(a));                               \
+#define FJORD_BUILDER_N(Name, name)                                         \
+  inline Value name(std::span<const Value> xs, const Name##Attrs& a = {}) { \
+    return emit(OpId::name, xs, Attrs::of(a));                              \
   }
 #define OP(Name, name, arity, attrs) FJORD_BUILDER_##arity(Name, name)
 #define COMPOSED OP
@@ -181,10 +186,12 @@ Value cast(Value x, DType dtype);
 
 /// `count` equal parts along `axis`.
 std::vector<Value> split(Value x, int count, int axis);
-/// Adds up what broadcasting had repeated: the inverse of broadcastTo(., ) in the sense of gradients.
+/// Adds up what broadcasting had repeated: the inverse of broadcastTo(., ) in the sense of
+/// gradients.
 Value sumTo(Value x, const Shape& shape);
 
-// ---- formulas over values -------------------------------------------------------------------------------------------
+// ---- formulas over values
+// -------------------------------------------------------------------------------------------
 
 /// A scalar with the element type of x.
 inline Value like(Value x, double c) {
@@ -195,8 +202,8 @@ inline Value none(Value) { return {}; }
 
 inline Value operator-(Value a) { return neg(a); }
 inline Value operator~(Value a) { return bitwiseNot(a); }
-#define FJORD_OPERATOR(symbol, name)                                             \
-  inline Value operator symbol(Value a, Value b) { return name(a, b); }          \
+#define FJORD_OPERATOR(symbol, name)                                              \
+  inline Value operator symbol(Value a, Value b) { return name(a, b); }           \
   inline Value operator symbol(Value a, double b) { return name(a, like(a, b)); } \
   inline Value operator symbol(double a, Value b) { return name(like(b, a), b); }
 FJORD_OPERATOR(+, add)

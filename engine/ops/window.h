@@ -24,8 +24,8 @@ struct Window {
   }
 };
 
-inline Window window(int64_t inputs, int64_t taps, int64_t stride, int64_t dilation, int32_t kind, int64_t before,
-                     int64_t after) {
+inline Window window(int64_t inputs, int64_t taps, int64_t stride, int64_t dilation, int32_t kind,
+                     int64_t before, int64_t after) {
   int64_t reach = (taps - 1) * dilation + 1;
   Window w{inputs, 0, taps, stride, dilation, before};
   if (kind == Padding::kSame) {
@@ -40,19 +40,23 @@ inline Window window(int64_t inputs, int64_t taps, int64_t stride, int64_t dilat
   return w;
 }
 
-inline Window windowRows(int64_t inputs, int64_t taps, Pair strides, Pair dilations, const Padding& p) {
+inline Window windowRows(int64_t inputs, int64_t taps, Pair strides, Pair dilations,
+                         const Padding& p) {
   return window(inputs, taps, strides.h, dilations.h, p.kind, p.top, p.bottom);
 }
-inline Window windowColumns(int64_t inputs, int64_t taps, Pair strides, Pair dilations, const Padding& p) {
+inline Window windowColumns(int64_t inputs, int64_t taps, Pair strides, Pair dilations,
+                            const Padding& p) {
   return window(inputs, taps, strides.w, dilations.w, p.kind, p.left, p.right);
 }
 
 inline Status checkWindow(Pair strides, Pair dilations, const Padding& p) {
-  if (strides.h < 1 || strides.w < 1) return fail("strides must be at least 1, got ", strides.h, " and ", strides.w);
+  if (strides.h < 1 || strides.w < 1)
+    return fail("strides must be at least 1, got ", strides.h, " and ", strides.w);
   if (dilations.h < 1 || dilations.w < 1) {
     return fail("dilations must be at least 1, got ", dilations.h, " and ", dilations.w);
   }
-  if (p.top < 0 || p.bottom < 0 || p.left < 0 || p.right < 0) return fail("padding must not be negative");
+  if (p.top < 0 || p.bottom < 0 || p.left < 0 || p.right < 0)
+    return fail("padding must not be negative");
   return {};
 }
 

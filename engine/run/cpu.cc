@@ -19,7 +19,8 @@ Result<Executor> Executor::make(Plan plan, Threads& threads) {
     const Storage& s = e.plan_.storages[o.storage];
     int32_t at = static_cast<int32_t>(e.views_.size());
     e.views_.push_back({nullptr, o.type});
-    if (s.kind == Storage::kArena) e.views_[at].data = static_cast<std::byte*>(e.arena_.data()) + s.offset;
+    if (s.kind == Storage::kArena)
+      e.views_[at].data = static_cast<std::byte*>(e.arena_.data()) + s.offset;
     if (s.kind == Storage::kInput) e.inputs_[s.index].views.push_back(at);
     if (s.kind == Storage::kOutput) e.outputs_[s.index].views.push_back(at);
     return at;
@@ -81,7 +82,8 @@ void Executor::runStep(const Step& step, const Views& v) {
       (*static_cast<const ChainCall*>(self.chain))(begin, end, part);
     };
   }
-  Call call{views.subspan(v.in, step.in.size()), views[v.out], arena + step.scratch, *threads_, epilogue};
+  Call call{views.subspan(v.in, step.in.size()), views[v.out], arena + step.scratch, *threads_,
+            epilogue};
   opInfo(step.op).run(call, step.attrs);
 }
 
@@ -89,7 +91,8 @@ void Executor::run() {
   for (size_t i = 0; i < plan_.steps.size(); ++i) runStep(plan_.steps[i], steps_[i]);
 }
 
-Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor> inputs, Threads& threads) {
+Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor> inputs,
+                                     Threads& threads) {
   FJORD_TRY(Plan plan, compile(graph, {.threads = threads.count()}));
   FJORD_TRY(Executor executor, Executor::make(std::move(plan), threads));
   const Plan& p = executor.plan();

@@ -4,8 +4,8 @@
 //   executor.bindInput(0, x.view().data);
 //   executor.run();                        // allocates nothing
 //
-// Memory bound to inputs and outputs stays the caller's, must hold the type that the plan says, and must stay alive while
-// it is bound.
+// Memory bound to inputs and outputs stays the caller's, must hold the type that the plan says, and
+// must stay alive while it is bound.
 #pragma once
 
 #include <vector>
@@ -19,7 +19,8 @@ namespace fjord {
 
 class Executor {
  public:
-  /// Allocates the arena. `threads` must outlive the executor and have at least the plan's number of threads.
+  /// Allocates the arena. `threads` must outlive the executor and have at least the plan's number
+  /// of threads.
   static Result<Executor> make(Plan plan, Threads& threads);
 
   void bindInput(int index, void* data) { bind(inputs_[index], data); }
@@ -49,7 +50,9 @@ class Executor {
   std::vector<Binding> inputs_, outputs_;
 };
 
-/// One graph, once: compiles, allocates the outputs, runs. For tests and for what is not worth a plan of its own.
-Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor> inputs, Threads& threads);
+/// One graph, once: compiles, allocates the outputs, runs. For tests and for what is not worth a
+/// plan of its own.
+Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor> inputs,
+                                     Threads& threads);
 
 }  // namespace fjord

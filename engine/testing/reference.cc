@@ -55,7 +55,8 @@ double valueOf(const double* in) {
   }
 }
 
-// Small enough that the second-order term vanishes beside the first, large enough to stay above the denormals.
+// Small enough that the second-order term vanishes beside the first, large enough to stay above the
+// denormals.
 constexpr double kStep = 1e-30;
 
 template <int arity, class F>
@@ -93,11 +94,12 @@ RowChecks checksOf(OpId op, double lo, double hi) {
 const std::vector<RowChecks>& rowChecks() {
   static const std::vector<RowChecks> kRows = [] {
     std::vector<RowChecks> rows;
-#define FJORD_ROW(arity, name, kind, forward, backward, lo, hi)                                             \
-  {                                                                                                         \
-    auto f = forward;                                                                                       \
-    auto b = backward;                                                                                      \
-    rows.push_back(checksOf<arity, RowKind::kind, decltype(f), std::remove_const_t<decltype(b)>>(OpId::name, lo, hi)); \
+#define FJORD_ROW(arity, name, kind, forward, backward, lo, hi)                                   \
+  {                                                                                               \
+    auto f = forward;                                                                             \
+    auto b = backward;                                                                            \
+    rows.push_back(checksOf<arity, RowKind::kind, decltype(f), std::remove_const_t<decltype(b)>>( \
+        OpId::name, lo, hi));                                                                     \
   }
 #define UNARY(name, kind, f, b, lo, hi) FJORD_ROW(1, name, kind, (f), (b), lo, hi)
 #define BINARY(name, kind, f, b, lo, hi) FJORD_ROW(2, name, kind, (f), (b), lo, hi)
@@ -170,12 +172,14 @@ Reference draw(const Input& input, uint64_t seed) {
   Reference r{input.type, std::vector<double>(input.type.shape.size())};
   size_t n = r.values.size();
   for (size_t i = 0; i < n; ++i) {
-    double unit = input.distinct ? (static_cast<double>(i) + 0.5) / static_cast<double>(n) : random.uniform();
+    double unit =
+        input.distinct ? (static_cast<double>(i) + 0.5) / static_cast<double>(n) : random.uniform();
     double v = input.lo + (input.hi - input.lo) * unit;
     r.values[i] = input.type.dtype == DType::kF32 ? static_cast<float>(v) : std::floor(v);
   }
   if (input.distinct) {
-    for (size_t i = n; i > 1; --i) std::swap(r.values[i - 1], r.values[random.below(static_cast<uint32_t>(i))]);
+    for (size_t i = n; i > 1; --i)
+      std::swap(r.values[i - 1], r.values[random.below(static_cast<uint32_t>(i))]);
   }
   return r;
 }

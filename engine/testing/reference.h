@@ -1,5 +1,6 @@
-// The reference: a graph evaluated in double, node by node, by the definitions of its ops. Slow, plain, independent of
-// the kernels, of fusion and of the memory plan. Only linked into tests and benchmarks.
+// The reference: a graph evaluated in double, node by node, by the definitions of its ops. Slow,
+// plain, independent of the kernels, of fusion and of the memory plan. Only linked into tests and
+// benchmarks.
 #pragma once
 
 #include <complex>
