@@ -5,6 +5,7 @@
 //   node tools/check.mjs format --fix     formats the C++ files in place
 import {execFileSync} from 'node:child_process';
 import {existsSync, readFileSync} from 'node:fs';
+import {generate} from '../web/generate.mjs';
 import {build, fail, Failure, folderOf, jobs, lastLines, root, run} from './build.mjs';
 
 // Tracked files and new ones that git does not ignore.
@@ -57,7 +58,8 @@ function includes() {
 }
 
 async function types() {
-  if (!existsSync(`${root}web/tsconfig.json`)) return 'There is no web/tsconfig.json';
+  await build('native', ['describe']);
+  generate();
   const {code, output} = await run('node_modules/.bin/tsc', ['--noEmit', '--strict', '-p', 'web/tsconfig.json']);
   return code ? lastLines(output) : '';
 }
