@@ -172,7 +172,6 @@ void fj_memory(double* out) {
 }
 
 // ---- tensors
-// ----------------------------------------------------------------------------------------------------------------
 
 int fj_tensor(int dtype, int rank, const int32_t* shape) {
   if (dtype < 0 || dtype > 2)
@@ -213,7 +212,6 @@ int fj_dispose(int tensor) {
 }
 
 // ---- ops and gradients
-// ------------------------------------------------------------------------------------------------------
 
 int fj_opNumber(const char* name) {
   OpId op = opNamed(name);
@@ -298,7 +296,6 @@ void fj_optimizerRate(int optimizer, double rate) {
 void fj_optimizerFree(int optimizer) { runtime().optimizers.remove(optimizer); }
 
 // ---- models
-// -------------------------------------------------------------------------------------------------------------------
 
 int fj_model(const char* json, uint32_t seed) {
   return withJson(json, [&](const Json& j) {

@@ -42,7 +42,6 @@ void PlanCache::clear() {
 }
 
 // ---- one op
-// -----------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -91,7 +90,6 @@ Result<Traced> Eager::run(OpId op, std::span<const Traced> inputs, const Attrs& 
 }
 
 // ---- gradients
-// ----------------------------------------------------------------------------------------------------------------
 
 void Eager::stopTape() {
   if (!tapes_.empty()) tapes_.pop_back();
@@ -225,7 +223,6 @@ Result<std::vector<Traced>> Eager::replay(const Backward& b) {
 }
 
 // ---- optimizers over loose variables
-// ---------------------------------------------------------------------------------------
 
 class EagerOptimizer::Update : public UpdateContext {
  public:

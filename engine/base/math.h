@@ -25,7 +25,6 @@ inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 inline constexpr double kPi = 3.14159265358979323846;
 
 // ---- double
-// -------------------------------------------------------------------------------------------------------
 
 using std::abs, std::acos, std::acosh, std::asin, std::asinh, std::atan, std::atan2, std::atanh,
     std::cbrt, std::ceil, std::cos, std::cosh, std::erf, std::exp, std::exp2, std::expm1,
@@ -40,7 +39,6 @@ inline double roundEven(double x) { return std::nearbyint(x); }
 inline double rsqrt(double x) { return 1 / std::sqrt(x); }
 
 // ---- std::complex<double>
-// -----------------------------------------------------------------------------------------
 
 inline bool operator<(Complex a, Complex b) { return a.real() < b.real(); }
 inline bool operator<=(Complex a, Complex b) { return a.real() <= b.real(); }
@@ -118,7 +116,6 @@ inline Complex power(Complex a, Complex b) {
 inline double power(double a, double b) { return std::pow(a, b); }
 
 // ---- F32: vectors of floats
-// ---------------------------------------------------------------------------------------
 
 inline F32 absolute(F32 x) { return hn::Abs(x.v); }
 inline I32 absolute(I32 x) { return where(x < I32(0.0), -x, x); }

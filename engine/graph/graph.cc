@@ -14,7 +14,6 @@ const Type& Value::type() const {
 }
 
 // ---- building
-// -----------------------------------------------------------------------------------------------------------
 
 Value Graph::input(const Type& type) {
   Value v = add(OpId::input, {}, Attrs::of(InputAttrs{static_cast<int32_t>(inputs_.size())}), type);
@@ -104,7 +103,6 @@ std::string Graph::located(OpId op, std::span<const Value> inputs, std::string_v
 }
 
 // ---- emit
-// ---------------------------------------------------------------------------------------------------------------
 
 Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
   Graph* graph = nullptr;
@@ -258,7 +256,6 @@ Value Graph::emitElementwise(OpId op, std::span<const Value> inputs, const Attrs
 }
 
 // ---- compositions that every gradient needs
-// -------------------------------------------------------------------------------
 
 std::vector<Value> split(Value x, int count, int axis) {
   std::vector<Value> parts;

@@ -75,7 +75,6 @@ class Planner {
 };
 
 // ---- what has to be in memory
-// ---------------------------------------------------------------------------------------------
 
 void Planner::findWanted() {
   std::vector<int32_t> groupOf(graph_.nodes().size(), -1);
@@ -120,7 +119,6 @@ void Planner::bindOutputs() {
 }
 
 // ---- steps
-// ----------------------------------------------------------------------------------------------------------------
 
 void Planner::addCopy(const Operand& from, const Operand& to) {
   Step step;
@@ -255,7 +253,6 @@ void Planner::addScratch(Step& step) {
 }
 
 // ---- arena
-// ----------------------------------------------------------------------------------------------------------------
 
 /// Largest first, each at the lowest offset where nothing that lives at the same time is in the
 /// way.

@@ -65,7 +65,6 @@ Result<Plan> compile(const Graph& graph, const PlanOptions& options = {});
 void append(std::string& out, const Plan& plan);
 
 // ---- fuse.cc
-// --------------------------------------------------------------------------------------------------------------
 
 /// Nodes that become one step: at most one structured op, which comes first, and elementwise nodes
 /// of one shape.

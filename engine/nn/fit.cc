@@ -8,7 +8,6 @@
 namespace fjord {
 
 // ---- callbacks
-// ------------------------------------------------------------------------------------------------------------------
 
 /// Watches one value from epoch to epoch.
 struct Fit::Callback {
@@ -126,7 +125,6 @@ Status Fit::endEpoch() {
 }
 
 // ---- samples
-// --------------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -227,7 +225,6 @@ Result<std::unique_ptr<Fit>> Fit::evaluation(Model& model, Samples samples, int 
 }
 
 // ---- batches
-// --------------------------------------------------------------------------------------------------------------------
 
 void Fit::startEpoch() {
   batch_ = validationBatch_ = 0;

@@ -15,7 +15,6 @@ using Inputs = std::span<const Value>;
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 
 // ---- reading configs
-// --------------------------------------------------------------------------------------------------------
 
 /// One integer for both axes, or a list of two.
 Pair pairOr(const Json& config, const char* key, int fallback) {
@@ -77,7 +76,6 @@ Value param(Value x, const Json& config, const char* key, double fallback) {
 }
 
 // ---- core
-// ---------------------------------------------------------------------------------------------------------------------
 
 Value dense(LayerContext& c, const Json& config, Inputs in) {
   Value x = in[0];
@@ -146,7 +144,6 @@ Value rescaling(LayerContext&, const Json& config, Inputs in) {
 }
 
 // ---- shapes
-// -------------------------------------------------------------------------------------------------------------------
 
 Value flatten(LayerContext&, const Json&, Inputs in) {
   int32_t batch = in[0].shape()[0];
@@ -230,7 +227,6 @@ Value upSampling2d(LayerContext&, const Json& config, Inputs in) {
 }
 
 // ---- convolution and pooling
-// --------------------------------------------------------------------------------------------------
 
 Value conv2dLayer(LayerContext& c, const Json& config, Inputs in) {
   Value x = in[0];
@@ -328,7 +324,6 @@ Value globalAveragePooling2d(LayerContext&, const Json& config, Inputs in) {
 }
 
 // ---- normalisation
-// ------------------------------------------------------------------------------------------------------------
 
 /// Ioffe and Szegedy 2015. In training by the batch's statistics, while the moving ones follow;
 /// otherwise by the moving ones.
@@ -400,7 +395,6 @@ Value layerNormalization(LayerContext& c, const Json& config, Inputs in) {
 }
 
 // ---- merging
-// ------------------------------------------------------------------------------------------------------------------
 
 template <Value (*op)(Value, Value)>
 Value merge(LayerContext&, const Json&, Inputs in) {

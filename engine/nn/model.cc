@@ -10,7 +10,6 @@
 namespace fjord {
 
 // ---- one plan
-// -----------------------------------------------------------------------------------------------------------------
 
 /// The plan of one mode for one size of batch, and the memory that its inputs are copied to.
 struct Model::Program {
@@ -24,7 +23,6 @@ struct Model::Program {
 };
 
 // ---- building
-// -------------------------------------------------------------------------------------------------------------------
 
 /// Builds the graph of a model in one mode.
 class Model::Builder : public LayerContext {
@@ -165,7 +163,6 @@ std::vector<Value> Model::Builder::forward() {
 }
 
 // ---- loss, metrics, updates
-// -----------------------------------------------------------------------------------------------------
 
 /// The part of an option that concerns one output: lists go by position, objects by the output
 /// layer's name.
@@ -337,7 +334,6 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
 }
 
 // ---- the model
-// --------------------------------------------------------------------------------------------------------------------
 
 Model::Model(Threads& threads, Json json, Topology topology, uint64_t seed)
     : threads_(threads), json_(std::move(json)), topology_(std::move(topology)), seed_(seed) {}
@@ -600,7 +596,6 @@ std::string Model::summary() const {
 }
 
 // ---- one layer alone
-// ----------------------------------------------------------------------------------------------------------------
 
 namespace {
 

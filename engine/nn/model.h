@@ -1,11 +1,11 @@
 // Model: a Keras model description, its weights, and the plans that predict with it and train it.
 //
 //   FJORD_TRY(auto model, Model::fromJson(json, threads, {.seed = 42}));
-//   FJORD_CHECK(model->compile(*parseJson(R"({"optimizer": "adam", "loss":
-//   "categorical_crossentropy", "metrics": ["accuracy"]})"))); Totals totals;
-//   FJORD_CHECK(model->run(Model::kTrain, {.x = x, .y = y}, totals));      // one step on one batch
-//   model->logs(totals)                                                     // {"loss": 0.31,
-//   "accuracy": 0.91}
+//   FJORD_CHECK(model->compile(*parseJson(
+//       R"({"optimizer": "adam", "loss": "categorical_crossentropy", "metrics": ["accuracy"]})")));
+//   Totals totals;
+//   FJORD_CHECK(model->run(Model::kTrain, {.x = x, .y = y}, totals));  // one step on one batch
+//   model->logs(totals);  // {"loss": 0.31, "accuracy": 0.91}
 //
 // A training step (forward, loss, backward, update, metrics) is one plan, made once for each size
 // of batch.
@@ -71,6 +71,7 @@ class Model {
   /// The learning rate of the next step. Setting it replaces a schedule.
   double rate() const;
   void setRate(double rate) { rate_ = rate; }
+  bool hasSetRate() const { return rate_ >= 0; }
 
   const Topology& topology() const { return topology_; }
   const Json& json() const { return json_; }

@@ -175,7 +175,6 @@ void clipGradients(const Json& c, std::vector<Value>& gradients) {
 }
 
 // ---- schedules
-// ----------------------------------------------------------------------------------------------------------------
 
 namespace {
 

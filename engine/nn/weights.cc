@@ -8,7 +8,6 @@
 namespace fjord {
 
 // ---- initializers
-// ---------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -141,7 +140,6 @@ Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t 
 }
 
 // ---- regularizers and constraints
-// -------------------------------------------------------------------------------------------
 
 Value regularization(Value w, const Json& regularizer) {
   std::optional<Choice> choice = choiceOf(regularizer);

@@ -8,7 +8,6 @@
 namespace fjord {
 
 // ---- rows to kernels
-// ------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -102,7 +101,6 @@ constexpr OpInfo row(std::string_view name) {
 #undef TERNARY
 
 // ---- cast
-// ---------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -142,7 +140,6 @@ TileKernel tileKernel(OpId op, DType operand, const Attrs& attrs) {
 }
 
 // ---- chains
-// -------------------------------------------------------------------------------------------------------------
 
 void broadcastStrides(const Shape& source, const Shape& space, Chain::Load& load) {
   load.dense = source.size() == space.size();

@@ -152,7 +152,6 @@ struct Movement {
 };
 
 // ---- reshape, transpose, broadcast
-// --------------------------------------------------------------------------------------------
 
 /// One entry of the shape may be -1: whatever makes the size fit. Never runs: the planner sees
 /// through it.
@@ -256,7 +255,6 @@ struct BroadcastTo : Movement<BroadcastTo, BroadcastToAttrs> {
 };
 
 // ---- slices
-// -------------------------------------------------------------------------------------------------------------------
 
 struct Slice : Movement<Slice, SliceAttrs> {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
@@ -372,7 +370,6 @@ struct StridedSliceGrad : Movement<StridedSliceGrad, StridedSliceGradAttrs> {
 };
 
 // ---- pads
-// ---------------------------------------------------------------------------------------------------------------------
 
 Result<Type> paddedType(const Type& x, const Paddings& p) {
   if (p.rank() != 2 * x.shape.rank())
@@ -500,7 +497,6 @@ struct MirrorPadGrad {
 };
 
 // ---- joins
-// --------------------------------------------------------------------------------------------------------------------
 
 struct Concat {
   using Attrs = ConcatAttrs;

@@ -32,7 +32,6 @@
 namespace fjord {
 
 // ---- what kernels get
-// -------------------------------------------------------------------------------------------------
 
 /// Elementwise work to be done on each part of an op's output as soon as it is finished, while it
 /// is in cache.
@@ -73,7 +72,6 @@ struct NoGrad {
 struct ZeroGrad {};
 
 // ---- what tests and benchmarks get
-// --------------------------------------------------------------------------------------
 
 /// An array in double, the currency of the reference.
 struct Reference {
@@ -111,7 +109,6 @@ inline Input floats(const Shape& shape, double lo = -1, double hi = 1) {
 }
 
 // ---- the table
-// ------------------------------------------------------------------------------------------------------------
 
 enum class OpKind : uint8_t { kSource, kElementwise, kView, kStructured, kComposed };
 
@@ -158,7 +155,6 @@ struct OpChecks {
 };
 
 // ---- attributes from numbers
-// ------------------------------------------------------------------------------------------
 
 struct AttrReader {
   std::span<const double> rest;
@@ -210,7 +206,6 @@ bool decodeAttrs(std::span<const double> numbers, Attrs& attrs) {
 }
 
 // ---- from a struct to its row of the table
-// ------------------------------------------------------------------------------
 
 template <class T>
 concept HasGradient =
@@ -282,7 +277,6 @@ constexpr OpInfo composedOp(std::string_view name) {
   constinit const OpChecks op##Checks = {#op, Name::cases, nullptr};
 
 // ---- small things that shape rules share
-// ----------------------------------------------------------------------------------
 
 /// 0 <= result < rank, or an error. Negative axes count from the end.
 inline Result<int> checkedAxis(int axis, int rank) {

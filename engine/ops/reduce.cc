@@ -370,7 +370,6 @@ struct All : BoolReduction<Minima, AllAttrs> {
 };
 
 // ---- positions
-// ------------------------------------------------------------------------------------------------------------
 
 struct AxisView {
   int64_t outer = 1, count = 1, inner = 1;
@@ -431,7 +430,6 @@ struct ArgMax : ArgExtremum<ArgMaxAttrs, std::greater<>> {};
 struct ArgMin : ArgExtremum<ArgMinAttrs, std::less<>> {};
 
 // ---- running sums
-// -----------------------------------------------------------------------------------------------------------
 
 struct CumSum {
   using Attrs = CumSumAttrs;

@@ -32,7 +32,6 @@ struct Value {
 };
 
 // ---- attribute types beyond bool, int32_t, float and Shape
-// ----------------------------------------------------------
 
 /// A number for each of height and width.
 struct Pair {
@@ -53,7 +52,6 @@ using Paddings = Ints<2 * kMaxRank>;
 enum class MirrorMode : int32_t { kReflect, kSymmetric };
 
 // ---- op identities and attributes, from the lists
-// -------------------------------------------------------------------
 
 enum class OpId : int16_t {
   // Sources: bound from outside, and a scalar known when the graph is built.
@@ -116,7 +114,6 @@ void visitAttrs(CastAttrs& a, F&& f) {
 #undef ATTR
 
 // ---- builders
-// -------------------------------------------------------------------------------------------------------
 
 /// Room for the attributes of any op, compared and hashed as bytes.
 struct Attrs {
@@ -191,7 +188,6 @@ std::vector<Value> split(Value x, int count, int axis);
 Value sumTo(Value x, const Shape& shape);
 
 // ---- formulas over values
-// -------------------------------------------------------------------------------------------
 
 /// A scalar with the element type of x.
 inline Value like(Value x, double c) {

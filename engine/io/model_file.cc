@@ -1,0 +1,100 @@
+#include "io/model_file.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace fjord {
+
+namespace {
+
+constexpr std::string_view kOptimizer = "optimizer/";
+
+/// A decimal number of the metadata.
+template <class T>
+Status readNumber(const Safetensors& file, const char* key, T& out) {
+  std::string_view text = file.text(key);
+  if (text.empty()) return {};
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (error != std::errc() || end != text.data() + text.size())
+    return fail("the file's \"", key, "\" is not a number: ", text.substr(0, 40));
+  return {};
+}
+
+Status readRate(const Safetensors& file, Model& model) {
+  if (file.text("rate").empty()) return {};
+  FJORD_TRY(Json rate, parseJson(file.text("rate")));
+  if (!rate.is_number() || !(rate.get<double>() >= 0))
+    return fail("the file's \"rate\" is not a learning rate");
+  model.setRate(rate.get<double>());
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> saveModel(Model& model, const SaveOptions& options) {
+  std::vector<NamedTensor> tensors;
+  for (const Weight& w : model.weights()) tensors.push_back({w.name, w.value, options.weights});
+  Metadata texts = options.metadata;
+  texts.emplace_back("model", model.json().dump());
+  if (model.isCompiled()) texts.emplace_back("training", model.compileOptions().dump());
+  texts.emplace_back("seed", cat(model.seed()));
+  if (options.optimizer) {
+    for (const Weight& w : model.slots()) tensors.push_back({cat(kOptimizer, w.name), w.value});
+    texts.emplace_back("step", cat(model.step()));
+    if (model.hasSetRate()) texts.emplace_back("rate", Json(model.rate()).dump());
+  }
+  return writeSafetensors(tensors, texts);
+}
+
+Status loadWeights(Model& model, const Safetensors& file) {
+  std::vector<Tensor> loaded;
+  for (const Weight& w : model.weights()) {
+    const StoredTensor* stored = file.find(w.name);
+    if (!stored) return fail("the file has no weight ", w.name);
+    if (stored->shape != w.value.shape() || stored->type->loads != StoredType::kF32)
+      return fail("the weight ", w.name, " is float32", w.value.shape(), ", the file has ",
+                  stored->type->name, stored->shape);
+    FJORD_TRY(Tensor value, stored->load());
+    loaded.push_back(std::move(value));
+  }
+  for (const StoredTensor& t : file.tensors) {
+    bool known =
+        t.name.starts_with(kOptimizer) ||
+        std::ranges::any_of(model.weights(), [&](const Weight& w) { return w.name == t.name; });
+    if (!known) return fail("the file has ", t.name, ", which is no weight of the model");
+  }
+  for (size_t i = 0; i < loaded.size(); ++i) {
+    const Tensor& to = model.weights()[i].value;
+    std::memcpy(to.view().data, loaded[i].view().data, static_cast<size_t>(to.type().bytes()));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Model>> loadModel(const Safetensors& file, Threads& threads) {
+  if (file.text("model").empty())
+    return fail("the file holds arrays but no description of a model");
+  ModelOptions options;
+  int64_t step = 0;
+  FJORD_CHECK(readNumber(file, "seed", options.seed));
+  FJORD_CHECK(readNumber(file, "step", step));
+  FJORD_TRY(Json description, parseJson(file.text("model")));
+  FJORD_TRY(auto model, Model::fromJson(description, threads, options));
+  if (!file.text("training").empty()) {
+    FJORD_TRY(Json training, parseJson(file.text("training")));
+    FJORD_CHECK(model->compile(training));
+  }
+  FJORD_CHECK(loadWeights(*model, file));
+  for (const StoredTensor& t : file.tensors) {
+    if (!t.name.starts_with(kOptimizer)) continue;
+    if (t.type->loads != StoredType::kF32)
+      return fail(t.name, " is to be float32, the file has ", t.type->name);
+    FJORD_TRY(Tensor value, t.load());
+    model->setSlot(t.name.substr(kOptimizer.size()), std::move(value));
+  }
+  model->setStep(step);
+  FJORD_CHECK(readRate(file, *model));
+  return model;
+}
+
+}  // namespace fjord
