@@ -140,12 +140,17 @@ Value dropoutLayer(LayerContext& c, const Json& config, Inputs in) {
 }
 
 Value rescaling(LayerContext&, const Json& config, Inputs in) {
+  if (member(config, "scale").is_array() || member(config, "offset").is_array()) {
+    in[0].graph->fail("scale and offset are numbers, the same for all channels");
+    return {};
+  }
   return cast(in[0], DType::kF32) * numberOr(config, "scale", 1) + numberOr(config, "offset", 0);
 }
 
 // ---- shapes
 
-Value flatten(LayerContext&, const Json&, Inputs in) {
+Value flatten(LayerContext&, const Json& config, Inputs in) {
+  if (!isChannelsLast(*in[0].graph, config)) return {};
   int32_t batch = in[0].shape()[0];
   return reshape(
       in[0], {.shape = {batch, static_cast<int32_t>(in[0].shape().size() / std::max(1, batch))}});
@@ -288,6 +293,11 @@ Value conv2dTransposeLayer(LayerContext& c, const Json& config, Inputs in) {
   Value x = in[0];
   if (!isImage(x) || !isChannelsLast(*x.graph, config)) return {};
   Pair k = pairOr(config, "kernel_size", 1), s = pairOr(config, "strides", 1);
+  Pair dilation = pairOr(config, "dilation_rate", 1);
+  if (dilation.h != 1 || dilation.w != 1 || !member(config, "output_padding").is_null()) {
+    x.graph->fail("dilation_rate and output_padding are not supported: leave them out");
+    return {};
+  }
   Padding padding = paddingOf(*x.graph, config);
   int filters = intOr(config, "filters", 0);
   const Shape& in4 = x.shape();
@@ -315,11 +325,11 @@ Value averagePooling2d(LayerContext&, const Json& config, Inputs in) {
   return avgPool(in[0], poolAttrs<AvgPoolAttrs>(*in[0].graph, config));
 }
 Value globalMaxPooling2d(LayerContext&, const Json& config, Inputs in) {
-  if (!isImage(in[0])) return {};
+  if (!isImage(in[0]) || !isChannelsLast(*in[0].graph, config)) return {};
   return max(in[0], {.axes = {1, 2}, .keepDims = boolOr(config, "keepdims", false)});
 }
 Value globalAveragePooling2d(LayerContext&, const Json& config, Inputs in) {
-  if (!isImage(in[0])) return {};
+  if (!isImage(in[0]) || !isChannelsLast(*in[0].graph, config)) return {};
   return mean(in[0], {.axes = {1, 2}, .keepDims = boolOr(config, "keepdims", false)});
 }
 
@@ -370,23 +380,26 @@ Value layerNormalization(LayerContext& c, const Json& config, Inputs in) {
   Value x = in[0];
   Shape axes{intOr(config, "axis", -1)};
   if (auto list = intsOf<kMaxRank>(member(config, "axis"))) axes = *list;
-  Shape size;
+  // Weights have the normalised axes alone; over x they are spread with ones for the others.
+  Shape size, spread = Shape::filled(x.shape().rank(), 1);
   for (int axis : axes) {
     if (axis < -x.shape().rank() || axis >= x.shape().rank()) {
       x.graph->fail(cat("axis ", axis, " is outside ", x.type()));
       return {};
     }
     size.push(x.shape()[axis]);
+    spread[axis] = x.shape()[axis];
   }
   auto part = [&](const char* use, const char* name, double fallback) {
     if (!boolOr(config, use, true))
-      return broadcastTo(constant(*x.graph, fallback), {.shape = size});
+      return broadcastTo(constant(*x.graph, fallback), {.shape = spread});
     std::string prefix = name;
-    return c.weight(
+    Value w = c.weight(
         name, size,
         orDefault(config, (prefix + "_initializer").c_str(), fallback == 1 ? "ones" : "zeros"),
         true, member(config, (prefix + "_regularizer").c_str()),
         member(config, (prefix + "_constraint").c_str()));
+    return reshape(w, {.shape = spread});
   };
   Value scale = part("scale", "gamma", 1), offset = part("center", "beta", 0);
   return layerNorm(
@@ -396,18 +409,27 @@ Value layerNormalization(LayerContext& c, const Json& config, Inputs in) {
 
 // ---- merging
 
+/// Inputs of fewer axes get the missing ones after the batch, so that samples meet samples.
+Value withRank(Value x, int rank) {
+  if (x.shape().rank() == 0 || x.shape().rank() == rank) return x;
+  Shape shape = Shape::filled(rank, 1);
+  shape[0] = x.shape()[0];
+  for (int i = 1; i < x.shape().rank(); ++i) shape[-i] = x.shape()[-i];
+  return reshape(x, {.shape = shape});
+}
+
 template <Value (*op)(Value, Value)>
 Value merge(LayerContext&, const Json&, Inputs in) {
-  Value y = in[0];
-  for (Value x : in.subspan(1)) y = op(y, x);
+  int rank = 0;
+  for (Value x : in) rank = std::max(rank, x.shape().rank());
+  Value y = withRank(in[0], rank);
+  for (Value x : in.subspan(1)) y = op(y, withRank(x, rank));
   return y;
 }
 
 Value averageLayer(LayerContext& c, const Json& config, Inputs in) {
   return merge<add>(c, config, in) / static_cast<double>(in.size());
 }
-
-Value subtract(LayerContext&, const Json&, Inputs in) { return in[0] - in[1]; }
 
 Value concatenate(LayerContext&, const Json& config, Inputs in) {
   return concat(in, {.axis = intOr(config, "axis", -1)});
@@ -474,7 +496,7 @@ constexpr LayerRow kLayers[] = {
     {"BatchNormalization", "batchNormalization", batchNormalization},
     {"LayerNormalization", "layerNormalization", layerNormalization},
     {"Add", "add", merge<add>, 0},
-    {"Subtract", "subtract", subtract, 2},
+    {"Subtract", "subtract", merge<sub>, 2},
     {"Multiply", "multiply", merge<mul>, 0},
     {"Average", "average", averageLayer, 0},
     {"Maximum", "maximum", merge<maximum>, 0},
