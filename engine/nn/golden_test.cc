@@ -1,0 +1,200 @@
+// Values of nn/ against Keras's: layers, losses, metrics, optimizers, schedules, whole trainings.
+// check/goldens/nn_*.py made the files and say what a case holds.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "graph/graph.h"
+#include "io/safetensors.h"
+#include "nn/layers.h"
+#include "nn/losses.h"
+#include "nn/model.h"
+#include "nn/optimizers.h"
+#include "run/cpu.h"
+
+namespace fjord {
+namespace {
+
+/// Cases that Keras computes and Fjord refuses: the case, and the words of the error that say so.
+/// A case that works must not stand here.
+struct Gap {
+  std::string_view name, error;
+};
+constexpr Gap kGaps[] = {
+    {"activation sparsemax", "unknown activation"},
+    {"rescaling by channel", "scale and offset are numbers"},
+    {"batch_normalization axis 1", "only the last axis can be normalised"},
+    {"conv2d_transpose output padding", "output_padding"},
+    {"up_sampling2d bilinear", "only nearest interpolation"},
+};
+
+/// One file of cases.
+class Goldens {
+ public:
+  explicit Goldens(const char* name) {
+    std::string path = cat(FJORD_GOLDENS, "/", name, ".safetensors");
+    std::FILE* in = std::fopen(path.c_str(), "rb");
+    EXPECT_NE(in, nullptr) << path;
+    if (!in) return;
+    std::byte chunk[4096];
+    while (size_t n = std::fread(chunk, 1, sizeof chunk, in))
+      bytes_.insert(bytes_.end(), chunk, chunk + n);
+    std::fclose(in);
+    Result<Safetensors> file = readSafetensors(bytes_);
+    EXPECT_TRUE(file) << file.error().message;
+    if (!file) return;
+    file_ = std::move(*file);
+    Result<Json> cases = parseJson(file_.text("cases"));
+    EXPECT_TRUE(cases) << cases.error().message;
+    if (cases) this->cases = std::move(*cases);
+    EXPECT_FALSE(this->cases.empty());
+  }
+
+  /// The array that "@12" names.
+  Tensor tensor(const Json& name) const {
+    const StoredTensor* stored = name.is_string() ? file_.find(name.get<std::string>()) : nullptr;
+    EXPECT_NE(stored, nullptr) << name.dump();
+    return stored ? *stored->load() : Tensor();
+  }
+
+  /// Runs `check`, which gives an error where Fjord refuses, for each case of a kind.
+  template <class Check>
+  void each(Check check) const {
+    for (const Json& c : cases) {
+      std::string name = stringOr(c, "name", "?");
+      SCOPED_TRACE(name);
+      Status status = check(c);
+      auto gap = std::ranges::find(kGaps, std::string_view(name), &Gap::name);
+      if (gap == std::end(kGaps)) {
+        EXPECT_TRUE(status) << status.error().message;
+      } else if (status) {
+        ADD_FAILURE() << "is listed as a gap, but works";
+      } else {
+        EXPECT_NE(status.error().message.find(gap->error), std::string::npos)
+            << status.error().message;
+      }
+    }
+  }
+
+  Json cases;
+
+ private:
+  std::vector<std::byte> bytes_;
+  Safetensors file_;
+};
+
+/// Within `tolerance` of the value or, where sums cancel, of the typical value.
+void expectClose(const Tensor& got, const Tensor& want, std::string_view what,
+                 double tolerance = 1e-5) {
+  ASSERT_EQ(cat(got.type()), cat(want.type())) << what;
+  std::span<const float> g = got.span<float>(), w = want.span<float>();
+  std::vector<float> sizes;
+  for (float v : w) sizes.push_back(std::fabs(v));
+  std::ranges::sort(sizes);
+  double typical = sizes.empty() ? 0 : sizes[sizes.size() / 2];
+  for (size_t i = 0; i < g.size(); ++i) {
+    double error = std::fabs(static_cast<double>(g[i]) - w[i]);
+    bool close = std::isfinite(w[i]) ? error <= tolerance * (std::fabs(w[i]) + 0.2 * (1 + typical))
+                 : std::isnan(w[i])  ? std::isnan(g[i])
+                                     : g[i] == w[i];
+    ASSERT_TRUE(close) << what << ", element " << i << " of " << g.size() << ": " << g[i]
+                       << ", want " << w[i];
+  }
+}
+
+Threads& threads() {
+  static Threads two(2);
+  return two;
+}
+
+// ---- layers ------------------------------------------------------------------------------------
+
+/// A layer alone in a graph, its weights those of the case.
+class OneLayer : public LayerContext {
+ public:
+  OneLayer(const Goldens& goldens, const Json& c) : goldens_(goldens), case_(c) {
+    training = boolOr(c, "training", false);
+  }
+
+  Value input(const Tensor& t) {
+    tensors.push_back(t);
+    return graph.input(t.type());
+  }
+  Value weight(std::string_view name, const Shape& shape, const Json&, bool trainable, const Json&,
+               const Json&) override {
+    // Keras 3 calls every kernel so; the names here are those of TensorFlow.js.
+    std::string key(
+        name == "depthwise_kernel" && case_["class_name"] == "DepthwiseConv2D" ? "kernel" : name);
+    Tensor value = goldens_.tensor(member(member(case_, "weights"), key.c_str()));
+    EXPECT_EQ(cat(value.shape()), cat(shape)) << name;
+    bool trained = !member(member(case_, "weight_gradients"), key.c_str()).is_null();
+    EXPECT_TRUE(trainable || !trained) << name;
+    weights.push_back({key, input(value)});
+    return weights.back().second;
+  }
+  void update(Value weight, Value value) override { updates.push_back({weight, value}); }
+  Value randomState() override { return input(*Tensor::zeros({DType::kI32, {4}})); }
+
+  Graph graph;
+  std::vector<Tensor> tensors;  // of the graph's inputs
+  std::vector<std::pair<std::string, Value>> weights;
+  std::vector<std::pair<Value, Value>> updates;
+
+ private:
+  const Goldens& goldens_;
+  const Json& case_;
+};
+
+Status checkLayer(const Goldens& goldens, const Json& c) {
+  OneLayer layer(goldens, c);
+  const LayerRow* row = findLayer(stringOr(c, "class_name", ""));
+  if (!row) return fail("no such layer");
+  std::vector<Value> xs;
+  for (const Json& x : member(c, "inputs")) xs.push_back(layer.input(goldens.tensor(x)));
+  Value y = row->build(layer, member(c, "config"), xs);
+  FJORD_CHECK(layer.graph.status());
+
+  // Files of weights without names go by this order.
+  std::vector<std::string> order, keras;
+  for (auto& [name, value] : layer.weights) order.push_back(name);
+  for (auto& [name, value] : member(c, "weights").items()) keras.push_back(name);
+  EXPECT_EQ(order, keras);
+
+  std::vector<std::pair<std::string, Tensor>> wanted = {{"output", goldens.tensor(c["output"])}};
+  layer.graph.output(y);
+  for (const Json& dx : member(c, "input_gradients"))
+    wanted.push_back({cat("gradient of input ", wanted.size() - 1), goldens.tensor(dx)});
+  for (auto& [name, value] : layer.weights) {
+    const Json& dw = member(member(c, "weight_gradients"), name.c_str());
+    if (dw.is_null()) continue;
+    wanted.push_back({"gradient of " + name, goldens.tensor(dw)});
+    xs.push_back(value);
+  }
+  for (Value d : grad(y, xs, layer.input(goldens.tensor(c["dy"])))) layer.graph.output(d);
+  EXPECT_EQ(layer.updates.size(), member(c, "updated").size());
+  for (auto& [weight, value] : layer.updates) {
+    auto known = std::ranges::find(layer.weights, weight.id, [](auto& w) { return w.second.id; });
+    const Json& after = member(member(c, "updated"), known->first.c_str());
+    wanted.push_back({known->first + " after", goldens.tensor(after)});
+    layer.graph.output(value);
+  }
+  FJORD_TRY(std::vector<Tensor> got, evaluate(layer.graph, layer.tensors, threads()));
+  for (size_t i = 0; i < wanted.size(); ++i) expectClose(got[i], wanted[i].second, wanted[i].first);
+  return {};
+}
+
+TEST(KerasGolden, Layers) {
+  Goldens goldens("nn_layers");
+  goldens.each([&](const Json& c) { return checkLayer(goldens, c); });
+  // Every row of the table has a case.
+  for (const LayerRow& row : layerRows()) {
+    EXPECT_TRUE(std::ranges::any_of(goldens.cases, [&](const Json& c) {
+      return c["class_name"] == row.className;
+    })) << row.className;
+  }
+}
+
+}  // namespace
+}  // namespace fjord
