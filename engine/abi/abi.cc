@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "abi/eager.h"
+#include "io/model_file.h"
 #include "nn/fit.h"
 
 namespace fjord {
@@ -311,6 +312,29 @@ int fj_modelCompile(int model, const char* json) {
       Status status = m->compile(j);
       return status ? 1 : failure(status.error());
     });
+  });
+}
+
+int fj_modelSave(int model, int optimizer) {
+  return withModel(model, [&](auto& m) {
+    Result<std::string> file = saveModel(*m, {.optimizer = optimizer != 0});
+    if (!file) return failure(file.error());
+    runtime().message = std::move(*file);
+    return 1;
+  });
+}
+
+int fj_modelLoad(const uint8_t* bytes, int length) {
+  Result<Safetensors> file =
+      readSafetensors(std::as_bytes(std::span(bytes, static_cast<size_t>(length))));
+  if (!file) return failure(file.error());
+  Result<std::unique_ptr<Model>> model = loadModel(*file, *runtime().threads);
+  return model ? runtime().models.add(std::move(*model)) : failure(model.error());
+}
+
+int fj_modelDescription(int model) {
+  return withModel(model, [&](auto& m) {
+    return text({{"model", m->json()}, {"training", m->compileOptions()}});
   });
 }
 

@@ -62,6 +62,12 @@ FJ_API void fj_optimizerFree(int optimizer);
 FJ_API int fj_model(const char* json, uint32_t seed);
 FJ_API void fj_modelFree(int model);
 FJ_API int fj_modelCompile(int model, const char* json);
+/// Leaves the file of io/model_file.h in the message buffer: bytes, not text.
+FJ_API int fj_modelSave(int model, int optimizer);
+/// A model from such a file, which is copied.
+FJ_API int fj_modelLoad(const uint8_t* file, int length);
+/// JSON text: {"model": the description, "training": the arguments of compile or null}.
+FJ_API int fj_modelDescription(int model);
 /// JSON text: {"inputs": [{dtype, shape}], "outputs": [...], "weights": [{name, shape, trainable}],
 /// "slots": [{name, shape}], "seed", "summary", "step", "rate"}.
 FJ_API int fj_modelInfo(int model);

@@ -29,6 +29,9 @@ export type FunctionName =
   | 'fj_model'
   | 'fj_modelFree'
   | 'fj_modelCompile'
+  | 'fj_modelSave'
+  | 'fj_modelLoad'
+  | 'fj_modelDescription'
   | 'fj_modelInfo'
   | 'fj_modelWeight'
   | 'fj_modelSetWeight'
@@ -167,8 +170,13 @@ export function engine(): Exports {
 }
 
 export function message(): string {
+  return decoder.decode(messageBytes());
+}
+
+/** What the last function left in the message buffer: a copy, because shared memory cannot be decoded in place. */
+export function messageBytes(): Uint8Array<ArrayBuffer> {
   const e = engine();
-  return text(e.fj_message(), e.fj_messageLength());
+  return new Uint8Array(memory.buffer, e.fj_message(), e.fj_messageLength()).slice() as Uint8Array<ArrayBuffer>;
 }
 
 /** Calls a function whose 0 means failure. */
@@ -186,11 +194,6 @@ export function callForJson<T>(name: FunctionName, ...numbers: number[]): T {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-
-/** A copy: shared memory cannot be decoded in place. */
-function text(pointer: number, length: number): string {
-  return decoder.decode(new Uint8Array(memory.buffer, pointer, length).slice());
-}
 
 /** Typed arrays over the engine's memory; they are valid until the next call, which may grow it. */
 export const heap = {
@@ -230,13 +233,13 @@ export class Arguments {
     heap.f64(pointer, values.length).set(values);
     return pointer;
   }
-  text(value: string): number {
-    const bytes = encoder.encode(value);
-    const pointer = this.room(bytes.length + 1);
-    const target = new Uint8Array(memory.buffer, pointer, bytes.length + 1);
-    target.set(bytes);
-    target[bytes.length] = 0;
+  bytes(values: Uint8Array): number {
+    const pointer = this.room(values.length);
+    new Uint8Array(memory.buffer, pointer, values.length).set(values);
     return pointer;
+  }
+  text(value: string): number {
+    return this.bytes(encoder.encode(`${value}\0`));
   }
   json(value: unknown): number {
     return this.text(JSON.stringify(value));

@@ -9,8 +9,8 @@
 //   await model.fit(xs, ys, {epochs: 5});
 
 import {ready} from './engine.js';
-import {loadArtifacts, type IOHandler} from './io.js';
-import {modelFromArtifacts, type LayersModel} from './model.js';
+import {loadFrom, type IOHandler} from './io.js';
+import {modelFrom, type LayersModel} from './model.js';
 import {elementwise} from './ops.js';
 
 export {features, ready, wasm, type Features, type Variant} from './engine.js';
@@ -53,5 +53,5 @@ export function getBackend(): string {
 /** A model from a place that handlers know: indexeddb://, localstorage://, http(s):// or an object with load(). */
 export async function loadLayersModel(target: string | IOHandler): Promise<LayersModel> {
   await ready();
-  return modelFromArtifacts(await loadArtifacts(target));
+  return modelFrom(await loadFrom(target));
 }

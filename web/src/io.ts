@@ -3,8 +3,9 @@
 //   await model.save('indexeddb://digits', {includeOptimizer: true});
 //   const model = await tf.loadLayersModel('indexeddb://digits');
 //
-// indexeddb:// and localstorage:// keep in the browser, downloads:// saves two files, http(s):// reads a model.json with
-// its weights and posts to a server.
+// indexeddb:// and localstorage:// keep in the browser, downloads:// saves a file, http(s):// reads one and posts one. What
+// they write is one safetensors file (engine/io/model_file.h); what they read is that, or TensorFlow.js's model.json with
+// its weights.
 
 
 export interface WeightSpec {
@@ -27,14 +28,15 @@ export interface ModelArtifacts {
 export interface SaveResult {
   modelArtifactsInfo: {dateSaved: Date; weightDataBytes: number};
 }
+/** A model's safetensors file. */
+export type ModelFile = Uint8Array<ArrayBuffer>;
 export interface IOHandler {
+  /** Gets the model in TensorFlow.js's parts. */
   save?(artifacts: ModelArtifacts): Promise<SaveResult>;
-  load?(): Promise<ModelArtifacts>;
+  /** Gets it as one file instead. */
+  saveFile?(file: ModelFile): Promise<void>;
+  load?(): Promise<ModelArtifacts | ModelFile>;
 }
-
-const saved = (artifacts: ModelArtifacts): SaveResult => ({
-  modelArtifactsInfo: {dateSaved: new Date(), weightDataBytes: artifacts.weightData.byteLength},
-});
 
 // ---- IndexedDB ------------------------------------------------------------------------------------------------------------------
 
@@ -68,67 +70,44 @@ async function withStore<T>(mode: IDBTransactionMode, what: string, f: (store: I
 }
 
 const inIndexedDB = (name: string): IOHandler => ({
-  async save(artifacts) {
-    await withStore('readwrite', `Saving ${name}`, (store) => store.put(artifacts, name));
-    return saved(artifacts);
+  async saveFile(file) {
+    await withStore('readwrite', `Saving ${name}`, (store) => store.put(file, name));
   },
   async load() {
-    const artifacts = (await withStore('readonly', `Loading ${name}`, (store) => store.get(name))) as ModelArtifacts | undefined;
-    if (!artifacts) throw new Error(`There is no model indexeddb://${name} in this browser`);
-    return artifacts;
+    const file = (await withStore('readonly', `Loading ${name}`, (store) => store.get(name))) as ModelFile | undefined;
+    if (!file) throw new Error(`There is no model indexeddb://${name} in this browser`);
+    return file;
   },
 });
 
 // ---- local storage and downloads ----------------------------------------------------------------------------------------------
 
-function toBase64(data: ArrayBuffer): string {
-  let text = '';
-  const bytes = new Uint8Array(data);
-  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return btoa(text);
-}
-function fromBase64(text: string): ArrayBuffer {
-  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
-}
+const kPrefix = 'fjord/';
 
 const inLocalStorage = (name: string): IOHandler => ({
-  async save(artifacts) {
-    const text = JSON.stringify({...artifacts, weightData: toBase64(artifacts.weightData)});
+  async saveFile(file) {
+    let text = '';
+    for (let i = 0; i < file.length; i += 8192) text += String.fromCharCode(...file.subarray(i, i + 8192));
     try {
-      localStorage.setItem(`fjord/${name}`, text);
+      localStorage.setItem(kPrefix + name, btoa(text));
     } catch {
-      throw new Error(`The model is too large for localStorage (${text.length} characters): save it to indexeddb://${name}`);
+      throw new Error(`The model is too large for localStorage (${file.length} bytes): save it to indexeddb://${name}`);
     }
-    return saved(artifacts);
   },
   async load() {
-    const text = localStorage.getItem(`fjord/${name}`);
+    const text = localStorage.getItem(kPrefix + name);
     if (!text) throw new Error(`There is no model localstorage://${name} in this browser`);
-    const artifacts = JSON.parse(text) as ModelArtifacts & {weightData: string};
-    return {...artifacts, weightData: fromBase64(artifacts.weightData)};
+    return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   },
 });
 
-/** TensorFlow.js's model.json: the topology, and where the weights lie. */
-function modelJson(artifacts: ModelArtifacts, paths: string[]): string {
-  const {weightData: _, weightSpecs, ...rest} = artifacts;
-  return JSON.stringify({...rest, weightsManifest: [{paths, weights: weightSpecs}]});
-}
-
 const asDownload = (name: string): IOHandler => ({
-  async save(artifacts) {
-    const files: [string, Blob][] = [
-      [`${name}.json`, new Blob([modelJson(artifacts, [`${name}.weights.bin`])], {type: 'application/json'})],
-      [`${name}.weights.bin`, new Blob([artifacts.weightData])],
-    ];
-    for (const [file, blob] of files) {
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(blob);
-      link.download = file;
-      link.click();
-      URL.revokeObjectURL(link.href);
-    }
-    return saved(artifacts);
+  async saveFile(file) {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([file]));
+    link.download = `${name}.safetensors`;
+    link.click();
+    URL.revokeObjectURL(link.href);
   },
 });
 
@@ -136,6 +115,14 @@ const asDownload = (name: string): IOHandler => ({
 
 interface ModelJson extends Omit<ModelArtifacts, 'weightSpecs' | 'weightData'> {
   weightsManifest?: {paths: string[]; weights: WeightSpec[]}[];
+}
+
+/** IEEE 754 binary16. */
+function fromFloat16(bits: number): number {
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  const magnitude = exponent === 31 ? (fraction ? NaN : Infinity) : exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24;
+  return bits & 0x8000 ? -magnitude : magnitude;
 }
 
 /** Quantised weights become float32: value = stored * scale + min. */
@@ -148,12 +135,11 @@ function dequantized(specs: WeightSpec[], data: ArrayBuffer): ModelArtifacts['we
   for (const spec of specs) {
     const size = spec.shape.reduce((n, d) => n * d, 1);
     const stored = spec.quantization?.dtype ?? spec.dtype;
-    const width = stored === 'uint8' || stored === 'bool' ? 1 : stored === 'uint16' ? 2 : 4;
-    if (stored === 'float16') throw new Error(`The weight ${spec.name} is stored as float16, which is not read yet`);
+    const width = stored === 'uint8' || stored === 'bool' ? 1 : stored === 'uint16' || stored === 'float16' ? 2 : 4;
     const bytes = data.slice(from, from + size * width);
     const values = width === 1 ? new Uint8Array(bytes) : width === 2 ? new Uint16Array(bytes) : stored === 'int32' ? new Int32Array(bytes) : new Float32Array(bytes);
     const {scale = 1, min = 0} = spec.quantization ?? {};
-    for (let i = 0; i < size; ++i) out[to + i] = values[i]! * scale + min;
+    for (let i = 0; i < size; ++i) out[to + i] = stored === 'float16' ? fromFloat16(values[i]!) : values[i]! * scale + min;
     from += size * width;
     to += size;
   }
@@ -169,24 +155,24 @@ async function readModelJson(json: ModelJson, read: (path: string) => Promise<Ar
   return {...json, weightSpecs: specs.map(({quantization: _, ...s}) => ({...s, dtype: 'float32'})), weightData: dequantized(specs, data)};
 }
 
+/** A file is a model.json or a safetensors file, whose first bytes are a length below 2^32. */
+const isJson = (file: ModelFile) => file[7] !== 0;
+const parseModelJson = (file: ModelFile) => JSON.parse(new TextDecoder().decode(file)) as ModelJson;
+
 const overHttp = (url: string, init?: RequestInit): IOHandler => ({
-  async save(artifacts) {
-    const form = new FormData();
-    form.append('model.json', new Blob([modelJson(artifacts, ['./model.weights.bin'])], {type: 'application/json'}), 'model.json');
-    form.append('model.weights.bin', new Blob([artifacts.weightData]), 'model.weights.bin');
-    const response = await fetch(url, {method: 'POST', ...init, body: form});
+  async saveFile(file) {
+    const response = await fetch(url, {method: 'POST', headers: {'Content-Type': 'application/octet-stream'}, ...init, body: file});
     if (!response.ok) throw new Error(`${url} answered ${response.status} ${response.statusText}`);
-    return saved(artifacts);
   },
   async load() {
-    const get = async (address: string): Promise<Response> => {
+    const get = async (address: string): Promise<ArrayBuffer> => {
       const response = await fetch(address, init);
       if (!response.ok) throw new Error(`${address} answered ${response.status} ${response.statusText}`);
-      return response;
+      return response.arrayBuffer();
     };
-    const json = (await (await get(url)).json()) as ModelJson;
+    const file = new Uint8Array(await get(url));
     const base = new URL(url, globalThis.location?.href);
-    return readModelJson(json, async (path) => (await get(new URL(path, base).href)).arrayBuffer());
+    return isJson(file) ? readModelJson(parseModelJson(file), (path) => get(new URL(path, base).href)) : file;
   },
 });
 
@@ -202,43 +188,72 @@ function handlerFor(target: string | IOHandler): IOHandler {
   throw new Error(`"${target}": use indexeddb://, localstorage://, downloads:// or http(s)://`);
 }
 
-export async function saveArtifacts(target: string | IOHandler, artifacts: ModelArtifacts): Promise<SaveResult> {
-  const handler = handlerFor(target);
-  if (!handler.save) throw new Error('This place can only be loaded from');
-  return handler.save(artifacts);
+/** What is to be saved, in the form that the place wants. */
+export interface Saveable {
+  artifacts(): ModelArtifacts;
+  file(): ModelFile;
 }
-export async function loadArtifacts(target: string | IOHandler): Promise<ModelArtifacts> {
+
+export async function saveTo(target: string | IOHandler, model: Saveable): Promise<SaveResult> {
+  const handler = handlerFor(target);
+  if (handler.saveFile) {
+    const file = model.file();
+    await handler.saveFile(file);
+    return {modelArtifactsInfo: {dateSaved: new Date(), weightDataBytes: file.length}};
+  }
+  if (!handler.save) throw new Error('This place can only be loaded from');
+  return handler.save(model.artifacts());
+}
+export async function loadFrom(target: string | IOHandler): Promise<ModelArtifacts | ModelFile> {
   const handler = handlerFor(target);
   if (!handler.load) throw new Error('This place can only be saved to');
   return handler.load();
 }
 
+const kStored = /^(indexeddb|localstorage):\/\//;
+
 export const io = {
   http: overHttp,
   browserHTTPRequest: overHttp,
-  /** The files that a person chose: model.json and its weights. */
+  /** The files that a person chose: a safetensors file, or a model.json and its weights. */
   browserFiles: (files: File[]): IOHandler => ({
     async load() {
-      const json = files.find((f) => f.name.endsWith('.json'));
-      if (!json) throw new Error('Choose the .json file of the model together with its weights');
-      return readModelJson(JSON.parse(await json.text()) as ModelJson, async (path) => {
+      const main = files.find((f) => f.name.endsWith('.safetensors')) ?? files.find((f) => f.name.endsWith('.json'));
+      if (!main) throw new Error('Choose the .safetensors file of a model, or its .json file together with its weights');
+      const file = new Uint8Array(await main.arrayBuffer());
+      if (!isJson(file)) return file;
+      return readModelJson(parseModelJson(file), async (path) => {
         const name = path.split('/').at(-1);
-        const file = files.find((f) => f.name === name);
-        if (!file) throw new Error(`The file ${name} was not chosen`);
-        return file.arrayBuffer();
+        const part = files.find((f) => f.name === name);
+        if (!part) throw new Error(`The file ${name} was not chosen`);
+        return part.arrayBuffer();
       });
     },
   }),
   browserDownloads: asDownload,
-  fromMemory: (artifacts: ModelArtifacts): IOHandler => ({load: async () => artifacts}),
+  fromMemory: (model: ModelArtifacts | ModelFile): IOHandler => ({load: async () => model}),
   withSaveHandler: (save: (artifacts: ModelArtifacts) => Promise<SaveResult>): IOHandler => ({save}),
   /** The models that this browser keeps, by URL. */
   async listModels(): Promise<Record<string, {modelTopologyType: string}>> {
-    const names = await withStore('readonly', 'Listing models', (store) => store.getAllKeys());
-    return Object.fromEntries(names.map((name) => [`indexeddb://${String(name)}`, {modelTopologyType: 'JSON'}]));
+    const stored = await withStore('readonly', 'Listing models', (store) => store.getAllKeys());
+    const local = Object.keys(localStorage).filter((key) => key.startsWith(kPrefix));
+    const urls = [...stored.map((name) => `indexeddb://${String(name)}`), ...local.map((key) => `localstorage://${key.slice(kPrefix.length)}`)];
+    return Object.fromEntries(urls.map((url) => [url, {modelTopologyType: 'JSON'}]));
   },
   async removeModel(url: string): Promise<void> {
-    await withStore('readwrite', `Removing ${url}`, (store) => store.delete(url.replace(/^indexeddb:\/\//, '')));
+    const [, scheme] = kStored.exec(url) ?? [];
+    if (!scheme) throw new Error(`"${url}": only models at indexeddb:// and localstorage:// can be removed`);
+    const name = url.replace(kStored, '');
+    if (scheme === 'localstorage') localStorage.removeItem(kPrefix + name);
+    else await withStore('readwrite', `Removing ${url}`, (store) => store.delete(name));
+  },
+  async copyModel(from: string, to: string): Promise<void> {
+    const file = await loadFrom(from);
+    if (!(file instanceof Uint8Array)) throw new Error(`${from} is a model.json: load the model and save it`);
+    await handlerFor(to).saveFile!(file);
+  },
+  async moveModel(from: string, to: string): Promise<void> {
+    await io.copyModel(from, to);
+    await io.removeModel(from);
   },
 };
-

@@ -4,9 +4,9 @@
 //   model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
 //   await model.fit(xs, ys, {epochs: 5, batchSize: 64});
 
-import {call, callForJson, engine, heap, withArguments} from './engine.js';
+import {call, callForJson, engine, heap, messageBytes, withArguments} from './engine.js';
 import {Optimizer} from './gradients.js';
-import {saveArtifacts, type IOHandler, type ModelArtifacts, type SaveResult} from './io.js';
+import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
 import {Layer, SymbolicTensor, type Described, type Shape} from './layers.js';
 import {Tensor, tensor, type DataType} from './tensor.js';
 
@@ -94,15 +94,18 @@ const numbers = (logs: Logs): Logs => Object.fromEntries(Object.entries(logs).ma
 export class LayersModel {
   optimizer?: Optimizer | string | Described;
   stopTraining = false;
-  private handle = 0;
+  private handle: number;
+  private outputCount?: number;
   private seed: number;
   private compiled?: object;
 
   constructor(
     protected description: () => Described,
     public layers: Layer[],
-    options: {seed?: number; name?: string} = {},
+    options: {seed?: number; name?: string; handle?: number; training?: object | null} = {},
   ) {
+    this.handle = options.handle ?? 0;
+    this.compiled = options.training ?? undefined;
     this.seed = options.seed ?? (Math.random() * 2 ** 31) | 0;
     this.name = options.name ?? 'model';
   }
@@ -273,7 +276,7 @@ export class LayersModel {
   predict(x: Tensor | Tensor[], args: {batchSize?: number} = {}): Tensor | Tensor[] {
     const handles = listOf(x).map((t) => t.handle);
     return withArguments((a) => {
-      const out = a.i32(new Int32Array(this.info().outputs.length));
+      const out = a.i32(new Int32Array((this.outputCount ??= this.info().outputs.length)));
       const count = call('fj_modelPredict', this.built, a.i32(handles), handles.length, args.batchSize ?? 32, out);
       return first([...heap.i32(out, count)].map((handle) => new Tensor(handle)));
     });
@@ -331,8 +334,13 @@ export class LayersModel {
       ...(includeOptimizer && this.compiled ? {trainingConfig: this.compiled, userDefinedMetadata: {seed: info.seed, step: info.step}} : {}),
     };
   }
-  async save(target: string | IOHandler, config: {includeOptimizer?: boolean} = {}): Promise<SaveResult> {
-    return saveArtifacts(target, this.artifacts(config.includeOptimizer));
+  /** The same as one safetensors file. */
+  file(includeOptimizer = false): ModelFile {
+    call('fj_modelSave', this.built, includeOptimizer ? 1 : 0);
+    return messageBytes();
+  }
+  async save(target: string | IOHandler, {includeOptimizer = false} = {}): Promise<SaveResult> {
+    return saveTo(target, {artifacts: () => this.artifacts(includeOptimizer), file: () => this.file(includeOptimizer)});
   }
   /** Weights and, where the artifacts have them, optimizer state, step and seed: training goes on as if never stopped. */
   restore(artifacts: ModelArtifacts): void {
@@ -412,12 +420,19 @@ export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs:
   return made;
 }
 
-export function modelFromArtifacts(artifacts: ModelArtifacts): LayersModel {
-  const topology = artifacts.modelTopology as Described & {model_config?: Described};
+const layersOf = (config: {layers?: Described[]} | Described[]): Layer[] =>
+  (Array.isArray(config) ? config : (config.layers ?? [])).map((l) => new Layer(l.class_name, l.config));
+
+/** A model from what `save` has written: its own file, or TensorFlow.js's parts. */
+export function modelFrom(saved: ModelArtifacts | ModelFile): LayersModel {
+  if (saved instanceof Uint8Array) {
+    const handle = withArguments((a) => call('fj_modelLoad', a.bytes(saved), saved.length));
+    const {model, training} = callForJson<{model: Described; training: object | null}>('fj_modelDescription', handle);
+    return new LayersModel(() => model, layersOf(model.config), {handle, training});
+  }
+  const topology = saved.modelTopology as Described & {model_config?: Described};
   const description = topology.model_config ?? topology;
-  const config = description.config as {layers?: Described[]};
-  const list = (Array.isArray(config) ? (config as Described[]) : (config.layers ?? [])).map((l) => new Layer(l.class_name, l.config));
-  const made = new LayersModel(() => description, list, {seed: artifacts.userDefinedMetadata?.seed});
-  made.restore(artifacts);
+  const made = new LayersModel(() => description, layersOf(description.config), {seed: saved.userDefinedMetadata?.seed});
+  made.restore(saved);
   return made;
 }
