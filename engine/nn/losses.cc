@@ -51,7 +51,12 @@ Value classNumbers(Value y, Value p) {
 }
 
 Value sparseCategoricalCrossentropy(Value y, Value p, const Json& c) {
-  return categoricalCrossentropy(oneHot(classNumbers(y, p), {.depth = p.shape()[-1]}), p, c);
+  y = oneHot(classNumbers(y, p), {.depth = p.shape()[-1]});
+  if (boolOr(c, "from_logits", false) || logitsBehind(p, OpId::softmax))
+    return categoricalCrossentropy(y, p, c);
+  // Unlike with one-hot labels, Keras clips first and normalizes then.
+  Value q = clipped(p);
+  return log(lastSum(q)) - lastSum(y * log(q));
 }
 
 Value binaryCrossentropy(Value y, Value p, const Json& c) {
@@ -60,6 +65,32 @@ Value binaryCrossentropy(Value y, Value p, const Json& c) {
   if (logits) return last(sigmoidCrossEntropy(logits, y));
   Value q = clipped(p);
   return -last(y * log(q) + (1.0 - y) * log(1.0 - q));
+}
+
+/// Lin et al. 2017: what is classified well already counts less. `p` are probabilities.
+Value binaryFocal(Value y, Value p, const Json& c) {
+  y = smoothed(y, c, 2);
+  if (boolOr(c, "from_logits", false)) p = sigmoid(p);
+  Value q = clipped(p), missed = 1.0 - (y * p + (1.0 - y) * (1.0 - p));
+  Value e =
+      -(y * log(q) + (1.0 - y) * log(1.0 - q)) * pow(missed, like(p, numberOr(c, "gamma", 2)));
+  double alpha = numberOr(c, "alpha", 0.25);
+  if (boolOr(c, "apply_class_balancing", false)) e = e * (y * alpha + (1.0 - y) * (1 - alpha));
+  return last(e);
+}
+Value categoricalFocal(Value y, Value p, const Json& c) {
+  y = smoothed(y, c, p.shape()[-1]);
+  if (boolOr(c, "from_logits", false)) p = softmax(p);
+  Value q = clipped(p / sum(p, {.axes = {-1}, .keepDims = true}));
+  Value factor = pow(1.0 - q, like(q, numberOr(c, "gamma", 2))) * numberOr(c, "alpha", 0.25);
+  return -lastSum(factor * y * log(q));
+}
+
+/// Zhang and Sabuncu 2018: between the absolute error (q = 1) and the cross-entropy (q to 0).
+Value categoricalGeneralized(Value y, Value p, const Json& c) {
+  double q = numberOr(c, "q", 0.5);
+  Value truth = lastSum(oneHot(classNumbers(y, p), {.depth = p.shape()[-1]}) * p);
+  return (1.0 - pow(truth, like(truth, q))) / q;
 }
 
 /// Hinge losses want labels -1 and 1; 0 and 1 are taken as those.
@@ -108,6 +139,9 @@ constexpr Row kLosses[] = {
     {"categoricalcrossentropy", categoricalCrossentropy},
     {"sparsecategoricalcrossentropy", sparseCategoricalCrossentropy},
     {"binarycrossentropy", binaryCrossentropy},
+    {"binaryfocalcrossentropy", binaryFocal},
+    {"categoricalfocalcrossentropy", categoricalFocal},
+    {"categoricalgeneralizedcrossentropy", categoricalGeneralized},
     {"kldivergence",
      [](Value y, Value p, const Json&) {
        Value a = clip(y, like(y, kEpsilon), like(y, 1)), b = clip(p, like(p, kEpsilon), like(p, 1));
@@ -128,6 +162,7 @@ constexpr Alias kAliases[] = {
     {"bce", "binarycrossentropy"},
     {"kld", "kldivergence"},
     {"kullbackleiblerdivergence", "kldivergence"},
+    {"logcosherror", "logcosh"},
     {"cosineproximity", "cosinesimilarity"},
     {"acc", "accuracy"},
     {"rmse", "rootmeansquarederror"},
@@ -146,6 +181,12 @@ const Row* findLoss(std::string_view name) {
 
 }  // namespace
 
+bool takesClassNumbers(const Json& loss) {
+  std::optional<Choice> choice = choiceOf(loss);
+  std::string name = choice ? resolved(choice->name) : "";
+  return name == "sparsecategoricalcrossentropy" || name == "categoricalgeneralizedcrossentropy";
+}
+
 Value lossPerSample(const Json& loss, Value labels, Value predictions) {
   if (!labels || !predictions) return {};
   std::optional<Choice> choice = choiceOf(loss);
@@ -156,18 +197,33 @@ Value lossPerSample(const Json& loss, Value labels, Value predictions) {
     predictions.graph->fail(cat("unknown loss ", loss.dump(), "; known are ", known));
     return {};
   }
-  return row->perSample(cast(labels, DType::kF32), predictions, choice->config);
+  const Json& c = choice->config;
+  const Json& axis = member(c, "axis");
+  if (!(axis.is_null() || axis == -1) || !member(c, "ignore_class").is_null()) {
+    predictions.graph->fail("an axis other than -1 and ignore_class are not supported");
+    return {};
+  }
+  return row->perSample(cast(labels, DType::kF32), predictions, c);
 }
 
-Value meanLoss(Value perSample, Value weights) {
+Value reducedLoss(const Json& loss, Value perSample, Value weights) {
   if (!perSample) return {};
+  std::optional<Choice> choice = choiceOf(loss);
+  std::string how = choice ? stringOr(choice->config, "reduction", "mean") : "mean";
+  if (how == "mean_with_sample_weight" && !weights) how = "mean";
+  Value total = weights;
   if (weights) {
     // [batch] against [batch, ..]: the weight of a sample holds for all of it.
     Shape s = Shape::filled(std::max(1, perSample.shape().rank()), 1);
     s[0] = weights.shape()[0];
     perSample = perSample * reshape(weights, {.shape = s});
   }
-  return mean(perSample);
+  if (how == "mean" || how == "sum_over_batch_size") return mean(perSample);
+  if (how == "sum") return sum(perSample);
+  if (how == "mean_with_sample_weight") return sum(perSample) / sum(total);
+  perSample.graph->fail(cat("unknown reduction ", how,
+                            "; known are sum_over_batch_size, mean, mean_with_sample_weight, sum"));
+  return {};
 }
 
 // ---- metrics
@@ -200,10 +256,9 @@ MetricParts topK(Value yIndex, Value p, int k) {
 MetricParts accuracy(const Json& loss, Value y, Value p) {
   std::optional<Choice> choice = choiceOf(loss);
   std::string name = choice ? resolved(choice->name) : "";
-  bool oneHotLabels = y.shape() == p.shape();
   if (p.shape()[-1] == 1 || name == "binarycrossentropy") return binaryAccuracy(y, p, 0.5);
-  return oneHotLabels && name != "sparsecategoricalcrossentropy" ? categoricalAccuracy(y, p)
-                                                                 : sparseCategoricalAccuracy(y, p);
+  bool oneHotLabels = y.shape() == p.shape() && !takesClassNumbers(loss);
+  return oneHotLabels ? categoricalAccuracy(y, p) : sparseCategoricalAccuracy(y, p);
 }
 
 }  // namespace
@@ -213,6 +268,15 @@ MetricParts metricParts(const Json& metric, const Json& loss, Value y, Value p) 
   std::optional<Choice> choice = choiceOf(metric);
   std::string name = choice ? resolved(choice->name) : "";
   const Json& c = choice ? choice->config : metric;
+  for (const char* option : {"top_k", "class_id"}) {
+    if (member(c, option).is_null()) continue;
+    p.graph->fail(cat(option, " is not supported"));
+    return {};
+  }
+  if (member(c, "thresholds").is_array()) {
+    p.graph->fail("thresholds is one number");
+    return {};
+  }
   double threshold = numberOr(c, "threshold", numberOr(c, "thresholds", 0.5));
   Value hits = p > threshold, labels = cast(y, DType::kBool);
   if (name == "accuracy") return accuracy(loss, y, p);
@@ -227,6 +291,10 @@ MetricParts metricParts(const Json& metric, const Json& loss, Value y, Value p) 
     MetricParts parts = meanOf(square(p - cast(y, DType::kF32)));
     parts.squareRoot = true;
     return parts;
+  }
+  if (!findLoss(name)) {
+    p.graph->fail(cat("unknown metric ", metric.dump()));
+    return {};
   }
   // The metric of a cosine is the similarity, the loss its negative.
   Value perSample = lossPerSample(metric, y, p);

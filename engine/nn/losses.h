@@ -11,8 +11,12 @@ namespace fjord {
 /// {"class_name", "config"}.
 Value lossPerSample(const Json& loss, Value labels, Value predictions);
 
-/// Mean over samples, each weighted; `weights` [batch] may be empty.
-Value meanLoss(Value perSample, Value weights);
+/// Whether labels are class numbers [..] for predictions [.., classes].
+bool takesClassNumbers(const Json& loss);
+
+/// One number for the batch, by the loss's "reduction": by default the mean over samples, each
+/// weighted; `weights` [batch] may be empty.
+Value reducedLoss(const Json& loss, Value perSample, Value weights);
 
 /// A metric as a ratio of sums, so that batches add up exactly: value = f(sum of numerators / sum
 /// of denominators).

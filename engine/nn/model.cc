@@ -196,11 +196,9 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
   std::vector<Value> labels;
   for (size_t i = 0; i < outputs.size(); ++i) {
     Json loss = forOutput("loss", i);
-    std::optional<Choice> choice = choiceOf(loss);
     Type type = outputs[i].type();
-    bool sparse = choice && canonicalName(choice->name) == "sparsecategoricalcrossentropy";
     // Class numbers stand where the scores of the classes would.
-    if (sparse && type.shape.rank() > 1) type.shape.values[--type.shape.count] = 0;
+    if (takesClassNumbers(loss) && type.shape.rank() > 1) type.shape.values[--type.shape.count] = 0;
     labels.push_back(graph.input(type));
     data_.push_back(labels.back());
   }
@@ -212,7 +210,7 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
     std::string prefix = outputs.size() > 1 ? layer.name + "_" : "";
     {
       Graph::Scope scope(graph, "loss");
-      Value one = meanLoss(lossPerSample(loss, labels[i], outputs[i]), weights);
+      Value one = reducedLoss(loss, lossPerSample(loss, labels[i], outputs[i]), weights);
       Json factor = forOutput("loss_weights", i);
       if (factor.is_number()) one = one * factor.get<double>();
       loss_ = loss_ ? loss_ + one : one;
