@@ -23,11 +23,30 @@ struct Gap {
   std::string_view name, error;
 };
 constexpr Gap kGaps[] = {
+    // Needs a sort.
     {"activation sparsemax", "unknown activation"},
-    {"rescaling by channel", "scale and offset are numbers"},
+    // Channels come last everywhere.
     {"batch_normalization axis 1", "only the last axis can be normalised"},
     {"conv2d_transpose output padding", "output_padding"},
+    {"rescaling by channel", "scale and offset are numbers"},
     {"up_sampling2d bilinear", "only nearest interpolation"},
+    // Losses are of samples, by their last axis; these are of a whole batch, or of pairs.
+    {"CosineSimilarity axis", "axis"},
+    {"CategoricalCrossentropy axis", "axis"},
+    {"SparseCategoricalCrossentropy ignore_class", "ignore_class"},
+    {"Dice", "unknown loss"},
+    {"Tversky", "unknown loss"},
+    {"Circle", "unknown loss"},
+    // Metrics are ratios of two sums over samples.
+    {"metric AUC(num_thresholds=50)", "unknown metric"},
+    {"metric BinaryIoU()", "unknown metric"},
+    {"metric F1Score(average='micro')", "unknown metric"},
+    {"metric FalseNegatives()", "unknown metric"},
+    {"metric Precision(class_id=1)", "class_id"},
+    {"metric Precision(thresholds=[0.2])", "thresholds is one number"},
+    {"metric R2Score(class_aggregation='uniform_average')", "unknown metric"},
+    {"metric Recall(top_k=1)", "top_k"},
+    {"metric TruePositives()", "unknown metric"},
 };
 
 /// One file of cases.
@@ -194,6 +213,55 @@ TEST(KerasGolden, Layers) {
       return c["class_name"] == row.className;
     })) << row.className;
   }
+}
+
+// ---- losses and metrics ------------------------------------------------------------------------
+
+Status checkLoss(const Goldens& goldens, const Json& c) {
+  Graph graph;
+  std::vector<Tensor> in = {goldens.tensor(c["y_true"]), goldens.tensor(c["y_pred"])};
+  Value y = graph.input(in[0].type()), p = graph.input(in[1].type()), weights;
+  if (c.contains("sample_weight")) {
+    in.push_back(goldens.tensor(c["sample_weight"]));
+    weights = graph.input(in[2].type());
+  }
+  Value value = reducedLoss(c["loss"], lossPerSample(c["loss"], y, p), weights);
+  FJORD_CHECK(graph.status());
+  graph.output(value);
+  graph.output(grad(value, {{p}})[0]);
+  FJORD_TRY(std::vector<Tensor> got, evaluate(graph, in, threads()));
+  expectClose(got[0], goldens.tensor(c["value"]), "value");
+  expectClose(got[1], goldens.tensor(c["gradient"]), "gradient");
+  return {};
+}
+
+Status checkMetric(const Goldens& goldens, const Json& c) {
+  double numerator = 0, denominator = 0;
+  bool squareRoot = false;
+  for (size_t i = 0; i < c["y_true"].size(); ++i) {
+    Graph graph;
+    std::vector<Tensor> in = {goldens.tensor(c["y_true"][i]), goldens.tensor(c["y_pred"][i])};
+    Value y = graph.input(in[0].type()), p = graph.input(in[1].type());
+    MetricParts parts = metricParts(c["metric"], member(c, "compiled_loss"), y, p);
+    FJORD_CHECK(graph.status());
+    graph.output(parts.numerator);
+    graph.output(parts.denominator);
+    FJORD_TRY(std::vector<Tensor> got, evaluate(graph, in, threads()));
+    numerator += got[0].data<float>()[0];
+    denominator += got[1].data<float>()[0];
+    squareRoot = parts.squareRoot;
+  }
+  double value = squareRoot ? std::sqrt(numerator / denominator) : numerator / denominator;
+  double want = numberOr(c, "value", NAN);
+  EXPECT_NEAR(value, want, 1e-5 * (1 + std::fabs(want)));
+  return {};
+}
+
+TEST(KerasGolden, LossesAndMetrics) {
+  Goldens goldens("nn_losses");
+  goldens.each([&](const Json& c) {
+    return c.contains("loss") ? checkLoss(goldens, c) : checkMetric(goldens, c);
+  });
 }
 
 }  // namespace
