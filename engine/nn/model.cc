@@ -354,7 +354,25 @@ Result<std::unique_ptr<Model>> Model::fromJson(const Json& json, Threads& thread
   return model;
 }
 
+namespace {
+
+/// What Keras would do and a step here does not is an error, not another result.
+Status refuseWhatIsNotDone(const Json& options) {
+  const Json& optimizer = member(member(options, "optimizer"), "config");
+  if (boolOr(optimizer, "use_ema", false) ||
+      intOr(optimizer, "gradient_accumulation_steps", 1) > 1) {
+    return fail("compile: use_ema and gradient_accumulation_steps are not supported");
+  }
+  const Json& weighted = member(options, "weighted_metrics");
+  if (!weighted.is_null() && !weighted.empty())
+    return fail("compile: weighted_metrics are not supported: use metrics");
+  return {};
+}
+
+}  // namespace
+
 Status Model::compile(const Json& options) {
+  FJORD_CHECK(refuseWhatIsNotDone(options));
   Json before = std::move(compiled_);
   compiled_ = options;
   if (member(options, "loss").is_null()) {

@@ -196,7 +196,8 @@ double cosineRestarts(const Json& c, double rate, double t) {
   double first = numberOr(c, "first_decay_steps", 1), longer = numberOr(c, "t_mul", 2),
          lower = numberOr(c, "m_mul", 1);
   double alpha = numberOr(c, "alpha", 0), factor = 1, period = first;
-  while (t >= period) {
+  // A t_mul below 1 has a last period, after which Keras has no rate either.
+  while (t >= period && period > 0) {
     t -= period;
     period *= longer;
     factor *= lower;
@@ -243,6 +244,8 @@ Result<double> learningRate(const Json& config, double fallback, int64_t step) {
   if (name == "exponentialdecay") return rate * std::pow(decay, power);
   if (name == "inversetimedecay") return rate / (1 + decay * power);
   if (name == "cosinedecay") return cosineDecay(c, rate, t);
+  if (name == "cosinedecayrestarts" && numberOr(c, "first_decay_steps", 1) < 1)
+    return fail("CosineDecayRestarts: first_decay_steps must be at least 1");
   if (name == "cosinedecayrestarts") return cosineRestarts(c, rate, t);
   if (name == "polynomialdecay") return polynomialDecay(c, rate, t);
   if (name == "piecewiseconstantdecay") return piecewise(c, t);
