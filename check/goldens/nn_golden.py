@@ -70,13 +70,53 @@ class Golden:
 
 def description(thing):
     """A layer, loss, metric, ... as Keras writes it, without what says nothing: the size of a file is mostly this."""
-    def plain(j):
-        if isinstance(j, list):
-            return [plain(v) for v in j]
-        if not isinstance(j, dict):
-            return j
-        return {k: plain(v) for k, v in j.items() if k not in ('registered_name', 'module', 'dtype')}
     return plain(json.loads(json.dumps(keras.saving.serialize_keras_object(thing))))
+
+
+def plain(j):
+    if isinstance(j, list):
+        return [plain(v) for v in j]
+    if not isinstance(j, dict):
+        return j
+    return {k: plain(v) for k, v in j.items() if k not in ('registered_name', 'module', 'dtype')}
+
+
+def short(path):
+    """dense/kernel of model/dense/kernel: a layer's name and the name that the layer gives a weight."""
+    return '/'.join(path.split('/')[-2:])
+
+
+def training(file, name, model, xs, ys, batch, steps, trajectory=False, sample_weight=None, as_written=False):
+    """A case of a compiled model that trains: {model, compile, x [@], y [@], sample_weight @ or absent, batch,
+    weights {layer/name: @}, losses @ [steps], trajectory {layer/name: @ [steps, ..]} or after {layer/name: @},
+    predictions [@] of x after the last step}. Step i takes rows [i * batch, (i + 1) * batch), from the start again where
+    they end."""
+    weights = {short(w.path): w for w in model.weights}
+    assert len(weights) == len(model.weights)
+    before = {n: file.put(w.numpy()) for n, w in weights.items()}
+    losses, values = [], {n: [] for n in weights}
+    for i in range(steps):
+        rows = (i * batch + np.arange(batch)) % len(xs[0])
+        taken = [[a[rows] for a in arrays] for arrays in (xs, ys)]
+        model.reset_metrics()
+        losses.append(model.train_on_batch(
+            *[t if len(t) > 1 else t[0] for t in taken],
+            sample_weight=None if sample_weight is None else sample_weight[rows], return_dict=True)['loss'])
+        for n, w in weights.items():
+            values[n].append(w.numpy())
+    predictions = model.predict_on_batch(xs if len(xs) > 1 else xs[0])
+    text = json.loads(model.to_json())
+    compile_config = text.pop('compile_config')
+    fields = {} if sample_weight is None else {'sample_weight': file.put(sample_weight)}
+    if trajectory:
+        fields['trajectory'] = {n: file.put(np.stack(v)) for n, v in values.items()}
+    else:
+        fields['after'] = {n: file.put(v[-1]) for n, v in values.items()}
+    file.case(name=name, model=text if as_written else plain(text), compile=plain(compile_config),
+              x=[file.put(x) for x in xs], y=[file.put(y) for y in ys], batch=batch, weights=before,
+              losses=file.put(np.array(losses, np.float32)),
+              predictions=[file.put(p) for p in (predictions if isinstance(predictions, list) else [predictions])],
+              **fields)
 
 
 def here():

@@ -47,6 +47,10 @@ constexpr Gap kGaps[] = {
     {"metric R2Score(class_aggregation='uniform_average')", "unknown metric"},
     {"metric Recall(top_k=1)", "top_k"},
     {"metric TruePositives()", "unknown metric"},
+    // A step updates; what averages or waits over several steps is not there.
+    {"SGD(0.1, use_ema=True)", "use_ema"},
+    {"SGD(0.1, gradient_accumulation_steps=2)", "gradient_accumulation_steps"},
+    {"Lamb(0.05)", "unknown optimizer"},
 };
 
 /// One file of cases.
@@ -262,6 +266,94 @@ TEST(KerasGolden, LossesAndMetrics) {
   goldens.each([&](const Json& c) {
     return c.contains("loss") ? checkLoss(goldens, c) : checkMetric(goldens, c);
   });
+}
+
+// ---- training ----------------------------------------------------------------------------------
+
+/// Weights go by "layer/weight", so that they need no order.
+Status setWeights(const Goldens& goldens, const Json& named, Model& model) {
+  EXPECT_EQ(model.weights().size(), named.size());
+  for (Weight& w : model.weights()) {
+    const Json& name = member(named, w.name.c_str());
+    if (name.is_null()) return fail("Keras has no weight ", w.name);
+    Tensor value = goldens.tensor(name);
+    EXPECT_EQ(cat(w.value.type()), cat(value.type())) << w.name;
+    std::ranges::copy(value.span<float>(), w.value.data<float>());
+  }
+  return {};
+}
+
+/// The values after step `step` from values after all steps, [steps, ..].
+Tensor atStep(const Tensor& all, int step) {
+  Shape shape(std::span(all.shape().begin() + 1, all.shape().end()));
+  std::span<const float> values = all.span<float>();
+  return *Tensor::of(shape, values.subspan(step * shape.size(), shape.size()));
+}
+
+void expectWeights(const Goldens& goldens, const Json& c, Model& model, int step, bool last) {
+  for (const Weight& w : model.weights()) {
+    const Json& every = member(member(c, "trajectory"), w.name.c_str());
+    if (!every.is_null())
+      expectClose(w.value, atStep(goldens.tensor(every), step), w.name, 5e-5);
+    else if (last)
+      expectClose(w.value, goldens.tensor(c["after"][w.name]), w.name, 2e-4);
+  }
+}
+
+Status checkTraining(const Goldens& goldens, const Json& c) {
+  FJORD_TRY(auto model, Model::fromJson(c["model"], threads()));
+  FJORD_CHECK(setWeights(goldens, c["weights"], *model));
+  FJORD_CHECK(model->compile(c["compile"]));
+  std::vector<Tensor> x, y, sampleWeight;
+  for (const Json& name : c["x"]) x.push_back(goldens.tensor(name));
+  for (const Json& name : c["y"]) y.push_back(goldens.tensor(name));
+  if (c.contains("sample_weight")) sampleWeight = {goldens.tensor(c["sample_weight"])};
+  Tensor losses = goldens.tensor(c["losses"]);
+  int steps = static_cast<int>(losses.size()), samples = x[0].shape()[0];
+  std::vector<int32_t> rows(intOr(c, "batch", 0));
+  for (int step = 0; step < steps; ++step) {
+    SCOPED_TRACE(cat("step ", step));
+    for (size_t i = 0; i < rows.size(); ++i)
+      rows[i] = static_cast<int32_t>((step * rows.size() + i) % samples);
+    Totals totals;
+    FJORD_CHECK(model->run(Model::kTrain,
+                           {.x = x,
+                            .y = y,
+                            .weights = sampleWeight.empty() ? nullptr : &sampleWeight[0],
+                            .rows = rows},
+                           totals));
+    float want = losses.data<float>()[step];
+    EXPECT_NEAR(model->logs(totals)[0].second, want, 1e-4 * std::fabs(want)) << "loss";
+    expectWeights(goldens, c, *model, step, step + 1 == steps);
+  }
+  FJORD_TRY(std::vector<Tensor> predictions, model->predict(x));
+  for (size_t i = 0; i < predictions.size(); ++i)
+    expectClose(predictions[i], goldens.tensor(c["predictions"][i]), "predictions", 2e-4);
+  return {};
+}
+
+Status checkSchedule(const Goldens& goldens, const Json& c) {
+  Tensor rates = goldens.tensor(c["rates"]);
+  for (size_t i = 0; i < c["steps"].size(); ++i) {
+    FJORD_TRY(double rate,
+              learningRate(Json{{"learning_rate", c["schedule"]}}, -1, c["steps"][i].get<int>()));
+    EXPECT_NEAR(rate, rates.data<float>()[i], 2e-6 * rate + 1e-9)
+        << "step " << c["steps"][i].dump();
+  }
+  return {};
+}
+
+TEST(KerasGolden, Optimizers) {
+  Goldens goldens("nn_optimizers");
+  goldens.each([&](const Json& c) {
+    return c.contains("schedule") ? checkSchedule(goldens, c) : checkTraining(goldens, c);
+  });
+  for (const OptimizerRow& row : optimizerRows()) {
+    EXPECT_TRUE(std::ranges::any_of(goldens.cases, [&](const Json& c) {
+      std::optional<Choice> choice = choiceOf(member(member(c, "compile"), "optimizer"));
+      return choice && canonicalName(choice->name) == row.name;
+    })) << row.name;
+  }
 }
 
 }  // namespace

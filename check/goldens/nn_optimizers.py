@@ -1,0 +1,100 @@
+"""Golden values of optimizers, the weights of a small network after each of 8 steps, and of learning-rate schedules.
+
+A case of an optimizer is a training (nn_golden.py). A case of a schedule: {schedule, steps [], rates @}.
+"""
+from nn_golden import Golden, description, here, keras, np, training
+
+O = keras.optimizers
+S = O.schedules
+
+# Rates at which eight steps go far, and every option beside its default.
+OPTIMIZERS = '''
+SGD(0.1)
+SGD(0.1, momentum=0.9)
+SGD(0.1, momentum=0.8, nesterov=True)
+SGD(0.1, momentum=0.8, weight_decay=0.3)
+SGD(0.2, clipnorm=0.3)
+SGD(0.2, clipvalue=0.05)
+SGD(0.2, global_clipnorm=0.4)
+SGD(0.2, global_clipnorm=400.0)
+RMSprop(0.02)
+RMSprop(0.02, rho=0.7, momentum=0.5)
+RMSprop(0.02, centered=True, epsilon=1e-3)
+RMSprop(0.02, rho=0.8, momentum=0.4, centered=True, clipnorm=0.5)
+Adagrad(0.1)
+Adagrad(0.1, initial_accumulator_value=0.5, epsilon=1e-2)
+Adadelta(1.0)
+Adadelta(5.0, rho=0.8, epsilon=1e-4)
+Adam(0.05)
+Adam(0.05, beta_1=0.7, beta_2=0.9, epsilon=1e-3)
+Adam(0.05, beta_2=0.6, amsgrad=True)
+Adam(0.05, clipvalue=0.1, weight_decay=0.2)
+Adam(0.05, loss_scale_factor=1024.0)
+AdamW(0.05)
+AdamW(0.05, weight_decay=0.4)
+AdamW(0.05, weight_decay=0.4, beta_2=0.6, amsgrad=True, global_clipnorm=0.3)
+Adamax(0.05)
+Adamax(0.05, beta_1=0.6, beta_2=0.7, epsilon=1e-3)
+Nadam(0.05)
+Nadam(0.05, beta_1=0.7, beta_2=0.9, epsilon=1e-3)
+Nadam(0.05, weight_decay=0.1)
+Ftrl(0.2)
+Ftrl(0.2, learning_rate_power=-0.7, initial_accumulator_value=0.3)
+Ftrl(0.2, l1_regularization_strength=0.02, l2_regularization_strength=0.1)
+Ftrl(0.2, l2_shrinkage_regularization_strength=0.05, beta=0.4)
+Lion(0.02)
+Lion(0.02, beta_1=0.6, beta_2=0.8, weight_decay=0.3)
+SGD(S.ExponentialDecay(0.3, 3, 0.5), momentum=0.5)
+Adam(S.CosineDecay(0.01, 5, warmup_target=0.1, warmup_steps=2))
+AdamW(S.PiecewiseConstantDecay([2, 5], [0.1, 0.03, 0.01]), weight_decay=0.2)
+SGD(0.1, use_ema=True)
+SGD(0.1, gradient_accumulation_steps=2)
+Lamb(0.05)
+'''
+
+SCHEDULES = '''
+ExponentialDecay(0.1, 10, 0.7)
+ExponentialDecay(0.1, 10, 0.7, staircase=True)
+InverseTimeDecay(0.1, 10, 0.7)
+InverseTimeDecay(0.1, 10, 0.7, staircase=True)
+PolynomialDecay(0.1, 30)
+PolynomialDecay(0.1, 30, end_learning_rate=0.02, power=2.0)
+PolynomialDecay(0.1, 30, end_learning_rate=0.02, power=0.5, cycle=True)
+PiecewiseConstantDecay([10, 30], [0.3, 0.2, 0.1])
+CosineDecay(0.1, 40)
+CosineDecay(0.1, 40, alpha=0.2)
+CosineDecay(0.01, 40, alpha=0.1, warmup_target=0.2, warmup_steps=15)
+CosineDecayRestarts(0.1, 10)
+CosineDecayRestarts(0.1, 10, t_mul=1.0, m_mul=0.8, alpha=0.05)
+CosineDecayRestarts(0.1, 7, t_mul=1.5, m_mul=0.6)
+'''
+
+
+def optimizers(file):
+    x, y = file.normal(40, 3), file.normal(40, 2) * 2
+    weights = [file.normal(3, 4) * 0.7, file.normal(4) * 0.3, file.normal(4, 2) * 0.7, file.normal(2) * 0.3]
+    for text in OPTIMIZERS.split('\n')[1:-1]:
+        keras.utils.clear_session()
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation='tanh'), keras.layers.Dense(2)])
+        model.set_weights(weights)
+        model.compile(eval(f'O.{text}'), 'mse', run_eagerly=True)
+        training(file, text, model, [x], [y], batch=5, steps=8, trajectory=True)
+
+
+def schedules(file):
+    steps = [0, 1, 2, 5, 7, 9, 10, 11, 14, 15, 16, 17, 20, 29, 30, 31, 33, 40, 55, 60, 61, 100]
+    for text in SCHEDULES.split('\n')[1:-1]:
+        schedule = eval(f'S.{text}')
+        file.case(name=text, schedule=description(schedule), steps=steps,
+                  rates=file.put(np.array([float(schedule(s)) for s in steps], np.float32)))
+
+
+def make(folder):
+    file = Golden('nn_optimizers', seed=20260103)
+    optimizers(file)
+    schedules(file)
+    file.save(folder)
+
+
+if __name__ == '__main__':
+    make(here())
