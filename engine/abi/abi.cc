@@ -498,6 +498,7 @@ int fj_fitState(int fit) {
                {"batches", state.batches()},
                {"done", state.done()},
                {"reason", state.reason()},
+               {"checkpoints", state.checkpoints()},
                {"logs", logsJson(state.logs())}});
 }
 

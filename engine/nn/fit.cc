@@ -11,12 +11,12 @@ namespace fjord {
 
 /// Watches one value from epoch to epoch.
 struct Fit::Callback {
-  enum Kind { kEarlyStopping, kReduceRate, kTerminateOnNaN } kind;
-  std::string monitor = "val_loss";
+  enum Kind { kEarlyStopping, kReduceRate, kCheckpoint, kTerminateOnNaN } kind;
+  std::string monitor = "val_loss", path;
   bool larger = false;  // whether larger is better
   double minDelta = 0, factor = 0.1, minRate = 0, best = 0, baseline = 0;
   int patience = 0, cooldown = 0, coolingLeft = 0, waited = 0, startFrom = 0;
-  bool seen = false, restore = false, hasBaseline = false;
+  bool seen = false, restore = false, hasBaseline = false, onlyBest = true;
   std::vector<Tensor> bestWeights;
 
   bool improves(double value) const {
@@ -30,6 +30,14 @@ namespace {
 
 int batchesOf(size_t samples, int batchSize) {
   return static_cast<int>((samples + batchSize - 1) / batchSize);
+}
+
+/// The path of a checkpoint: "{epoch}" stands for the number of the epoch, from 1.
+std::string atEpoch(const std::string& path, int epoch) {
+  constexpr std::string_view kMark = "{epoch}";
+  size_t at = path.find(kMark);
+  if (at == std::string::npos) return path;
+  return cat(path.substr(0, at), epoch, path.substr(at + kMark.size()));
 }
 
 Status copyWeights(const std::vector<Weight>& from, std::vector<Tensor>& to) {
@@ -54,11 +62,16 @@ Status Fit::addCallbacks() {
       callback->kind = Callback::kEarlyStopping;
     } else if (name == "reducelronplateau") {
       callback->kind = Callback::kReduceRate;
+    } else if (name == "modelcheckpoint") {
+      callback->kind = Callback::kCheckpoint;
+      callback->path = stringOr(c, "filepath", "");
+      callback->onlyBest = boolOr(c, "save_best_only", false);
+      if (callback->path.empty()) return fail("ModelCheckpoint: a filepath is needed");
     } else if (name == "terminateonnan") {
       callback->kind = Callback::kTerminateOnNaN;
     } else {
       return fail("unknown callback ", j.dump(),
-                  "; known are EarlyStopping, ReduceLROnPlateau, TerminateOnNaN");
+                  "; known are EarlyStopping, ReduceLROnPlateau, ModelCheckpoint, TerminateOnNaN");
     }
     bool reduces = callback->kind == Callback::kReduceRate;
     callback->monitor = stringOr(c, "monitor", "val_loss");
@@ -72,8 +85,10 @@ Status Fit::addCallbacks() {
     callback->cooldown = intOr(c, "cooldown", 0);
     callback->startFrom = intOr(c, "start_from_epoch", 0);
     callback->restore = boolOr(c, "restore_best_weights", false);
-    callback->hasBaseline = member(c, "baseline").is_number();
-    callback->baseline = numberOr(c, "baseline", 0);
+    const char* first =
+        callback->kind == Callback::kCheckpoint ? "initial_value_threshold" : "baseline";
+    callback->hasBaseline = member(c, first).is_number();
+    callback->baseline = numberOr(c, first, 0);
     if (reduces && callback->factor >= 1)
       return fail("ReduceLROnPlateau: factor must be below 1, got ", callback->factor);
     callbacks_.push_back(std::move(callback));
@@ -85,6 +100,10 @@ Status Fit::endEpoch() {
   for (auto& callback : callbacks_) {
     Callback& c = *callback;
     if (c.kind == Callback::kTerminateOnNaN || epoch_ < c.startFrom) continue;
+    if (!c.onlyBest) {
+      checkpoints_.push_back(atEpoch(c.path, epoch_ + 1));
+      continue;
+    }
     auto entry = std::ranges::find(logs_, c.monitor, &Logs::value_type::first);
     if (entry == logs_.end()) {
       return fail("a callback watches \"", c.monitor,
@@ -99,8 +118,10 @@ Status Fit::endEpoch() {
       c.seen = true;
       c.waited = 0;
       if (c.restore) FJORD_CHECK(copyWeights(model_.weights(), c.bestWeights));
+      if (c.kind == Callback::kCheckpoint) checkpoints_.push_back(atEpoch(c.path, epoch_ + 1));
       continue;
     }
+    if (c.kind == Callback::kCheckpoint) continue;
     if (c.kind == Callback::kReduceRate && c.coolingLeft > 0) continue;
     if (++c.waited < std::max(1, c.patience)) continue;
     if (c.kind == Callback::kReduceRate) {
@@ -278,6 +299,7 @@ Result<Fit::Event> Fit::advance() {
     for (auto& [name, value] : model_.logs(validationTotals_))
       logs_.push_back({"val_" + name, value});
   }
+  checkpoints_.clear();
   if (!stopping_) FJORD_CHECK(endEpoch());
   ++epoch_;
   done_ = stopping_ || epoch_ >= options_.epochs;

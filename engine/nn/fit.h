@@ -26,7 +26,7 @@ struct FitOptions {
   bool shuffle = true;
   double validationSplit = 0;  // the last part of the samples, taken before shuffling
   Json classWeight = {};       // {"0": 1.0, "1": 2.5}
-  /// EarlyStopping, ReduceLROnPlateau, TerminateOnNaN as Keras writes them.
+  /// EarlyStopping, ReduceLROnPlateau, ModelCheckpoint, TerminateOnNaN as Keras writes them.
   Json callbacks = {};
 };
 
@@ -51,6 +51,9 @@ class Fit {
   const Logs& logs() const { return logs_; }
   /// Why training ended before its last epoch; empty if it did not.
   const std::string& reason() const { return reason_; }
+  /// After kEpochEnd: the places, as ModelCheckpoint names them, that the model is to be saved to
+  /// now. Whoever drives the training knows how.
+  const std::vector<std::string>& checkpoints() const { return checkpoints_; }
 
  private:
   struct Callback;
@@ -72,6 +75,7 @@ class Fit {
   Totals totals_, validationTotals_;
   Logs logs_;
   std::string reason_;
+  std::vector<std::string> checkpoints_;
   int epoch_ = 0, batch_ = 0, batches_ = 0, validationBatch_ = 0;
   bool done_ = false, stopping_ = false, evaluating_ = false;
 };

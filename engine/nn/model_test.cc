@@ -160,5 +160,33 @@ TEST(Fit, ReportsANaNLoss) {
   EXPECT_NE((*fit)->reason().find("the loss is NaN"), std::string::npos) << (*fit)->reason();
 }
 
+TEST(Fit, CheckpointsNameWhereToSave) {
+  Threads threads(1);
+  auto model = mlp(threads);
+  auto fit = Fit::begin(*model, clouds(32), {.epochs = 4, .callbacks = json(R"([
+    {"class_name": "ModelCheckpoint", "config": {"filepath": "each-{epoch}", "monitor": "loss"}},
+    {"class_name": "ModelCheckpoint",
+     "config": {"filepath": "best", "monitor": "loss", "save_best_only": true}},
+    {"class_name": "ModelCheckpoint", "config": {"filepath": "never", "monitor": "loss",
+     "save_best_only": true, "initial_value_threshold": 0}}])")});
+  ASSERT_TRUE(fit) << fit.error().message;
+  double best = 1e9;
+  while (!(*fit)->done()) {
+    auto event = (*fit)->advance();
+    ASSERT_TRUE(event) << event.error().message;
+    if (*event != Fit::kEpochEnd) {
+      continue;
+    }
+    double loss = entry((*fit)->logs(), "loss");
+    std::vector<std::string> expected = {cat("each-", (*fit)->epoch())};
+    if (loss < best) expected.push_back("best");
+    best = std::min(best, loss);
+    EXPECT_EQ((*fit)->checkpoints(), expected);
+  }
+  auto nowhere =
+      Fit::begin(*model, clouds(32), {.callbacks = json(R"([{"class_name": "ModelCheckpoint"}])")});
+  EXPECT_FALSE(nowhere);
+}
+
 }  // namespace
 }  // namespace fjord

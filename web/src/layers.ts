@@ -159,6 +159,8 @@ export const constraints = {
 export const callbacks = {
   earlyStopping: described('EarlyStopping'),
   reduceLROnPlateau: described('ReduceLROnPlateau'),
+  /** Saves with the optimizer's state: modelCheckpoint({filepath: 'indexeddb://best', monitor: 'val_loss', saveBestOnly: true}). */
+  modelCheckpoint: described('ModelCheckpoint'),
   terminateOnNaN: described('TerminateOnNaN'),
 };
 /** Learning rates that change from step to step, as Keras describes them. */

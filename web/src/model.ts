@@ -65,6 +65,7 @@ interface FitState {
   batches: number;
   done: boolean;
   reason: string;
+  checkpoints: string[];
   logs: Logs;
 }
 
@@ -210,6 +211,7 @@ export class LayersModel {
     let state = callForJson<FitState>('fj_fitState', fit);
     let pausedAt = performance.now();
     let begins = true;
+    let warned = false;
     while (!state.done) {
       if (begins) for (const c of custom) await c.onEpochBegin?.(state.epoch);
       begins = false;
@@ -221,10 +223,15 @@ export class LayersModel {
       state = callForJson<FitState>('fj_fitState', fit);
       const logs = numbers(state.logs);
       if (event === 1) {
+        if (!warned && !Number.isFinite(logs['loss'])) {
+          console.warn(`The loss is ${logs['loss']} in batch ${state.batch} of epoch ${epoch + 1}: a lower learning rate or clipnorm may help`);
+          warned = true;
+        }
         for (const c of custom) await c.onBatchEnd?.(state.batch - 1, {batch: state.batch - 1, ...logs});
       } else if (event === 3) {
         result.epoch.push(epoch);
         for (const [key, value] of Object.entries(logs)) (result.history[key] ??= []).push(value);
+        for (const url of state.checkpoints) await this.save(url, {includeOptimizer: true});
         for (const c of custom) await c.onEpochEnd?.(epoch, logs);
         begins = true;
       }
