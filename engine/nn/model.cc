@@ -68,6 +68,7 @@ class Model::Builder : public LayerContext {
   std::vector<Value> data_;  // x, y, sample weights
   std::vector<std::pair<int, Value>> weightInputs_, slotInputs_;
   std::vector<std::pair<Value, Value>> updates_;
+  std::vector<Value> activityLosses_;
   std::vector<MetricParts> metrics_;
   std::vector<std::string> metricNames_;
   Value state_, rate_, step_, loss_;
@@ -134,6 +135,9 @@ Value Model::Builder::call(Topology::TensorRef ref) {
   size_t before = model_.weights_.size();
   Value y = layer.row->build(*this, layer.config, inputs);
   if (y) {
+    // Unlike those of weights, regularizers of outputs count by sample.
+    Value extra = regularization(y, member(layer.config, "activity_regularizer"));
+    if (extra) activityLosses_.push_back(extra / static_cast<double>(batch_));
     int64_t parameters = 0;
     for (size_t i = before; i < model_.weights_.size(); ++i) {
       parameters += model_.weights_[i].value.size();
@@ -156,6 +160,12 @@ std::vector<Value> Model::Builder::forward() {
     Value x = graph.input(type);
     data_.push_back(x);
     values_[ref.layer] = {x};
+  }
+  // In the order of the description, which is the order of Keras's lists of weights.
+  const auto& layers = model_.topology_.layers;
+  for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
+    for (int node = 0; layers[i].row && node < static_cast<int>(layers[i].calls.size()); ++node)
+      if (!call({i, node})) return {};
   }
   std::vector<Value> outputs;
   for (Topology::TensorRef ref : model_.topology_.outputs) outputs.push_back(call(ref));
@@ -204,23 +214,33 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
   }
   Value weights = graph.input({DType::kF32, {batch_}});
   data_.push_back(weights);
+  auto prefix = [&](size_t i) {
+    const auto& layer = model_.topology_.layers[model_.topology_.outputs[i].layer];
+    return outputs.size() > 1 ? layer.name + "_" : "";
+  };
   for (size_t i = 0; i < outputs.size(); ++i) {
     Json loss = forOutput("loss", i);
-    const auto& layer = model_.topology_.layers[model_.topology_.outputs[i].layer];
-    std::string prefix = outputs.size() > 1 ? layer.name + "_" : "";
-    {
-      Graph::Scope scope(graph, "loss");
-      Value one = reducedLoss(loss, lossPerSample(loss, labels[i], outputs[i]), weights);
-      Json factor = forOutput("loss_weights", i);
-      if (factor.is_number()) one = one * factor.get<double>();
-      loss_ = loss_ ? loss_ + one : one;
+    Graph::Scope scope(graph, "loss");
+    Value one = reducedLoss(loss, lossPerSample(loss, labels[i], outputs[i]), weights);
+    if (!one) return;
+    if (outputs.size() > 1) {
+      double samples = batch_;
+      metrics_.push_back({one * samples, constant(graph, samples)});
+      metricNames_.push_back(prefix(i) + "loss");
     }
-    addMetrics(forOutput("metrics", i), loss, labels[i], outputs[i], prefix);
+    Json factor = forOutput("loss_weights", i);
+    if (factor.is_number()) one = one * factor.get<double>();
+    loss_ = loss_ ? loss_ + one : one;
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    addMetrics(forOutput("metrics", i), forOutput("loss", i), labels[i], outputs[i], prefix(i));
   }
   for (auto& [index, input] : weightInputs_) {
-    Value extra = regularization(input, model_.weights_[index].regularizer);
+    const Weight& w = model_.weights_[index];
+    Value extra = w.trainable ? regularization(input, w.regularizer) : Value{};
     if (extra) loss_ = loss_ + extra;
   }
+  for (Value extra : activityLosses_) loss_ = loss_ + extra;
 }
 
 /// An optimizer's view of one weight.
