@@ -86,11 +86,15 @@ def short(path):
     return '/'.join(path.split('/')[-2:])
 
 
+def alone(arrays):
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
 def training(file, name, model, xs, ys, batch, steps, trajectory=False, sample_weight=None, as_written=False):
     """A case of a compiled model that trains: {model, compile, x [@], y [@], sample_weight @ or absent, batch,
     weights {layer/name: @}, losses @ [steps], trajectory {layer/name: @ [steps, ..]} or after {layer/name: @},
     predictions [@] of x after the last step}. Step i takes rows [i * batch, (i + 1) * batch), from the start again where
-    they end."""
+    they end. metrics {name: value} are of the last step alone, evaluation is the loss of all rows after it."""
     weights = {short(w.path): w for w in model.weights}
     assert len(weights) == len(model.weights)
     before = {n: file.put(w.numpy()) for n, w in weights.items()}
@@ -99,12 +103,14 @@ def training(file, name, model, xs, ys, batch, steps, trajectory=False, sample_w
         rows = (i * batch + np.arange(batch)) % len(xs[0])
         taken = [[a[rows] for a in arrays] for arrays in (xs, ys)]
         model.reset_metrics()
-        losses.append(model.train_on_batch(
-            *[t if len(t) > 1 else t[0] for t in taken],
-            sample_weight=None if sample_weight is None else sample_weight[rows], return_dict=True)['loss'])
+        logs = model.train_on_batch(*[alone(t) for t in taken], return_dict=True,
+                                    sample_weight=None if sample_weight is None else sample_weight[rows])
+        losses.append(logs.pop('loss'))
         for n, w in weights.items():
             values[n].append(w.numpy())
-    predictions = model.predict_on_batch(xs if len(xs) > 1 else xs[0])
+    model.reset_metrics()
+    evaluation = model.test_on_batch(alone(xs), alone(ys), sample_weight=sample_weight, return_dict=True)['loss']
+    predictions = model.predict_on_batch(alone(xs))
     text = json.loads(model.to_json())
     compile_config = text.pop('compile_config')
     fields = {} if sample_weight is None else {'sample_weight': file.put(sample_weight)}
@@ -114,7 +120,8 @@ def training(file, name, model, xs, ys, batch, steps, trajectory=False, sample_w
         fields['after'] = {n: file.put(v[-1]) for n, v in values.items()}
     file.case(name=name, model=text if as_written else plain(text), compile=plain(compile_config),
               x=[file.put(x) for x in xs], y=[file.put(y) for y in ys], batch=batch, weights=before,
-              losses=file.put(np.array(losses, np.float32)),
+              losses=file.put(np.array(losses, np.float32)), evaluation=float(evaluation),
+              metrics={n: float(v) for n, v in logs.items()},
               predictions=[file.put(p) for p in (predictions if isinstance(predictions, list) else [predictions])],
               **fields)
 
