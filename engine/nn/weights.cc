@@ -111,9 +111,14 @@ Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t 
       row != std::end(kScalings)) {
     fillScaled(out, random, shape, row->scale, row->mode, row->distribution);
   } else if (name == "variancescaling") {
-    fillScaled(out, random, shape, numberOr(c, "scale", 1),
-               canonicalName(stringOr(c, "mode", "fan_in")),
-               canonicalName(stringOr(c, "distribution", "truncated_normal")));
+    std::string mode = stringOr(c, "mode", "fan_in"),
+                distribution = stringOr(c, "distribution", "truncated_normal");
+    std::string m = canonicalName(mode), d = canonicalName(distribution);
+    if (m != "fanin" && m != "fanout" && m != "fanavg")
+      return fail("VarianceScaling: unknown mode ", mode);
+    if (d != "uniform" && d != "normal" && d != "truncatednormal" && d != "untruncatednormal")
+      return fail("VarianceScaling: unknown distribution ", distribution);
+    fillScaled(out, random, shape, numberOr(c, "scale", 1), m, d);
   } else if (name == "zeros") {
   } else if (name == "ones") {
     std::ranges::fill(out, 1.0f);
