@@ -15,7 +15,7 @@ std::span<const std::byte> bytesOf(const std::string& s) { return std::as_bytes(
 /// A file with this header and this many bytes of data.
 std::string fileOf(const std::string& header, size_t data) {
   std::string file;
-  for (int i = 0; i < 8; ++i) file += static_cast<char>(header.size() >> (8 * i));
+  for (int i = 0; i < 8; ++i) file += static_cast<char>(uint64_t{header.size()} >> (8 * i));
   return file + header + std::string(data, '\1');
 }
 

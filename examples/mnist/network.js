@@ -43,7 +43,9 @@ const kLayers = {
 /** A new network, 'cnn' or 'mlp', with random weights. */
 export function create(kind) {
   const model = tf.sequential({layers: kLayers[kind]()});
-  model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
+  // Quick at first, finer with every epoch: half the rate after each 60,000 pictures.
+  const rate = tf.schedules.exponentialDecay({initialLearningRate: 0.003, decaySteps: Math.ceil(60000 / kBatch), decayRate: 0.5});
+  model.compile({optimizer: {class_name: 'Adam', config: {learning_rate: rate}}, loss: 'categoricalCrossentropy', metrics: ['accuracy']});
   return model;
 }
 
