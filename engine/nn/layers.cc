@@ -61,6 +61,15 @@ Value kernelOf(LayerContext& c, const Json& config, const Shape& shape,
                   member(config, (prefix + "_constraint").c_str()));
 }
 
+/// Keras also takes a layer as activation, {"class_name": "LeakyReLU", "config": {..}}. Such a layer
+/// with an activation that is a layer again is one too many.
+Value activated(LayerContext& c, const Json& activation, Value x) {
+  const LayerRow* row = findLayer(stringOr(activation, "class_name", ""));
+  const Json& config = member(activation, "config");
+  bool plain = row && row->inputs == 1 && !member(config, "activation").is_object();
+  return x && plain ? row->build(c, config, {{x}}) : activate(x, activation);
+}
+
 /// x + bias, then the activation: what every layer with a kernel ends with.
 Value finished(LayerContext& c, const Json& config, Value x) {
   if (!x) return x;
@@ -68,7 +77,7 @@ Value finished(LayerContext& c, const Json& config, Value x) {
     x = x + c.weight("bias", {x.shape()[-1]}, orDefault(config, "bias_initializer", "zeros"), true,
                      member(config, "bias_regularizer"), member(config, "bias_constraint"));
   }
-  return activate(x, member(config, "activation"));
+  return activated(c, member(config, "activation"), x);
 }
 
 Value param(Value x, const Json& config, const char* key, double fallback) {
@@ -88,8 +97,8 @@ Value dense(LayerContext& c, const Json& config, Inputs in) {
   return finished(c, config, matMul(x, kernelOf(c, config, {x.shape()[-1], units})));
 }
 
-Value activation(LayerContext&, const Json& config, Inputs in) {
-  return activate(in[0], member(config, "activation"));
+Value activation(LayerContext& c, const Json& config, Inputs in) {
+  return activated(c, member(config, "activation"), in[0]);
 }
 
 Value reluLayer(LayerContext&, const Json& config, Inputs in) {
