@@ -73,6 +73,8 @@ def dense(file):
     add(file, L.Dense(4), x, name='dense')
     add(file, L.Dense(4, activation='tanh', use_bias=False), x, name='dense without bias')
     add(file, L.Dense(3, activation='softmax'), file.normal(2, 4, 5), name='dense rank 3')
+    add(file, L.Dense(4, activation=L.LeakyReLU(negative_slope=0.1)), x, name='dense with a layer as activation')
+    add(file, L.Activation(L.ReLU(max_value=0.8)), x, name='activation that is a layer')
     add(file, L.Dense(2, activation='gelu'), file.normal(2, 2, 3, 4), name='dense rank 4')
 
 

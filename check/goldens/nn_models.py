@@ -67,15 +67,20 @@ def two_inputs(file):
     train(file, 'two inputs', model, xs, [y], sample_weight=file.random.uniform(0, 2, 32).astype(np.float32))
 
 
-def two_outputs(file):
+def two_outputs(file, name, describe):
     x = keras.Input((6,))
     h = L.Dense(8, activation='mish')(x)
     kind, size = L.Dense(3, activation='softmax', name='kind')(h), L.Dense(2, name='size')(h)
     model = keras.Model(x, [kind, size])
     model.compile(O.SGD(O.schedules.ExponentialDecay(0.05, 7, 0.8), momentum=0.9, nesterov=True),
-                  ['sparse_categorical_crossentropy', keras.losses.Huber()], loss_weights=[1.0, 0.4],
-                  metrics=[['accuracy'], ['mae']])
-    train(file, 'two outputs', model, [file.normal(32, 6)], [classes(file, 3, 32), file.normal(32, 2) * 2])
+                  describe(['sparse_categorical_crossentropy', keras.losses.Huber()]),
+                  loss_weights=describe([1.0, 0.4]), metrics=describe([['accuracy'], ['mae']]))
+    train(file, name, model, [file.normal(32, 6)], [classes(file, 3, 32), file.normal(32, 2) * 2])
+
+
+def several_outputs(file):
+    two_outputs(file, 'two outputs', lambda both: both)
+    two_outputs(file, 'two outputs by name', lambda both: dict(zip(('kind', 'size'), both)))
 
 
 def shared_layer(file):
@@ -146,7 +151,7 @@ def nested(file):
 
 def make(folder):
     file = Golden('nn_models', seed=20260104)
-    for family in (mlp, cnn, residual, two_inputs, two_outputs, shared_layer, autoencoder, segmentation, held, nested):
+    for family in (mlp, cnn, residual, two_inputs, several_outputs, shared_layer, autoencoder, segmentation, held, nested):
         keras.utils.clear_session()
         family(file)
     file.save(folder)
