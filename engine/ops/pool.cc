@@ -148,42 +148,53 @@ struct MaxPool {
 struct MaxPoolGrad {
   using Attrs = MaxPoolGradAttrs;
   static constexpr NoGrad grad{
-      "the second derivative of a maximum is not implemented; it is zero almost everywhere"};
+      "dx is linear in dy, but no op picks the winners of a window; by x it is zero"};
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     FJORD_TRY(Type y, pooledType(in[0], a));
     if (y != in[1] || y != in[2]) return fail("y and dy must be ", y);
     return in[0];
   }
-  template <class T>
-  static void scatter(const Geometry& g, const T* x, const T* y, const T* dy, T* dx,
-                      int64_t beginImage, int64_t endImage) {
-    std::fill(dx + beginImage * g.h * g.w * g.c, dx + endImage * g.h * g.w * g.c, T{0});
-    for (int64_t row = beginImage * g.oh; row < endImage * g.oh; ++row) {
-      for (int64_t ox = 0; ox < g.ow; ++ox) {
-        for (int64_t i = 0; i < g.c; ++i) {
-          int64_t o = (row * g.ow + ox) * g.c + i;
-          bool found = false;
-          forEachPixel(g, row, ox, [&](int64_t at) {
-            if (found || x[at + i] != y[o]) return;
-            dx[at + i] += dy[o];
-            found = true;
-          });
-        }
-      }
-    }
-  }
+  /// One image after another, because windows may overlap: a thread has whole images.
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), a);
-    // Windows may overlap: a thread has whole images.
+    const float *x = c.in[0].as<float>(), *y = c.in[1].as<float>(), *dy = c.in[2].as<float>();
+    float* dx = c.out.as<float>();
     c.threads.forRange(g.n, 1, [&](int64_t begin, int64_t end, int) {
-      scatter(g, c.in[0].as<float>(), c.in[1].as<float>(), c.in[2].as<float>(), c.out.as<float>(),
-              begin, end);
+      int64_t image = g.h * g.w * g.c;
+      std::fill(dx + begin * image, dx + end * image, 0.0f);
+      for (int64_t row = begin * g.oh; row < end * g.oh; ++row) {
+        for (int64_t ox = 0; ox < g.ow; ++ox) {
+          int64_t o = (row * g.ow + ox) * g.c, i = 0;
+          for (; i + kLanes <= g.c; i += kLanes) {
+            F32 best = F32::load(y + o + i), open = F32::load(dy + o + i);
+            forEachPixel(g, row, ox, [&](int64_t at) {
+              Mask wins = F32::load(x + at + i) == best;
+              (F32::load(dx + at + i) + where(wins, open, F32(0.0))).store(dx + at + i);
+              open = where(wins, F32(0.0), open);
+            });
+          }
+          for (; i < g.c; ++i) {
+            float open = dy[o + i];
+            forEachPixel(g, row, ox, [&](int64_t at) {
+              bool wins = x[at + i] == y[o + i];
+              dx[at + i] += wins ? open : 0;
+              open = wins ? 0 : open;
+            });
+          }
+        }
+      }
     });
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].type.shape, a);
-    scatter(g, c.in[0].values.data(), c.in[1].values.data(), c.in[2].values.data(),
-            c.out.values.data(), 0, g.n);
+    for (int64_t o = 0; o < c.in[2].type.shape.size(); ++o) {
+      bool found = false;
+      forEachPixel(g, o / g.c / g.ow, o / g.c % g.ow, [&](int64_t at) {
+        if (found || c.in[0].values[at + o % g.c] != c.in[1].values[o]) return;
+        c.out.values[at + o % g.c] += c.in[2].values[o];
+        found = true;
+      });
+    }
   }
   // Its y must be a maximum: MaxPool's gradient test is its test.
   static std::vector<Case> cases() { return {}; }
