@@ -351,8 +351,8 @@ Value batchNormalization(LayerContext& c, const Json& config, Inputs in) {
   int rank = x.shape().rank(), axis = intOr(config, "axis", -1);
   if (auto list = intsOf<1>(member(config, "axis")); list && list->rank() == 1) axis = (*list)[0];
   if (axis < 0) axis += rank;
-  if (axis != rank - 1) {
-    x.graph->fail("only the last axis can be normalised: channels come last");
+  if (axis != rank - 1 || boolOr(config, "renorm", false)) {
+    x.graph->fail("only the last axis can be normalised, channels come last; renorm is unknown");
     return {};
   }
   Shape size{x.shape()[-1]}, others;
@@ -389,6 +389,10 @@ Value layerNormalization(LayerContext& c, const Json& config, Inputs in) {
   Value x = in[0];
   Shape axes{intOr(config, "axis", -1)};
   if (auto list = intsOf<kMaxRank>(member(config, "axis"))) axes = *list;
+  if (boolOr(config, "rms_scaling", false)) {
+    x.graph->fail("rms_scaling is not supported");
+    return {};
+  }
   // Weights have the normalised axes alone; over x they are spread with ones for the others.
   Shape size, spread = Shape::filled(x.shape().rank(), 1);
   for (int axis : axes) {
