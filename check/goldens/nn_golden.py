@@ -6,6 +6,7 @@ A file is safetensors. Its metadata has "cases", a JSON list; strings that begin
     file.case(name='relu', x=file.put(x), y=file.put(y))
     file.save(folder)
 """
+import inspect
 import json
 import os
 import struct
@@ -71,6 +72,22 @@ class Golden:
 def description(thing):
     """A layer, loss, metric, ... as Keras writes it, without what says nothing: the size of a file is mostly this."""
     return plain(json.loads(json.dumps(keras.saving.serialize_keras_object(thing))))
+
+
+def split(thing, config):
+    """What of a config was given, and what Keras fills in: a reader must agree on both."""
+    def listed(v):
+        return list(v) if isinstance(v, tuple) else v
+
+    options = {n: p.default for n, p in inspect.signature(type(thing).__init__).parameters.items()}
+    options |= {'name': config.get('name'), 'trainable': True}
+    given, filled = {}, {}
+    for key, value in config.items():
+        default = listed(options.get(key, inspect.Parameter.empty))
+        same = value in (default, [default] * 2) or (key, value) in (('activation', 'linear'), ('axis', [-1]))
+        # None stands for channels_last.
+        (filled if same or default is None and key == 'data_format' else given)[key] = value
+    return given, filled
 
 
 def plain(j):

@@ -1,9 +1,9 @@
 """Golden values of the layers: what Keras computes for each, its gradients, and its weights after a call in training.
 
-A case: {class_name, config, training, inputs [@], weights {name: @}, output @, dy @, input_gradients [@],
+A case: {class_name, config: what was given, defaults: the rest of Keras's config, training, inputs [@], weights {name: @}, output @, dy @, input_gradients [@],
 weight_gradients {name: @ or null where it is not trained}, updated {name: @}}.
 """
-from nn_golden import Golden, description, here, keras, np, tf
+from nn_golden import Golden, description, here, keras, np, split, tf
 
 L = keras.layers
 
@@ -29,9 +29,9 @@ def add(file, layer, *inputs, training=False, name=None):
     trained = {w.name: w.value for w in layer.trainable_weights}
     dx, dw = tape.gradient(s, (xs, trained))
     d = description(layer)
-    config = {k: v for k, v in d['config'].items() if not k.endswith('_initializer')}
+    given, filled = split(layer, {k: v for k, v in d['config'].items() if not k.endswith('_initializer')})
     file.case(
-        name=name or layer.name, class_name=d['class_name'], config=config, training=training,
+        name=name or layer.name, class_name=d['class_name'], config=given, defaults=filled, training=training,
         inputs=[file.put(x) for x in inputs], weights=weights, output=file.put(y), dy=file.put(dy),
         input_gradients=[file.put(g) for g in dx],
         weight_gradients={n: file.put(tf.convert_to_tensor(dw[n])) if n in dw else None for n in weights},
@@ -155,10 +155,11 @@ def normalization(file):
         ]:
             add(file, L.BatchNormalization(**options), x, training=training, name=f'batch_normalization{name} {mode}')
     add(file, L.BatchNormalization(axis=1), image, training=True, name='batch_normalization axis 1')
+    add(file, L.BatchNormalization(renorm=True), rows, name='batch_normalization renorm')
     for name, options, x in [
         ('', {}, image), (' of rank 2', {'epsilon': 1e-6}, rows), (' axes 2 3', {'axis': [2, 3]}, image),
         (' axis 1', {'axis': 1}, image), (' without scale', {'scale': False}, rows),
-        (' without center', {'center': False}, rows),
+        (' without center', {'center': False}, rows), (' rms_scaling', {'rms_scaling': True}, rows),
     ]:
         add(file, L.LayerNormalization(**options), x, name=f'layer_normalization{name}')
 

@@ -1,9 +1,9 @@
 """Golden values of losses and metrics.
 
-A case of a loss: {loss, y_true @, y_pred @, sample_weight @ or absent, value @: reduced, gradient @: of the value by
-y_pred}. A case of a metric: {metric, compiled_loss or absent, y_true [@], y_pred [@]: of several batches, value}.
+A case of a loss: {loss with what was given, defaults: the rest of Keras's config, y_true @, y_pred @, sample_weight @ or absent, value @: reduced, gradient @: of the value by
+y_pred}. A case of a metric: {metric, defaults, compiled_loss or absent, y_true [@], y_pred [@]: of several batches, value}.
 """
-from nn_golden import Golden, description, here, keras, np, tf
+from nn_golden import Golden, description, here, keras, np, split, tf
 
 K = keras.losses
 M = keras.metrics
@@ -20,8 +20,8 @@ def add(file, name, loss, y, p, weights=None):
     fields = {} if weights is None else {'sample_weight': file.put(weights)}
     d = description(loss)
     # Keras leaves out some options (delta of Huber, axis).
-    d['config'].update(loss._fn_kwargs)
-    file.case(name=name, loss=d, y_true=file.put(y), y_pred=file.put(p), value=file.put(value),
+    d['config'], filled = split(loss, d['config'] | loss._fn_kwargs)
+    file.case(name=name, loss=d, defaults=filled, y_true=file.put(y), y_pred=file.put(p), value=file.put(value),
               gradient=file.put(tape.gradient(value, x)), **fields)
 
 
@@ -125,7 +125,9 @@ def metric(file, name, m, batches, compiled=None):
     for y, p in batches:
         m.update_state(y, p)
     fields = {} if compiled is None else {'compiled_loss': compiled}
-    file.case(name=f'metric {name}', metric=name if compiled else description(m),
+    d = description(m)
+    d['config'], filled = split(m, d['config'])
+    file.case(name=f'metric {name}', metric=name if compiled else d, defaults=filled,
               y_true=[file.put(y) for y, p in batches], y_pred=[file.put(p) for y, p in batches],
               value=float(m.result()), **fields)
 

@@ -1,8 +1,9 @@
 """Golden values of optimizers, the weights of a small network after each of 8 steps, and of learning-rate schedules.
 
-A case of an optimizer is a training (nn_golden.py). A case of a schedule: {schedule, steps [], rates @}.
+A case of an optimizer is a training (nn_golden.py), with defaults: what of its config was not given. A case of a
+schedule: {schedule, defaults, steps [], rates @}. One case has the default learning rates: {learning_rates}.
 """
-from nn_golden import Golden, description, here, keras, np, training
+from nn_golden import Golden, description, here, keras, np, split, training
 
 O = keras.optimizers
 S = O.schedules
@@ -77,15 +78,22 @@ def optimizers(file):
         keras.utils.clear_session()
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation='tanh'), keras.layers.Dense(2)])
         model.set_weights(weights)
-        model.compile(eval(f'O.{text}'), 'mse', run_eagerly=True)
+        optimizer = eval(f'O.{text}')
+        filled = split(optimizer, description(optimizer)['config'])[1]
+        model.compile(optimizer, 'mse', run_eagerly=True)
         training(file, text, model, [x], [y], batch=5, steps=8, trajectory=True)
+        file.cases[-1]['defaults'] = filled
+    names = ['SGD', 'RMSprop', 'Adagrad', 'Adadelta', 'Adam', 'AdamW', 'Adamax', 'Nadam', 'Ftrl', 'Lion']
+    file.case(name='learning rates', learning_rates={n: float(getattr(O, n)().learning_rate) for n in names})
 
 
 def schedules(file):
     steps = [0, 1, 2, 5, 7, 9, 10, 11, 14, 15, 16, 17, 20, 29, 30, 31, 33, 40, 55, 60, 61, 100]
     for text in SCHEDULES.split('\n')[1:-1]:
         schedule = eval(f'S.{text}')
-        file.case(name=text, schedule=description(schedule), steps=steps,
+        d = description(schedule)
+        d['config'], filled = split(schedule, d['config'])
+        file.case(name=text, schedule=d, defaults=filled, steps=steps,
                   rates=file.put(np.array([float(schedule(s)) for s in steps], np.float32)))
 
 

@@ -27,7 +27,9 @@ constexpr Gap kGaps[] = {
     {"activation sparsemax", "unknown activation"},
     // Channels come last everywhere.
     {"batch_normalization axis 1", "only the last axis can be normalised"},
+    {"batch_normalization renorm", "renorm"},
     {"conv2d_transpose output padding", "output_padding"},
+    {"layer_normalization rms_scaling", "rms_scaling"},
     {"rescaling by channel", "scale and offset are numbers"},
     {"up_sampling2d bilinear", "only nearest interpolation"},
     // Losses are of samples, by their last axis; these are of a whole batch, or of pairs.
@@ -110,6 +112,15 @@ class Goldens {
   Safetensors file_;
 };
 
+/// Checks with what was given alone, and with the options that Keras fills in: both must agree.
+template <class Check>
+Status withDefaults(const Json& description, const Json& c, Check check) {
+  FJORD_CHECK(check(description));
+  Json full = description;
+  if (full.is_object()) full["config"].update(member(c, "defaults"));
+  return check(full);
+}
+
 /// Within `tolerance` of the value or, where sums cancel, of the typical value.
 void expectClose(const Tensor& got, const Tensor& want, std::string_view what,
                  double tolerance = 1e-5) {
@@ -172,13 +183,13 @@ class OneLayer : public LayerContext {
   const Json& case_;
 };
 
-Status checkLayer(const Goldens& goldens, const Json& c) {
+Status checkLayer(const Goldens& goldens, const Json& c, const Json& config) {
   OneLayer layer(goldens, c);
   const LayerRow* row = findLayer(stringOr(c, "class_name", ""));
   if (!row) return fail("no such layer");
   std::vector<Value> xs;
   for (const Json& x : member(c, "inputs")) xs.push_back(layer.input(goldens.tensor(x)));
-  Value y = row->build(layer, member(c, "config"), xs);
+  Value y = row->build(layer, config, xs);
   FJORD_CHECK(layer.graph.status());
 
   // Files of weights without names go by this order.
@@ -212,7 +223,10 @@ Status checkLayer(const Goldens& goldens, const Json& c) {
 
 TEST(KerasGolden, Layers) {
   Goldens goldens("nn_layers");
-  goldens.each([&](const Json& c) { return checkLayer(goldens, c); });
+  goldens.each([&](const Json& c) {
+    return withDefaults(Json{{"config", c["config"]}}, c,
+                        [&](const Json& layer) { return checkLayer(goldens, c, layer["config"]); });
+  });
   // Every row of the table has a case.
   for (const LayerRow& row : layerRows()) {
     EXPECT_TRUE(std::ranges::any_of(goldens.cases, [&](const Json& c) {
@@ -223,7 +237,7 @@ TEST(KerasGolden, Layers) {
 
 // ---- losses and metrics ------------------------------------------------------------------------
 
-Status checkLoss(const Goldens& goldens, const Json& c) {
+Status checkLoss(const Goldens& goldens, const Json& c, const Json& loss) {
   Graph graph;
   std::vector<Tensor> in = {goldens.tensor(c["y_true"]), goldens.tensor(c["y_pred"])};
   Value y = graph.input(in[0].type()), p = graph.input(in[1].type()), weights;
@@ -231,7 +245,7 @@ Status checkLoss(const Goldens& goldens, const Json& c) {
     in.push_back(goldens.tensor(c["sample_weight"]));
     weights = graph.input(in[2].type());
   }
-  Value value = reducedLoss(c["loss"], lossPerSample(c["loss"], y, p), weights);
+  Value value = reducedLoss(loss, lossPerSample(loss, y, p), weights);
   FJORD_CHECK(graph.status());
   graph.output(value);
   graph.output(grad(value, {{p}})[0]);
@@ -241,14 +255,14 @@ Status checkLoss(const Goldens& goldens, const Json& c) {
   return {};
 }
 
-Status checkMetric(const Goldens& goldens, const Json& c) {
+Status checkMetric(const Goldens& goldens, const Json& c, const Json& metric) {
   double numerator = 0, denominator = 0;
   bool squareRoot = false;
   for (size_t i = 0; i < c["y_true"].size(); ++i) {
     Graph graph;
     std::vector<Tensor> in = {goldens.tensor(c["y_true"][i]), goldens.tensor(c["y_pred"][i])};
     Value y = graph.input(in[0].type()), p = graph.input(in[1].type());
-    MetricParts parts = metricParts(c["metric"], member(c, "compiled_loss"), y, p);
+    MetricParts parts = metricParts(metric, member(c, "compiled_loss"), y, p);
     FJORD_CHECK(graph.status());
     graph.output(parts.numerator);
     graph.output(parts.denominator);
@@ -266,7 +280,10 @@ Status checkMetric(const Goldens& goldens, const Json& c) {
 TEST(KerasGolden, LossesAndMetrics) {
   Goldens goldens("nn_losses");
   goldens.each([&](const Json& c) {
-    return c.contains("loss") ? checkLoss(goldens, c) : checkMetric(goldens, c);
+    bool isLoss = c.contains("loss");
+    return withDefaults(c[isLoss ? "loss" : "metric"], c, [&](const Json& j) {
+      return isLoss ? checkLoss(goldens, c, j) : checkMetric(goldens, c, j);
+    });
   });
 }
 
@@ -318,10 +335,10 @@ void expectMetrics(const Json& c, const Logs& logs) {
   }
 }
 
-Status checkTraining(const Goldens& goldens, const Json& c) {
+Status checkTraining(const Goldens& goldens, const Json& c, const Json& compile) {
   FJORD_TRY(auto model, Model::fromJson(c["model"], threads()));
   setWeights(goldens, c["weights"], *model);
-  FJORD_CHECK(model->compile(c["compile"]));
+  FJORD_CHECK(model->compile(compile));
   std::vector<Tensor> x, y, sampleWeight;
   for (const Json& name : c["x"]) x.push_back(goldens.tensor(name));
   for (const Json& name : c["y"]) y.push_back(goldens.tensor(name));
@@ -353,11 +370,11 @@ Status checkTraining(const Goldens& goldens, const Json& c) {
   return {};
 }
 
-Status checkSchedule(const Goldens& goldens, const Json& c) {
+Status checkSchedule(const Goldens& goldens, const Json& c, const Json& schedule) {
   Tensor rates = goldens.tensor(c["rates"]);
   for (size_t i = 0; i < c["steps"].size(); ++i) {
     FJORD_TRY(double rate,
-              learningRate(Json{{"learning_rate", c["schedule"]}}, -1, c["steps"][i].get<int>()));
+              learningRate(Json{{"learning_rate", schedule}}, -1, c["steps"][i].get<int>()));
     EXPECT_NEAR(rate, rates.data<float>()[i], 2e-6 * rate + 1e-9)
         << "step " << c["steps"][i].dump();
   }
@@ -366,14 +383,31 @@ Status checkSchedule(const Goldens& goldens, const Json& c) {
 
 TEST(KerasGolden, Models) {
   Goldens goldens("nn_models");
-  goldens.each([&](const Json& c) { return checkTraining(goldens, c); });
+  goldens.each([&](const Json& c) { return checkTraining(goldens, c, c["compile"]); });
+}
+
+Status checkOptimizer(const Goldens& goldens, const Json& c) {
+  if (c.contains("schedule")) {
+    return withDefaults(c["schedule"], c,
+                        [&](const Json& j) { return checkSchedule(goldens, c, j); });
+  }
+  if (c.contains("learning_rates")) {
+    EXPECT_EQ(c["learning_rates"].size(), optimizerRows().size());
+    for (auto& [name, rate] : c["learning_rates"].items()) {
+      FJORD_TRY(const OptimizerRow* row, findOptimizer(name));
+      EXPECT_NEAR(row->rate, rate.get<double>(), 1e-9) << name;
+    }
+    return {};
+  }
+  Json given = c["compile"];
+  for (auto& [key, value] : c["defaults"].items()) given["optimizer"]["config"].erase(key);
+  FJORD_CHECK(checkTraining(goldens, c, given));
+  return checkTraining(goldens, c, c["compile"]);
 }
 
 TEST(KerasGolden, Optimizers) {
   Goldens goldens("nn_optimizers");
-  goldens.each([&](const Json& c) {
-    return c.contains("schedule") ? checkSchedule(goldens, c) : checkTraining(goldens, c);
-  });
+  goldens.each([&](const Json& c) { return checkOptimizer(goldens, c); });
   for (const OptimizerRow& row : optimizerRows()) {
     EXPECT_TRUE(std::ranges::any_of(goldens.cases, [&](const Json& c) {
       std::optional<Choice> choice = choiceOf(member(member(c, "compile"), "optimizer"));
