@@ -38,6 +38,27 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpaces) + 1 - begin);
 }
 
+/// Whether the text is UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
+bool isUtf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    auto first = static_cast<unsigned char>(text[i]);
+    size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (length > text.size() - i) return false;
+    uint32_t point = length == 1 ? first : first & (0x7fu >> length);
+    for (size_t k = 1; k < length; ++k) {
+      auto next = static_cast<unsigned char>(text[i + k]);
+      if (next >> 6 != 2) return false;
+      point = point << 6 | (next & 0x3fu);
+    }
+    constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (point < kSmallest[length] || point > 0x10ffff || point >> 11 == 0x1b) return false;
+    // A byte that only continues another, or that no length has.
+    if (length > 1 && (first < 0xc0 || first > 0xf7)) return false;
+    i += length;
+  }
+  return true;
+}
+
 }  // namespace
 
 CsvReader::CsvReader(std::string_view text) : text_(text) {
@@ -90,6 +111,9 @@ Result<bool> CsvReader::next(std::vector<std::string>& cells) {
     // A row after the first one finds the texts of the row before, and their memory.
     if (count == cells.size()) cells.emplace_back();
     FJORD_CHECK(readCell(cells[count++]));
+    if (!isUtf8(cells[count - 1]))
+      return fail("csv: line ", line_, ", column ", count,
+                  ": is not UTF-8; save the file as UTF-8");
   } while (!atEnd() && text_[at_] == separator_ && ++at_);
   cells.resize(count);
   skipLineEnd();

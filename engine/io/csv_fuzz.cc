@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "io/csv.h"
+#include "nn/json.h"
 
 using namespace fjord;
 
@@ -36,6 +37,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   if (rows == 0 || static_cast<size_t>(t->x.shape()[0]) != rows) std::abort();
   if (labelled && (t->labels.size() != rows || !classNumbers(*t, classesOf(t->labels))))
     std::abort();
+  for (const std::string& label : t->labels) {
+    // The JSON library has a UTF-8 check of its own, and ends the program where it fails.
+    if (Json(label).dump().empty()) std::abort();
+  }
   for (float x : t->x.span<float>()) {
     if (!std::isfinite(x)) std::abort();
   }

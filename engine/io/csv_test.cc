@@ -88,12 +88,25 @@ TEST(Csv, ErrorsNameLineAndColumn) {
       {"a,b\n1,\n", "line 2, column 2: the label is empty"},
       {"a,b\n1,\"x\n2,y\n3,z\n", "line 2: the quote is never closed"},
       {"a,b\n1,\"x\"y\n", "line 2: text follows the closing quote of x"},
+      {"a,b\n1,caf\xe9\n", "line 2, column 2: is not UTF-8"},
+      {"a,b\n1,\xc0\x80\n", "line 2, column 2: is not UTF-8"},
+      {"a,b\n1,\xed\xa0\x80\n", "line 2, column 2: is not UTF-8"},
+      {"a,b\n1,\xf4\x90\x80\x80\n", "line 2, column 2: is not UTF-8"},
+      {"a,b\n1,\xe2\x82", "line 2, column 2: is not UTF-8"},
+      {"a,b\n1,\x80\n", "line 2, column 2: is not UTF-8"},
       {"a\n1\n", "one column, which is the label"},
   };
   for (const Bad& bad : cases) {
     EXPECT_NE(errorOf(bad.text).find(bad.says), std::string::npos)
         << bad.says << " expected, got: " << errorOf(bad.text);
   }
+}
+
+TEST(Csv, KeepsTextOfAnyScript) {
+  const std::string text = "\u00e9\u20ac\U0001f600";
+  auto t = readCsv("a,b\n1," + text + "\n");
+  ASSERT_TRUE(t) << t.error().message;
+  EXPECT_EQ(t->labels, Strings{text});
 }
 
 TEST(Csv, NumbersTheClasses) {

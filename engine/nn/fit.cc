@@ -225,6 +225,9 @@ Status Fit::prepare(Samples samples, Samples validation) {
   epoch_ = options_.initialEpoch;
   done_ = epoch_ >= options_.epochs;
   if (!done_) startEpoch();
+  batch_ = options_.initialBatch;
+  if (batch_ < 0 || batch_ > batches_)
+    return fail("initialBatch ", batch_, " is outside the ", batches_, " batches of an epoch");
   return {};
 }
 

@@ -23,6 +23,8 @@ struct Samples {
 
 struct FitOptions {
   int epochs = 1, initialEpoch = 0, batchSize = 32;
+  /// Batches of the first epoch that are left out: where a run that was stopped goes on.
+  int initialBatch = 0;
   bool shuffle = true;
   double validationSplit = 0;  // the last part of the samples, taken before shuffling
   Json classWeight = {};       // {"0": 1.0, "1": 2.5}

@@ -80,6 +80,28 @@ TEST(Model, SameSeedSameBitsForAnyNumberOfThreads) {
   }
 }
 
+/// A run that is stopped inside an epoch and goes on there takes the steps of one that was not.
+TEST(Fit, GoesOnInsideAnEpoch) {
+  Threads threads(1);
+  auto whole = mlp(threads), parts = mlp(threads);
+  Samples samples = clouds(100);
+  FitOptions options{.epochs = 3, .batchSize = 16};
+  train(*whole, samples, options);
+  auto fit = Fit::begin(*parts, samples, options);
+  ASSERT_TRUE(fit);
+  while ((*fit)->epoch() < 1 || (*fit)->batch() < 3) ASSERT_TRUE((*fit)->advance());
+  options.initialEpoch = 1;
+  options.initialBatch = 3;
+  train(*parts, samples, options);
+  EXPECT_EQ(whole->step(), parts->step());
+  for (size_t i = 0; i < whole->weights().size(); ++i) {
+    const Tensor &x = whole->weights()[i].value, &y = parts->weights()[i].value;
+    EXPECT_EQ(0, std::memcmp(x.view().data, y.view().data, x.type().bytes()));
+  }
+  options.initialBatch = 8;
+  EXPECT_FALSE(Fit::begin(*parts, samples, options));
+}
+
 TEST(Model, AStepAllocatesNoTensor) {
   Threads threads(1);
   auto model = mlp(threads);

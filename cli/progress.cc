@@ -1,0 +1,78 @@
+#include "progress.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace fjord::cli {
+
+namespace {
+
+std::string fixed(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+int terminalWidth() {
+  struct winsize size = {};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+}  // namespace
+
+std::string logLine(const Logs& logs) {
+  std::string line;
+  for (const auto& [name, value] : logs)
+    line += cat(line.empty() ? "" : "  ", name, " ", fixed(value, 4));
+  return line;
+}
+
+Progress::Progress(int epochs)
+    : isTerminal_(isatty(STDOUT_FILENO)), epochs_(epochs), epochStart_(Clock::now()) {}
+
+double Progress::secondsSince(Clock::time_point start) const {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void Progress::batch(const Fit& fit) {
+  if (firstBatch_ < 0) firstBatch_ = fit.batch() - 1;
+  // Ten pictures a second are enough for the eye and cost no time.
+  constexpr double kSecondsBetween = 0.1;
+  if (!isTerminal_ || (isShown_ && secondsSince(drawn_) < kSecondsBetween)) return;
+  drawn_ = Clock::now();
+  isShown_ = true;
+  constexpr int kBar = 20;
+  int done = fit.batch() * kBar / std::max(1, fit.batches());
+  std::string bar(static_cast<size_t>(done), '=');
+  if (done < kBar) bar += '>';
+  bar.resize(kBar, ' ');
+  // An epoch that was begun elsewhere took no time for its first batches.
+  int here = std::max(1, fit.batch() - firstBatch_);
+  double left = secondsSince(epochStart_) / here * (fit.batches() - fit.batch());
+  std::string line = cat("epoch ", fit.epoch() + 1, "/", epochs_, " [", bar, "]  ", fit.batch(),
+                         "/", fit.batches(), "  ", logLine(fit.logs()), "  ",
+                         static_cast<int64_t>(left + 0.5), " s left");
+  // A line that wraps could not be drawn again.
+  std::printf("\r%s\033[K", line.substr(0, static_cast<size_t>(terminalWidth() - 1)).c_str());
+  std::fflush(stdout);
+}
+
+void Progress::epoch(int number, const Logs& logs) {
+  clear();
+  std::printf("epoch %d/%d  %s  %s s\n", number, epochs_, logLine(logs).c_str(),
+              fixed(secondsSince(epochStart_), 1).c_str());
+  std::fflush(stdout);
+  epochStart_ = Clock::now();
+  firstBatch_ = -1;
+}
+
+void Progress::clear() {
+  if (isShown_) std::printf("\r\033[K");
+  std::fflush(stdout);
+  isShown_ = false;
+}
+
+}  // namespace fjord::cli
