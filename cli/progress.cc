@@ -21,6 +21,18 @@ int terminalWidth() {
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+/// As much of it as there is room for.
+std::string bar(int width, double share) {
+  constexpr int kWidest = 22, kNarrowest = 6;
+  width = std::min(width, kWidest);
+  if (width < kNarrowest) return "";
+  auto inside = static_cast<size_t>(width - 2);
+  std::string out(static_cast<size_t>(share * static_cast<double>(inside)), '=');
+  if (out.size() < inside) out += '>';
+  out.resize(inside, ' ');
+  return cat("[", out, "]");
+}
+
 }  // namespace
 
 std::string logLine(const Logs& logs) {
@@ -44,19 +56,16 @@ void Progress::batch(const Fit& fit) {
   if (!isTerminal_ || (isShown_ && secondsSince(drawn_) < kSecondsBetween)) return;
   drawn_ = Clock::now();
   isShown_ = true;
-  constexpr int kBar = 20;
-  int done = fit.batch() * kBar / std::max(1, fit.batches());
-  std::string bar(static_cast<size_t>(done), '=');
-  if (done < kBar) bar += '>';
-  bar.resize(kBar, ' ');
   // An epoch that was begun elsewhere took no time for its first batches.
   int here = std::max(1, fit.batch() - firstBatch_);
   double left = secondsSince(epochStart_) / here * (fit.batches() - fit.batch());
-  std::string line = cat("epoch ", fit.epoch() + 1, "/", epochs_, " [", bar, "]  ", fit.batch(),
-                         "/", fit.batches(), "  ", logLine(fit.logs()), "  ",
-                         static_cast<int64_t>(left + 0.5), " s left");
+  std::string before = cat("epoch ", fit.epoch() + 1, "/", epochs_, " ");
+  std::string after = cat(" ", fit.batch(), "/", fit.batches(), "  ", logLine(fit.logs()), "  ",
+                          static_cast<int64_t>(left + 0.5), " s left");
+  int width = terminalWidth() - 1, text = static_cast<int>(before.size() + after.size());
+  std::string line = before + bar(width - text, double(fit.batch()) / fit.batches()) + after;
   // A line that wraps could not be drawn again.
-  std::printf("\r%s\033[K", line.substr(0, static_cast<size_t>(terminalWidth() - 1)).c_str());
+  std::printf("\r%s\033[K", line.substr(0, static_cast<size_t>(std::max(0, width))).c_str());
   std::fflush(stdout);
 }
 

