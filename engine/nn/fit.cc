@@ -204,7 +204,6 @@ Status Fit::prepare(Samples samples, Samples validation) {
   samples_ = std::move(samples);
   validation_ = std::move(validation);
   FJORD_TRY(int32_t count, countSamples(samples_, "fit"));
-  FJORD_CHECK(addClassWeights());
   FJORD_CHECK(addCallbacks());
   order_.resize(count);
   std::iota(order_.begin(), order_.end(), 0);
@@ -221,6 +220,8 @@ Status Fit::prepare(Samples samples, Samples validation) {
     validationOrder_.assign(order_.begin() + kept, order_.end());
     order_.resize(kept);
   }
+  // What is held out for validation counts as it is.
+  FJORD_CHECK(addClassWeights());
   batches_ = batchesOf(order_.size(), options_.batchSize);
   epoch_ = options_.initialEpoch;
   done_ = epoch_ >= options_.epochs;
