@@ -8,6 +8,7 @@
 
 #include "graph/graph.h"
 #include "io/safetensors.h"
+#include "nn/fit.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/model.h"
@@ -368,6 +369,58 @@ Status checkTraining(const Goldens& goldens, const Json& c, const Json& compile)
   for (size_t i = 0; i < predictions.size(); ++i)
     expectClose(predictions[i], goldens.tensor(c["predictions"][i]), "predictions", 2e-4);
   return {};
+}
+
+// ---- fit
+
+/// Every entry of Keras's history at this epoch, and no other.
+void expectHistory(const Json& history, const Logs& logs, int epoch) {
+  EXPECT_EQ(logs.size(), history.size());
+  for (const auto& [name, value] : logs) {
+    const Json& values = member(history, name.c_str());
+    ASSERT_LT(epoch, static_cast<int>(values.size())) << name << ": one epoch too many";
+    double want = values[epoch].get<double>();
+    EXPECT_NEAR(value, want, 1e-4 * (std::fabs(want) + 0.1)) << name;
+  }
+}
+
+Status checkFit(const Goldens& goldens, const Json& c) {
+  FJORD_TRY(auto model, Model::fromJson(c["model"], threads()));
+  setWeights(goldens, c["weights"], *model);
+  FJORD_CHECK(model->compile(c["compile"]));
+  Samples samples{{goldens.tensor(c["x"])}, {goldens.tensor(c["y"])}, {}}, validation;
+  if (c.contains("sample_weight")) samples.weights = goldens.tensor(c["sample_weight"]);
+  if (c.contains("validation")) {
+    validation = {{goldens.tensor(c["validation"][0])}, {goldens.tensor(c["validation"][1])}, {}};
+  }
+  const Json& o = c["options"];
+  FJORD_TRY(auto fit, Fit::begin(*model, samples,
+                                 {.epochs = intOr(o, "epochs", 0),
+                                  .batchSize = intOr(o, "batch_size", 0),
+                                  .shuffle = false,
+                                  .validationSplit = numberOr(o, "validation_split", 0),
+                                  .classWeight = member(o, "class_weight"),
+                                  .callbacks = o["callbacks"]},
+                                 validation));
+  int epoch = 0;
+  while (!fit->done()) {
+    FJORD_TRY(Fit::Event event, fit->advance());
+    if (event != Fit::kEpochEnd) continue;
+    SCOPED_TRACE(cat("epoch ", epoch));
+    expectHistory(c["history"], fit->logs(), epoch);
+    const Json& rates = c["rates"];
+    if (epoch < static_cast<int>(rates.size()))
+      EXPECT_NEAR(model->rate(), rates[epoch].get<double>(), 1e-7);
+    ++epoch;
+  }
+  EXPECT_EQ(epoch, static_cast<int>(c["history"]["loss"].size())) << "epochs";
+  expectWeights(goldens, c, *model, epoch, true);
+  return {};
+}
+
+TEST(KerasGolden, Fit) {
+  Goldens goldens("nn_fit");
+  goldens.each([&](const Json& c) { return checkFit(goldens, c); });
 }
 
 Status checkSchedule(const Goldens& goldens, const Json& c, const Json& schedule) {
