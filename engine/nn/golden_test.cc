@@ -107,6 +107,7 @@ class Goldens {
   }
 
   Json cases;
+  mutable Threads threads{2};
 
  private:
   std::vector<std::byte> bytes_;
@@ -139,11 +140,6 @@ void expectClose(const Tensor& got, const Tensor& want, std::string_view what,
     ASSERT_TRUE(close) << what << ", element " << i << " of " << g.size() << ": " << g[i]
                        << ", want " << w[i];
   }
-}
-
-Threads& threads() {
-  static Threads two(2);
-  return two;
 }
 
 // ---- layers ------------------------------------------------------------------------------------
@@ -217,7 +213,7 @@ Status checkLayer(const Goldens& goldens, const Json& c, const Json& config) {
     wanted.push_back({known->first + " after", goldens.tensor(after)});
     layer.graph.output(value);
   }
-  FJORD_TRY(std::vector<Tensor> got, evaluate(layer.graph, layer.tensors, threads()));
+  FJORD_TRY(std::vector<Tensor> got, evaluate(layer.graph, layer.tensors, goldens.threads));
   for (size_t i = 0; i < wanted.size(); ++i) expectClose(got[i], wanted[i].second, wanted[i].first);
   return {};
 }
@@ -250,7 +246,7 @@ Status checkLoss(const Goldens& goldens, const Json& c, const Json& loss) {
   FJORD_CHECK(graph.status());
   graph.output(value);
   graph.output(grad(value, {{p}})[0]);
-  FJORD_TRY(std::vector<Tensor> got, evaluate(graph, in, threads()));
+  FJORD_TRY(std::vector<Tensor> got, evaluate(graph, in, goldens.threads));
   expectClose(got[0], goldens.tensor(c["value"]), "value");
   expectClose(got[1], goldens.tensor(c["gradient"]), "gradient");
   return {};
@@ -267,7 +263,7 @@ Status checkMetric(const Goldens& goldens, const Json& c, const Json& metric) {
     FJORD_CHECK(graph.status());
     graph.output(parts.numerator);
     graph.output(parts.denominator);
-    FJORD_TRY(std::vector<Tensor> got, evaluate(graph, in, threads()));
+    FJORD_TRY(std::vector<Tensor> got, evaluate(graph, in, goldens.threads));
     numerator += got[0].data<float>()[0];
     denominator += got[1].data<float>()[0];
     squareRoot = parts.squareRoot;
@@ -337,7 +333,7 @@ void expectMetrics(const Json& c, const Logs& logs) {
 }
 
 Status checkTraining(const Goldens& goldens, const Json& c, const Json& compile) {
-  FJORD_TRY(auto model, Model::fromJson(c["model"], threads()));
+  FJORD_TRY(auto model, Model::fromJson(c["model"], goldens.threads));
   setWeights(goldens, c["weights"], *model);
   FJORD_CHECK(model->compile(compile));
   std::vector<Tensor> x, y, sampleWeight;
@@ -385,7 +381,7 @@ void expectHistory(const Json& history, const Logs& logs, int epoch) {
 }
 
 Status checkFit(const Goldens& goldens, const Json& c) {
-  FJORD_TRY(auto model, Model::fromJson(c["model"], threads()));
+  FJORD_TRY(auto model, Model::fromJson(c["model"], goldens.threads));
   setWeights(goldens, c["weights"], *model);
   FJORD_CHECK(model->compile(c["compile"]));
   Samples samples{{goldens.tensor(c["x"])}, {goldens.tensor(c["y"])}, {}}, validation;
