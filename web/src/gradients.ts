@@ -4,7 +4,7 @@
 //   const {value, grads} = tf.variableGrads(() => loss());
 
 import {call, engine, heap, withArguments} from './engine.js';
-import {endScope, startScope, Tensor, toTensor, type DataType, type TensorLike} from './tensor.js';
+import {endScope, startScope, Tensor, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
 
 // ---- variables ------------------------------------------------------------------------------------------------------------------
 
@@ -64,10 +64,10 @@ function differentiate(f: () => Tensor, xs: readonly Tensor[], dy?: Tensor): {va
 }
 
 export function grad(f: (x: Tensor) => Tensor): (x: Tensor | TensorLike, dy?: Tensor) => Tensor {
-  return (x, dy) => valueAndGrad(f)(x, dy).grad;
+  return (x, dy) => tidy(() => valueAndGrad(f)(x, dy).grad);
 }
 export function grads(f: (...xs: Tensor[]) => Tensor): (xs: ReadonlyArray<Tensor | TensorLike>, dy?: Tensor) => Tensor[] {
-  return (xs, dy) => valueAndGrads(f)(xs, dy).grads;
+  return (xs, dy) => tidy(() => valueAndGrads(f)(xs, dy).grads);
 }
 export function valueAndGrad(f: (x: Tensor) => Tensor): (x: Tensor | TensorLike, dy?: Tensor) => {value: Tensor; grad: Tensor} {
   return (x, dy) => {
@@ -76,10 +76,11 @@ export function valueAndGrad(f: (x: Tensor) => Tensor): (x: Tensor | TensorLike,
   };
 }
 export function valueAndGrads(f: (...xs: Tensor[]) => Tensor): (xs: ReadonlyArray<Tensor | TensorLike>, dy?: Tensor) => {value: Tensor; grads: Tensor[]} {
-  return (xs, dy) => {
-    const tensors = xs.map((x) => toTensor(x, 'float32'));
-    return differentiate(() => f(...tensors), tensors, dy);
-  };
+  return (xs, dy) =>
+    tidy(() => {
+      const tensors = xs.map((x) => toTensor(x, 'float32'));
+      return differentiate(() => f(...tensors), tensors, dy);
+    });
 }
 
 export interface VariableGrads {

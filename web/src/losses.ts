@@ -1,6 +1,6 @@
 // Losses over tensors, with TensorFlow.js's names, weights and reductions.
 
-import {elementwise as e, logSoftmax, mean, sum} from './ops.js';
+import {elementwise as e, logSoftmax, mean, sum, tidied} from './ops.js';
 import {tensor, toTensor, type Tensor, type TensorLike} from './tensor.js';
 
 type Input = Tensor | TensorLike;
@@ -54,5 +54,13 @@ const softmaxCrossEntropy = (y: Input, logits: Input, w?: Input, labelSmoothing 
 };
 
 export const losses = {
-  absoluteDifference, computeWeightedLoss, cosineDistance, hingeLoss, huberLoss, logLoss, meanSquaredError, sigmoidCrossEntropy, softmaxCrossEntropy,
+  absoluteDifference: tidied(absoluteDifference),
+  computeWeightedLoss: tidied(computeWeightedLoss),
+  cosineDistance: tidied(cosineDistance),
+  hingeLoss: tidied(hingeLoss),
+  huberLoss: tidied(huberLoss),
+  logLoss: tidied(logLoss),
+  meanSquaredError: tidied(meanSquaredError),
+  sigmoidCrossEntropy: tidied(sigmoidCrossEntropy),
+  softmaxCrossEntropy: tidied(softmaxCrossEntropy),
 };

@@ -3,10 +3,16 @@
 
 import {castTo, run, type PaddingAttr} from './run.js';
 import {binaryNames, unaryNames, type BinaryName, type UnaryName} from './generated/tables.js';
-import {emptyTensor, memoryOf, Tensor, tensor, toTensor, type DataType, type TensorLike} from './tensor.js';
+import {emptyTensor, memoryOf, Tensor, tensor, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
 
 type Input = Tensor | TensorLike;
 type Axis = number | readonly number[];
+
+/** What is made of several ops leaves nothing behind but its result. */
+export const tidied =
+  <A extends unknown[], R>(f: (...args: A) => R) =>
+  (...args: A): R =>
+    tidy(() => f(...args));
 
 const axesOf = (axis?: Axis | null): number[] => (axis == null ? [] : typeof axis === 'number' ? [axis] : [...axis]);
 
@@ -18,7 +24,15 @@ const unary = Object.fromEntries(unaryNames.map((name) => [name, (x: Input) => r
 const binary = Object.fromEntries(binaryNames.map((name) => [name, (a: Input, b: Input) => run(name, [a, b])])) as BinaryOps;
 
 /** Every elementwise op of one or two operands, by name. */
-export const elementwise: UnaryOps & BinaryOps = {...unary, ...binary};
+export const elementwise: UnaryOps & BinaryOps = {
+  ...unary,
+  ...binary,
+  /** Whole numbers divide to whole numbers, as in TensorFlow.js. */
+  div: tidied((a, b) => {
+    const [x, y] = [toTensor(a), toTensor(b)];
+    return x.dtype === 'int32' && y.dtype === 'int32' ? binary.floorDiv(x, y) : binary.div(x, y);
+  }),
+};
 
 export const where = (condition: Input, a: Input, b: Input): Tensor => run('where', [toTensor(condition, 'bool'), a, b]);
 export const clipByValue = (x: Input, min: number, max: number): Tensor => run('clip', [x, min, max]);
@@ -29,7 +43,7 @@ export const step = (x: Input, alpha = 0): Tensor => run('step', [x, alpha]);
 export const cast = (x: Input, dtype: DataType): Tensor => castTo(toTensor(x), dtype);
 export const clone = (x: Input): Tensor => toTensor(x).clone();
 export const identity = clone;
-export const addN = (xs: readonly Tensor[]): Tensor => xs.slice(1).reduce((sum, x) => run('add', [sum, x]), xs[0]!.clone());
+export const addN = tidied((xs: readonly Tensor[]): Tensor => xs.slice(1).reduce((sum, x) => run('add', [sum, x]), xs[0]!.clone()));
 
 // ---- reductions -------------------------------------------------------------------------------------------------------------
 
@@ -46,11 +60,11 @@ export const any = reduction('any');
 export const all = reduction('all');
 export const logSumExp = reduction('logSumExp');
 /** Bools are counted. */
-export const sum: Reduction = (x, axis, keepDims = false) => {
+export const sum: Reduction = tidied((x, axis, keepDims = false) => {
   const t = toTensor(x);
   return run('sum', [t.dtype === 'bool' ? castTo(t, 'int32') : t], {axes: axesOf(axis), keepDims});
-};
-export const mean: Reduction = (x, axis, keepDims = false) => run('mean', [castTo(toTensor(x), 'float32')], {axes: axesOf(axis), keepDims});
+});
+export const mean: Reduction = tidied((x, axis, keepDims = false) => run('mean', [castTo(toTensor(x), 'float32')], {axes: axesOf(axis), keepDims}));
 export const argMax = (x: Input, axis = 0): Tensor => run('argMax', [x], {axis});
 export const argMin = (x: Input, axis = 0): Tensor => run('argMin', [x], {axis});
 export const cumsum = (x: Input, axis = 0, exclusive = false, reverse = false): Tensor => run('cumsum', [x], {axis, exclusive, reverse});
@@ -59,7 +73,7 @@ export const cumsum = (x: Input, axis = 0, exclusive = false, reverse = false): 
 
 export const matMul = (a: Input, b: Input, transposeA = false, transposeB = false): Tensor => run('matMul', [a, b], {transposeA, transposeB});
 /** Vectors and matrices: inner product, or product. */
-export function dot(a: Input, b: Input): Tensor {
+export const dot = tidied((a: Input, b: Input): Tensor => {
   const x = toTensor(a);
   const y = toTensor(b);
   const left = x.rank === 1 ? reshape(x, [1, -1]) : x;
@@ -67,8 +81,8 @@ export function dot(a: Input, b: Input): Tensor {
   const product = matMul(left, right);
   const shape = [...(x.rank === 1 ? [] : [x.shape[0]!]), ...(y.rank === 1 ? [] : [y.shape[1]!])];
   return reshape(product, shape);
-}
-export const outerProduct = (a: Input, b: Input): Tensor => matMul(reshape(a, [-1, 1]), reshape(b, [1, -1]));
+});
+export const outerProduct = tidied((a: Input, b: Input): Tensor => matMul(reshape(a, [-1, 1]), reshape(b, [1, -1])));
 
 // ---- images -----------------------------------------------------------------------------------------------------------------
 
@@ -86,12 +100,12 @@ function channelsLast(format: string): void {
   if (format !== 'NHWC') throw new Error(`dataFormat '${format}' is not supported: transpose to 'NHWC'`);
 }
 /** One image [H,W,C] is computed as a batch of one. */
-function batched(x: Input, f: (batch: Tensor) => Tensor): Tensor {
+const batched = tidied((x: Input, f: (batch: Tensor) => Tensor): Tensor => {
   const t = toTensor(x);
   if (t.rank !== 3) return f(t);
   const y = f(reshape(t, [1, ...t.shape]));
   return reshape(y, y.shape.slice(1));
-}
+});
 
 export function conv2d(x: Input, filter: Input, strides: Size, pad: Pad, dataFormat = 'NHWC', dilations: Size = 1): Tensor {
   channelsLast(dataFormat);
@@ -101,9 +115,9 @@ export function depthwiseConv2d(x: Input, filter: Input, strides: Size, pad: Pad
   channelsLast(dataFormat);
   return batched(x, (t) => run('depthwiseConv2d', [t, filter], {strides: both(strides), padding: padding(pad), dilations: both(dilations)}));
 }
-export function separableConv2d(x: Input, depthwise: Input, pointwise: Input, strides: Size, pad: Pad, dilations: Size = 1): Tensor {
+export const separableConv2d = tidied((x: Input, depthwise: Input, pointwise: Input, strides: Size, pad: Pad, dilations: Size = 1): Tensor => {
   return conv2d(depthwiseConv2d(x, depthwise, strides, pad, 'NHWC', dilations), pointwise, 1, 'valid');
-}
+});
 /** The filter is [H, W, outputs, inputs]. */
 export function conv2dTranspose(x: Input, filter: Input, outputShape: readonly number[], strides: Size, pad: Pad): Tensor {
   return batched(x, (t) => {
@@ -122,20 +136,20 @@ export const avgPool = pooling('avgPool');
 
 export const softmax = (logits: Input, axis = -1): Tensor => run('softmax', [logits], {axis});
 export const logSoftmax = (logits: Input, axis = -1): Tensor => run('logSoftmax', [logits], {axis});
-export function batchNorm(x: Input, average: Input, variance: Input, offset?: Input, scale?: Input, varianceEpsilon = 0.001): Tensor {
+export const batchNorm = tidied((x: Input, average: Input, variance: Input, offset?: Input, scale?: Input, varianceEpsilon: number = 0.001): Tensor => {
   const t = toTensor(average);
   return run('batchNorm', [x, t, variance, offset ?? zeros(t.shape), scale ?? ones(t.shape)], {epsilon: varianceEpsilon});
-}
+});
 export const layerNorm = (x: Input, scale: Input, offset: Input, axes: Axis = -1, epsilon = 1e-3): Tensor =>
   run('layerNorm', [x, scale, offset], {axes: axesOf(axes), epsilon});
 
 /** The mean and the variance over the axes. */
-export function moments(x: Input, axis?: Axis | null, keepDims = false): {mean: Tensor; variance: Tensor} {
+export const moments = tidied((x: Input, axis?: Axis | null, keepDims: boolean = false): {mean: Tensor; variance: Tensor} => {
   const t = toTensor(x);
   const centre = mean(t, axis, true);
   const variance = mean(elementwise.squaredDifference(t, centre), axis, keepDims);
   return {mean: keepDims ? centre : reshape(centre, variance.shape), variance};
-}
+});
 
 // ---- movement -----------------------------------------------------------------------------------------------------------------
 
@@ -203,15 +217,16 @@ export function split(x: Input, parts: number | readonly number[], axis = 0): Te
     return run('slice', [t], {begin: from, size: t.shape.map((d, i) => (i === at ? size : d))});
   });
 }
-export function unstack(x: Input, axis = 0): Tensor[] {
+export const unstack = tidied((x: Input, axis: number = 0): Tensor[] => {
   const t = toTensor(x);
   return split(t, t.shape[axis < 0 ? axis + t.rank : axis]!, axis).map((part) => squeeze(part, [axis]));
-}
-export const gather = (x: Input, indices: Input, axis = 0): Tensor => run('gather', [x, castTo(toTensor(indices, 'int32'), 'int32')], {axis});
+});
+export const gather = tidied((x: Input, indices: Input, axis: number = 0): Tensor => run('gather', [x, castTo(toTensor(indices, 'int32'), 'int32')], {axis}));
 export const unsortedSegmentSum = (x: Input, segmentIds: Input, numSegments: number): Tensor =>
   run('scatterAdd', [toTensor(segmentIds, 'int32'), x], {axis: 0, size: numSegments});
-export const oneHot = (indices: Input, depth: number, onValue = 1, offValue = 0): Tensor =>
-  run('oneHot', [castTo(toTensor(indices, 'int32'), 'int32')], {depth, onValue, offValue});
+export const oneHot = tidied((indices: Input, depth: number, onValue: number = 1, offValue: number = 0, dtype: DataType = 'int32'): Tensor =>
+  castTo(run('oneHot', [castTo(toTensor(indices, 'int32'), 'int32')], {depth, onValue, offValue}), dtype),
+);
 
 // ---- making ---------------------------------------------------------------------------------------------------------------------
 
@@ -270,11 +285,11 @@ export const randomNormal = (shape: readonly number[], average = 0, stdDev = 1, 
   draw('randomNormal', shape, {mean: average, stddev: stdDev}, dtype, seed);
 export const truncatedNormal = (shape: readonly number[], average = 0, stdDev = 1, dtype: 'float32' | 'int32' = 'float32', seed?: number): Tensor =>
   draw('truncatedNormal', shape, {mean: average, stddev: stdDev}, dtype, seed);
-export function dropout(x: Input, rate: number, noiseShape?: readonly number[], seed?: number): Tensor {
+export const dropout = tidied((x: Input, rate: number, noiseShape?: readonly number[], seed?: number): Tensor => {
   if (noiseShape) throw new Error('dropout: noiseShape is not supported');
   const state = tensor(Int32Array.of(seed ?? session, 0, seed === undefined ? ++draws : 0, 0));
   return run('dropout', [x, state], {rate});
-}
+});
 
 // ---- chained methods ------------------------------------------------------------------------------------------------------------
 

@@ -144,8 +144,9 @@ function shapeOf(values: TensorLike): number[] {
   return shape;
 }
 
-/** Copies nested arrays flat, and insists that they are as regular as their first rows. */
-function flatten(values: TensorLike, shape: readonly number[], into: Float32Array | Int32Array): void {
+/** Nested arrays flat, if they are as regular as their first rows. */
+function flatten(values: TensorLike, shape: readonly number[]): Float64Array {
+  const into = new Float64Array(shape.reduce((n, d) => n * d, 1));
   let at = 0;
   const visit = (v: unknown, axis: number): void => {
     if (axis === shape.length) {
@@ -160,6 +161,7 @@ function flatten(values: TensorLike, shape: readonly number[], into: Float32Arra
     for (let i = 0; i < row.length; ++i) visit(row[i], axis + 1);
   };
   visit(values, 0);
+  return into;
 }
 
 function typeOf(values: TensorLike): DataType {
@@ -173,6 +175,7 @@ function typeOf(values: TensorLike): DataType {
 export function emptyTensor(shape: readonly number[], dtype: DataType): Tensor {
   const type = kTypes.indexOf(dtype);
   if (type < 0) throw new Error(`The dtype '${dtype}' is not supported: use 'float32', 'int32' or 'bool'`);
+  if (!shape.every(Number.isInteger)) throw new Error(`A shape is made of whole numbers, got [${shape}]`);
   return new Tensor(withArguments((a) => call('fj_tensor', type, shape.length, a.i32(shape))));
 }
 
@@ -189,13 +192,11 @@ export function tensor(values: TensorLike, shape?: readonly number[], dtype: Dat
   if (wanted.reduce((n, d) => n * d, 1) !== size || (given.length > 1 && shape && String(given) !== String(shape))) {
     throw new Error(`The values have the shape [${given}], which is not the shape [${wanted}] that was asked for`);
   }
+  // Before there is a tensor: it can fail.
+  const flat = ArrayBuffer.isView(values) ? (values as TypedArray) : flatten(values, given);
   const t = emptyTensor(wanted, dtype);
   const memory = memoryOf(t);
-  if (ArrayBuffer.isView(values)) {
-    memory.set(values as TypedArray);
-  } else {
-    flatten(values, given, memory);
-  }
+  memory.set(flat);
   if (dtype === 'bool') memory.forEach((v, i) => (memory[i] = v ? 1 : 0));
   return t;
 }
