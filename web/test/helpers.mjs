@@ -1,0 +1,59 @@
+// What the tests of the package share: the package, TensorFlow.js as the independent judge, numbers, closeness.
+//
+//   import {fj, judge, random, close} from './helpers.mjs';
+//   close(fj.square(x), judge.square(x));
+//
+// `judge` is the plain JavaScript backend of TensorFlow.js: slow, and written by others.
+import assert from 'node:assert/strict';
+import {createRequire} from 'node:module';
+import * as fj from '../../build/npm/fjord.js';
+
+const judge = createRequire(import.meta.url)('@tensorflow/tfjs');
+judge.env().set('PROD', true);
+await Promise.all([judge.setBackend('cpu'), fj.ready()]);
+
+export {fj, judge};
+
+/** Numbers in [low, high), the same in every run: the high bits of a linear congruential generator (Numerical Recipes). */
+export function random(shape, low = -2, high = 2, seed = 1) {
+  let state = (seed * 2654435761) >>> 0;
+  const next = () => ((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 8) / 2 ** 24;
+  for (let i = 0; i < 8; ++i) next();
+  return Float32Array.from({length: size(shape)}, () => low + (high - low) * next());
+}
+export const size = (shape) => shape.reduce((n, d) => n * d, 1);
+
+/** Equal shapes and types, and values within tolerance: relative to the value, absolute below 1. */
+export function close(actual, expected, tolerance = 1e-5, what = '') {
+  assert.deepEqual(actual.shape, expected.shape, `${what}: the shape`);
+  assert.equal(actual.dtype, expected.dtype, `${what}: the type`);
+  closeValues(actual.dataSync(), expected.dataSync(), tolerance, what);
+}
+export function closeValues(actual, expected, tolerance = 1e-5, what = '') {
+  assert.equal(actual.length, expected.length, `${what}: the number of values`);
+  for (let i = 0; i < expected.length; ++i) {
+    const [a, e] = [actual[i], expected[i]];
+    if (Object.is(a, e) || a === e || (Number.isNaN(a) && Number.isNaN(e))) continue;
+    // Not "greater": a NaN is not close to anything.
+    if (!(Math.abs(a - e) <= tolerance * Math.max(1, Math.abs(e)))) assert.fail(`${what}: value ${i} is ${a}, expected ${e}`);
+  }
+}
+/** Equal to the last bit. */
+export function same(actual, expected, what = '') {
+  assert.deepEqual(actual.shape, expected.shape, `${what}: the shape`);
+  assert.deepEqual(actual.dataSync(), expected.dataSync(), what);
+}
+export const weightsOf = (model) => model.getWeights().map((t) => t.dataSync());
+
+/** The same weights in both models, which must have them in the same order: it gives them to both. */
+export function shareWeights(model, other, seed = 3) {
+  const values = other.getWeights().map((t, i) => {
+    const fans = t.shape.length > 1 ? Math.sqrt(6 / (size(t.shape) / t.shape.at(-1))) : 0.2;
+    // Variances are positive.
+    const [low, high] = /moving_variance/.test(other.weights[i].name) ? [0.5, 1.5] : [-fans, fans];
+    return {shape: t.shape, data: random(t.shape, low, high, seed + i)};
+  });
+  assert.deepEqual(model.weights.map((w) => w.shape), values.map((v) => v.shape), 'the shapes of the weights');
+  model.setWeights(values.map((v) => fj.tensor(v.data, v.shape)));
+  other.setWeights(values.map((v) => judge.tensor(v.data, v.shape)));
+}

@@ -1,0 +1,215 @@
+// What is freed and when: dispose, tidy, keep, the garbage collector, and that training needs no more memory after a while.
+import assert from 'node:assert/strict';
+import {suite, test} from 'node:test';
+import {setFlagsFromString} from 'node:v8';
+import {runInNewContext} from 'node:vm';
+import {callOf, cases, nameOf, splits, tensorsOf} from './cases.mjs';
+import {fj, random} from './helpers.mjs';
+
+const count = () => fj.memory().numTensors;
+const grown = (f) => {
+  const before = count();
+  f();
+  return count() - before;
+};
+
+suite('dispose', () => {
+  test('frees at once, twice is as good as once', () => {
+    const before = fj.memory();
+    const t = fj.zeros([1000]);
+    assert.equal(fj.memory().numTensors, before.numTensors + 1);
+    assert.equal(fj.memory().numBytes, before.numBytes + 4000);
+    t.dispose();
+    t.dispose();
+    assert.ok(t.isDisposed);
+    assert.equal(fj.memory().numTensors, before.numTensors);
+    assert.equal(fj.memory().numBytes, before.numBytes);
+  });
+  test('of lists and objects', () => {
+    const all = {a: fj.scalar(1), b: [fj.scalar(2), {c: fj.scalar(3)}], d: 'text', e: null};
+    assert.equal(grown(() => fj.dispose(all)), -3);
+  });
+  test('what shares the memory lives on', () => {
+    const t = fj.tensor([1, 2, 3, 4]);
+    const shaped = t.reshape([2, 2]);
+    t.dispose();
+    assert.deepEqual(shaped.arraySync(), [[1, 2], [3, 4]]);
+    shaped.dispose();
+  });
+  for (const [what, use] of Object.entries({
+    'reading it': (t) => t.dataSync(),
+    'a method': (t) => t.add(1),
+    'an op': (t) => fj.matMul([[1]], t),
+    cloning: (t) => t.clone(),
+  })) {
+    test(`afterwards ${what} is an error that says so`, () => {
+      const t = fj.tensor([[1]]);
+      t.dispose();
+      assert.throws(() => use(t), {message: /Tensor \d+ of shape \[1,1\] is disposed/});
+    });
+  }
+});
+
+suite('tidy', () => {
+  test('frees all but the result', () => {
+    assert.equal(grown(() => fj.tidy(() => fj.scalar(1).add(2).mul(3).square())), 1);
+    assert.equal(grown(() => fj.tidy('with a name', () => [fj.scalar(1).add(2), {a: fj.scalar(3)}])), 2);
+    assert.equal(grown(() => fj.tidy(() => void fj.scalar(1).add(2))), 0);
+  });
+  test('within tidy', () => {
+    let inner;
+    assert.equal(
+      grown(() =>
+        fj.tidy(() => {
+          inner = fj.tidy(() => fj.scalar(2).square());
+          assert.equal(inner.dataSync()[0], 4);
+        }),
+      ),
+      0,
+    );
+    assert.ok(inner.isDisposed);
+  });
+  test('keep saves a tensor from it, variables are saved anyway', () => {
+    let kept, variable;
+    fj.tidy(() => {
+      kept = fj.keep(fj.scalar(5));
+      variable = fj.variable([1]);
+    });
+    assert.equal(kept.dataSync()[0], 5);
+    assert.equal(variable.dataSync()[0], 1);
+    fj.dispose([kept, variable]);
+  });
+  test('frees when the function fails, and refuses promises', () => {
+    assert.equal(
+      grown(() =>
+        assert.throws(() =>
+          fj.tidy(() => {
+            fj.scalar(1);
+            throw new Error('mine');
+          }),
+        /mine/),
+      ),
+      0,
+    );
+    assert.throws(() => fj.tidy(async () => {}), /promise/);
+  });
+});
+
+suite('an op leaves nothing but its result', () => {
+  for (const c of [...cases, ...splits]) {
+    const seen = `${c.op}/${c.args.length}`;
+    test(nameOf(c), () => {
+      const tensors = tensorsOf(fj, c);
+      let result;
+      const more = grown(() => (result = callOf(fj, c)(...tensors)));
+      assert.equal(more, [result].flat().length, seen);
+      fj.dispose([tensors, result]);
+    });
+  }
+  for (const [name, loss] of Object.entries({
+    ...fj.losses,
+    cosineDistance: (y, p, w) => fj.losses.cosineDistance(y, p, 1, w),
+    computeWeightedLoss: (y, p, w) => fj.losses.computeWeightedLoss(p, w),
+  })) {
+    test(`losses.${name}`, () => {
+      const inputs = [1, 2, 3].map((seed) => fj.tensor(random([4, 3], 0.1, 0.9, seed), [4, 3]));
+      if (name === 'softmaxCrossEntropy') inputs[2] = fj.ones([4]);
+      let result;
+      assert.equal(grown(() => (result = loss(...inputs))), 1);
+      fj.dispose([inputs, result]);
+    });
+  }
+  test('grad, variableGrads and minimize', () => {
+    const x = fj.tensor([1, 2, 3]);
+    const v = fj.variable([1, 2, 3]);
+    const optimizer = fj.train.adam();
+    optimizer.minimize(() => v.square().sum());
+    assert.equal(grown(() => fj.grad((t) => t.square().mul(2).sum())(x)), 1);
+    assert.equal(grown(() => fj.variableGrads(() => v.square().sum())), 2);
+    assert.equal(grown(() => optimizer.minimize(() => v.square().sum())), 0);
+    assert.equal(grown(() => optimizer.minimize(() => v.square().sum(), true)), 1);
+    optimizer.dispose();
+    v.dispose();
+  });
+});
+
+test('a tensor that is forgotten is freed by the garbage collector', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc');
+  const before = fj.memory().numBytes;
+  for (let i = 0; i < 50; ++i) fj.zeros([10000]);
+  assert.ok(fj.memory().numBytes >= before + 50 * 40000);
+  for (let i = 0; i < 50 && fj.memory().numBytes > before + 40000; ++i) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.ok(fj.memory().numBytes <= before + 40000, `${fj.memory().numBytes - before} bytes are still held`);
+});
+
+suite('a thousand steps leave the memory where ten left it', () => {
+  const stays = async (steps) => {
+    await steps(10);
+    const after = fj.memory();
+    await steps(1000);
+    const {numTensors, numBytes, numDataBuffers, numBytesInEngine, numBytesInHeap} = fj.memory();
+    assert.deepEqual(
+      {numTensors, numBytes, numDataBuffers, numBytesInEngine, numBytesInHeap},
+      {
+        numTensors: after.numTensors, numBytes: after.numBytes, numDataBuffers: after.numDataBuffers, numBytesInEngine: after.numBytesInEngine,
+        numBytesInHeap: after.numBytesInHeap,
+      },
+    );
+  };
+  const network = () => {
+    const model = fj.sequential({
+      layers: [
+        fj.layers.conv2d({filters: 4, kernelSize: 3, activation: 'relu', inputShape: [8, 8, 1]}),
+        fj.layers.batchNormalization({}),
+        fj.layers.maxPooling2d({poolSize: 2}),
+        fj.layers.flatten(),
+        fj.layers.dropout({rate: 0.2}),
+        fj.layers.dense({units: 3, activation: 'softmax'}),
+      ],
+    });
+    model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
+    return model;
+  };
+  const data = () => [fj.tensor(random([16, 8, 8, 1]), [16, 8, 8, 1]), fj.oneHot(Array.from({length: 16}, (_, i) => i % 3), 3)];
+
+  test('trainOnBatch, predict and evaluate', async () => {
+    const [model, [x, y]] = [network(), data()];
+    await stays(async (count) => {
+      for (let i = 0; i < count; ++i) {
+        await model.trainOnBatch(x, y);
+        model.predict(x).dispose();
+        fj.dispose(model.evaluate(x, y));
+      }
+    });
+    model.dispose();
+  });
+  test('fit', async () => {
+    const [model, [x, y]] = [network(), data()];
+    await stays((count) => model.fit(x, y, {epochs: count, batchSize: 8, validationSplit: 0.25, callbacks: {onBatchEnd() {}}}));
+    model.dispose();
+  });
+  test('minimize of tensors', async () => {
+    const [w, b] = [fj.variable(random([4, 2])).flatten(), fj.variable(fj.zeros([2]))];
+    const matrix = fj.variable(w.reshape([4, 2]));
+    const optimizer = fj.train.adam(0.01);
+    const [x, y] = [fj.tensor(random([8, 4]), [8, 4]), fj.tensor(random([8, 2]), [8, 2])];
+    await stays(async (count) => {
+      for (let i = 0; i < count; ++i) optimizer.minimize(() => fj.losses.meanSquaredError(y, x.matMul(matrix).add(b)), false, [matrix, b]);
+    });
+    optimizer.dispose();
+  });
+  test('models that come and go', async () => {
+    const [x, y] = data();
+    await stays(async (count) => {
+      for (let i = 0; i < count / 10; ++i) {
+        const model = network();
+        await model.fit(x, y, {epochs: 1});
+        model.dispose();
+      }
+    });
+  });
+});
