@@ -1,10 +1,10 @@
-// 2D convolution and its two gradients, all three as matrix products whose packing walks the image:
-// no patch matrix is ever written out.
+// 2D convolution and its two gradients, all three as matrix products that read the image where it
+// lies (correlate.h): no patch is ever copied.
 //
 //   x [N,H,W,C]   filter [KH,KW,C/groups,OC]   y [N,OH,OW,OC]
 #include <cstring>
 
-#include "ops/gemm.h"
+#include "ops/correlate.h"
 #include "ops/window.h"
 
 namespace fjord {
@@ -59,152 +59,315 @@ Status checkFloats(std::span<const Type> in) {
   return {};
 }
 
-/// Copies a run of neighbours down a column of a panel, or zeros where there is nothing to copy.
-void copyDown(const float* from, int64_t run, float* to) {
-  if (from) {
-    for (int64_t j = 0; j < run; ++j) to[j * kRows] = from[j];
-  } else {
-    for (int64_t j = 0; j < run; ++j) to[j * kRows] = 0;
+/// y[n,oy,ox,:] = sum over taps of image[n, oy*strideY + ky*dilationY, ox*strideX + kx*dilationX, :]
+/// times the tap's matrix: a convolution whose images have their zeros around them. The images are
+/// made from the source by moving its pixels `spread` apart and `before` down; where that changes
+/// nothing, the source serves as it is.
+struct Correlation {
+  int64_t n, h, w, c;  // of the source
+  int64_t spreadY, spreadX, beforeY, beforeX;
+  int64_t oh, ow, oc;
+  int64_t kh, kw, groups;
+  int64_t strideY, strideX, dilationY, dilationX;
+
+  int64_t imageH() const { return (oh - 1) * strideY + (kh - 1) * dilationY + 1; }
+  int64_t imageW() const { return (ow - 1) * strideX + (kw - 1) * dilationX + 1; }
+  bool inPlace() const {
+    return spreadY == 1 && spreadX == 1 && beforeY == 0 && beforeX == 0 && imageH() <= h &&
+           imageW() <= w;
+  }
+  int64_t line() const { return (inPlace() ? w : imageW()) * c; }
+  int64_t image() const { return inPlace() ? h * w * c : imageH() * imageW() * c; }
+  int64_t depth() const { return kh * kw * (c / groups); }
+  int64_t panels() const { return panelsOf(oc / groups); }
+};
+
+Correlation forward(const Geometry& g) {
+  return {g.n,
+          g.h,
+          g.w,
+          g.c,
+          1,
+          1,
+          g.rows.before,
+          g.columns.before,
+          g.oh,
+          g.ow,
+          g.oc,
+          g.kh,
+          g.kw,
+          g.groups,
+          g.rows.stride,
+          g.columns.stride,
+          g.rows.dilation,
+          g.columns.dilation};
+}
+
+/// dx of a convolution is a correlation of dy, its pixels a stride apart, with the taps from the
+/// last to the first.
+Correlation backward(const Geometry& g) {
+  return {g.n,
+          g.oh,
+          g.ow,
+          g.oc,
+          g.rows.stride,
+          g.columns.stride,
+          (g.kh - 1) * g.rows.dilation - g.rows.before,
+          (g.kw - 1) * g.columns.dilation - g.columns.before,
+          g.h,
+          g.w,
+          g.c,
+          g.kh,
+          g.kw,
+          g.groups,
+          1,
+          1,
+          g.rows.dilation,
+          g.columns.dilation};
+}
+
+/// Writes lines [begin, end) of an image of the source.
+void makeImage(const Correlation& g, const float* source, int64_t begin, int64_t end, float* to) {
+  int64_t width = g.imageW(), first = std::max<int64_t>(0, g.beforeX);
+  for (int64_t y = begin; y < end; ++y) {
+    float* line = to + y * width * g.c;
+    std::memset(line, 0, sizeof(float) * width * g.c);
+    int64_t at = y - g.beforeY;
+    if (at < 0 || at % g.spreadY != 0 || at / g.spreadY >= g.h) continue;
+    const float* from = source + at / g.spreadY * g.w * g.c;
+    // The first source pixel at or after the left edge.
+    int64_t x = (first - g.beforeX + g.spreadX - 1) / g.spreadX;
+    int64_t pixels = (width - g.beforeX - x * g.spreadX + g.spreadX - 1) / g.spreadX;
+    pixels = std::min(pixels, g.w - x);
+    if (g.spreadX == 1) {
+      if (pixels > 0)
+        std::memcpy(line + (g.beforeX + x) * g.c, from + x * g.c, sizeof(float) * pixels * g.c);
+      continue;
+    }
+    for (int64_t i = x; i < x + pixels; ++i)
+      std::memcpy(line + (g.beforeX + i * g.spreadX) * g.c, from + i * g.c, sizeof(float) * g.c);
   }
 }
 
-/// Rows: output pixels (n, oy, ox). Depth: filter taps (ky, kx, c). The patch of a pixel, read from
-/// x.
-struct Patches {
-  const Geometry& g;
-  const float* x;
-  int64_t channel;  // first of the group
-
-  void operator()(int64_t row, int rows, int64_t k, int count, float* panel) const {
-    if (rows < kRows) std::memset(panel, 0, sizeof(float) * count * kRows);
-    int64_t ox = row % g.ow, oy = row / g.ow % g.oh, n = row / (g.ow * g.oh);
-    for (int r = 0; r < rows; ++r) {
-      patch(x + n * g.h * g.w * g.c + channel, oy, ox, k, count, panel + r);
-      if (++ox < g.ow) continue;
-      ox = 0;
-      if (++oy == g.oh) oy = 0, ++n;
+/// Images [first, first + count) of the source: where they lie, made in `room` if need be.
+const float* makeImages(const Correlation& g, const float* source, int64_t first, int64_t count,
+                        float* room, Threads& threads) {
+  source += first * g.h * g.w * g.c;
+  if (g.inPlace()) return source;
+  int64_t lines = g.imageH();
+  threads.forRange(count * lines, 1 + 4096 / g.line(), [&](int64_t begin, int64_t end, int) {
+    while (begin < end) {
+      int64_t n = begin / lines, last = std::min(end - n * lines, lines);
+      makeImage(g, source + n * g.h * g.w * g.c, begin - n * lines, last, room + n * g.image());
+      begin = n * lines + last;
     }
-  }
+  });
+  return room;
+}
 
-  /// Along one filter row the taps are neighbours in the image, unless they are dilated, or share
-  /// their pixels with other groups, or hang over the edge: then they are copied one by one.
-  void patch(const float* image, int64_t oy, int64_t ox, int64_t k, int64_t count,
-             float* to) const {
-    int64_t c = g.groupC(), width = g.kw * c, left = g.columns.input(ox, 0);
-    bool whole = g.groups == 1 && g.columns.dilation == 1 && left >= 0 && left + g.kw <= g.w;
-    for (int64_t i = 0; i < count;) {
-      int64_t ky = (k + i) / width, within = (k + i) % width;
-      int64_t iy = g.rows.input(oy, ky), run = std::min<int64_t>(width - within, count - i);
-      const float* line = iy >= 0 && iy < g.h ? image + iy * g.w * g.c : nullptr;
-      if (whole || !line) {
-        copyDown(line ? line + left * g.c + within : nullptr, run, to + i * kRows);
-      } else {
-        run = std::min<int64_t>(c - within % c, run);
-        int64_t ix = g.columns.input(ox, within / c);
-        copyDown(ix >= 0 && ix < g.w ? line + ix * g.c + within % c : nullptr, run, to + i * kRows);
-      }
-      i += run;
-    }
-  }
-};
+/// How many images are worked on at a time, that what is made of them stays in cache. The filter's
+/// gradient is summed over such blocks, so their size does not depend on the number of threads.
+int64_t imagesAtOnce(const Correlation& g, int64_t floatsAnImage) {
+  constexpr int64_t kFloats = 1 << 16;
+  return std::clamp<int64_t>(kFloats / floatsAnImage, 1, g.n);
+}
+int64_t imagesAtOnce(const Correlation& g, int threads) {
+  if (g.inPlace()) return g.n;
+  return std::max(imagesAtOnce(g, g.image()), std::min<int64_t>(g.n, threads));
+}
 
-/// Rows: filter taps (ky, kx, c). Depth: output pixels. The transpose of Patches.
-struct TapRows {
-  const Geometry& g;
-  const float* x;
-  int64_t channel;
+/// The taps of one group, as offsets from an output pixel's place in the image; chunk by chunk.
+struct Taps {
+  const Correlation& g;
+  int64_t group;
+  bool neighbours = g.groups == 1 && g.dilationX == 1;  // along a filter row
+  int64_t runs = neighbours ? g.kh : g.kh * g.kw, floats = g.depth() / runs, run = 0, within = 0;
 
-  void operator()(int64_t row, int rows, int64_t k, int count, float* panel) const {
-    int64_t c = g.groupC();
-    if (rows < kRows) std::memset(panel, 0, sizeof(float) * count * kRows);
-    int64_t tapY[kRows], tapX[kRows], offset[kRows];
-    for (int r = 0; r < rows; ++r) {
-      int64_t tap = (row + r) / c;
-      tapY[r] = tap / g.kw;
-      tapX[r] = tap % g.kw;
-      offset[r] = channel + (row + r) % c;
+  /// The next chunk; false at the end.
+  bool next(Chunk& chunk) {
+    chunk.clear();
+    for (; run < runs; ++run, within = 0) {
+      int64_t ky = neighbours ? run : run / g.kw, kx = neighbours ? 0 : run % g.kw;
+      int64_t offset =
+          ky * g.dilationY * g.line() + kx * g.dilationX * g.c + group * (g.c / g.groups);
+      within += chunk.add(offset + within, floats - within);
+      if (within < floats) break;
     }
-    int64_t ox = k % g.ow, oy = k / g.ow % g.oh, n = k / (g.ow * g.oh);
-    for (int i = 0; i < count; ++i, panel += kRows) {
-      const float* image = x + n * g.h * g.w * g.c;
-      for (int r = 0; r < rows; ++r) {
-        int64_t iy = g.rows.input(oy, tapY[r]), ix = g.columns.input(ox, tapX[r]);
-        bool inside = iy >= 0 && iy < g.h && ix >= 0 && ix < g.w;
-        panel[r] = inside ? image[(iy * g.w + ix) * g.c + offset[r]] : 0;
-      }
-      if (++ox == g.ow) {
-        ox = 0;
-        if (++oy == g.oh) oy = 0, ++n;
-      }
-    }
+    return chunk.depth > 0;
   }
 };
 
-/// Rows: input pixels (n, iy, ix). Depth: (ky, kx, oc). What of dy each input pixel has been part
-/// of.
-struct OutputPatches {
-  const Geometry& g;
-  const float* dy;
-  int64_t channel;  // first output channel of the group
-
-  void operator()(int64_t row, int rows, int64_t k, int count, float* panel) const {
-    int64_t c = g.groupOC();
-    if (rows < kRows) std::memset(panel, 0, sizeof(float) * count * kRows);
-    for (int r = 0; r < rows; ++r) {
-      int64_t p = row + r, ix = p % g.w, iy = p / g.w % g.h, n = p / (g.w * g.h);
-      const float* image = dy + n * g.oh * g.ow * g.oc + channel;
-      int64_t tap = k / c, first = k % c, ky = tap / g.kw, kx = tap % g.kw;
-      int64_t oy = g.rows.output(iy, ky);
-      for (int64_t i = 0; i < count;) {
-        int64_t run = std::min<int64_t>(c - first, count - i),
-                ox = oy < 0 ? -1 : g.columns.output(ix, kx);
-        copyDown(ox >= 0 ? image + (oy * g.ow + ox) * g.oc + first : nullptr, run,
-                 panel + i * kRows + r);
-        i += run;
-        first = 0;
-        if (++kx < g.kw) continue;
-        kx = 0;
-        oy = g.rows.output(iy, ++ky);
+/// Output pixels [begin, end) of a block of images, one group of channels.
+void correlateRows(const Correlation& g, int64_t group, const float* images, const float* packedB,
+                   float* y, int64_t begin, int64_t end) {
+  int64_t columnsInAll = g.oc / g.groups;
+  Chunk chunk;
+  for (; begin < end; begin += kBlockRows) {
+    const float* places[kBlockRows];
+    int64_t rows = std::min<int64_t>(kBlockRows, end - begin);
+    for (int64_t r = 0; r < rows; ++r) {
+      int64_t pixel = begin + r, ox = pixel % g.ow, oy = pixel / g.ow % g.oh;
+      places[r] = images + pixel / (g.ow * g.oh) * g.image() + oy * g.strideY * g.line() +
+                  ox * g.strideX * g.c;
+    }
+    int64_t done = 0;
+    for (Taps taps{g, group}; taps.next(chunk); done += chunk.depth) {
+      for (int64_t p = 0; p < g.panels(); ++p) {
+        int columns = static_cast<int>(std::min<int64_t>(kColumns, columnsInAll - p * kColumns));
+        const float* b = packedB + (p * g.depth() + done) * kColumns;
+        for (int64_t r = 0; r < rows; r += kRows) {
+          correlateTileRows(static_cast<int>(std::min<int64_t>(kRows, rows - r)), places + r, chunk,
+                            1, b, y + (begin + r) * g.oc + p * kColumns, g.oc, columns, done > 0);
+        }
       }
     }
   }
-};
+}
 
-/// Columns [k, k + count) x [column, +columns) of a matrix with rows `ld` apart.
-struct Panels {
-  const float* b;
-  int64_t ld;
-  void operator()(int64_t k, int count, int64_t column, int columns, float* panel) const {
-    const float* from = b + k * ld + column;
-    for (int i = 0; i < count; ++i, from += ld, panel += kColumns) {
-      for (int j = 0; j < kColumns; ++j) panel[j] = j < columns ? from[j] : 0;
+int64_t correlateScratch(const Correlation& g, int threads) {
+  int64_t images = g.inPlace() ? 0 : imagesAtOnce(g, threads) * g.image();
+  return images + g.depth() * g.panels() * kColumns;
+}
+
+/// y = the correlation of the source with the filter that packB(group, column, columns, panel)
+/// packs: the whole depth of some columns.
+template <class PackB>
+void correlate(const Correlation& g, const float* source, const PackB& packB, float* y,
+               float* scratch, Threads& threads, const Epilogue& epilogue) {
+  int64_t columns = g.oc / g.groups, pixels = g.oh * g.ow, step = imagesAtOnce(g, threads.count());
+  float *packedB = scratch, *room = scratch + g.depth() * g.panels() * kColumns;
+  int64_t grain = kRows * (1 + kThreadFlops / (2 * kRows * g.depth() * columns + 1) / 2);
+  for (int64_t group = 0; group < g.groups; ++group) {
+    threads.forRange(g.panels(), 1 + 16384 / g.depth(), [&](int64_t begin, int64_t end, int) {
+      for (int64_t p = begin; p < end; ++p) {
+        packB(group, p * kColumns, std::min<int64_t>(kColumns, columns - p * kColumns),
+              packedB + p * g.depth() * kColumns);
+      }
+    });
+    for (int64_t n = 0; n < g.n; n += step) {
+      int64_t count = std::min(step, g.n - n);
+      const float* images = makeImages(g, source, n, count, room, threads);
+      threads.forRange(count * pixels, grain, [&](int64_t begin, int64_t end, int part) {
+        float* to = y + n * pixels * g.oc + group * columns;
+        correlateRows(g, group, images, packedB, to, begin, end);
+        if (g.groups == 1) epilogue((n * pixels + begin) * g.oc, (n * pixels + end) * g.oc, part);
+      });
     }
   }
-};
+  if (g.groups > 1) epilogue(0, g.n * pixels * g.oc, 0);
+}
 
-/// The filter with taps and output channels as depth and input channels as columns: [(ky,kx,oc),
-/// c].
-struct FlippedFilter {
+/// A panel of a filter [KH,KW,C/groups,OC]: its columns are output channels.
+struct ForwardFilter {
   const Geometry& g;
   const float* filter;
-  int64_t channel;
-  void operator()(int64_t k, int count, int64_t column, int columns, float* panel) const {
-    int64_t oc = g.groupOC(), c = g.groupC();
-    for (int i = 0; i < count; ++i, panel += kColumns) {
-      const float* from = filter + ((k + i) / oc * c + column) * g.oc + channel + (k + i) % oc;
-      for (int j = 0; j < kColumns; ++j) panel[j] = j < columns ? from[j * g.oc] : 0;
+  void operator()(int64_t group, int64_t column, int64_t columns, float* panel) const {
+    const float* from = filter + group * g.groupOC() + column;
+    for (int64_t k = 0; k < g.kh * g.kw * g.groupC(); ++k, from += g.oc, panel += kColumns) {
+      for (int64_t j = 0; j < kColumns; ++j) panel[j] = j < columns ? from[j] : 0;
     }
   }
 };
 
-GemmShape forwardShape(const Geometry& g) {
-  return {g.n * g.oh * g.ow, g.groupOC(), g.kh * g.kw * g.groupC()};
+/// The same filter for the way back: the taps from the last to the first, each with the output
+/// channels as depth; its columns are input channels.
+struct BackwardFilter {
+  const Geometry& g;
+  const float* filter;
+  void operator()(int64_t group, int64_t column, int64_t columns, float* panel) const {
+    for (int64_t tap = g.kh * g.kw - 1; tap >= 0; --tap) {
+      const float* from = filter + (tap * g.groupC() + column) * g.oc + group * g.groupOC();
+      for (int64_t o = 0; o < g.groupOC(); ++o, panel += kColumns) {
+        for (int64_t j = 0; j < kColumns; ++j) panel[j] = j < columns ? from[j * g.oc + o] : 0;
+      }
+    }
+  }
+};
+
+// ---- the gradient by the filter: rows are taps, the depth is the pixels of all images
+
+int64_t filterScratch(const Correlation& g) {
+  int64_t images = g.inPlace() ? 0 : g.image(), b = g.oh * g.ow * g.panels() * kColumns;
+  return imagesAtOnce(g, images + b) * (images + b);
 }
-GemmShape inputShape(const Geometry& g) {
-  return {g.n * g.h * g.w, g.groupC(), g.kh * g.kw * g.groupOC()};
+
+/// The lines of output pixels of a block of images, as offsets from a tap's place; chunk by chunk.
+struct Lines {
+  const Correlation& g;
+  int64_t images;
+  int64_t line = 0, within = 0;
+
+  bool next(Chunk& chunk) {
+    chunk.clear();
+    for (; line < images * g.oh; ++line, within = 0) {
+      int64_t offset = line / g.oh * g.image() + line % g.oh * g.strideY * g.line();
+      within += chunk.add(offset + within * g.strideX * g.c, g.ow - within);
+      if (within < g.ow) break;
+    }
+    return chunk.depth > 0;
+  }
+};
+
+/// Adds what a block of images gives to tiles [begin, end) of the filter's gradient, counted down
+/// the taps and then across the panels.
+void filterTiles(const Correlation& g, int64_t group, const float* images, int64_t count,
+                 const float* packedB, float* filter, bool accumulate, int64_t begin, int64_t end) {
+  int64_t depth = g.depth(), rowTiles = (depth + kRows - 1) / kRows, c = g.c / g.groups;
+  int64_t pixels = count * g.oh * g.ow, done = 0;
+  Chunk chunk;
+  for (Lines lines{g, count}; lines.next(chunk); done += chunk.depth) {
+    for (int64_t t = begin; t < end; ++t) {
+      int64_t tap = t % rowTiles * kRows, column = t / rowTiles * kColumns;
+      int rows = static_cast<int>(std::min<int64_t>(kRows, depth - tap));
+      const float* places[kRows];
+      for (int r = 0; r < rows; ++r) {
+        int64_t ky = (tap + r) / c / g.kw, kx = (tap + r) / c % g.kw;
+        places[r] = images + ky * g.dilationY * g.line() + kx * g.dilationX * g.c + group * c +
+                    (tap + r) % c;
+      }
+      int columns = static_cast<int>(std::min<int64_t>(kColumns, g.oc / g.groups - column));
+      correlateTileRows(rows, places, chunk, g.strideX * g.c,
+                        packedB + (t / rowTiles * pixels + done) * kColumns,
+                        filter + tap * g.oc + column, g.oc, columns, accumulate || done > 0);
+    }
+  }
 }
-GemmShape filterShape(const Geometry& g) {
-  return {g.kh * g.kw * g.groupC(), g.groupOC(), g.n * g.oh * g.ow};
+
+/// Columns [column, +columns) of dy at pixels [begin, end) as a panel.
+void packPixels(const float* dy, int64_t oc, int64_t columns, int64_t begin, int64_t end,
+                float* panel) {
+  for (int64_t i = begin; i < end; ++i) {
+    for (int64_t j = 0; j < kColumns; ++j)
+      panel[i * kColumns + j] = j < columns ? dy[i * oc + j] : 0;
+  }
+}
+
+void filterGradient(const Correlation& g, const float* x, const float* dy, float* filter,
+                    float* scratch, Threads& threads, const Epilogue& epilogue) {
+  int64_t imageFloats = g.inPlace() ? 0 : g.image(), pixels = g.oh * g.ow;
+  int64_t step = imagesAtOnce(g, imageFloats + pixels * g.panels() * kColumns);
+  int64_t tiles = (g.depth() + kRows - 1) / kRows * g.panels();
+  for (int64_t group = 0; group < g.groups; ++group) {
+    int64_t columns = g.oc / g.groups;
+    for (int64_t n = 0; n < g.n; n += step) {
+      int64_t count = std::min(step, g.n - n);
+      float* packedB = scratch + step * imageFloats;
+      const float* images = makeImages(g, x, n, count, scratch, threads);
+      const float* from = dy + n * pixels * g.oc + group * columns;
+      threads.forRange(count * pixels, 1 + 4096 / g.oc, [&](int64_t begin, int64_t end, int) {
+        for (int64_t p = 0; p < g.panels(); ++p) {
+          packPixels(from + p * kColumns, g.oc, columns - p * kColumns, begin, end,
+                     packedB + p * count * pixels * kColumns);
+        }
+      });
+      int64_t grain = 1 + kThreadFlops / (2 * kRows * kColumns * count * pixels) / 2;
+      threads.forRange(tiles, grain, [&](int64_t begin, int64_t end, int) {
+        filterTiles(g, group, images, count, packedB, filter + group * columns, n > 0, begin, end);
+      });
+    }
+  }
+  threads.forRange(g.depth() * g.oc, 4096,
+                   [&](int64_t begin, int64_t end, int part) { epilogue(begin, end, part); });
 }
 
 /// f(x index, filter index, y index) for every product of the definition.
@@ -273,16 +436,12 @@ struct Conv2D {
     return convolvedType(in[0].shape, in[1].shape, a);
   }
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
-    return gemmScratch(forwardShape(geometry(c.in[0].shape, c.in[1].shape, a)), c.threads) * 4;
+    return correlateScratch(forward(geometry(c.in[0].shape, c.in[1].shape, a)), c.threads) * 4;
   }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), c.in[1].shape(), a);
-    for (int64_t i = 0; i < g.groups; ++i) {
-      gemm(forwardShape(g), Patches{g, c.in[0].as<float>(), i * g.groupC()},
-           Panels{c.in[1].as<float>() + i * g.groupOC(), g.oc}, c.out.as<float>() + i * g.groupOC(),
-           g.oc, reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue);
-    }
-    if (g.groups > 1) c.epilogue(0, c.out.size(), 0);
+    correlate(forward(g), c.in[0].as<float>(), ForwardFilter{g, c.in[1].as<float>()},
+              c.out.as<float>(), reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue);
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value x = g.in[0], filter = g.in[1];
@@ -317,17 +476,12 @@ struct Conv2DInput {
     return Type{DType::kF32, a.inputShape};
   }
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
-    return gemmScratch(inputShape(geometry(a.inputShape, c.in[1].shape, a)), c.threads) * 4;
+    return correlateScratch(backward(geometry(a.inputShape, c.in[1].shape, a)), c.threads) * 4;
   }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(a.inputShape, c.in[1].shape(), a);
-    for (int64_t i = 0; i < g.groups; ++i) {
-      gemm(inputShape(g), OutputPatches{g, c.in[0].as<float>(), i * g.groupOC()},
-           FlippedFilter{g, c.in[1].as<float>(), i * g.groupOC()},
-           c.out.as<float>() + i * g.groupC(), g.c, reinterpret_cast<float*>(c.scratch), c.threads,
-           c.epilogue);
-    }
-    if (g.groups > 1) c.epilogue(0, c.out.size(), 0);
+    correlate(backward(g), c.in[0].as<float>(), BackwardFilter{g, c.in[1].as<float>()},
+              c.out.as<float>(), reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue);
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value dy = g.in[0], filter = g.in[1];
@@ -362,16 +516,12 @@ struct Conv2DFilter {
     return Type{DType::kF32, a.filterShape};
   }
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
-    return gemmScratch(filterShape(geometry(c.in[0].shape, a.filterShape, a)), c.threads) * 4;
+    return filterScratch(forward(geometry(c.in[0].shape, a.filterShape, a))) * 4;
   }
   static void run(const Call& c, const Attrs& a) {
-    Geometry g = geometry(c.in[0].shape(), a.filterShape, a);
-    for (int64_t i = 0; i < g.groups; ++i) {
-      gemm(filterShape(g), TapRows{g, c.in[0].as<float>(), i * g.groupC()},
-           Panels{c.in[1].as<float>() + i * g.groupOC(), g.oc}, c.out.as<float>() + i * g.groupOC(),
-           g.oc, reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue);
-    }
-    if (g.groups > 1) c.epilogue(0, c.out.size(), 0);
+    filterGradient(forward(geometry(c.in[0].shape(), a.filterShape, a)), c.in[0].as<float>(),
+                   c.in[1].as<float>(), c.out.as<float>(), reinterpret_cast<float*>(c.scratch),
+                   c.threads, c.epilogue);
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value x = g.in[0], dy = g.in[1];

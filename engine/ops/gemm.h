@@ -36,6 +36,24 @@ inline constexpr int kDepth = 512;
 // A block of A is at most 16 panels: 128 KB in WebAssembly, in the second-level cache.
 inline constexpr int kBlockRows = 16 * kRows;
 
+/// c[r][j] (+)= acc[r][j] for `columns` columns.
+template <int R>
+void storeTile(const F32 (&acc)[R][2], float* c, int64_t ldc, int columns, bool accumulate) {
+  if (columns == kColumns) {
+    for (int r = 0; r < R; ++r, c += ldc) {
+      (accumulate ? acc[r][0] + F32::load(c) : acc[r][0]).store(c);
+      (accumulate ? acc[r][1] + F32::load(c + kLanes) : acc[r][1]).store(c + kLanes);
+    }
+    return;
+  }
+  float row[kColumns];
+  for (int r = 0; r < R; ++r, c += ldc) {
+    acc[r][0].store(row);
+    acc[r][1].store(row + kLanes);
+    for (int j = 0; j < columns; ++j) c[j] = accumulate ? c[j] + row[j] : row[j];
+  }
+}
+
 /// c[r][j] (+)= sum over k of a[k][r] b[k][j]: kRows packed rows, of which `rows` are stored,
 /// `columns` columns.
 template <int R>
@@ -51,19 +69,7 @@ void gemmTile(int count, const float* a, const float* b, float* c, int64_t ldc, 
       acc[r][1] = mulAdd(ar, b1, acc[r][1]);
     }
   }
-  if (columns == kColumns) {
-    for (int r = 0; r < R; ++r, c += ldc) {
-      (accumulate ? acc[r][0] + F32::load(c) : acc[r][0]).store(c);
-      (accumulate ? acc[r][1] + F32::load(c + kLanes) : acc[r][1]).store(c + kLanes);
-    }
-    return;
-  }
-  float row[kColumns];
-  for (int r = 0; r < R; ++r, c += ldc) {
-    acc[r][0].store(row);
-    acc[r][1].store(row + kLanes);
-    for (int j = 0; j < columns; ++j) c[j] = accumulate ? c[j] + row[j] : row[j];
-  }
+  storeTile<R>(acc, c, ldc, columns, accumulate);
 }
 
 inline void gemmTileRows(int rows, int count, const float* a, const float* b, float* c, int64_t ldc,
