@@ -157,8 +157,8 @@ Result<Samples> samplesFor(const Model& model, const Part& part) {
     return fail(part.source, ": a sample has ", part.features(), " numbers, the model takes ",
                 features);
   Samples samples{{part.x}, {}, {}};
-  if (part.numbers) {
-    samples.y = {part.numbers};
+  if (labelsOf(model) == Labels::kNumbers) {
+    samples.y = {part.numbers ? part.numbers : part.classes};
     return samples;
   }
   int32_t most = std::max<int32_t>(2, static_cast<int32_t>(outputs));
@@ -179,6 +179,22 @@ Result<Samples> samplesFor(const Model& model, const Part& part) {
     oneHot.data<float>()[i * outputs + part.classes.data<int32_t>()[i]] = 1;
   samples.y = {oneHot};
   return samples;
+}
+
+Labels labelsOf(int64_t outputs, std::string_view loss) {
+  bool classes = outputs > 1 || canonicalName(loss) == "binarycrossentropy";
+  return classes ? Labels::kClasses : Labels::kNumbers;
+}
+
+Labels labelsOf(const Model& model) {
+  std::optional<Choice> loss = choiceOf(member(model.compileOptions(), "loss"));
+  return labelsOf(outputSize(model).value_or(1), loss ? loss->name : "");
+}
+
+std::vector<std::string> numberedClasses(int64_t outputs) {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < std::max<int64_t>(2, outputs); ++i) names.push_back(cat(i));
+  return names;
 }
 
 std::string className(const std::vector<std::string>& classes, int number) {

@@ -27,19 +27,26 @@ struct DataSet {
   int classCount = 0;
 };
 
-/// What a network makes of labels.
+/// What a network makes of labels: several outputs tell classes apart, and so does one with the
+/// binary cross-entropy.
 enum class Labels { kClasses, kNumbers };
+
+Labels labelsOf(int64_t outputs, std::string_view loss);
+Labels labelsOf(const Model& model);
 
 /// The folder's test part is left out if there is none; its training part must be there if `train`.
 Result<DataSet> readIdxFolder(const std::string& folder, bool train);
 
-/// `test` may be empty. `classes` are those of a network that was trained before, or empty.
+/// `test` may be empty, and so may `train`. Without `classes` they are all labels that `train` has.
 Result<DataSet> readCsvFiles(const std::string& train, const std::string& test,
                              const std::string& label, Labels labels,
                              const std::vector<std::string>& classes);
 
 /// The samples as the loss wants them: one-hot for several outputs, but for a sparse loss.
 Result<Samples> samplesFor(const Model& model, const Part& part);
+
+/// The classes of a model whose file names none: "0", "1", ..
+std::vector<std::string> numberedClasses(int64_t outputs);
 
 /// The name of a class.
 std::string className(const std::vector<std::string>& classes, int number);

@@ -13,7 +13,7 @@ namespace fjord::cli {
 namespace {
 
 constexpr int kChannels = 3;
-constexpr int32_t kMaxSide = 16384;
+constexpr int32_t kMaxSide = 8192;
 
 uint8_t byteAt(std::span<const std::byte> bytes, size_t i) {
   return static_cast<uint8_t>(bytes[i]);

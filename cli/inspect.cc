@@ -10,25 +10,26 @@ namespace fjord::cli {
 
 namespace {
 
-/// One line a tensor, in the order of the file.
-void printTensors(const Safetensors& file) {
-  size_t width = 6, bytes = 0;
-  for (const StoredTensor& t : file.tensors) width = std::max(width, t.name.size());
-  std::printf("%-*s  type  shape\n", static_cast<int>(width), "tensor");
-  for (const StoredTensor& t : file.tensors) {
-    bytes += t.data.size();
-    std::printf("%-*s  %-4s  %s\n", static_cast<int>(width), t.name.c_str(),
-                std::string(t.type->name).c_str(), cat(t.shape).c_str());
-  }
-  std::printf("%zu tensors, %zu bytes\n", file.tensors.size(), bytes);
-}
-
-/// A text of the metadata in one line.
+/// A text of a file in one line, without what a terminal would obey.
 std::string shortened(const std::string& text) {
   constexpr size_t kMost = 70;
   std::string line;
-  for (char c : text.substr(0, kMost)) line += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+  for (char c : text.substr(0, kMost))
+    line += static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? ' ' : c;
   return text.size() > kMost ? cat(line, ".. (", text.size(), " bytes)") : line;
+}
+
+/// One line a tensor, in the order of the file.
+void printTensors(const Safetensors& file) {
+  size_t width = 6, bytes = 0;
+  for (const StoredTensor& t : file.tensors) width = std::max(width, shortened(t.name).size());
+  std::printf("%-*s  type  shape\n", static_cast<int>(width), "tensor");
+  for (const StoredTensor& t : file.tensors) {
+    bytes += t.data.size();
+    std::printf("%-*s  %-4s  %s\n", static_cast<int>(width), shortened(t.name).c_str(),
+                std::string(t.type->name).c_str(), cat(t.shape).c_str());
+  }
+  std::printf("%zu tensors, %zu bytes\n", file.tensors.size(), bytes);
 }
 
 Status printModel(const Safetensors& file) {
@@ -70,7 +71,7 @@ Result<int> inspect(const std::string& path, bool tensors) {
   }
   if (isModel && !tensors) return 0;
   for (const auto& [key, text] : file->metadata)
-    std::printf("%s: %s\n", key.c_str(), shortened(text).c_str());
+    std::printf("%s: %s\n", shortened(key).c_str(), shortened(text).c_str());
   printTensors(*file);
   return 0;
 }

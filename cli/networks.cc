@@ -21,15 +21,39 @@ Json sequential(const char* name, const Json& inputShape, Json layers) {
 
 Json mlp(const std::vector<int>& sizes, bool normalize, bool isBinary) {
   Json layers = Json::array();
-  // Without center and scale it learns nothing: the layer after it can do that.
-  if (normalize)
-    layers.push_back(layer("BatchNormalization", {{"center", false}, {"scale", false}}));
+  // Frozen, it uses the mean and variance that it is told, in training as in prediction.
+  if (normalize) {
+    layers.push_back(
+        layer("BatchNormalization",
+              {{"center", false}, {"scale", false}, {"trainable", false}, {"epsilon", 1e-12}}));
+  }
   const char* last = sizes.back() > 1 ? "softmax" : isBinary ? "sigmoid" : "linear";
   for (size_t i = 1; i < sizes.size(); ++i) {
     bool isLast = i + 1 == sizes.size();
     layers.push_back(layer("Dense", {{"units", sizes[i]}, {"activation", isLast ? last : "relu"}}));
   }
   return sequential("mlp", {nullptr, sizes[0]}, std::move(layers));
+}
+
+void setNormalization(Model& model, const Tensor& x, int64_t rows) {
+  int64_t columns = x.size() / x.shape()[0];
+  auto weight = [&](std::string_view name) -> float* {
+    for (Weight& w : model.weights()) {
+      if (w.name.ends_with(name)) return w.value.data<float>();
+    }
+    return nullptr;
+  };
+  float *means = weight("/moving_mean"), *variances = weight("/moving_variance");
+  for (int64_t column = 0; column < columns; ++column) {
+    auto at = [&](int64_t row) -> double { return x.data<float>()[row * columns + column]; };
+    double sum = 0, squares = 0;
+    for (int64_t row = 0; row < rows; ++row) sum += at(row);
+    double mean = sum / static_cast<double>(rows);
+    for (int64_t row = 0; row < rows; ++row) squares += (at(row) - mean) * (at(row) - mean);
+    means[column] = static_cast<float>(mean);
+    // A column that never changes says nothing, and must not say something large when it does.
+    variances[column] = squares > 0 ? static_cast<float>(squares / static_cast<double>(rows)) : 1;
+  }
 }
 
 Json cnn(const Shape& picture, int classes) {

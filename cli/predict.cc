@@ -53,7 +53,7 @@ struct Predictions {
 
 /// A table has the columns that the model takes, with or without the label.
 Result<Part> readTable(const PredictArguments& args, const TrainingState& state, int64_t features,
-                       bool isClass) {
+                       Labels labels) {
   FJORD_TRY(std::string text, readFile(args.csv));
   CsvReader reader(text);
   std::vector<std::string> cells;
@@ -63,14 +63,8 @@ Result<Part> readTable(const PredictArguments& args, const TrainingState& state,
   if (*any && columns != features && columns != features + 1)
     return fail(args.csv, ": ", columns, " columns; the model takes ", features,
                 ", and there may be one more with the label");
-  std::string label = !args.label.empty()    ? args.label
-                      : !state.label.empty() ? state.label
-                                             : "last";
-  if (columns == features) label = "";
-  // Of a network that was trained elsewhere the classes are numbers.
-  std::vector<std::string> classes = state.classes;
-  FJORD_TRY(DataSet set, readCsvFiles("", args.csv, label,
-                                      isClass ? Labels::kClasses : Labels::kNumbers, classes));
+  std::string label = columns == features ? "" : state.labelColumn(args.label);
+  FJORD_TRY(DataSet set, readCsvFiles("", args.csv, label, labels, state.classes));
   return std::move(set.test);
 }
 
@@ -150,7 +144,7 @@ std::string asJson(const Predictions& p) {
 
 /// Against the labels, where there are some: to the error stream, beside the predictions.
 void compare(const Predictions& p, const Part& part) {
-  if (part.classes) {
+  if (p.isClass && part.classes) {
     int right = 0;
     for (int32_t i = 0; i < p.count(); ++i)
       right += p.classOf(i) == part.classes.data<int32_t>()[i];
@@ -178,15 +172,15 @@ Result<int> predict(const PredictArguments& args) {
   p.state = std::move(*state);
   FJORD_TRY(int64_t features, inputSize(model));
   FJORD_TRY(int64_t outputs, outputSize(model));
-  std::optional<Choice> loss = choiceOf(member(model.compileOptions(), "loss"));
-  p.isClass = outputs > 1 || (loss && canonicalName(loss->name) == "binarycrossentropy");
+  p.isClass = labelsOf(model) == Labels::kClasses;
+  if (p.state.classes.empty()) p.state.classes = numberedClasses(outputs);
 
   Part part;
   if (!args.data.empty()) {
     FJORD_TRY(DataSet set, readIdxFolder(args.data, false));
     part = std::move(set.test);
   } else if (!args.csv.empty()) {
-    FJORD_TRY(part, readTable(args, p.state, features, p.isClass));
+    FJORD_TRY(part, readTable(args, p.state, features, labelsOf(model)));
   } else {
     FJORD_TRY(part, readImages(args, model, features));
     p.sources = args.images;

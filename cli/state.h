@@ -15,6 +15,10 @@ struct TrainingState {
   std::vector<std::string> classes;  // names, empty where they are numbers
   std::string label;                 // the column of the table
 
+  /// The column of labels: as asked for, as before, or the last one.
+  std::string labelColumn(const std::string& asked) const {
+    return !asked.empty() ? asked : !label.empty() ? label : "last";
+  }
   void reach(int newEpoch, int newBatch) {
     epoch = newEpoch;
     batch = newBatch;

