@@ -186,6 +186,8 @@ Result<Tensor> readNetpbm(std::span<const std::byte> file) {
   for (size_t i = 0; i < count * kChannels; ++i) {
     size_t from = at + (isColor ? i : i / kChannels) * bytes;
     int value = bytes == 2 ? byteAt(file, from) << 8 | byteAt(file, from + 1) : byteAt(file, from);
+    if (value > most)
+      return fail("PGM: a pixel of ", value, " where ", most, " is the most; the file is damaged");
     out.data<float>()[i] = static_cast<float>(value) / static_cast<float>(most);
   }
   return out;

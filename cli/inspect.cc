@@ -47,8 +47,8 @@ Status printModel(const Safetensors& file) {
   }
   std::printf("seed %s, step %s", cat(model->seed()).c_str(), cat(model->step()).c_str());
   if (state.epoch || state.batch) {
-    std::printf(", %d epochs", state.epoch);
-    if (state.batch) std::printf(" and %d batches", state.batch);
+    std::printf(", %d epoch%s", state.epoch, state.epoch == 1 ? "" : "s");
+    if (state.batch) std::printf(" and %d batch%s", state.batch, state.batch == 1 ? "" : "es");
     std::printf(" of %d samples in batches of %d", state.samples, state.batchSize);
   }
   std::printf("\n");

@@ -60,7 +60,10 @@ void Progress::batch(const Fit& fit) {
   int here = std::max(1, fit.batch() - firstBatch_);
   double left = secondsSince(epochStart_) / here * (fit.batches() - fit.batch());
   std::string before = cat("epoch ", fit.epoch() + 1, "/", epochs_, " ");
-  std::string after = cat(" ", fit.batch(), "/", fit.batches(), "  ", logLine(fit.logs()), "  ",
+  // As wide from the first batch to the last, so that the bar does not jump.
+  std::string batch = cat(fit.batch()), batches = cat(fit.batches());
+  batch.insert(0, batches.size() - batch.size(), ' ');
+  std::string after = cat(" ", batch, "/", batches, "  ", logLine(fit.logs()), "  ",
                           static_cast<int64_t>(left + 0.5), " s left");
   int width = terminalWidth() - 1, text = static_cast<int>(before.size() + after.size());
   std::string line = before + bar(width - text, double(fit.batch()) / fit.batches()) + after;

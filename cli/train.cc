@@ -43,8 +43,8 @@ void watchInterrupt() {
 }
 
 /// One network in training, with all that it needs.
-struct Session {
-  explicit Session(const TrainArguments& arguments)
+struct Trainer {
+  explicit Trainer(const TrainArguments& arguments)
       : args(arguments), threads(threadCount(arguments.threads)) {}
 
   const TrainArguments& args;
@@ -106,66 +106,66 @@ Result<Json> describeNetwork(const TrainArguments& args, const DataSet& data) {
 }
 
 /// The outputs of the network to come, before there are data.
-Result<int64_t> expectedOutputs(Session& session) {
-  const TrainArguments& args = session.args;
-  if (session.model) return outputSize(*session.model);
+Result<int64_t> expectedOutputs(Trainer& trainer) {
+  const TrainArguments& args = trainer.args;
+  if (trainer.model) return outputSize(*trainer.model);
   if (args.cnn) return int64_t{2};
   if (!args.mlp.empty()) return int64_t{args.mlp.back()};
-  FJORD_TRY(Json description, describeNetwork(args, session.data));
-  Result<std::unique_ptr<Model>> model = Model::fromJson(description, session.threads);
+  FJORD_TRY(Json description, describeNetwork(args, trainer.data));
+  Result<std::unique_ptr<Model>> model = Model::fromJson(description, trainer.threads);
   if (!model) return failAt(args.model, model.error());
   return outputSize(**model);
 }
 
-Status makeModel(Session& session) {
-  const TrainArguments& args = session.args;
-  FJORD_TRY(Json description, describeNetwork(args, session.data));
+Status makeModel(Trainer& trainer) {
+  const TrainArguments& args = trainer.args;
+  FJORD_TRY(Json description, describeNetwork(args, trainer.data));
   uint64_t seed = args.seed ? *args.seed : std::random_device{}();
   Result<std::unique_ptr<Model>> model =
-      Model::fromJson(description, session.threads, {.seed = seed});
+      Model::fromJson(description, trainer.threads, {.seed = seed});
   if (!model)
     return args.model.empty() ? std::unexpected(model.error()) : failAt(args.model, model.error());
-  session.model = std::move(*model);
-  FJORD_TRY(int64_t outputs, outputSize(*session.model));
-  return session.model->compile(compileOptions(args, outputs));
+  trainer.model = std::move(*model);
+  FJORD_TRY(int64_t outputs, outputSize(*trainer.model));
+  return trainer.model->compile(compileOptions(args, outputs));
 }
 
-Status resumeModel(Session& session) {
-  const TrainArguments& args = session.args;
+Status resumeModel(Trainer& trainer) {
+  const TrainArguments& args = trainer.args;
   FJORD_TRY(std::string bytes, readFile(args.resume));
   Result<Safetensors> file = readSafetensors(bytesOf(bytes));
   if (!file) return failAt(args.resume, file.error());
-  Result<std::unique_ptr<Model>> model = loadModel(*file, session.threads);
+  Result<std::unique_ptr<Model>> model = loadModel(*file, trainer.threads);
   if (!model) return failAt(args.resume, model.error());
-  session.model = std::move(*model);
-  if (!session.model->isCompiled())
+  trainer.model = std::move(*model);
+  if (!trainer.model->isCompiled())
     return fail(args.resume, ": the file does not say how the model was trained");
   Result<TrainingState> state = TrainingState::of(*file);
   if (!state) return failAt(args.resume, state.error());
-  session.state = *state;
-  if (args.rate) session.model->setRate(*args.rate);
+  trainer.state = *state;
+  if (args.rate) trainer.model->setRate(*args.rate);
   return {};
 }
 
 // ---- data
 
-Status loadData(Session& session) {
-  const TrainArguments& args = session.args;
-  DataSet& data = session.data;
+Status loadData(Trainer& trainer) {
+  const TrainArguments& args = trainer.args;
+  DataSet& data = trainer.data;
   if (!args.data.empty()) {
     FJORD_TRY(data, readIdxFolder(args.data, true));
   } else {
-    FJORD_TRY(int64_t outputs, expectedOutputs(session));
-    TrainingState& before = session.state;
+    FJORD_TRY(int64_t outputs, expectedOutputs(trainer));
+    TrainingState& before = trainer.state;
     Labels labels =
-        session.model ? labelsOf(*session.model) : labelsOf(outputs, lossOf(args, outputs));
-    if (session.model && labels == Labels::kClasses && before.classes.empty())
+        trainer.model ? labelsOf(*trainer.model) : labelsOf(outputs, lossOf(args, outputs));
+    if (trainer.model && labels == Labels::kClasses && before.classes.empty())
       before.classes = numberedClasses(outputs);
     FJORD_TRY(data, readCsvFiles(args.csv, args.testCsv, before.labelColumn(args.label), labels,
                                  before.classes));
   }
-  if (session.state.classes.empty()) session.state.classes = data.classes;
-  session.state.label = data.label;
+  if (trainer.state.classes.empty()) trainer.state.classes = data.classes;
+  trainer.state.label = data.label;
   std::printf("data: %s, %d samples of %lld numbers", data.train.source.c_str(), data.train.count(),
               static_cast<long long>(data.train.features()));
   if (data.classCount) std::printf(", %d classes", data.classCount);
@@ -175,41 +175,41 @@ Status loadData(Session& session) {
 }
 
 /// What is known before training starts, rather than after the first epoch.
-Status checkClasses(const Session& session) {
-  FJORD_TRY(int64_t outputs, outputSize(*session.model));
-  if (labelsOf(*session.model) == Labels::kNumbers) return {};
-  int classes = session.data.classCount;
+Status checkClasses(const Trainer& trainer) {
+  FJORD_TRY(int64_t outputs, outputSize(*trainer.model));
+  if (labelsOf(*trainer.model) == Labels::kNumbers) return {};
+  int classes = trainer.data.classCount;
   int most = std::max<int>(2, static_cast<int>(outputs));
   if (classes <= most) return {};
-  return fail(session.data.train.source, ": the labels have ", classes,
+  return fail(trainer.data.train.source, ": the labels have ", classes,
               " different values, and the model tells ", most, " classes apart. Give it ", classes,
               " outputs, or one output and --loss meanSquaredError where the label is a quantity");
 }
 
 // ---- training
 
-Status save(Session& session) {
-  if (session.args.out.empty()) return {};
+Status save(Trainer& trainer) {
+  if (trainer.args.out.empty()) return {};
   FJORD_TRY(std::string bytes,
-            saveModel(*session.model, {.optimizer = true, .metadata = session.state.metadata()}));
-  return writeFile(session.args.out, bytes);
+            saveModel(*trainer.model, {.optimizer = true, .metadata = trainer.state.metadata()}));
+  return writeFile(trainer.args.out, bytes);
 }
 
-Status evaluate(Session& session) {
-  if (!session.data.test.x) return {};
-  FJORD_TRY(Samples samples, samplesFor(*session.model, session.data.test));
+Status evaluate(Trainer& trainer) {
+  if (!trainer.data.test.x) return {};
+  FJORD_TRY(Samples samples, samplesFor(*trainer.model, trainer.data.test));
   constexpr int kTestBatch = 256;
-  FJORD_TRY(auto fit, Fit::evaluation(*session.model, std::move(samples), kTestBatch));
+  FJORD_TRY(auto fit, Fit::evaluation(*trainer.model, std::move(samples), kTestBatch));
   while (!fit->done()) FJORD_CHECK(fit->advance());
   std::printf("test: %s\n", logLine(fit->logs()).c_str());
   return {};
 }
 
-FitOptions fitOptions(Session& session) {
-  const TrainArguments& args = session.args;
-  TrainingState& state = session.state;
+FitOptions fitOptions(Trainer& trainer) {
+  const TrainArguments& args = trainer.args;
+  TrainingState& state = trainer.state;
   int batchSize = args.batchSize.value_or(state.batchSize);
-  auto kept = static_cast<int>(std::floor(session.data.train.count() * (1 - args.validationSplit)));
+  auto kept = static_cast<int>(std::floor(trainer.data.train.count() * (1 - args.validationSplit)));
   if (state.batch > 0 && (batchSize != state.batchSize || kept != state.samples)) {
     std::printf(
         "the file stopped inside epoch %d of other batches or samples: the epoch begins "
@@ -227,8 +227,8 @@ FitOptions fitOptions(Session& session) {
 }
 
 /// Whether it came to its end.
-Result<bool> trainEpochs(Session& session, Fit& fit) {
-  Progress progress(session.args.epochs);
+Result<bool> trainEpochs(Trainer& trainer, Fit& fit) {
+  Progress progress(trainer.args.epochs);
   while (!fit.done()) {
     if (interrupted) {
       progress.clear();
@@ -239,16 +239,16 @@ Result<bool> trainEpochs(Session& session, Fit& fit) {
     if (!event) return std::unexpected(event.error());
     if (!fit.reason().empty())
       return fail("training went astray: ", fit.reason(), "; try a smaller --learning-rate",
-                  session.args.csv.empty() ? "" : ", or --normalize");
+                  trainer.args.csv.empty() ? "" : ", or --normalize");
     if (*event == Fit::kEpochEnd) {
       progress.epoch(fit.epoch(), fit.logs());
-      session.state.reach(fit.epoch(), 0);
+      trainer.state.reach(fit.epoch(), 0);
       // What a power cut can cost is one epoch.
-      FJORD_CHECK(save(session));
+      FJORD_CHECK(save(trainer));
     } else {
       progress.batch(fit);
       bool wholeEpoch = fit.batch() == fit.batches();
-      session.state.reach(fit.epoch() + wholeEpoch, wholeEpoch ? 0 : fit.batch());
+      trainer.state.reach(fit.epoch() + wholeEpoch, wholeEpoch ? 0 : fit.batch());
     }
   }
   return true;
@@ -256,31 +256,31 @@ Result<bool> trainEpochs(Session& session, Fit& fit) {
 
 Result<int> train(const TrainArguments& args) {
   if (!args.out.empty()) FJORD_CHECK(checkWritable(args.out));
-  Session session(args);
-  if (!args.resume.empty()) FJORD_CHECK(resumeModel(session));
-  FJORD_CHECK(loadData(session));
-  if (!session.model) FJORD_CHECK(makeModel(session));
-  FJORD_CHECK(checkClasses(session));
+  Trainer trainer(args);
+  if (!args.resume.empty()) FJORD_CHECK(resumeModel(trainer));
+  FJORD_CHECK(loadData(trainer));
+  if (!trainer.model) FJORD_CHECK(makeModel(trainer));
+  FJORD_CHECK(checkClasses(trainer));
   int64_t parameters = 0;
-  for (const Weight& w : session.model->weights()) parameters += w.value.size();
+  for (const Weight& w : trainer.model->weights()) parameters += w.value.size();
   std::printf("model: %lld parameters, seed %llu, %d thread%s\n",
               static_cast<long long>(parameters),
-              static_cast<unsigned long long>(session.model->seed()), session.threads.count(),
-              session.threads.count() > 1 ? "s" : "");
-  FJORD_TRY(Samples samples, samplesFor(*session.model, session.data.train));
-  FitOptions options = fitOptions(session);
-  if (args.normalize) setNormalization(*session.model, samples.x[0], session.state.samples);
-  if (options.initialEpoch >= options.epochs)
+              static_cast<unsigned long long>(trainer.model->seed()), trainer.threads.count(),
+              trainer.threads.count() > 1 ? "s" : "");
+  FJORD_TRY(Samples samples, samplesFor(*trainer.model, trainer.data.train));
+  FitOptions options = fitOptions(trainer);
+  if (args.normalize) setNormalization(*trainer.model, samples.x[0], trainer.state.samples);
+  if (!args.resume.empty() && options.initialEpoch >= options.epochs)
     std::printf("%s has been trained for %d epochs already; --epochs %d would go on\n",
                 args.resume.c_str(), options.initialEpoch, options.initialEpoch + 5);
-  FJORD_TRY(auto fit, Fit::begin(*session.model, std::move(samples), options));
+  FJORD_TRY(auto fit, Fit::begin(*trainer.model, std::move(samples), options));
   watchInterrupt();
-  FJORD_TRY(bool finished, trainEpochs(session, *fit));
-  if (finished) FJORD_CHECK(evaluate(session));
+  FJORD_TRY(bool finished, trainEpochs(trainer, *fit));
+  if (finished) FJORD_CHECK(evaluate(trainer));
   if (!args.out.empty()) {
-    FJORD_CHECK(save(session));
+    FJORD_CHECK(save(trainer));
     std::printf("%s %s\n", finished ? "saved" : "interrupted; saved", args.out.c_str());
-    if (!finished) std::printf("to go on: the same command with --resume %s\n", args.out.c_str());
+    if (!finished) std::printf("to go on: --resume %s in place of the network\n", args.out.c_str());
   } else {
     std::printf("%snothing is saved, as there is no --out\n", finished ? "" : "interrupted; ");
   }
