@@ -73,13 +73,14 @@ Result<StoredTensor> parseTensor(const std::string& name, const Json& entry,
   if (!shape.is_array() || shape.size() > kMaxRank)
     return fail(name, ": the shape is to be a list of at most ", kMaxRank, " sizes");
   StoredTensor t{name, type, {}, {}};
-  uint64_t bytes = static_cast<uint64_t>(type->bytes);
+  // Signed, as the product of a shape's sizes is: what overflows before a zero is too large, too.
+  int64_t bytes = type->bytes;
   for (const Json& size : shape) {
     constexpr uint64_t kMaxSize = std::numeric_limits<int32_t>::max();
     if (!size.is_number_unsigned() || size.get<uint64_t>() > kMaxSize)
       return fail(name, ": ", size.dump(), " in the shape is not a size from 0 to ", kMaxSize);
     t.shape.push(size.get<int32_t>());
-    if (__builtin_mul_overflow(bytes, size.get<uint64_t>(), &bytes))
+    if (__builtin_mul_overflow(bytes, size.get<int64_t>(), &bytes))
       return fail(name, ": the shape ", shape.dump(), " is too large");
   }
   bool pair = offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() &&
@@ -90,10 +91,10 @@ Result<StoredTensor> parseTensor(const std::string& name, const Json& entry,
     return fail(name, ": data_offsets ", offsets.dump(), " are outside the ", data.size(),
                 " bytes of data; the file may be truncated");
   }
-  if (end - begin != bytes)
+  if (end - begin != static_cast<uint64_t>(bytes))
     return fail(name, ": ", type->name, shape.dump(), " takes ", bytes, " bytes, not ",
                 end - begin);
-  t.data = data.subspan(begin, bytes);
+  t.data = data.subspan(begin, end - begin);
   return t;
 }
 
