@@ -4,7 +4,9 @@ A case: {model, compile, weights {layer/name: @}, x @, y @, sample_weight @ or a
 options {epochs, batch_size, validation_split, class_weight, callbacks}, history {name: [of each epoch]}, rates [after
 each epoch], after {layer/name: @}}. Samples are not shuffled.
 """
-from nn_golden import Golden, here, json, keras, np, plain, short
+import json
+
+from nn_golden import Golden, here, keras, np, plain, short
 
 L = keras.layers
 

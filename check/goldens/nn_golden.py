@@ -1,72 +1,10 @@
-"""What the modules nn_*.py share: a file of cases with their arrays, written the same to the bit each time.
-
-A file is safetensors. Its metadata has "cases", a JSON list; strings that begin with "@" in a case name tensors.
-
-    file = Golden('nn_layers', seed=1)
-    file.case(name='relu', x=file.put(x), y=file.put(y))
-    file.save(folder)
-"""
+"""What the modules nn_*.py share: descriptions of Keras's objects, and trainings."""
 import inspect
 import json
-import os
-import struct
 
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-# Sums in one order on every machine.
-os.environ['TF_ENABLE_ONEDNN_OPTS'] = '0'
-os.environ['KERAS_BACKEND'] = 'tensorflow'
+from golden import Golden, here, keras, np, tf
 
-import keras
-import numpy as np
-import tensorflow as tf
-
-DTYPES = {'float32': 'F32', 'int32': 'I32'}
-
-
-class Golden:
-    def __init__(self, name, seed):
-        self.name, self.seed, self.cases, self.tensors, self.known = name, seed, [], [], {}
-        self.random = np.random.default_rng(seed)
-        keras.utils.set_random_seed(seed)
-
-    def normal(self, *shape):
-        return self.random.standard_normal(shape).astype(np.float32)
-
-    def put(self, array):
-        """Keeps an array; gives the name that a case refers to it by."""
-        array = np.asarray(array)
-        if array.dtype == np.float64:
-            array = array.astype(np.float32)
-        if array.dtype in (np.int64, np.bool_):
-            array = array.astype(np.int32)
-        array = np.ascontiguousarray(array).reshape(array.shape)
-        key = (array.dtype.name, array.shape, array.tobytes())
-        if key not in self.known:
-            self.known[key] = f'@{len(self.tensors)}'
-            self.tensors.append(array)
-        return self.known[key]
-
-    def case(self, **fields):
-        self.cases.append(fields)
-
-    def save(self, folder):
-        header = {'__metadata__': {
-            'generator': f'check/goldens/{self.name}.py',
-            'framework': f'keras {keras.version()}, tensorflow {tf.__version__}',
-            'seed': str(self.seed),
-            'cases': json.dumps(self.cases, separators=(',', ':')),
-        }}
-        data = b''
-        for i, array in enumerate(self.tensors):
-            start, data = len(data), data + array.tobytes()
-            header[f'@{i}'] = {'dtype': DTYPES[array.dtype.name], 'shape': list(array.shape),
-                               'data_offsets': [start, len(data)]}
-        text = json.dumps(header, separators=(',', ':')).encode()
-        text += b' ' * (-len(text) % 8)
-        path = os.path.join(folder, f'{self.name}.safetensors')
-        with open(path, 'wb') as out:
-            out.write(struct.pack('<Q', len(text)) + text + data)
-        print(f'{path}: {len(self.cases)} cases, {os.path.getsize(path) // 1024} KB')
+__all__ = ['Golden', 'alone', 'description', 'here', 'keras', 'np', 'plain', 'short', 'split', 'tf', 'training']
 
 
 def description(thing):
@@ -141,7 +79,3 @@ def training(file, name, model, xs, ys, batch, steps, trajectory=False, sample_w
               metrics={n: float(v) for n, v in logs.items()},
               predictions=[file.put(p) for p in (predictions if isinstance(predictions, list) else [predictions])],
               **fields)
-
-
-def here():
-    return os.path.dirname(os.path.abspath(__file__))

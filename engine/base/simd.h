@@ -52,7 +52,8 @@ struct F32 {
   friend Mask operator>(F32 a, F32 b) { return {hn::Gt(a.v, b.v)}; }
   friend Mask operator>=(F32 a, F32 b) { return {hn::Ge(a.v, b.v)}; }
   friend Mask operator==(F32 a, F32 b) { return {hn::Eq(a.v, b.v)}; }
-  friend Mask operator!=(F32 a, F32 b) { return {hn::Ne(a.v, b.v)}; }
+  /// Of NaN too: not by hn::Ne, which in AVX2 is false for NaN.
+  friend Mask operator!=(F32 a, F32 b) { return !(a == b); }
 };
 
 struct I32 {

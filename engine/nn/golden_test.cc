@@ -4,19 +4,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "graph/graph.h"
-#include "io/safetensors.h"
 #include "nn/fit.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
 #include "nn/model.h"
 #include "nn/optimizers.h"
 #include "run/cpu.h"
+#include "testing/goldens.h"
 
 namespace fjord {
 namespace {
+
+using testing::Goldens;
 
 /// Cases that Keras computes and Fjord refuses: the case, and the words of the error that say so.
 /// A case that works must not stand here.
@@ -58,61 +59,24 @@ constexpr Gap kGaps[] = {
     {"Lamb(0.05)", "unknown optimizer"},
 };
 
-/// One file of cases.
-class Goldens {
- public:
-  explicit Goldens(const char* name) {
-    std::string path = cat(FJORD_GOLDENS, "/", name, ".safetensors");
-    std::FILE* in = std::fopen(path.c_str(), "rb");
-    EXPECT_NE(in, nullptr) << path;
-    if (!in) return;
-    std::byte chunk[4096];
-    while (size_t n = std::fread(chunk, 1, sizeof chunk, in))
-      bytes_.insert(bytes_.end(), chunk, chunk + n);
-    std::fclose(in);
-    Result<Safetensors> file = readSafetensors(bytes_);
-    EXPECT_TRUE(file) << file.error().message;
-    if (!file) return;
-    file_ = std::move(*file);
-    Result<Json> cases = parseJson(file_.text("cases"));
-    EXPECT_TRUE(cases) << cases.error().message;
-    if (cases) this->cases = std::move(*cases);
-    EXPECT_FALSE(this->cases.empty());
-  }
-
-  /// The array that "@12" names.
-  Tensor tensor(const Json& name) const {
-    const StoredTensor* stored = name.is_string() ? file_.find(name.get<std::string>()) : nullptr;
-    EXPECT_NE(stored, nullptr) << name.dump();
-    return stored ? *stored->load() : Tensor();
-  }
-
-  /// Runs `check`, which gives an error where Fjord refuses, for each case of a kind.
-  template <class Check>
-  void each(Check check) const {
-    for (const Json& c : cases) {
-      std::string name = stringOr(c, "name", "?");
-      SCOPED_TRACE(name);
-      Status status = check(c);
-      auto gap = std::ranges::find(kGaps, std::string_view(name), &Gap::name);
-      if (gap == std::end(kGaps)) {
-        EXPECT_TRUE(status) << status.error().message;
-      } else if (status) {
-        ADD_FAILURE() << "is listed as a gap, but works";
-      } else {
-        EXPECT_NE(status.error().message.find(gap->error), std::string::npos)
-            << status.error().message;
-      }
+/// Runs `check`, which gives an error where Fjord refuses, for each case of a kind.
+template <class Check>
+void each(const Goldens& file, Check check) {
+  for (const Json& c : file.cases) {
+    std::string name = stringOr(c, "name", "?");
+    SCOPED_TRACE(name);
+    Status status = check(c);
+    auto gap = std::ranges::find(kGaps, std::string_view(name), &Gap::name);
+    if (gap == std::end(kGaps)) {
+      EXPECT_TRUE(status) << status.error().message;
+    } else if (status) {
+      ADD_FAILURE() << "is listed as a gap, but works";
+    } else {
+      EXPECT_NE(status.error().message.find(gap->error), std::string::npos)
+          << status.error().message;
     }
   }
-
-  Json cases;
-  mutable Threads threads{2};
-
- private:
-  std::vector<std::byte> bytes_;
-  Safetensors file_;
-};
+}
 
 /// Checks with what was given alone, and with the options that Keras fills in: both must agree.
 template <class Check>
@@ -220,7 +184,7 @@ Status checkLayer(const Goldens& goldens, const Json& c, const Json& config) {
 
 TEST(KerasGolden, Layers) {
   Goldens goldens("nn_layers");
-  goldens.each([&](const Json& c) {
+  each(goldens, [&](const Json& c) {
     return withDefaults(Json{{"config", c["config"]}}, c,
                         [&](const Json& layer) { return checkLayer(goldens, c, layer["config"]); });
   });
@@ -276,7 +240,7 @@ Status checkMetric(const Goldens& goldens, const Json& c, const Json& metric) {
 
 TEST(KerasGolden, LossesAndMetrics) {
   Goldens goldens("nn_losses");
-  goldens.each([&](const Json& c) {
+  each(goldens, [&](const Json& c) {
     bool isLoss = c.contains("loss");
     return withDefaults(c[isLoss ? "loss" : "metric"], c, [&](const Json& j) {
       return isLoss ? checkLoss(goldens, c, j) : checkMetric(goldens, c, j);
@@ -416,7 +380,7 @@ Status checkFit(const Goldens& goldens, const Json& c) {
 
 TEST(KerasGolden, Fit) {
   Goldens goldens("nn_fit");
-  goldens.each([&](const Json& c) { return checkFit(goldens, c); });
+  each(goldens, [&](const Json& c) { return checkFit(goldens, c); });
 }
 
 Status checkSchedule(const Goldens& goldens, const Json& c, const Json& schedule) {
@@ -432,7 +396,7 @@ Status checkSchedule(const Goldens& goldens, const Json& c, const Json& schedule
 
 TEST(KerasGolden, Models) {
   Goldens goldens("nn_models");
-  goldens.each([&](const Json& c) { return checkTraining(goldens, c, c["compile"]); });
+  each(goldens, [&](const Json& c) { return checkTraining(goldens, c, c["compile"]); });
 }
 
 Status checkOptimizer(const Goldens& goldens, const Json& c) {
@@ -456,7 +420,7 @@ Status checkOptimizer(const Goldens& goldens, const Json& c) {
 
 TEST(KerasGolden, Optimizers) {
   Goldens goldens("nn_optimizers");
-  goldens.each([&](const Json& c) { return checkOptimizer(goldens, c); });
+  each(goldens, [&](const Json& c) { return checkOptimizer(goldens, c); });
   for (const OptimizerRow& row : optimizerRows()) {
     EXPECT_TRUE(std::ranges::any_of(goldens.cases, [&](const Json& c) {
       std::optional<Choice> choice = choiceOf(member(member(c, "compile"), "optimizer"));

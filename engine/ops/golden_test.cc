@@ -166,8 +166,7 @@ void check(const Goldens& file, const Json& c) {
     for (Value d : grad(y, differentiated, dy)) graph.output(d);
   }
   ASSERT_TRUE(graph.status()) << graph.status().error().message;
-  Threads threads(1);
-  Result<std::vector<Tensor>> got = evaluate(graph, tensors, threads);
+  Result<std::vector<Tensor>> got = evaluate(graph, tensors, file.threads);
   ASSERT_TRUE(got) << got.error().message;
   for (size_t i = 0; i < want.size(); ++i) {
     SCOPED_TRACE(i ? cat("gradient ", i) : "value");

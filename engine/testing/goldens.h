@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/threads.h"
 #include "io/safetensors.h"
 #include "nn/json.h"
 
@@ -24,6 +25,8 @@ class Goldens {
   Tensor tensor(const Json& name) const;
 
   Json cases;
+  /// To compute with.
+  mutable Threads threads{2};
 
  private:
   std::vector<std::byte> bytes_;
