@@ -176,7 +176,7 @@ export function message(): string {
 /** What the last function left in the message buffer: a copy, because shared memory cannot be decoded in place. */
 export function messageBytes(): Uint8Array<ArrayBuffer> {
   const e = engine();
-  return new Uint8Array(memory.buffer, e.fj_message(), e.fj_messageLength()).slice() as Uint8Array<ArrayBuffer>;
+  return new Uint8Array(memory.buffer, e.fj_message() >>> 0, e.fj_messageLength()).slice() as Uint8Array<ArrayBuffer>;
 }
 
 /** Calls a function whose 0 means failure. */
@@ -195,11 +195,14 @@ export function callForJson<T>(name: FunctionName, ...numbers: number[]): T {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Typed arrays over the engine's memory; they are valid until the next call, which may grow it. */
+/**
+ * Typed arrays over the engine's memory; they are valid until the next call, which may grow it. Pointers above 2 GB come from
+ * WebAssembly as negative numbers.
+ */
 export const heap = {
-  f32: (pointer: number, count: number) => new Float32Array(memory.buffer, pointer, count),
-  i32: (pointer: number, count: number) => new Int32Array(memory.buffer, pointer, count),
-  f64: (pointer: number, count: number) => new Float64Array(memory.buffer, pointer, count),
+  f32: (pointer: number, count: number) => new Float32Array(memory.buffer, pointer >>> 0, count),
+  i32: (pointer: number, count: number) => new Int32Array(memory.buffer, pointer >>> 0, count),
+  f64: (pointer: number, count: number) => new Float64Array(memory.buffer, pointer >>> 0, count),
 };
 
 /** Bytes of the module's memory: it grows and never shrinks. */
@@ -235,7 +238,7 @@ export class Arguments {
   }
   bytes(values: Uint8Array): number {
     const pointer = this.room(values.length);
-    new Uint8Array(memory.buffer, pointer, values.length).set(values);
+    new Uint8Array(memory.buffer, pointer >>> 0, values.length).set(values);
     return pointer;
   }
   text(value: string): number {

@@ -2,9 +2,7 @@
 
 import {call, withArguments, type Arguments} from './engine.js';
 import {ops, type AttrType, type OpName} from './generated/tables.js';
-import {Tensor, toTensor, type DataType, type TensorLike} from './tensor.js';
-
-const kTypeNumbers: Record<string, number> = {float32: 0, int32: 1, bool: 2};
+import {Tensor, toTensor, typeNumber, type DataType, type TensorLike} from './tensor.js';
 
 export type PaddingAttr = 'valid' | 'same' | readonly [top: number, bottom: number, left: number, right: number];
 export type AttrValue = number | boolean | string | readonly number[];
@@ -18,7 +16,7 @@ function encode(type: AttrType, value: unknown): number[] {
     case 'float':
       return [Number(value)];
     case 'dtype':
-      return [kTypeNumbers[String(value)] ?? -1];
+      return [typeNumber(value as DataType)];
     case 'mirror':
       return [value === 'symmetric' ? 1 : 0];
     case 'pair':

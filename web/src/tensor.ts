@@ -171,10 +171,16 @@ function typeOf(values: TensorLike): DataType {
   return typeof v === 'boolean' ? 'bool' : 'float32';
 }
 
-/** Uninitialised. */
-export function emptyTensor(shape: readonly number[], dtype: DataType): Tensor {
+/** The engine's number of a type. */
+export function typeNumber(dtype: DataType): number {
   const type = kTypes.indexOf(dtype);
   if (type < 0) throw new Error(`The dtype '${dtype}' is not supported: use 'float32', 'int32' or 'bool'`);
+  return type;
+}
+
+/** Uninitialised. */
+export function emptyTensor(shape: readonly number[], dtype: DataType): Tensor {
+  const type = typeNumber(dtype);
   if (!shape.every(Number.isInteger)) throw new Error(`A shape is made of whole numbers, got [${shape}]`);
   return new Tensor(withArguments((a) => call('fj_tensor', type, shape.length, a.i32(shape))));
 }
