@@ -8,7 +8,7 @@ import {call, callForJson, engine, heap, messageBytes, withArguments} from './en
 import {Optimizer} from './gradients.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
 import {Layer, SymbolicTensor, type Described, type Shape} from './layers.js';
-import {Tensor, tensor, type DataType} from './tensor.js';
+import {Tensor, tensor, tidy, type DataType} from './tensor.js';
 
 export interface CompileArgs {
   optimizer: string | Optimizer | Described;
@@ -116,7 +116,12 @@ export class LayersModel {
 
   /** The engine's handle; the weights are made on first use. */
   protected get built(): number {
-    this.handle ||= withArguments((a) => call('fj_model', a.json(this.description()), this.seed));
+    if (!this.handle) {
+      const names = this.layers.map((l) => l.name);
+      const twice = names.find((name, i) => names.indexOf(name) < i);
+      if (twice) throw new Error(`Two layers of the model are named ${twice}`);
+      this.handle = withArguments((a) => call('fj_model', a.json(this.description()), this.seed));
+    }
     return this.handle;
   }
   protected get isBuilt(): boolean {
@@ -172,7 +177,9 @@ export class LayersModel {
     if (typeof args.loss === 'function') throw new Error('A loss is named or described, not a function; for one of your own use tf.variableGrads');
     const {optimizer} = args;
     const described = optimizer instanceof Optimizer ? {class_name: optimizer.className, config: optimizer.config} : optimizer;
-    this.compiled = {optimizer: described, loss: args.loss, metrics: listOf(args.metrics), loss_weights: args.lossWeights};
+    // TensorFlow.js logs it as acc.
+    const metrics: unknown = JSON.parse(JSON.stringify(listOf(args.metrics)), (_, name) => (name === 'accuracy' ? 'acc' : name));
+    this.compiled = {optimizer: described, loss: args.loss, metrics, loss_weights: args.lossWeights};
     withArguments((a) => call('fj_modelCompile', this.built, a.json(this.compiled)));
     this.optimizer = optimizer;
   }
@@ -235,7 +242,10 @@ export class LayersModel {
         for (const c of custom) await c.onEpochEnd?.(epoch, logs);
         begins = true;
       }
-      if (this.stopTraining) engine().fj_fitStop(fit);
+      if (this.stopTraining) {
+        if (event === 3) break;
+        engine().fj_fitStop(fit);
+      }
       if (performance.now() - pausedAt > kBusyMilliseconds) {
         await breathe();
         pausedAt = performance.now();
@@ -359,6 +369,8 @@ export class LayersModel {
     }
     const data = new Float32Array(artifacts.weightData);
     const weights = this.info().weights;
+    // TensorFlow.js writes those that are not trained last, so by name; by order where the names are others.
+    const order = new Map(weights.map((w, i) => [w.name, i]));
     let at = 0;
     let index = 0;
     for (const spec of artifacts.weightSpecs) {
@@ -370,7 +382,8 @@ export class LayersModel {
         withArguments((a) => call('fj_modelSetSlot', this.built, a.text(spec.name), shaped.handle));
       } else {
         if (index >= weights.length) throw new Error(`The file has more weights than the model's ${weights.length}`);
-        call('fj_modelSetWeight', this.built, index++, shaped.handle);
+        call('fj_modelSetWeight', this.built, order.get(spec.name) ?? index, shaped.handle);
+        ++index;
       }
       shaped.dispose();
     }
@@ -440,6 +453,11 @@ export function modelFrom(saved: ModelArtifacts | ModelFile): LayersModel {
   const topology = saved.modelTopology as Described & {model_config?: Described};
   const description = topology.model_config ?? topology;
   const made = new LayersModel(() => description, layersOf(description.config), {seed: saved.userDefinedMetadata?.seed});
-  made.restore(saved);
+  try {
+    tidy(() => made.restore(saved));
+  } catch (error) {
+    made.dispose();
+    throw error;
+  }
   return made;
 }
