@@ -34,7 +34,7 @@ export async function train(epochs = 20) {
   const model = network();
   const {x, y} = data();
   const {history} = await model.fit(x, y, {epochs, batchSize: 16});
-  return {...about(), loss: history.loss, accuracy: history.acc ?? history.accuracy, weights: weights(model)};
+  return {...about(), loss: history.loss, accuracy: history.acc, weights: weights(model)};
 }
 export const about = () => ({variant: tf.wasm.getVariant(), threads: tf.wasm.getThreadsCount()});
 export const weights = (model) => model.getWeights().flatMap((t) => Array.from(t.dataSync()));

@@ -44,16 +44,19 @@ export function same(actual, expected, what = '') {
   assert.deepEqual(actual.dataSync(), expected.dataSync(), what);
 }
 export const weightsOf = (model) => model.getWeights().map((t) => t.dataSync());
+/** Of a model of TensorFlow.js, in Keras's order: layer by layer. It gives those that are not trained last. */
+export const judgeWeights = (model) => model.layers.flatMap((layer) => layer.getWeights());
 
-/** The same weights in both models, which must have them in the same order: it gives them to both. */
+/** Gives the same random weights to both models. */
 export function shareWeights(model, other, seed = 3) {
-  const values = other.getWeights().map((t, i) => {
-    const fans = t.shape.length > 1 ? Math.sqrt(6 / (size(t.shape) / t.shape.at(-1))) : 0.2;
+  const specs = other.layers.flatMap((layer) => layer.weights);
+  const values = specs.map(({shape, originalName}, i) => {
+    const limit = shape.length > 1 ? Math.sqrt(6 / (size(shape) / shape.at(-1))) : 0.2;
     // Variances are positive.
-    const [low, high] = /moving_variance/.test(other.weights[i].name) ? [0.5, 1.5] : [-fans, fans];
-    return {shape: t.shape, data: random(t.shape, low, high, seed + i)};
+    const [low, high] = /moving_variance/.test(originalName) ? [0.5, 1.5] : [-limit, limit];
+    return random(shape, low, high, seed + i);
   });
-  assert.deepEqual(model.weights.map((w) => w.shape), values.map((v) => v.shape), 'the shapes of the weights');
-  model.setWeights(values.map((v) => fj.tensor(v.data, v.shape)));
-  other.setWeights(values.map((v) => judge.tensor(v.data, v.shape)));
+  assert.deepEqual(model.weights.map((w) => w.shape), specs.map((w) => w.shape), 'the shapes of the weights');
+  model.setWeights(values.map((v, i) => fj.tensor(v, specs[i].shape)));
+  values.forEach((v, i) => specs[i].write(judge.tensor(v, specs[i].shape)));
 }

@@ -1,0 +1,98 @@
+// The engine under the package: threads and variants in Node give the same bits, pictures without a browser, waiting for frames.
+import assert from 'node:assert/strict';
+import {execFileSync} from 'node:child_process';
+import {availableParallelism} from 'node:os';
+import {suite, test} from 'node:test';
+import {fileURLToPath} from 'node:url';
+import {closeValues, fj, judge, random, weightsOf} from './helpers.mjs';
+
+/** A network large enough that its work is divided among threads. */
+async function train() {
+  const model = fj.sequential({
+    seed: 9,
+    layers: [
+      fj.layers.conv2d({filters: 8, kernelSize: 5, activation: 'relu', inputShape: [28, 28, 1]}),
+      fj.layers.maxPooling2d({poolSize: 2}),
+      fj.layers.batchNormalization({}),
+      fj.layers.flatten(),
+      fj.layers.dropout({rate: 0.25}),
+      fj.layers.dense({units: 128, activation: 'relu'}),
+      fj.layers.dense({units: 10, activation: 'softmax'}),
+    ],
+  });
+  model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
+  const x = fj.tensor(random([96, 28, 28, 1], 0, 1, 4), [96, 28, 28, 1]);
+  const y = fj.oneHot(Array.from({length: 96}, (_, i) => i % 10), 10);
+  await model.fit(x, y, {epochs: 2, batchSize: 32});
+  const weights = weightsOf(model).flatMap((w) => Array.from(w));
+  model.dispose();
+  return weights;
+}
+
+suite('threads', () => {
+  test('Node uses those of the machine', () => {
+    assert.match(fj.wasm.getVariant(), /threads$/);
+    const cores = availableParallelism();
+    assert.equal(fj.wasm.getThreadsCount(), cores > 4 ? cores - 1 : cores);
+  });
+  test('their number changes no bit of the weights', async () => {
+    fj.wasm.setThreadsCount(1);
+    assert.equal(fj.wasm.getThreadsCount(), 1);
+    const one = await train();
+    fj.wasm.setThreadsCount(2);
+    const two = await train();
+    fj.wasm.setThreadsCount(3);
+    assert.deepEqual(two, one);
+    assert.deepEqual(await train(), one);
+    fj.wasm.setThreadsCount(2);
+  });
+});
+
+suite('variants give the same weights', () => {
+  const program = fileURLToPath(new URL('variant.mjs', import.meta.url));
+  const flags = process.execArgv.filter((flag) => flag.startsWith('--experimental-wasm'));
+  const trainedBy = (variant) => JSON.parse(execFileSync(process.execPath, [...flags, program, variant], {encoding: 'utf8'}));
+  const plain = trainedBy('simd');
+  const variants = ['simd-threads', ...(fj.features().relaxedSimd ? ['relaxed-simd', 'relaxed-simd-threads'] : [])];
+  for (const variant of variants) {
+    test(variant, () => {
+      const result = trainedBy(variant);
+      assert.equal(result.variant, variant);
+      if (variant.startsWith('relaxed')) closeValues(result.weights, plain.weights, 1e-3);
+      else assert.deepEqual(result.weights, plain.weights);
+    });
+  }
+});
+
+suite('pictures without a browser', () => {
+  const pixels = {width: 2, height: 2, data: Uint8Array.of(1, 2, 3, 255, 4, 5, 6, 128, 7, 8, 9, 0, 250, 251, 252, 253)};
+  test('fromPixels takes bytes', () => {
+    for (const channels of [1, 3, 4]) {
+      const t = fj.browser.fromPixels(pixels, channels);
+      assert.deepEqual([t.shape, t.dtype], [[2, 2, channels], 'int32']);
+      assert.deepEqual([...t.dataSync()], [...judge.browser.fromPixels(pixels, channels).dataSync()]);
+    }
+    assert.deepEqual(fj.browser.fromPixels(pixels).shape, [2, 2, 3]);
+  });
+  test('toPixels gives bytes', async () => {
+    for (const image of [
+      (tf) => tf.tensor([[0, 0.5], [0.25, 1]]),
+      (tf) => tf.tensor([[[0], [128]], [[255], [7]]], undefined, 'int32'),
+      (tf) => tf.tensor(random([3, 2, 3], 0, 1), [3, 2, 3]),
+      (tf) => tf.tensor(random([3, 2, 4], 0, 1), [3, 2, 4]),
+    ]) {
+      assert.deepEqual([...(await fj.browser.toPixels(image(fj)))], [...(await judge.browser.toPixels(image(judge)))]);
+    }
+  });
+  test('what is no picture is refused', async () => {
+    await assert.rejects(fj.browser.toPixels(fj.zeros([4])), /\[4\]/);
+    await assert.rejects(fj.browser.toPixels(fj.zeros([2, 2, 2])), /\[2,2,2\]/);
+  });
+});
+
+test('nextFrame lets other things happen', async () => {
+  let happened = false;
+  setImmediate(() => (happened = true));
+  for (let i = 0; i < 100 && !happened; ++i) await fj.nextFrame();
+  assert.ok(happened);
+});

@@ -1,0 +1,225 @@
+// Every layer in a model: what it computes and how it trains, with the weights of the same layer of TensorFlow.js; and activations,
+// initializers, regularizers, constraints.
+import assert from 'node:assert/strict';
+import {suite, test} from 'node:test';
+import {close, closeValues, fj, judge, judgeWeights, random, shareWeights, weightsOf} from './helpers.mjs';
+
+const image = [6, 7, 3];
+/** name, arguments, the shape of one example. */
+const cases = [
+  ['dense', {units: 5}, [4]],
+  ['dense', {units: 5, activation: 'relu', useBias: false}, [4]],
+  ['dense', {units: 2}, [3, 4]],
+  ['activation', {activation: 'tanh'}, [5]],
+  ['reLU', {}, [5]],
+  ['reLU', {maxValue: 1}, [5]],
+  ['leakyReLU', {alpha: 0.2}, [5]],
+  ['elu', {}, [5]],
+  ['prelu', {alphaInitializer: 'randomUniform'}, [5]],
+  ['softmax', {}, [5]],
+  ['flatten', {}, [3, 4]],
+  ['reshape', {targetShape: [6, 2]}, [3, 4]],
+  ['permute', {dims: [2, 1]}, [3, 4]],
+  ['repeatVector', {n: 3}, [4]],
+  ['rescaling', {scale: 0.5, offset: -1}, [5]],
+  ['conv2d', {filters: 4, kernelSize: 3}, image],
+  ['conv2d', {filters: 4, kernelSize: [3, 2], strides: 2, padding: 'same', activation: 'relu'}, image],
+  ['conv2d', {filters: 4, kernelSize: 2, dilationRate: 2}, image, {trains: false}],
+  ['depthwiseConv2d', {kernelSize: 3, depthMultiplier: 2}, image],
+  ['separableConv2d', {filters: 4, kernelSize: 3, padding: 'same'}, image],
+  ['conv2dTranspose', {filters: 4, kernelSize: 3, strides: 2, padding: 'same'}, image],
+  ['conv2dTranspose', {filters: 2, kernelSize: 2}, image],
+  ['maxPooling2d', {poolSize: 2}, image],
+  ['maxPooling2d', {poolSize: [3, 2], strides: [1, 2], padding: 'same'}, image],
+  ['averagePooling2d', {poolSize: 2}, image],
+  ['globalMaxPooling2d', {}, image],
+  ['globalAveragePooling2d', {}, image],
+  ['upSampling2d', {size: [2, 3]}, image],
+  ['zeroPadding2d', {padding: [[1, 2], [0, 3]]}, image],
+  ['cropping2D', {cropping: [[1, 2], [0, 3]]}, image],
+  ['batchNormalization', {}, image],
+  ['batchNormalization', {momentum: 0.9, epsilon: 0.01, scale: true}, [5]],
+  ['layerNormalization', {}, [5]],
+];
+// Other names of the same.
+const aliases = {avgPool2d: 'averagePooling2d', avgPooling2d: 'averagePooling2d', maxPool2d: 'maxPooling2d', globalMaxPool2d: 'globalMaxPooling2d', globalAvgPool2d: 'globalAveragePooling2d'};
+
+/** The same batch for both, x [8, ...shape] and y [8, 2]. */
+const batchOf = (shape) => (tf) => [tf.tensor(random([8, ...shape], -2, 2, 5), [8, ...shape]), tf.tensor(random([8, 2], -1, 1, 6), [8, 2])];
+
+suite('layers compute and train as in TensorFlow.js', () => {
+  for (const [name, args, shape, {trains = true} = {}] of cases) {
+    test(`${name} ${JSON.stringify(args)} of [${shape}]`, async () => {
+      const build = (tf, head) => {
+        const model = tf.sequential({layers: [tf.layers[name]({...args, inputShape: shape})]});
+        if (!head) return model;
+        // Of a matrix TensorFlow.js's flatten wants nothing.
+        if (rank > 2) model.add(tf.layers.flatten());
+        model.add(tf.layers.dense({units: 2}));
+        return model;
+      };
+      const rank = judge.sequential({layers: [judge.layers[name]({...args, inputShape: shape})]}).outputShape.length;
+      const [alone, alone2] = [build(fj), build(judge)];
+      shareWeights(alone, alone2);
+      const batch = batchOf(shape);
+      assert.deepEqual(alone.outputShape, alone2.outputShape);
+      assert.equal(alone.countParams(), alone2.countParams());
+      close(alone.predict(batch(fj)[0]), alone2.predict(batch(judge)[0]), 1e-4);
+      if (!trains) return;
+      const [ours, theirs] = [build(fj, true), build(judge, true)];
+      shareWeights(ours, theirs);
+      await sameSteps(ours, theirs, batch, 4);
+    });
+  }
+  for (const [alias, name] of Object.entries(aliases)) {
+    test(`${alias} is ${name}`, () => assert.equal(fj.layers[alias]({}).getClassName(), fj.layers[name]({}).getClassName()));
+  }
+});
+
+/** Steps of both models have the same loss, and end with the same weights. */
+async function sameSteps(ours, theirs, batch, steps) {
+  ours.compile({optimizer: fj.train.sgd(0.05), loss: 'meanSquaredError'});
+  theirs.compile({optimizer: judge.train.sgd(0.05), loss: 'meanSquaredError'});
+  for (let i = 0; i < steps; ++i) {
+    const [loss, expected] = [await ours.trainOnBatch(...batch(fj)), await theirs.trainOnBatch(...batch(judge))];
+    closeValues([loss], [expected], 1e-4, `the loss of step ${i}`);
+  }
+  const expected = judgeWeights(theirs).map((t) => t.dataSync());
+  weightsOf(ours).forEach((w, i) => closeValues(w, expected[i], 2e-4, `weight ${i}`));
+}
+
+suite('layers that join', () => {
+  for (const name of ['add', 'multiply', 'average', 'maximum', 'minimum', 'concatenate', 'dot']) {
+    test(name, async () => {
+      const args = name === 'dot' ? {axes: -1} : {};
+      const build = (tf) => {
+        const [a, b] = [tf.input({shape: [4]}), tf.input({shape: [4]})];
+        const [da, db] = [a, b].map((x) => tf.layers.dense({units: 5, activation: 'tanh'}).apply(x));
+        return tf.model({inputs: [a, b], outputs: tf.layers.dense({units: 2}).apply(tf.layers[name](args).apply([da, db]))});
+      };
+      const [ours, theirs] = [build(fj), build(judge)];
+      shareWeights(ours, theirs);
+      const xs = (tf) => [8, 9].map((seed) => tf.tensor(random([8, 4], -2, 2, seed), [8, 4]));
+      close(ours.predict(xs(fj)), theirs.predict(xs(judge)), 1e-5);
+      await sameSteps(ours, theirs, (tf) => [xs(tf), batchOf([4])(tf)[1]], 4);
+    });
+  }
+  test('subtract', () => {
+    const [a, b] = [fj.input({shape: [3]}), fj.input({shape: [3]})];
+    const model = fj.model({inputs: [a, b], outputs: fj.layers.subtract().apply([a, b])});
+    assert.deepEqual(model.predict([fj.tensor([[5, 6, 7]]), fj.tensor([[1, 2, 4]])]).arraySync(), [[4, 4, 3]]);
+  });
+  test('inputLayer begins a sequential model', () => {
+    const model = fj.sequential({layers: [fj.layers.inputLayer({inputShape: [2]}), fj.layers.dense({units: 1, kernelInitializer: 'ones'})]});
+    assert.deepEqual(model.predict(fj.tensor([[2, 3]])).arraySync(), [[5]]);
+  });
+});
+
+test('dropout works while training only', async () => {
+  const model = fj.sequential({layers: [fj.layers.dropout({rate: 0.5, inputShape: [1000]})], seed: 1});
+  model.compile({optimizer: 'sgd', loss: 'meanAbsoluteError'});
+  const ones = fj.ones([1, 1000]);
+  assert.deepEqual(model.predict(ones).dataSync(), ones.dataSync());
+  // Half of the values become 0 and half 2: each is 1 away.
+  assert.equal(await model.trainOnBatch(ones, ones), 1);
+  assert.equal(await model.testOnBatch(ones, ones), 0);
+});
+
+suite('activations', () => {
+  const activate = (tf, activation, x) => tf.sequential({layers: [tf.layers.activation({activation, inputShape: [x.shape[1]]})]}).predict(x);
+  const common = ['elu', 'linear', 'relu', 'relu6', 'selu', 'sigmoid', 'softmax', 'softplus', 'softsign', 'tanh', 'swish', 'mish', 'gelu', 'gelu_new'];
+  for (const name of common) {
+    test(name, () => {
+      const x = (tf) => tf.tensor(random([3, 9], -3, 3, 4), [3, 9]);
+      // The error function of its gelu is an approximation: Abramowitz and Stegun 7.1.26, good to 1.5e-7.
+      close(activate(fj, name, x(fj)), activate(judge, name, x(judge)), 1e-5);
+    });
+  }
+  const formulas = {
+    exponential: Math.exp,
+    // Of Keras 3: TensorFlow.js's slope is 0.2.
+    hardSigmoid: (x) => Math.min(1, Math.max(0, x / 6 + 0.5)),
+    leakyRelu: (x) => (x < 0 ? 0.2 * x : x),
+    silu: (x) => x / (1 + Math.exp(-x)),
+    hardTanh: (x) => Math.min(1, Math.max(-1, x)),
+    logSigmoid: (x) => -Math.log1p(Math.exp(-x)),
+    squareplus: (x) => (x + Math.sqrt(x * x + 4)) / 2,
+  };
+  for (const [name, f] of Object.entries(formulas)) {
+    test(name, () => {
+      const x = random([2, 9], -4, 4, 3);
+      closeValues(activate(fj, name, fj.tensor(x, [2, 9])).dataSync(), Float32Array.from(x, f), 1e-5);
+    });
+  }
+});
+
+suite('initializers', () => {
+  const weights = (kernelInitializer, units = 40) => {
+    const model = fj.sequential({layers: [fj.layers.dense({units, kernelInitializer, inputShape: [60]})], seed: 11});
+    return model.getWeights()[0];
+  };
+  const deviation = (values) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
+  const constant = {zeros: [{}, 0], ones: [{}, 1], constant: [{value: 0.25}, 0.25]};
+  for (const [name, [config, value]] of Object.entries(constant)) {
+    test(name, () => assert.ok(weights(fj.initializers[name](config)).dataSync().every((v) => v === value)));
+  }
+  // The deviation that each promises for 60 inputs and 40 outputs; those that are cut off keep it.
+  const spread = {
+    randomUniform: [{minval: -0.3, maxval: 0.3}, 0.3 / Math.sqrt(3)],
+    randomNormal: [{stddev: 0.2}, 0.2],
+    // Cut off at two deviations: 0.8796 of it is left.
+    truncatedNormal: [{stddev: 0.2}, 0.2 * 0.8796],
+    varianceScaling: [{scale: 2, mode: 'fanIn', distribution: 'normal'}, Math.sqrt(2 / 60)],
+    glorotUniform: [{}, Math.sqrt(2 / 100)],
+    glorotNormal: [{}, Math.sqrt(2 / 100)],
+    heUniform: [{}, Math.sqrt(2 / 60)],
+    heNormal: [{}, Math.sqrt(2 / 60)],
+    leCunUniform: [{}, Math.sqrt(1 / 60)],
+    leCunNormal: [{}, Math.sqrt(1 / 60)],
+  };
+  for (const [name, [config, expected]] of Object.entries(spread)) {
+    test(name, () => {
+      const d = deviation(weights(fj.initializers[name](config)).dataSync());
+      assert.ok(Math.abs(d / expected - 1) < 0.06, `the deviation is ${d}, expected ${expected}`);
+    });
+  }
+  test('identity', () => assert.deepEqual(weights(fj.initializers.identity({gain: 2}), 60).arraySync(), judge.eye(60).mul(2).arraySync()));
+  test('orthogonal', () => {
+    const w = weights(fj.initializers.orthogonal({}));
+    const product = w.transpose().matMul(w);
+    closeValues(product.dataSync(), judge.eye(40).dataSync(), 1e-4);
+  });
+  test('by name, as a text', () => assert.ok(weights('heNormal').dataSync().some((v) => v !== 0)));
+});
+
+suite('regularizers and constraints', () => {
+  const model = (args) => {
+    const m = fj.sequential({layers: [fj.layers.dense({units: 2, useBias: false, inputShape: [2], ...args})]});
+    m.setWeights([fj.tensor([[1, -2], [3, 4]])]);
+    return m;
+  };
+  // With no error in the data the loss is the penalty alone.
+  const penalty = async (kernelRegularizer) => {
+    const m = model({kernelRegularizer});
+    m.compile({optimizer: fj.train.sgd(0), loss: 'meanSquaredError'});
+    return m.testOnBatch(fj.zeros([1, 2]), fj.zeros([1, 2]));
+  };
+  test('l1', async () => closeValues([await penalty(fj.regularizers.l1({l1: 0.1}))], [0.1 * 10]));
+  test('l2', async () => closeValues([await penalty(fj.regularizers.l2({l2: 0.1}))], [0.1 * 30]));
+  test('l1l2', async () => closeValues([await penalty(fj.regularizers.l1l2({l1: 0.1, l2: 0.01}))], [1 + 0.3]));
+
+  // A step of rate 0 only applies the constraint. Columns have the norms sqrt(10) and sqrt(20).
+  const constrained = async (kernelConstraint) => {
+    const m = model({kernelConstraint});
+    m.compile({optimizer: fj.train.sgd(0), loss: 'meanSquaredError'});
+    await m.trainOnBatch(fj.zeros([1, 2]), fj.zeros([1, 2]));
+    return m.getWeights()[0].dataSync();
+  };
+  const [a, b] = [Math.sqrt(10), Math.sqrt(20)];
+  test('nonNeg', async () => closeValues(await constrained(fj.constraints.nonNeg()), [1, 0, 3, 4]));
+  test('unitNorm', async () => closeValues(await constrained(fj.constraints.unitNorm({axis: 0})), [1 / a, -2 / b, 3 / a, 4 / b]));
+  test('maxNorm', async () => closeValues(await constrained(fj.constraints.maxNorm({maxValue: 4, axis: 0})), [1, -8 / b, 3, 16 / b]));
+  test('minMaxNorm', async () =>
+    closeValues(await constrained(fj.constraints.minMaxNorm({minValue: 3.5, maxValue: 4, rate: 1, axis: 0})), [3.5 / a, -8 / b, 10.5 / a, 16 / b]));
+});
+

@@ -1,0 +1,181 @@
+// Optimizers on variables, twenty steps each, against TensorFlow.js, and against their formulas where it has none; and losses of
+// tensors.
+import assert from 'node:assert/strict';
+import {suite, test} from 'node:test';
+import {close, closeValues, fj, judge, random} from './helpers.mjs';
+
+const start = random([6], -1, 1, 3);
+const target = random([6], -2, 2, 4);
+/** A valley with other curvatures in each direction: the gradient is 2 c (w - target). */
+const curvature = [0.2, 0.5, 1, 1.5, 2, 3];
+const valley = (tf, w) => () => w.sub(tf.tensor(target)).square().mul(tf.tensor(curvature)).sum();
+
+const kSteps = 20;
+function descend(tf, optimizer) {
+  const w = tf.variable(tf.tensor(start));
+  const costs = Array.from({length: kSteps}, () => optimizer.minimize(valley(tf, w), true, [w]).dataSync()[0]);
+  const end = w.dataSync();
+  w.dispose();
+  optimizer.dispose();
+  return [...costs, ...end];
+}
+
+suite('optimizers move as in TensorFlow.js', () => {
+  const cases = {
+    sgd: [0.1],
+    momentum: [0.05, 0.9],
+    'momentum/nesterov': [0.05, 0.9, true],
+    adagrad: [0.3],
+    'adagrad/accumulator': [0.3, 0.5],
+    adam: [0.05],
+    'adam/betas': [0.05, 0.8, 0.99, 1e-5],
+    adamax: [0.05],
+    rmsprop: [0.02],
+    'rmsprop/momentum': [0.02, 0.8, 0.5, 1e-6],
+    'rmsprop/centered': [0.02, 0.9, 0, 1e-6, true],
+  };
+  for (const [name, args] of Object.entries(cases)) {
+    const [method] = name.split('/');
+    test(name, () => closeValues(descend(fj, fj.train[method](...args)), descend(judge, judge.train[method](...args)), 2e-4, name));
+  }
+});
+
+suite('optimizers move as their formulas', () => {
+  const rate = 0.05;
+  const [b1, b2, epsilon] = [0.9, 0.999, 1e-7];
+  /** Each is a closure over one weight's state: (w, g, t from 1) => w. */
+  const formulas = {
+    // Zeiler 2012, algorithm 1. TensorFlow.js takes the average of the gradients from before the step.
+    adadelta: (squares = 0, moves = 0) => (w, g) => {
+      squares = 0.95 * squares + 0.05 * g * g;
+      const move = (Math.sqrt(moves + epsilon) / Math.sqrt(squares + epsilon)) * g;
+      moves = 0.95 * moves + 0.05 * move * move;
+      return w - rate * move;
+    },
+    // Loshchilov, Hutter 2019, as Keras has it: the decay comes first.
+    adamw: (decay = 0.004, m = 0, v = 0) => (w, g, t) => {
+      m = b1 * m + (1 - b1) * g;
+      v = b2 * v + (1 - b2) * g * g;
+      return w * (1 - decay * rate) - (rate * (m / (1 - b1 ** t))) / (Math.sqrt(v / (1 - b2 ** t)) + epsilon);
+    },
+    // Dozat 2016, with its schedule of the momentum.
+    nadam: (m = 0, v = 0, product = 1) => (w, g, t) => {
+      const [now, next] = [t, t + 1].map((k) => b1 * (1 - 0.5 * 0.96 ** k));
+      product *= now;
+      m = b1 * m + (1 - b1) * g;
+      v = b2 * v + (1 - b2) * g * g;
+      const direction = (next * m) / (1 - product * next) + ((1 - now) * g) / (1 - product);
+      return w - (rate * direction) / (Math.sqrt(v / (1 - b2 ** t)) + epsilon);
+    },
+    // McMahan et al. 2013, algorithm 1, without penalties.
+    ftrl: (squares = 0.1, linear = 0) => (w, g) => {
+      const more = squares + g * g;
+      linear += g - ((Math.sqrt(more) - Math.sqrt(squares)) / rate) * w;
+      squares = more;
+      return (-linear * rate) / Math.sqrt(squares);
+    },
+    // Chen et al. 2023, algorithm 2.
+    lion: (m = 0) => (w, g) => {
+      const step = Math.sign(0.9 * m + 0.1 * g);
+      m = 0.99 * m + 0.01 * g;
+      return w - rate * step;
+    },
+  };
+  for (const [name, formula] of Object.entries(formulas)) {
+    test(name, () => {
+      const moves = Array.from(start, () => formula());
+      const w = Float64Array.from(start);
+      for (let t = 1; t <= kSteps; ++t) moves.forEach((move, i) => (w[i] = move(w[i], 2 * curvature[i] * (w[i] - target[i]), t)));
+      closeValues(descend(fj, fj.train[name](rate)).slice(kSteps), w, 2e-4, name);
+    });
+  }
+});
+
+suite('an optimizer', () => {
+  test('takes gradients by the names of variables', () => {
+    const w = fj.variable([1, 2], true, 'mine');
+    const optimizer = fj.train.sgd(0.5);
+    const {grads, value} = optimizer.computeGradients(() => w.square().sum());
+    optimizer.applyGradients(grads);
+    assert.equal(value.dataSync()[0], 5);
+    assert.deepEqual([...w.dataSync()], [0, 0]);
+    w.dispose();
+    optimizer.dispose();
+  });
+  test('can be slowed down', () => {
+    const w = fj.variable([1]);
+    const optimizer = fj.train.sgd(0.25);
+    optimizer.minimize(() => w.square().sum(), false, [w]);
+    optimizer.setLearningRate(0);
+    optimizer.minimize(() => w.square().sum(), false, [w]);
+    assert.deepEqual([...w.dataSync()], [0.5]);
+    assert.equal(optimizer.getConfig().learning_rate, 0);
+    assert.equal(optimizer.getClassName(), 'SGD');
+    w.dispose();
+    optimizer.dispose();
+  });
+  test('follows a schedule', () => {
+    const rates = (schedule, steps) => {
+      const w = fj.variable([0]);
+      const optimizer = fj.train.sgd(schedule);
+      const at = Array.from({length: steps}, () => (optimizer.minimize(() => w.sum(), false, [w]), w.dataSync()[0]));
+      w.dispose();
+      optimizer.dispose();
+      return at.map((value, i) => (i ? at[i - 1] : 0) - value);
+    };
+    const {schedules} = fj;
+    const expected = {
+      exponentialDecay: [{initialLearningRate: 1, decaySteps: 2, decayRate: 0.25}, (t) => 0.25 ** (t / 2)],
+      inverseTimeDecay: [{initialLearningRate: 1, decaySteps: 2, decayRate: 0.5}, (t) => 1 / (1 + (0.5 * t) / 2)],
+      polynomialDecay: [{initialLearningRate: 1, decaySteps: 4, endLearningRate: 0.2, power: 2}, (t) => 0.8 * (1 - Math.min(t, 4) / 4) ** 2 + 0.2],
+      piecewiseConstantDecay: [{boundaries: [1, 3], values: [1, 0.5, 0.1]}, (t) => (t <= 1 ? 1 : t <= 3 ? 0.5 : 0.1)],
+      cosineDecay: [{initialLearningRate: 1, decaySteps: 4}, (t) => (1 + Math.cos((Math.PI * Math.min(t, 4)) / 4)) / 2],
+      cosineDecayRestarts: [{initialLearningRate: 1, firstDecaySteps: 3, tMul: 1, mMul: 1}, (t) => (1 + Math.cos((Math.PI * (t % 3)) / 3)) / 2],
+    };
+    for (const [name, [config, rate]] of Object.entries(expected)) {
+      closeValues(rates(schedules[name](config), 6), Array.from({length: 6}, (_, t) => rate(t)), 1e-5, name);
+    }
+  });
+  test('that is not known is named', () => {
+    const w = fj.variable([1]);
+    assert.throws(() => new fj.Optimizer('Newton', {}).minimize(() => w.sum(), false, [w]), /Newton/);
+    w.dispose();
+  });
+});
+
+suite('losses are those of TensorFlow.js', () => {
+  const labels = Float32Array.from(random([4, 3], 0, 1, 2), (v) => (v < 0.5 ? 0 : 1));
+  const hot = [0, 2, 1, 1].flatMap((k) => [0, 1, 2].map((i) => (i === k ? 1 : 0)));
+  const inputs = (tf, y, low, high) => [tf.tensor(y, [4, 3]), tf.tensor(random([4, 3], low, high, 5), [4, 3])];
+  const weights = {none: () => undefined, scalar: (tf) => tf.scalar(0.5), 'by element': (tf) => tf.tensor([0, 1, 2, 0.5, 0, 1, 1, 1, 0, 3, 1, 2], [4, 3])};
+  /** name: the rest of the arguments after labels, predictions and weights. */
+  const cases = {
+    absoluteDifference: (tf, y, p, w, r) => tf.losses.absoluteDifference(y, p, w, r),
+    meanSquaredError: (tf, y, p, w, r) => tf.losses.meanSquaredError(y, p, w, r),
+    hingeLoss: (tf, y, p, w, r) => tf.losses.hingeLoss(y, p, w, r),
+    huberLoss: (tf, y, p, w, r) => tf.losses.huberLoss(y, p, w, 0.5, r),
+    logLoss: (tf, y, p, w, r) => tf.losses.logLoss(y, p, w, 1e-3, r),
+    sigmoidCrossEntropy: (tf, y, p, w, r) => tf.losses.sigmoidCrossEntropy(y, p, w, 0.1, r),
+    computeWeightedLoss: (tf, y, p, w, r) => tf.losses.computeWeightedLoss(p, w, r),
+  };
+  for (const [name, loss] of Object.entries(cases)) {
+    for (const [kind, weight] of Object.entries(weights)) {
+      test(`${name}, weights: ${kind}`, () => {
+        for (const reduction of ['NONE', 'MEAN', 'SUM', 'SUM_BY_NONZERO_WEIGHTS']) {
+          const value = (tf) => loss(tf, ...inputs(tf, labels, 0.05, 0.95), weight(tf), tf.Reduction[reduction]);
+          close(value(fj), value(judge), 1e-5, reduction);
+        }
+      });
+    }
+  }
+  test('cosineDistance', () => {
+    const value = (tf) => tf.losses.cosineDistance(...inputs(tf, labels, -1, 1), 1);
+    close(value(fj), value(judge));
+  });
+  test('softmaxCrossEntropy', () => {
+    for (const smoothing of [0, 0.1]) {
+      const value = (tf) => tf.losses.softmaxCrossEntropy(...inputs(tf, hot, -3, 3), undefined, smoothing);
+      close(value(fj), value(judge));
+    }
+  });
+});
