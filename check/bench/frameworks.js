@@ -97,7 +97,14 @@ async function jax(cell, weights, batches) {
 async function tensorflow(backend) {
   tf.wasm.setWasmPaths('/node_modules/@tensorflow/tfjs-backend-wasm/dist/');
   tf.wasm.setThreadsCount(2);
-  if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js has no backend ${backend} here`);
+  // It takes half of the cores at most, whatever it is asked for: two threads if it sees four. Only while it starts,
+  // because others size their pools by the same number: jax-js would have four workers on two cores.
+  Object.defineProperty(navigator, 'hardwareConcurrency', {value: 4, configurable: true});
+  try {
+    if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js has no backend ${backend} here`);
+  } finally {
+    delete navigator.hardwareConcurrency;
+  }
 }
 
 /** before() comes before each slice of steps: TensorFlow.js has one backend at a time. */

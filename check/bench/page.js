@@ -49,6 +49,7 @@ async function batchesOf(batch) {
 /** Why these losses are wrong, or ''. The reference is another framework's; float32 sums in another order differ by 1e-4. */
 function wrong(losses, reference) {
   if (!losses.every(Number.isFinite)) return `the loss is ${losses.find((v) => !Number.isFinite(v))}`;
+  if (reference.length !== losses.length) return 'there is nothing to compare with: the reference failed';
   const mean = (list) => list.reduce((a, b) => a + b) / list.length;
   if (!(mean(losses.slice(-kBatches)) < mean(losses.slice(0, kBatches)))) return 'the loss does not fall';
   const far = losses.findIndex((v, i) => Math.abs(v - reference[i]) > 1e-4 * Math.abs(reference[i]));
