@@ -54,7 +54,7 @@ const suites = {
   // The thread sanitizer is for what has threads.
   tsan: () => gtest('tsan', ['--gtest_filter=*Thread*:*Executor*:*Parallel*']),
   ...Object.fromEntries(variants.map((variant) => [`wasm-${variant}`, () => gtest(`wasm-${variant}`)])),
-  cli: () => nodeTest('check/cli', () => build('native', ['fjord_cli'])),
+  cli: () => nodeTest('check/cli', () => build('native', ['fjord_cli', 'circle'])),
   node: () => nodeTest('web/test'),
   browser: () => nodeTest('check/browser'),
 };

@@ -18,7 +18,7 @@ namespace fjord {
 /// Arrays whose axis 0 counts samples; held by reference count, not copied.
 struct Samples {
   std::vector<Tensor> x, y;
-  Tensor weights;  // [samples], may be empty
+  Tensor weights = {};  // [samples], may be empty
 };
 
 struct FitOptions {
