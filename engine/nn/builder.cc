@@ -1,0 +1,286 @@
+#include "nn/builder.h"
+
+#include <algorithm>
+
+#include "nn/optimizers.h"
+
+namespace fjord {
+
+Value Model::Builder::weight(std::string_view name, const Shape& shape, const Json& initializer,
+                             bool trainable, const Json& regularizer, const Json& constraint) {
+  std::string full = cat(layer_, "/", name);
+  auto known = std::ranges::find(model_.weights_, full, &Weight::name);
+  int index = static_cast<int>(known - model_.weights_.begin());
+  if (known == model_.weights_.end()) {
+    // Seeds of neighbours must not be neighbours of seeds: the index is the upper half of Philox's
+    // key.
+    Result<Tensor> value =
+        initialize(initializer, shape, (static_cast<uint64_t>(index) << 32) ^ model_.seed_);
+    if (!value) {
+      graph.fail(value.error().message);
+      return {};
+    }
+    model_.weights_.push_back({full, std::move(*value), trainable, regularizer, constraint});
+  } else if (known->value.shape() != shape) {
+    graph.fail(cat("the weight ", full, " has the shape ", known->value.shape(), ", ", shape,
+                   " is needed now"));
+    return {};
+  }
+  for (auto& [i, input] : weightInputs_) {
+    if (i == index) return input;
+  }
+  Value input = graph.input({DType::kF32, shape});
+  weightInputs_.push_back({index, input});
+  return input;
+}
+
+Value Model::Builder::call(Topology::TensorRef ref) {
+  Topology::Layer& layer = model_.topology_.layers[ref.layer];
+  if (ref.node < 0 || ref.node >= static_cast<int>(layer.calls.size())) {
+    graph.fail(cat("layer ", layer.name, " has no call number ", ref.node));
+    return {};
+  }
+  std::vector<Value>& values = values_[ref.layer];
+  if (values.empty()) values.resize(layer.calls.size());
+  if (values[ref.node]) return values[ref.node];
+  std::vector<Value> inputs;
+  for (Topology::TensorRef from : layer.calls[ref.node]) {
+    if (from.layer == ref.layer) {
+      graph.fail(cat("layer ", layer.name, " is connected to itself"));
+      return {};
+    }
+    inputs.push_back(call(from));
+    if (!inputs.back()) return {};
+  }
+  Graph::Scope scope(graph, layer.name);
+  if (!layer.row) {
+    graph.fail("the input is not among the model's inputs");
+    return {};
+  }
+  size_t needed = layer.row->inputs == 0 ? 1 : layer.row->inputs;
+  if (inputs.size() < needed || (layer.row->inputs > 0 && inputs.size() != needed)) {
+    graph.fail(cat("takes ", layer.row->inputs == 0 ? "at least " : "", needed, " inputs, got ",
+                   inputs.size()));
+    return {};
+  }
+  layer_ = layer.name;
+  size_t before = model_.weights_.size();
+  Value y = layer.row->build(*this, layer.config, inputs);
+  if (y) {
+    // Unlike those of weights, regularizers of outputs count by sample.
+    Value extra = regularization(y, member(layer.config, "activity_regularizer"));
+    if (extra) activityLosses_.push_back(extra / static_cast<double>(batch_));
+    int64_t parameters = 0;
+    for (size_t i = before; i < model_.weights_.size(); ++i) {
+      parameters += model_.weights_[i].value.size();
+      if (!boolOr(layer.config, "trainable", true)) model_.weights_[i].trainable = false;
+    }
+    Shape shape = y.shape();
+    if (shape.rank() > 0) shape[0] = -1;
+    summary.push_back(cat(layer.name, "\t", layer.className, "\t", shape, "\t", parameters));
+  }
+  values[ref.node] = y;
+  return y;
+}
+
+std::vector<Value> Model::Builder::forward() {
+  values_.resize(model_.topology_.layers.size());
+  for (Topology::TensorRef ref : model_.topology_.inputs) {
+    Topology::Layer& layer = model_.topology_.layers[ref.layer];
+    Type type = layer.input;
+    type.shape[0] = batch_;
+    Value x = graph.input(type);
+    data_.push_back(x);
+    values_[ref.layer] = {x};
+  }
+  // In the order of the description, which is the order of Keras's lists of weights.
+  const auto& layers = model_.topology_.layers;
+  for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
+    for (int node = 0; layers[i].row && node < static_cast<int>(layers[i].calls.size()); ++node)
+      if (!call({i, node})) return {};
+  }
+  std::vector<Value> outputs;
+  for (Topology::TensorRef ref : model_.topology_.outputs) outputs.push_back(call(ref));
+  return outputs;
+}
+
+// ---- loss, metrics, updates
+
+/// The part of an option that concerns one output: lists go by position, objects by the output
+/// layer's name.
+Json Model::Builder::forOutput(const char* key, size_t output) const {
+  const Json& option = member(model_.compiled_, key);
+  const auto& outputs = model_.topology_.outputs;
+  const std::string& name = model_.topology_.layers[outputs[output].layer].name;
+  bool isDescription =
+      option.is_object() && (option.contains("class_name") || option.contains("config"));
+  if (option.is_object() && !isDescription) return member(option, name.c_str());
+  bool nested =
+      option.is_array() && std::ranges::any_of(option, [](const Json& j) { return j.is_array(); });
+  bool perOutput = option.is_array() && (key != std::string_view("metrics") || nested);
+  if (perOutput) return output < option.size() ? option[output] : Json();
+  return option;
+}
+
+void Model::Builder::addMetrics(const Json& metrics, const Json& loss, Value y, Value p,
+                                const std::string& prefix) {
+  Json list = metrics.is_array()  ? metrics
+              : metrics.is_null() ? Json::array()
+                                  : Json::array({metrics});
+  for (const Json& metric : list) {
+    Graph::Scope scope(graph, cat("metric ", metricName(metric)));
+    metrics_.push_back(metricParts(metric, loss, y, p));
+    metricNames_.push_back(prefix + metricName(metric));
+  }
+}
+
+void Model::Builder::addLoss(const std::vector<Value>& outputs) {
+  std::vector<Value> labels;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Json loss = forOutput("loss", i);
+    Type type = outputs[i].type();
+    // Class numbers stand where the scores of the classes would.
+    if (takesClassNumbers(loss) && type.shape.rank() > 1) type.shape.values[--type.shape.count] = 0;
+    labels.push_back(graph.input(type));
+    data_.push_back(labels.back());
+  }
+  Value weights = graph.input({DType::kF32, {batch_}});
+  data_.push_back(weights);
+  auto prefix = [&](size_t i) {
+    const auto& layer = model_.topology_.layers[model_.topology_.outputs[i].layer];
+    return outputs.size() > 1 ? layer.name + "_" : "";
+  };
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Json loss = forOutput("loss", i);
+    Graph::Scope scope(graph, "loss");
+    Value one = reducedLoss(loss, lossPerSample(loss, labels[i], outputs[i]), weights);
+    if (!one) return;
+    if (outputs.size() > 1) {
+      double samples = batch_;
+      metrics_.push_back({one * samples, constant(graph, samples)});
+      metricNames_.push_back(prefix(i) + "loss");
+    }
+    Json factor = forOutput("loss_weights", i);
+    if (factor.is_number()) one = one * factor.get<double>();
+    loss_ = loss_ ? loss_ + one : one;
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    addMetrics(forOutput("metrics", i), forOutput("loss", i), labels[i], outputs[i], prefix(i));
+  }
+  for (auto& [index, input] : weightInputs_) {
+    const Weight& w = model_.weights_[index];
+    Value extra = w.trainable ? regularization(input, w.regularizer) : Value{};
+    if (extra) loss_ = loss_ + extra;
+  }
+  for (Value extra : activityLosses_) loss_ = loss_ + extra;
+}
+
+/// An optimizer's view of one weight.
+class Model::Builder::Update : public UpdateContext {
+ public:
+  Update(Builder& builder, const std::string& name) : builder_(builder), name_(name) {}
+  Value slot(std::string_view name, double start) override {
+    return builder_.slot(cat(name_, "/", name), weight.shape(), start);
+  }
+  void setSlot(std::string_view name, Value value) override {
+    builder_.updates_.push_back({slot(name, 0), value});
+  }
+
+ private:
+  Builder& builder_;
+  const std::string& name_;
+};
+
+Value Model::Builder::slot(const std::string& name, const Shape& shape, double start) {
+  auto known = std::ranges::find(model_.slots_, name, &Weight::name);
+  int index = static_cast<int>(known - model_.slots_.begin());
+  if (known == model_.slots_.end()) {
+    Result<Tensor> value = Tensor::zeros({DType::kF32, shape});
+    if (!value) {
+      graph.fail(value.error().message);
+      return {};
+    }
+    std::ranges::fill(value->span<float>(), static_cast<float>(start));
+    model_.slots_.push_back({name, std::move(*value), false, nullptr, nullptr});
+  } else if (known->value.shape() != shape) {
+    graph.fail(cat("the optimizer's state ", name, " has the shape ", known->value.shape(), ", ",
+                   shape, " is needed"));
+    return {};
+  }
+  for (auto& [i, input] : slotInputs_) {
+    if (i == index) return input;
+  }
+  Value input = graph.input({DType::kF32, shape});
+  slotInputs_.push_back({index, input});
+  return input;
+}
+
+void Model::Builder::addUpdates() {
+  std::optional<Choice> choice = choiceOf(member(model_.compiled_, "optimizer"));
+  Result<const OptimizerRow*> row = findOptimizer(choice ? choice->name : "");
+  if (!row) return graph.fail(row.error().message);
+  rate_ = graph.input({DType::kF32, {}});
+  step_ = graph.input({DType::kF32, {}});
+  std::vector<int> indices;
+  std::vector<Value> xs;
+  for (auto& [index, input] : weightInputs_) {
+    if (!model_.weights_[index].trainable) continue;
+    indices.push_back(index);
+    xs.push_back(input);
+  }
+  std::vector<Value> gradients = grad(loss_, xs);
+  if (!graph.status()) return;
+  clipGradients(choice->config, gradients);
+  bool decaysByDefault = (*row)->name == "adamw";
+  double decay = numberOr(choice->config, "weight_decay", decaysByDefault ? 0.004 : 0);
+  for (size_t i = 0; i < xs.size(); ++i) {
+    const Weight& w = model_.weights_[indices[i]];
+    Graph::Scope scope(graph, w.name);
+    std::string name = w.name;
+    Update update(*this, name);
+    update.weight = decay == 0 ? xs[i] : xs[i] - xs[i] * rate_ * decay;
+    update.gradient = gradients[i];
+    update.rate = rate_;
+    update.step = step_;
+    Value next = (*row)->update(update, choice->config);
+    graph.assign(xs[i], constrained(next, w.constraint));
+  }
+  for (auto& [target, value] : updates_) graph.assign(target, value);
+}
+
+Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
+  if (loss_) {
+    graph.output(loss_);
+    for (const MetricParts& m : metrics_) {
+      graph.output(m.numerator);
+      graph.output(m.denominator);
+    }
+  }
+  FJORD_TRY(Plan plan, fjord::compile(graph, {.threads = model_.threads_.count()}));
+  FJORD_TRY(Executor executor, Executor::make(std::move(plan), model_.threads_));
+  auto p = std::make_unique<Program>(Program{mode, batch_, std::move(executor), {}, {}, {}, {}});
+  auto indexOf = [&](Value input) { return graph.node(input).attrs.as<InputAttrs>().index; };
+  for (Value v : data_) {
+    FJORD_TRY(Tensor t, Tensor::zeros(v.type()));
+    p->executor.bindInput(indexOf(v), t.view().data);
+    p->inputs.push_back(std::move(t));
+  }
+  for (auto& [index, input] : weightInputs_)
+    p->executor.bindInput(indexOf(input), model_.weights_[index].value.view().data);
+  for (auto& [index, input] : slotInputs_)
+    p->executor.bindInput(indexOf(input), model_.slots_[index].value.view().data);
+  if (rate_) p->executor.bindInput(indexOf(rate_), &p->scalars[0]);
+  if (step_) p->executor.bindInput(indexOf(step_), &p->scalars[1]);
+  if (state_) p->executor.bindInput(indexOf(state_), p->state);
+  if (loss_) {
+    p->results.resize(graph.outputs().size());
+    for (size_t i = 0; i < p->results.size(); ++i)
+      p->executor.bindOutput(static_cast<int>(i), &p->results[i]);
+    model_.metricNames_ = metricNames_;
+    model_.metricRoots_.clear();
+    for (const MetricParts& m : metrics_) model_.metricRoots_.push_back(m.squareRoot);
+  }
+  return p;
+}
+
+}  // namespace fjord

@@ -1,0 +1,75 @@
+// The graph of a model in one mode, and the plan that comes of it: what Model makes for each mode and
+// size of batch. Only model.cc and builder.cc include this.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/losses.h"
+#include "nn/model.h"
+
+namespace fjord {
+
+/// The plan of one mode for one size of batch, and the memory that its inputs are copied to.
+struct Model::Program {
+  Mode mode;
+  int32_t batch;
+  Executor executor;
+  std::vector<Tensor> inputs;  // x, y, sample weights: what a step copies
+  float scalars[2] = {};       // learning rate, step
+  int32_t state[4] = {};       // of the random ops
+  std::vector<float> results;  // loss, then numerator and denominator of each metric
+};
+
+/// Builds the graph of a model in one mode.
+class Model::Builder : public LayerContext {
+ public:
+  Builder(Model& model, Mode mode, int32_t batch) : model_(model), batch_(batch) {
+    training = mode == kTrain;
+  }
+
+  Value weight(std::string_view name, const Shape& shape, const Json& initializer, bool trainable,
+               const Json& regularizer, const Json& constraint) override;
+  void update(Value weight, Value value) override { updates_.push_back({weight, value}); }
+  Value randomState() override {
+    if (!state_) state_ = graph.input({DType::kI32, {4}});
+    return state_;
+  }
+
+  std::vector<Value> forward();
+  void addLoss(const std::vector<Value>& outputs);
+  void addUpdates();
+  Result<std::unique_ptr<Program>> finish(Mode mode);
+
+  Graph graph;
+  std::vector<std::string> summary;
+
+ private:
+  /// What a graph input is bound to.
+  struct Bound {
+    Value input;
+    Tensor tensor;
+  };
+  class Update;
+
+  Value call(Topology::TensorRef ref);
+  Value slot(const std::string& name, const Shape& shape, double start);
+  Json forOutput(const char* key, size_t output) const;
+  void addMetrics(const Json& metrics, const Json& loss, Value y, Value p,
+                  const std::string& prefix);
+
+  Model& model_;
+  int32_t batch_;
+  std::vector<std::vector<Value>> values_;  // [layer][call]
+  std::string layer_;
+  std::vector<Value> data_;  // x, y, sample weights
+  std::vector<std::pair<int, Value>> weightInputs_, slotInputs_;
+  std::vector<std::pair<Value, Value>> updates_;
+  std::vector<Value> activityLosses_;
+  std::vector<MetricParts> metrics_;
+  std::vector<std::string> metricNames_;
+  Value state_, rate_, step_, loss_;
+};
+
+}  // namespace fjord
