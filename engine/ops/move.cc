@@ -1,22 +1,12 @@
-// Movement: ops that only put elements elsewhere. All element types are four bytes, so one kernel
-// serves every type.
-//
-// Most of them are one strided copy: walk an index space, read at one set of strides, write at
-// another.
+// Movement: ops that only put elements elsewhere, and the strided copy that most of them are.
+#include "ops/move.h"
+
 #include <algorithm>
 #include <cstring>
-
-#include "ops/op.h"
 
 namespace fjord {
 
 namespace {
-
-/// A walk over `dims` that reads and writes four-byte elements.
-struct Walk {
-  Shape dims, from, to;
-  int64_t fromOffset = 0, toOffset = 0;
-};
 
 /// Drops axes of one and merges axes that step alike in both arrays.
 Walk collapsed(const Walk& w) {
@@ -118,6 +108,8 @@ void copy(Threads& threads, const Walk& walk, const T* from, T* to) {
   });
 }
 
+}  // namespace
+
 void copy(const Call& c, const Walk& w) {
   copy(c.threads, w, c.in[0].as<uint32_t>(), c.out.as<uint32_t>());
 }
@@ -126,30 +118,7 @@ void copy(const ReferenceCall& c, const Walk& w) {
   copy(one, w, c.in[0].values.data(), c.out.values.data());
 }
 
-Walk into(const Shape& dims, const Shape& from, int64_t fromOffset) {
-  return {dims, from, rowMajorStrides(dims), fromOffset, 0};
-}
-
-void fill(const Call& c, float value) {
-  uint32_t bits;
-  if (c.out.type.dtype == DType::kF32) {
-    std::memcpy(&bits, &value, 4);
-  } else {
-    bits = static_cast<uint32_t>(static_cast<int32_t>(value));
-  }
-  std::fill_n(c.out.as<uint32_t>(), c.out.size(), bits);
-}
-
-/// An op whose kernel and reference are `static void move(const C& call, const Shape& in, const
-/// Shape& out, const Attrs&)`.
-template <class Op, class A>
-struct Movement {
-  using Attrs = A;
-  static void run(const Call& c, const A& a) { Op::move(c, c.in[0].shape(), c.out.shape(), a); }
-  static void reference(const ReferenceCall& c, const A& a) {
-    Op::move(c, c.in[0].type.shape, c.out.type.shape, a);
-  }
-};
+namespace {
 
 // ---- reshape, transpose, broadcast
 
@@ -251,248 +220,6 @@ struct BroadcastTo : Movement<BroadcastTo, BroadcastToAttrs> {
             makeCase("columns", {floats({4, 1})}, Attrs{.shape = {4, 9}}),
             makeCase("scalar", {floats({})}, Attrs{.shape = {2, 3}}),
             makeCase("middle", {floats({2, 1, 3})}, Attrs{.shape = {4, 2, 5, 3}})};
-  }
-};
-
-// ---- slices
-
-struct Slice : Movement<Slice, SliceAttrs> {
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
-    const Shape& x = in[0].shape;
-    if (a.begin.rank() != x.rank() || a.size.rank() != x.rank())
-      return fail("begin and size need one entry for each axis");
-    for (int i = 0; i < x.rank(); ++i) {
-      if (a.begin[i] < 0 || a.size[i] < 0 || int64_t{a.begin[i]} + a.size[i] > x[i]) {
-        return fail("begin ", a.begin, " and size ", a.size, " leave the shape ", x);
-      }
-    }
-    return Type{in[0].dtype, a.size};
-  }
-  template <class C>
-  static void move(const C& c, const Shape& in, const Shape& out, const Attrs& a) {
-    Shape strides = rowMajorStrides(in);
-    int64_t offset = 0;
-    for (int i = 0; i < in.rank(); ++i) offset += int64_t{a.begin[i]} * strides[i];
-    copy(c, into(out, strides, offset));
-  }
-  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
-    Paddings paddings;
-    const Shape& x = g.in[0].shape();
-    for (int i = 0; i < x.rank(); ++i) {
-      paddings.push(a.begin[i]);
-      paddings.push(x[i] - a.begin[i] - a.size[i]);
-    }
-    return {pad(g.dy, {.paddings = paddings})};
-  }
-  static std::vector<Case> cases() {
-    return {makeCase("rows", {floats({7, 5})}, Attrs{.begin = {2, 0}, .size = {3, 5}}),
-            makeCase("inside", {floats({4, 6, 5})}, Attrs{.begin = {1, 2, 3}, .size = {2, 3, 2}})};
-  }
-};
-
-/// Element i along an axis is begin + i * stride; strides may be negative. Walks past `end` never
-/// happen.
-int32_t stridedCount(int32_t begin, int32_t end, int32_t stride) {
-  int64_t span = stride > 0 ? int64_t{end} - begin : int64_t{begin} - end;
-  int64_t step = stride > 0 ? stride : -int64_t{stride};
-  return static_cast<int32_t>(span <= 0 ? 0 : (span + step - 1) / step);
-}
-
-struct StridedSlice : Movement<StridedSlice, StridedSliceAttrs> {
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
-    const Shape& x = in[0].shape;
-    if (a.begin.rank() != x.rank() || a.end.rank() != x.rank() || a.strides.rank() != x.rank()) {
-      return fail("begin, end and strides need one entry for each axis");
-    }
-    Shape shape;
-    for (int i = 0; i < x.rank(); ++i) {
-      if (a.strides[i] == 0) return fail("a stride must not be 0");
-      int32_t count = stridedCount(a.begin[i], a.end[i], a.strides[i]);
-      int64_t last = a.begin[i] + int64_t{count - 1} * a.strides[i];
-      if (count > 0 && (a.begin[i] < 0 || a.begin[i] >= x[i] || last < 0 || last >= x[i])) {
-        return fail("begin ", a.begin, ", end ", a.end, " and strides ", a.strides,
-                    " leave the shape ", x);
-      }
-      shape.push(count);
-    }
-    return Type{in[0].dtype, shape};
-  }
-  template <class C>
-  static void move(const C& c, const Shape& in, const Shape& out, const Attrs& a) {
-    Shape strides = rowMajorStrides(in), from;
-    int64_t offset = 0;
-    for (int i = 0; i < in.rank(); ++i) {
-      offset += int64_t{a.begin[i]} * strides[i];
-      from.push(strides[i] * a.strides[i]);
-    }
-    copy(c, into(out, from, offset));
-  }
-  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
-    return {stridedSliceGrad(
-        g.dy, {.begin = a.begin, .strides = a.strides, .inputShape = g.in[0].shape()})};
-  }
-  static std::vector<Case> cases() {
-    return {makeCase("every second", {floats({9, 6})},
-                     Attrs{.begin = {0, 1}, .end = {9, 6}, .strides = {2, 2}}),
-            makeCase("backwards", {floats({5, 4})},
-                     Attrs{.begin = {4, 3}, .end = {-1, 0}, .strides = {-1, -2}})};
-  }
-};
-
-/// dx of a strided slice: zeros, with dy at the positions that were taken.
-struct StridedSliceGrad : Movement<StridedSliceGrad, StridedSliceGradAttrs> {
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
-    if (in[0].shape.rank() != a.inputShape.rank()) return fail("dy has the wrong rank");
-    return Type{in[0].dtype, a.inputShape};
-  }
-  template <class C>
-  static void move(const C& c, const Shape& in, const Shape& out, const Attrs& a) {
-    if constexpr (std::same_as<C, Call>) fill(c, 0);
-    Shape strides = rowMajorStrides(out), to;
-    int64_t offset = 0;
-    for (int i = 0; i < out.rank(); ++i) {
-      offset += int64_t{a.begin[i]} * strides[i];
-      to.push(strides[i] * a.strides[i]);
-    }
-    copy(c, Walk{in, rowMajorStrides(in), to, 0, offset});
-  }
-  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
-    Shape end;
-    for (int i = 0; i < a.begin.rank(); ++i) {
-      end.push(a.begin[i] + (g.in[0].shape()[i] - 1) * a.strides[i] + (a.strides[i] > 0 ? 1 : -1));
-    }
-    return {stridedSlice(g.dy, {.begin = a.begin, .end = end, .strides = a.strides})};
-  }
-  static std::vector<Case> cases() {
-    return {makeCase("every second", {floats({5, 3})},
-                     Attrs{.begin = {0, 1}, .strides = {2, 2}, .inputShape = {9, 6}})};
-  }
-};
-
-// ---- pads
-
-Result<Type> paddedType(const Type& x, const Paddings& p) {
-  if (p.rank() != 2 * x.shape.rank())
-    return fail("paddings need a number before and after each axis");
-  Shape shape;
-  for (int i = 0; i < x.shape.rank(); ++i) {
-    if (p[2 * i] < 0 || p[2 * i + 1] < 0) return fail("paddings must not be negative: ", p);
-    shape.push(p[2 * i] + x.shape[i] + p[2 * i + 1]);
-  }
-  return Type{x.dtype, shape};
-}
-
-struct Pad : Movement<Pad, PadAttrs> {
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
-    return paddedType(in[0], a.paddings);
-  }
-  template <class C>
-  static void move(const C& c, const Shape& in, const Shape& out, const Attrs& a) {
-    if constexpr (std::same_as<C, Call>) {
-      fill(c, a.value);
-    } else {
-      std::ranges::fill(c.out.values, static_cast<double>(a.value));
-    }
-    Shape strides = rowMajorStrides(out);
-    int64_t offset = 0;
-    for (int i = 0; i < in.rank(); ++i) offset += int64_t{a.paddings[2 * i]} * strides[i];
-    copy(c, Walk{in, rowMajorStrides(in), strides, 0, offset});
-  }
-  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
-    Shape begin;
-    for (int i = 0; i < g.in[0].shape().rank(); ++i) begin.push(a.paddings[2 * i]);
-    return {slice(g.dy, {.begin = begin, .size = g.in[0].shape()})};
-  }
-  static std::vector<Case> cases() {
-    return {makeCase("image", {floats({2, 3, 4, 2})}, Attrs{.paddings = {0, 0, 1, 2, 3, 0, 0, 0}}),
-            makeCase("value", {floats({5})}, Attrs{.paddings = {2, 1}, .value = 1.5f})};
-  }
-};
-
-/// Where position i of a mirrored axis of n elements comes from.
-int64_t mirrored(int64_t i, int64_t n, MirrorMode mode) {
-  int64_t edge = mode == MirrorMode::kReflect ? 0 : 1;
-  if (i < 0) return -i - edge;
-  return i >= n ? 2 * n - 2 - i + edge : i;
-}
-
-/// f(index in the padded array, index in the array that was padded) for every element of the
-/// former.
-template <class F>
-void forEachMirrored(const Shape& plain, const Shape& padded, const Paddings& p, MirrorMode mode,
-                     F f) {
-  Shape strides = rowMajorStrides(plain), steps = rowMajorStrides(padded);
-  for (int64_t o = 0; o < padded.size(); ++o) {
-    int64_t from = 0;
-    for (int d = 0; d < plain.rank(); ++d)
-      from += mirrored(o / steps[d] % padded[d] - p[2 * d], plain[d], mode) * strides[d];
-    f(o, from);
-  }
-}
-
-Status checkMirror(const Shape& plain, const Paddings& p, MirrorMode mode) {
-  for (int i = 0; i < plain.rank(); ++i) {
-    int32_t most = plain[i] - (mode == MirrorMode::kReflect ? 1 : 0);
-    if (p[2 * i] > most || p[2 * i + 1] > most)
-      return fail("paddings ", p, " reach beyond what there is to mirror of ", plain);
-  }
-  return {};
-}
-
-struct MirrorPad : Movement<MirrorPad, MirrorPadAttrs> {
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
-    FJORD_TRY(Type t, paddedType(in[0], a.paddings));
-    FJORD_CHECK(checkMirror(in[0].shape, a.paddings, a.mode));
-    return t;
-  }
-  static void run(const Call& c, const Attrs& a) {
-    forEachMirrored(c.in[0].shape(), c.out.shape(), a.paddings, a.mode, [&](int64_t o, int64_t i) {
-      c.out.as<uint32_t>()[o] = c.in[0].as<uint32_t>()[i];
-    });
-  }
-  static void reference(const ReferenceCall& c, const Attrs& a) {
-    forEachMirrored(c.in[0].type.shape, c.out.type.shape, a.paddings, a.mode,
-                    [&](int64_t o, int64_t i) { c.out.values[o] = c.in[0].values[i]; });
-  }
-  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
-    return {mirrorPadGrad(g.dy, {.paddings = a.paddings, .mode = a.mode})};
-  }
-  static std::vector<Case> cases() {
-    return {makeCase("reflect", {floats({4, 5})}, Attrs{.paddings = {2, 1, 0, 3}}),
-            makeCase("symmetric", {floats({4, 5})},
-                     Attrs{.paddings = {2, 4, 1, 3}, .mode = MirrorMode::kSymmetric})};
-  }
-};
-
-struct MirrorPadGrad {
-  using Attrs = MirrorPadGradAttrs;
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
-    if (in[0].dtype != DType::kF32) return fail("gradients are float32");
-    if (a.paddings.rank() != 2 * in[0].shape.rank())
-      return fail("paddings need a number before and after each axis");
-    Shape shape;
-    for (int i = 0; i < in[0].shape.rank(); ++i)
-      shape.push(in[0].shape[i] - a.paddings[2 * i] - a.paddings[2 * i + 1]);
-    for (int32_t n : shape) {
-      if (n < 1) return fail("paddings ", a.paddings, " are larger than ", in[0].shape);
-    }
-    FJORD_CHECK(checkMirror(shape, a.paddings, a.mode));
-    return Type{DType::kF32, shape};
-  }
-  static void run(const Call& c, const Attrs& a) {
-    fill(c, 0);
-    forEachMirrored(c.out.shape(), c.in[0].shape(), a.paddings, a.mode,
-                    [&](int64_t o, int64_t i) { c.out.as<float>()[i] += c.in[0].as<float>()[o]; });
-  }
-  static void reference(const ReferenceCall& c, const Attrs& a) {
-    forEachMirrored(c.out.type.shape, c.in[0].type.shape, a.paddings, a.mode,
-                    [&](int64_t o, int64_t i) { c.out.values[i] += c.in[0].values[o]; });
-  }
-  static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
-    return {mirrorPad(g.dy, {.paddings = a.paddings, .mode = a.mode})};
-  }
-  static std::vector<Case> cases() {
-    return {makeCase("reflect", {floats({7, 8})}, Attrs{.paddings = {2, 1, 0, 3}})};
   }
 };
 
@@ -632,12 +359,6 @@ struct Reverse {
 FJORD_OP_OF_KIND(Reshape, reshape, OpKind::kView)
 FJORD_OP(Transpose, transpose)
 FJORD_OP(BroadcastTo, broadcastTo)
-FJORD_OP(Slice, slice)
-FJORD_OP(StridedSlice, stridedSlice)
-FJORD_OP(StridedSliceGrad, stridedSliceGrad)
-FJORD_OP(Pad, pad)
-FJORD_OP(MirrorPad, mirrorPad)
-FJORD_OP(MirrorPadGrad, mirrorPadGrad)
 FJORD_OP(Concat, concat)
 FJORD_COMPOSED(Stack, stack)
 FJORD_COMPOSED(Tile, tile)
