@@ -1,8 +1,8 @@
 // Eager: single ops and recorded sequences of them, run through cached plans.
 //
 //   Eager eager(threads);
-//   FJORD_TRY(Traced y, eager.run(OpId::matMul, {{a, b}}, attrs));      // a plan of one op, made
-//   once eager.startTape(); ... eager.gradients(y, xs) ... eager.stopTape();
+//   FJORD_TRY(Traced y, eager.run(OpId::matMul, {{a, b}}, attrs));   // a plan of one op, made once
+//   eager.startTape(); ... eager.gradients(y, xs, nullptr) ... eager.stopTape();
 //
 // Every value has an identity that survives copying its reference, so that a tape can tell what was
 // computed from what.

@@ -1,8 +1,9 @@
 // The functions that formulas are written with, for every type a formula is instantiated with:
 //
 //   double                 the reference
-//   std::complex<double>   the complex-step derivative: f'(x) = Im f(x + ih) / h, exact to rounding
-//   for tiny h F32                    the CPU kernel
+//   std::complex<double>   the complex-step derivative: f'(x) = Im f(x + ih) / h, for a tiny h
+//                          exact to rounding
+//   F32                    the CPU kernel
 //
 // A comparison of complex numbers looks at the real parts, and abs, min, max, floor follow: along
 // the real line these are the functions we mean, and their derivative steps come out right.

@@ -1,10 +1,12 @@
 // Errors as values: every function that can fail returns Result<T> = std::expected<T, Error>.
 //
 //   Result<Plan> plan = compile(graph);
-//   if (!plan) return plan.error();       // or: FJORD_TRY(auto plan, compile(graph));
+//   if (!plan) show(plan.error().message);
+//   FJORD_TRY(Plan other, compile(graph));             // or hands the error on
+//   if (other.steps.empty()) return fail("the graph computes nothing");
 //
-// A message says what is wrong, where (op, layer, file offset) and, where there is something to do,
-// what.
+// A message says what is wrong, where (op, layer, file offset), and what to do where there is
+// something to do.
 #pragma once
 
 #include <expected>

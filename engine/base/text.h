@@ -1,7 +1,6 @@
 // Building messages without iostreams: cat("matMul: ", shape, " against ", 3) -> std::string.
 //
-// A type becomes printable by a free function `void append(std::string&, const T&)` in its
-// namespace.
+// A type becomes printable by a function `void append(std::string&, const T&)` in its namespace.
 #pragma once
 
 #include <charconv>

@@ -3,8 +3,8 @@
 // aside holds up nobody. Nothing is allocated when work is handed out.
 //
 //   Threads threads(2);
-//   threads.run(threads.count(), [&](int part) { ... });            // the caller's thread takes
-//   part threads.forRange(n, 4096, [&](int64_t begin, int64_t end, int part) { ... });
+//   threads.run(threads.count(), [&](int part) { ... });      // the caller's thread takes part
+//   threads.forRange(n, 4096, [&](int64_t begin, int64_t end, int part) { ... });
 //
 // One thread at a time may call run; calls do not nest.
 #pragma once
@@ -37,8 +37,7 @@ class Threads {
     dispatch(parts, [](const void* f, int part) { (*static_cast<const F*>(f))(part); }, &work);
   }
 
-  /// Splits [0, n) into at most count() ranges of whole multiples of `grain` (but for the last
-  /// one).
+  /// Splits [0, n) into at most count() ranges of whole multiples of `grain` (but for the last).
   template <class F>
   void forRange(int64_t n, int64_t grain, const F& work) {
     int64_t grains = (n + grain - 1) / grain;

@@ -1,5 +1,4 @@
-// The planner: whatever it fuses, reorders and overlays in memory, a run gives what the graph
-// means.
+// The planner: whatever it fuses, reorders and overlays in memory, a run gives what the graph says.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -8,8 +8,8 @@
 //
 // The format is RFC 4180's, and what is commonly written besides: lines end in LF or CRLF, cells
 // are separated by the comma, semicolon or tab that the first line has most of, a byte order mark
-// and empty lines are skipped; the text is UTF-8. Every row has as many cells as the first one, and every cell but the
-// label is a finite number with a decimal point. Errors name line and column.
+// and empty lines are skipped; the text is UTF-8. Every row has as many cells as the first one, and
+// every cell but the label is a finite number with a decimal point. Errors name line and column.
 #pragma once
 
 #include <optional>

@@ -1,8 +1,9 @@
 // A model as one safetensors file: its description, its weights and, where asked, what training
 // needs to go on as if it had never stopped.
 //
-//   FJORD_TRY(std::string bytes, saveModel(model, {.optimizer = true}));
-//   FJORD_TRY(auto again, loadModel(bytes, threads));       // trains on with bit-equal weights
+//   FJORD_TRY(std::string bytes, saveModel(*model, {.optimizer = true}));
+//   FJORD_TRY(Safetensors file, readSafetensors(std::as_bytes(std::span(bytes))));
+//   FJORD_TRY(auto again, loadModel(file, threads));        // trains on with bit-equal weights
 //
 // Tensors: every weight by its name, "dense/kernel"; the optimizer's state as
 // "optimizer/dense/kernel/m". Texts of the metadata: "model", the description as Keras JSON;

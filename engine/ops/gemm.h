@@ -2,12 +2,14 @@
 // them, so that a transposed matrix, or the patches of a convolution, are never written out in
 // memory.
 //
-//   struct Rows { void operator()(int64_t row, int rows, int64_t k, int count, float* panel) const;
-//   }; gemm(GemmShape{M, N, K}, packA, packB, c, N, call);
+//   auto packA = [&](int64_t row, int rows, int64_t k, int count, float* panel) { .. };
+//   auto packB = [&](int64_t k, int count, int64_t column, int columns, float* panel) { .. };
+//   gemm({M, N, K}, packA, packB, c, N, scratch, threads);    // scratch: gemmScratch floats
 //
-// packA(row, rows, k, count, panel): A[row .. row+rows, k .. k+count) into panel[count][kRows],
-// missing rows as zeros. packB(k, count, column, columns, panel): B[k .. k+count, column ..
-// +columns) into panel[count][kColumns], likewise.
+// packA(row, rows, k, count, panel): A[row .. row + rows, k .. k + count) into
+//   panel[count][kRows], missing rows as zeros.
+// packB(k, count, column, columns, panel): B[k .. k + count, column .. column + columns) into
+//   panel[count][kColumns], likewise.
 //
 // The blocking is Goto and van de Geijn's ("Anatomy of high-performance matrix multiplication",
 // 2008): a panel of B [kDepth, kColumns] stays in the first-level cache while all panels of a block

@@ -1,22 +1,23 @@
-// What an op is. A structured op is one struct in one .cc file beside its WGSL:
+// What an op is. A structured op is one struct in one .cc file:
 //
 //   struct MatMul {
-//     using Attrs = MatMulAttrs;                                               // from ops/all.inc
-//     static Result<Type> type(std::span<const Type> in, const Attrs& a);      // shape rule
-//     static void run(const Call& c, const Attrs& a);                          // CPU kernel
-//     static std::vector<Value> grad(const GradCall& g, const Attrs& a);       // dy -> one Value
-//     per input static void reference(const ReferenceCall& c, const Attrs& a);           // the
-//     definition, in double static std::vector<Case> cases(); // for value, gradient, GPU,
-//     benchmark
+//     using Attrs = MatMulAttrs;                                           // from ops/all.inc
+//     static Result<Type> type(std::span<const Type> in, const Attrs& a);  // shape rule
+//     static void run(const Call& c, const Attrs& a);                      // kernel
+//     static std::vector<Value> grad(const GradCall& g, const Attrs& a);   // of each input
+//     static void reference(const ReferenceCall& c, const Attrs& a);       // definition in double
+//     static std::vector<Case> cases();                                    // to test it on
 //   };
 //   FJORD_OP(MatMul, matMul)
 //
 // Optional: `static int64_t scratch(const ScratchCall&, const Attrs&)` asks for bytes that live as
 // long as the call; `static constexpr bool kEpilogue = true` promises to run c.epilogue over every
-// finished part of the output. In place of a gradient that cannot exist: `static constexpr NoGrad
-// grad{"argMax is piecewise constant"}`, and for one that is zero everywhere it exists: `static
-// constexpr ZeroGrad grad{}`. A missing part is a compile error that names it. A composed op has
-// `expand` and `cases` instead, and FJORD_COMPOSED.
+// finished part of the output.
+//
+// In place of a gradient that cannot exist: `static constexpr NoGrad grad{"a position is piecewise
+// constant"}`, and for one that is zero wherever it exists: `static constexpr ZeroGrad grad{}`. A
+// missing part is a compile error that names it. A composed op has `expand` and `cases` instead,
+// and FJORD_COMPOSED.
 #pragma once
 
 #include <concepts>
@@ -39,8 +40,7 @@ struct Epilogue {
   const void* chain = nullptr;
   void (*apply)(const Epilogue& self, int64_t begin, int64_t end, int part) = nullptr;
 
-  /// Elements [begin, end) of the output are final. `part` is the index given by Threads::run, or
-  /// 0.
+  /// Elements [begin, end) of the output are final. `part` is Threads::run's index, or 0.
   void operator()(int64_t begin, int64_t end, int part) const {
     if (apply) apply(*this, begin, end, part);
   }
