@@ -17,6 +17,23 @@ Value gatedLinear(Value x) {
   return halves.size() == 2 ? halves[0] * sigmoid(halves[1]) : Value{};
 }
 
+/// The nearest point of the probability simplex (Martins and Astudillo 2016). Without a sort: z is in
+/// the support if 1 + k z exceeds the sum of the k numbers that are not below it.
+Value sparsemax(Value x) {
+  if (x.shape().rank() < 1) return {};
+  Shape column = x.shape(), row = x.shape();
+  column.push(1);
+  row.push(row[-1]);
+  row[-2] = 1;
+  Value z = reshape(x, {.shape = column}), others = reshape(x, {.shape = row});
+  Value above = cast(others >= z, DType::kF32);
+  Value count = sum(above, {.axes = {-1}}), total = sum(above * others, {.axes = {-1}});
+  Value support = cast(count * x + number(x, 1) > total, DType::kF32);
+  Value tau = (sum(support * x, {.axes = {-1}, .keepDims = true}) - number(x, 1)) /
+              sum(support, {.axes = {-1}, .keepDims = true});
+  return relu(x - tau);
+}
+
 struct Row {
   std::string_view name;
   Value (*apply)(Value);
@@ -55,6 +72,7 @@ constexpr Row kActivations[] = {
     {"logsigmoid", logSigmoid},
     {"logsoftmax", [](Value x) { return logSoftmax(x); }},
     {"softmax", [](Value x) { return softmax(x); }},
+    {"sparsemax", sparsemax},
     {"glu", gatedLinear},
 };
 

@@ -277,8 +277,8 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
     for (size_t i = 0; i < p->results.size(); ++i)
       p->executor.bindOutput(static_cast<int>(i), &p->results[i]);
     model_.metricNames_ = metricNames_;
-    model_.metricRoots_.clear();
-    for (const MetricParts& m : metrics_) model_.metricRoots_.push_back(m.squareRoot);
+    model_.metricKinds_.clear();
+    for (const MetricParts& m : metrics_) model_.metricKinds_.push_back(m.kind);
   }
   return p;
 }

@@ -1,6 +1,7 @@
 #include "nn/losses.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "graph/graph.h"
 #include "ops/op.h"
@@ -253,6 +254,20 @@ MetricParts topK(Value yIndex, Value p, int k) {
   return meanOf(sum(cast(p > truth, DType::kF32), {.axes = {-1}}) < static_cast<double>(k));
 }
 
+/// The weighted harmonic mean of precision and recall over all classes together:
+/// (1 + b^2) TP / (predicted + b^2 true).
+MetricParts fBeta(Value labels, Value p, const Json& c) {
+  if (stringOr(c, "average", "") != "micro") {
+    p.graph->fail("average is to be \"micro\": a metric is one number");
+    return {};
+  }
+  // Without a threshold the class with the highest score is the prediction.
+  Value hits = member(c, "threshold").is_number() ? p > numberOr(c, "threshold", 0.5)
+                                                  : p >= max(p, {.axes = {-1}, .keepDims = true});
+  double beta = numberOr(c, "beta", 1), b2 = beta * beta;
+  return {countOf(hits & labels) * (1 + b2), countOf(hits) + countOf(labels) * b2};
+}
+
 MetricParts accuracy(const Json& loss, Value y, Value p) {
   std::optional<Choice> choice = choiceOf(loss);
   std::string name = choice ? resolved(choice->name) : "";
@@ -287,9 +302,19 @@ MetricParts metricParts(const Json& metric, const Json& loss, Value y, Value p) 
   if (name == "sparsetopkcategoricalaccuracy") return topK(classNumbers(y, p), p, intOr(c, "k", 5));
   if (name == "precision") return {countOf(hits & labels), countOf(hits)};
   if (name == "recall") return {countOf(hits & labels), countOf(labels)};
+  if (name == "f1score" || name == "fbetascore") return fBeta(labels, p, c);
+  for (bool positive : {true, false}) {
+    for (bool right : {true, false}) {
+      if (name != cat(right ? "true" : "false", positive ? "positives" : "negatives")) continue;
+      // What is predicted, and whether the label says so too.
+      Value predicted = positive ? hits : logicalNot(hits);
+      Value agrees = positive == right ? labels : logicalNot(labels);
+      return {countOf(predicted & agrees), constant(*p.graph, 1), MetricParts::kCount};
+    }
+  }
   if (name == "rootmeansquarederror") {
     MetricParts parts = meanOf(square(p - cast(y, DType::kF32)));
-    parts.squareRoot = true;
+    parts.kind = MetricParts::kRoot;
     return parts;
   }
   if (!findLoss(name)) {
@@ -299,6 +324,12 @@ MetricParts metricParts(const Json& metric, const Json& loss, Value y, Value p) 
   // The metric of a cosine is the similarity, the loss its negative.
   Value perSample = lossPerSample(metric, y, p);
   return perSample ? meanOf(name == "cosinesimilarity" ? -perSample : perSample) : MetricParts{};
+}
+
+double MetricParts::value(Kind kind, double numerator, double denominator) {
+  if (kind == kCount) return numerator;
+  double ratio = denominator == 0 ? 0 : numerator / denominator;
+  return kind == kRoot ? std::sqrt(ratio) : ratio;
 }
 
 std::string metricName(const Json& metric) {

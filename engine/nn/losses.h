@@ -18,11 +18,14 @@ bool takesClassNumbers(const Json& loss);
 /// weighted; `weights` [batch] may be empty.
 Value reducedLoss(const Json& loss, Value perSample, Value weights);
 
-/// A metric as a ratio of sums, so that batches add up exactly: value = f(sum of numerators / sum
-/// of denominators).
+/// A metric as sums, so that batches add up exactly.
 struct MetricParts {
   Value numerator, denominator;  // scalars
-  bool squareRoot = false;       // f, for root mean squared error
+  /// The value: numerators / denominators, the square root of that, or the numerators alone.
+  enum Kind { kRatio, kRoot, kCount } kind = kRatio;
+
+  /// The value of sums over batches; 0 where nothing was to be counted.
+  static double value(Kind kind, double numerator, double denominator);
 };
 MetricParts metricParts(const Json& metric, const Json& loss, Value labels, Value predictions);
 

@@ -247,8 +247,8 @@ Result<std::vector<Tensor>> Model::predict(std::span<const Tensor> x, int batchS
 Logs Model::logs(const Totals& totals) const {
   Logs logs = {{"loss", totals.samples > 0 ? totals.loss / totals.samples : 0}};
   for (size_t i = 0; i < totals.numerators.size(); ++i) {
-    double value = totals.denominators[i] == 0 ? 0 : totals.numerators[i] / totals.denominators[i];
-    logs.push_back({metricNames_[i], metricRoots_[i] ? std::sqrt(value) : value});
+    logs.push_back({metricNames_[i], MetricParts::value(metricKinds_[i], totals.numerators[i],
+                                                        totals.denominators[i])});
   }
   return logs;
 }

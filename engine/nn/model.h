@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/threads.h"
+#include "nn/losses.h"
 #include "nn/topology.h"
 #include "nn/weights.h"
 #include "run/cpu.h"
@@ -100,7 +101,7 @@ class Model {
   std::vector<std::string> layerRows_;  // lines of the summary
   Json compiled_;
   std::vector<std::string> metricNames_;
-  std::vector<bool> metricRoots_;
+  std::vector<MetricParts::Kind> metricKinds_;
   int64_t step_ = 0;
   double rate_ = -1;  // replaces the optimizer's where it is not negative
   std::vector<std::unique_ptr<Program>> programs_;
