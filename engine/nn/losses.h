@@ -7,8 +7,7 @@
 namespace fjord {
 
 /// The loss of each sample: the last axis is averaged (or, for cross-entropies, summed) away.
-/// `loss` is a name or
-/// {"class_name", "config"}.
+/// `loss` is a name or {"class_name", "config"}.
 Value lossPerSample(const Json& loss, Value labels, Value predictions);
 
 /// Whether labels are class numbers [..] for predictions [.., classes].
@@ -29,8 +28,7 @@ struct MetricParts {
 };
 MetricParts metricParts(const Json& metric, const Json& loss, Value labels, Value predictions);
 
-/// The name under which Keras logs it: "accuracy", "mean_squared_error" -> "mse" stays as the user
-/// wrote it.
+/// The name under which it is logged: as the user wrote it, or "name" of its config.
 std::string metricName(const Json& metric);
 
 }  // namespace fjord

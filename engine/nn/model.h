@@ -50,8 +50,8 @@ class Model {
   static Result<std::unique_ptr<Model>> fromJson(const Json& model, Threads& threads,
                                                  const ModelOptions& options = {});
 
-  /// {"optimizer": name or {class_name, config}, "loss": ..., "metrics": [...], "loss_weights":
-  /// ...}
+  /// {"optimizer": name or {"class_name", "config"}, "loss": .., "metrics": [..],
+  /// "loss_weights": ..}
   Status compile(const Json& options);
   bool isCompiled() const { return !compiled_.is_null(); }
 
