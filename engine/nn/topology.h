@@ -30,4 +30,16 @@ struct Topology {
   static Result<Topology> fromJson(const Json& model);
 };
 
+/// Descriptions as Keras writes them, for models that are written in C++:
+///
+///   sequential({layer("Dense", {{"units", 32}, {"activation", "relu"}, {"input_shape", {2}}}),
+///               layer("Dense", {{"units", 1}, {"activation", "sigmoid"}})})
+inline Json layer(std::string_view className, Json config) {
+  return {{"class_name", className}, {"config", std::move(config)}};
+}
+inline Json sequential(std::vector<Json> layers, std::string_view name = "sequential") {
+  return {{"class_name", "Sequential"},
+          {"config", {{"name", name}, {"layers", std::move(layers)}}}};
+}
+
 }  // namespace fjord

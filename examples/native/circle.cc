@@ -39,17 +39,18 @@ int main() {
     y.data<float>()[i] = a * a + b * b < 0.6f ? 1 : 0;
   }
 
-  // clang-format off
-  auto model = *Model::fromJson(*parseJson(R"({"class_name": "Sequential", "config": {"layers": [
-      {"class_name": "Dense", "config": {"units": 32, "activation": "relu", "batch_input_shape": [null, 2]}},
-      {"class_name": "Dense", "config": {"units": 1, "activation": "sigmoid"}}]}})"), threads, {.seed = 1});
-  Status compiled = model->compile(*parseJson(
-      R"({"optimizer": "adam", "loss": "binaryCrossentropy", "metrics": ["accuracy"]})"));
+  auto model = Model::fromJson(
+      sequential({layer("Dense", {{"units", 32}, {"activation", "relu"}, {"input_shape", {2}}}),
+                  layer("Dense", {{"units", 1}, {"activation", "sigmoid"}})}),
+      threads, {.seed = 1});
+  if (!model) return complain(model.error());
+  Status compiled = (*model)->compile(
+      {{"optimizer", "adam"}, {"loss", "binaryCrossentropy"}, {"metrics", {"accuracy"}}});
   if (!compiled) return complain(compiled.error());
-  auto fit = *Fit::begin(*model, {.x = {x}, .y = {y}}, {.epochs = 40});
-  while (!fit->done()) {
-    if (*fit->advance() == Fit::kEpochEnd) report(fit->epoch(), fit->logs());
+  auto fit = Fit::begin(**model, {.x = {x}, .y = {y}}, {.epochs = 40});
+  if (!fit) return complain(fit.error());
+  while (!(*fit)->done()) {
+    if ((*fit)->advance() == Fit::kEpochEnd) report((*fit)->epoch(), (*fit)->logs());
   }
-  // clang-format on
   return 0;
 }
