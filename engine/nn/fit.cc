@@ -275,6 +275,13 @@ Status Fit::runBatch(const Samples& samples, std::span<const int32_t> order, int
 }
 
 Result<Fit::Event> Fit::advance() {
+  Result<Event> event = next();
+  // Whoever asks only whether it is done must not ask for ever.
+  if (!event) done_ = true;
+  return event;
+}
+
+Result<Fit::Event> Fit::next() {
   if (done_) return fail("fit: training is over");
   if (batch_ < batches_) {
     FJORD_CHECK(

@@ -42,6 +42,7 @@ class Fit {
   static Result<std::unique_ptr<Fit>> evaluation(Model& model, Samples samples, int batchSize);
 
   /// Runs one batch. After the last one of an epoch come its validation batches, then kEpochEnd.
+  /// An error ends the training.
   Result<Event> advance();
   bool done() const { return done_; }
   void stop() { stopping_ = true; }
@@ -66,6 +67,7 @@ class Fit {
   Status addCallbacks();
   void startEpoch();
   Status endEpoch();
+  Result<Event> next();
   Status runBatch(const Samples& samples, std::span<const int32_t> order, int batch,
                   Model::Mode mode, Totals& totals);
 

@@ -182,6 +182,19 @@ TEST(Fit, ReportsANaNLoss) {
   EXPECT_NE((*fit)->reason().find("the loss is NaN"), std::string::npos) << (*fit)->reason();
 }
 
+TEST(Fit, AnErrorEndsIt) {
+  Threads threads(1);
+  auto model = mlp(threads);
+  Samples samples = clouds(32);
+  samples.y[0] = *Tensor::zeros({DType::kF32, {32, 5}});
+  auto fit = Fit::begin(*model, samples, {});
+  ASSERT_TRUE(fit) << fit.error().message;
+  auto event = (*fit)->advance();
+  ASSERT_FALSE(event);
+  EXPECT_NE(event.error().message.find("[32,5]"), std::string::npos) << event.error().message;
+  EXPECT_TRUE((*fit)->done());
+}
+
 TEST(Fit, CheckpointsNameWhereToSave) {
   Threads threads(1);
   auto model = mlp(threads);
