@@ -499,7 +499,8 @@ int fj_fitState(int fit) {
                {"done", state.done()},
                {"reason", state.reason()},
                {"checkpoints", state.checkpoints()},
-               {"logs", logsJson(state.logs())}});
+               {"logs", logsJson(state.logs())},
+               {"batchLogs", logsJson(state.batchLogs())}});
 }
 
 void fj_fitStop(int fit) {

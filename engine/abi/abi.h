@@ -90,7 +90,8 @@ FJ_API int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int 
                   int sampleWeights, const char* options);
 /// Runs one batch. Returns 1 batch, 2 validation batch, 3 end of an epoch, 0 failure.
 FJ_API int fj_fitAdvance(int fit);
-/// JSON text: {"epoch", "batch", "batches", "done", "reason", "checkpoints": [..], "logs": {..}}.
+/// JSON text: {"epoch", "batch", "batches", "done", "reason", "checkpoints": [..], "logs": {..} of
+/// the epoch so far, "batchLogs": {..} of the last batch}.
 FJ_API int fj_fitState(int fit);
 FJ_API void fj_fitStop(int fit);
 FJ_API void fj_fitFree(int fit);

@@ -283,10 +283,14 @@ Result<Fit::Event> Fit::advance() {
 
 Result<Fit::Event> Fit::next() {
   if (done_) return fail("fit: training is over");
-  if (batch_ < batches_) {
+  // stop() ends the epoch here: no further batch is trained.
+  if (batch_ < batches_ && !stopping_) {
+    Totals batch;
     FJORD_CHECK(
-        runBatch(samples_, order_, batch_, evaluating_ ? Model::kTest : Model::kTrain, totals_));
+        runBatch(samples_, order_, batch_, evaluating_ ? Model::kTest : Model::kTrain, batch));
     ++batch_;
+    totals_.add(batch);
+    batchLogs_ = model_.logs(batch);
     logs_ = model_.logs(totals_);
     bool watchesNaN = std::ranges::any_of(
         callbacks_, [](auto& c) { return c->kind == Callback::kTerminateOnNaN; });
@@ -296,7 +300,6 @@ Result<Fit::Event> Fit::next() {
           cat("the loss is ", logs_[0].second, " in batch ", batch_, " of epoch ", epoch_ + 1);
     }
     if (evaluating_) done_ = batch_ == batches_;
-    if (stopping_) batch_ = batches_;
     return kBatchEnd;
   }
   int validationBatches = batchesOf(validationOrder_.size(), options_.batchSize);

@@ -52,6 +52,8 @@ class Fit {
   int batches() const { return batches_; }
   /// Of the epoch so far; after kEpochEnd with val_ entries.
   const Logs& logs() const { return logs_; }
+  /// Of the last batch alone.
+  const Logs& batchLogs() const { return batchLogs_; }
   /// Why training ended before its last epoch; empty if it did not.
   const std::string& reason() const { return reason_; }
   /// After kEpochEnd: the places, as ModelCheckpoint names them, that the model is to be saved to
@@ -77,7 +79,7 @@ class Fit {
   std::vector<int32_t> order_, validationOrder_;
   std::vector<std::shared_ptr<Callback>> callbacks_;
   Totals totals_, validationTotals_;
-  Logs logs_;
+  Logs logs_, batchLogs_;
   std::string reason_;
   std::vector<std::string> checkpoints_;
   int epoch_ = 0, batch_ = 0, batches_ = 0, validationBatch_ = 0;

@@ -244,6 +244,17 @@ Result<std::vector<Tensor>> Model::predict(std::span<const Tensor> x, int batchS
   return outputs;
 }
 
+void Totals::add(const Totals& other) {
+  loss += other.loss;
+  samples += other.samples;
+  numerators.resize(other.numerators.size());
+  denominators.resize(other.denominators.size());
+  for (size_t i = 0; i < numerators.size(); ++i) {
+    numerators[i] += other.numerators[i];
+    denominators[i] += other.denominators[i];
+  }
+}
+
 Logs Model::logs(const Totals& totals) const {
   Logs logs = {{"loss", totals.samples > 0 ? totals.loss / totals.samples : 0}};
   for (size_t i = 0; i < totals.numerators.size(); ++i) {

@@ -38,6 +38,8 @@ struct Batch {
 struct Totals {
   double loss = 0, samples = 0;
   std::vector<double> numerators, denominators;
+
+  void add(const Totals& other);
 };
 
 using Logs = std::vector<std::pair<std::string, double>>;

@@ -67,6 +67,37 @@ TEST(Model, LearnsTwoClouds) {
   EXPECT_LT(entry(logs, "loss"), 0.2);
 }
 
+TEST(Fit, BatchLogsAverageToTheLogsOfTheEpoch) {
+  Threads threads(1);
+  auto model = mlp(threads);
+  auto fit = Fit::begin(*model, clouds(100), {.batchSize = 25});
+  ASSERT_TRUE(fit);
+  std::vector<double> losses;
+  while ((*fit)->batch() < (*fit)->batches()) {
+    ASSERT_TRUE((*fit)->advance());
+    losses.push_back(entry((*fit)->batchLogs(), "loss"));
+  }
+  ASSERT_EQ(losses.size(), 4u);
+  EXPECT_NE(losses[0], losses[3]);
+  EXPECT_NEAR((losses[0] + losses[1] + losses[2] + losses[3]) / 4, entry((*fit)->logs(), "loss"),
+              1e-12);
+}
+
+TEST(Fit, StopEndsTheEpochAfterTheBatch) {
+  Threads threads(1);
+  auto model = mlp(threads);
+  auto fit = Fit::begin(*model, clouds(100), {.epochs = 3, .batchSize = 25});
+  ASSERT_TRUE(fit);
+  ASSERT_TRUE((*fit)->advance());
+  (*fit)->stop();
+  auto event = (*fit)->advance();
+  ASSERT_TRUE(event);
+  EXPECT_EQ(*event, Fit::kEpochEnd);
+  EXPECT_TRUE((*fit)->done());
+  EXPECT_EQ((*fit)->batch(), 1);
+  EXPECT_EQ(model->step(), 1);
+}
+
 TEST(Model, SameSeedSameBitsForAnyNumberOfThreads) {
   Threads one(1), two(2);
   auto a = mlp(one), b = mlp(two);

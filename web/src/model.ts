@@ -66,7 +66,9 @@ interface FitState {
   done: boolean;
   reason: string;
   checkpoints: string[];
+  /** Of the epoch so far, and of the last batch alone. */
   logs: Logs;
+  batchLogs: Logs;
 }
 
 // A frame at 60 Hz is 16.7 ms: work this long, then let the page draw and answer.
@@ -228,7 +230,7 @@ export class LayersModel {
       const epoch = state.epoch;
       const event = call('fj_fitAdvance', fit);
       state = callForJson<FitState>('fj_fitState', fit);
-      const logs = numbers(state.logs);
+      const logs = numbers(event === 1 ? state.batchLogs : state.logs);
       if (event === 1) {
         if (!warned && !Number.isFinite(logs['loss'])) {
           console.warn(`The loss is ${logs['loss']} in batch ${state.batch} of epoch ${epoch + 1}: a lower learning rate or clipnorm may help`);
