@@ -367,6 +367,8 @@ async function main() {
     network = module;
   });
   const digits = load(kData, (bytes, total) => {
+    // The engine may have failed by now: that is what there is to say.
+    if (page.error) return;
     const megabytes = (count) => (count / 1e6).toFixed(0);
     element('progress').value = bytes / total;
     element('status').textContent = `Fetching 70,000 digits: ${megabytes(bytes)} of ${megabytes(total)} MB`;
