@@ -99,6 +99,11 @@ def transposed(file):
         file.op(f'transpose {name}', 'conv2dTranspose', [file.floats(*y), file.floats(*kernel, outputs, y[3])],
                 lambda y, w: tf.nn.conv2d_transpose(y, w, shape, strides, padding.upper()),
                 {'strides': strides, 'padding': padding, 'outputShape': shape}, atol=1e-5)
+    # Padding of one's own takes the border off what there is without padding.
+    top, bottom, left, right = padding = [1, 0, 0, 2]
+    file.op('transpose own padding', 'conv2dTranspose', [file.floats(1, 4, 3, 2), file.floats(3, 4, 5, 2)],
+            lambda y, w: tf.nn.conv2d_transpose(y, w, [1, 9, 8, 5], [2, 2], 'VALID')[:, top:9 - bottom, left:8 - right],
+            {'strides': [2, 2], 'padding': padding, 'outputShape': [1, 8, 6, 5]}, atol=1e-5)
 
 
 def pools(file):

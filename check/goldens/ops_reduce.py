@@ -4,10 +4,15 @@ from ops_golden import Ops, here, np, tf
 M = tf.math
 
 
+def near_one(file, *shape):
+    """Of either sign: a product of many neither vanishes below the tolerance nor grows large."""
+    return file.floats(*shape, low=0.7, high=1.35) * np.where(file.bools(*shape), np.float32(1), np.float32(-1))
+
+
 def reductions(file):
     for name, f in {'sum': M.reduce_sum, 'mean': M.reduce_mean, 'prod': M.reduce_prod, 'max': M.reduce_max,
                     'min': M.reduce_min, 'logSumExp': M.reduce_logsumexp}.items():
-        draw = file.distinct if name in ('max', 'min') else file.floats
+        draw = {'max': file.distinct, 'min': file.distinct, 'prod': lambda *shape: near_one(file, *shape)}.get(name, file.floats)
         for shape, axes, keep in [((17,), [], False), ((3, 65), [1], False), ((65, 3), [0], True), ((2, 5, 7), [1], False),
                                   ((2, 5, 7), [0, 2], True), ((4, 3, 2, 5), [-1, 1], False), ((2, 3, 1, 16), [0, 1, 2], False),
                                   ((5, 1), [1], False), ((), [], False)]:
@@ -31,6 +36,10 @@ def reductions(file):
         x[1] = False
         file.op(name, name, [x], lambda x: f(x, axis=[1]), {'axes': [1]})
         file.op(f'{name} of everything', name, [x], lambda x: f(x, keepdims=True), {'keepDims': True})
+        for shape, axes in [((65, 3), [0]), ((2, 5, 17), [0, -1])]:
+            # The last element alone decides its group, the others are decided by none.
+            rare = np.arange(np.prod(shape)).reshape(shape) == np.prod(shape) - 1
+            file.op(f'{name} {shape} by {axes}', name, [rare if name == 'any' else ~rare], lambda x: f(x, axis=axes), {'axes': axes})
 
 
 def places(file):
