@@ -230,8 +230,17 @@ function drawTests(view, tests) {
     context.stroke();
     if (room < 54 && i !== tests.length - 1) return;
     context.textAlign = x > right - 24 ? 'right' : 'center';
-    context.fillStyle = view.color('ink');
-    context.fillText(`${(100 * accuracy).toFixed(1)} %`, x > right - 24 ? right + 5 : x, y - 11);
+    label(view, `${(100 * accuracy).toFixed(1)} %`, x > right - 24 ? right + 5 : x, y - 11);
   });
   context.textAlign = 'left';
+}
+
+/** Words that read on the sky and on the ridge: a rim in the colour of the sky around them. */
+function label({context, color}, words, x, y) {
+  context.lineJoin = 'round';
+  context.lineWidth = 4;
+  context.strokeStyle = color('sky');
+  context.strokeText(words, x, y);
+  context.fillStyle = color('ink');
+  context.fillText(words, x, y);
 }
