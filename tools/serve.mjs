@@ -6,7 +6,8 @@
 //   await page.goto(`${server.url}/mnist/`);
 //   await server.close();
 //
-// Paths: / is examples/, /fjord/ the built package, /check/ and /node_modules/ the folders of these names.
+// Paths: / is examples/, /fjord/ the built package, /wasm/ the builds it is made from, /check/ and /node_modules/ the
+// folders of these names.
 import http from 'node:http';
 import {existsSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
@@ -16,6 +17,7 @@ import sirv from 'sirv';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const mounts = {
   '/fjord/': 'build/npm',
+  '/wasm/': 'build/wasm',
   '/check/': 'check',
   '/node_modules/': 'node_modules',
   '/': 'examples',

@@ -14,6 +14,7 @@
 #include <hwy/highway.h>
 
 #include <cstdint>
+#include <utility>
 #if defined(__wasm_relaxed_simd__)
 #include <wasm_simd128.h>
 #endif
@@ -26,6 +27,15 @@ using IntTag = hn::ScalableTag<int32_t>;
 
 /// Lanes of a vector of this build.
 inline constexpr int kLanes = static_cast<int>(hn::MaxLanes(FloatTag()));
+
+/// f(0) ... f(N - 1), each index a constant, so that an array of vectors that they index stays in
+/// registers. (A loop is unrolled too late for that, or not at all.)
+template <int N, class F>
+[[gnu::always_inline]] inline void unrolled(const F& f) {
+  [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
+    (f(std::integral_constant<int, I>()), ...);
+  }(std::make_integer_sequence<int, N>());
+}
 
 struct Mask {
   hn::Mask<FloatTag> m;

@@ -38,22 +38,17 @@ struct Chunk {
 template <int R>
 void correlateTile(const float* const* rows, const Chunk& chunk, int64_t step, const float* b,
                    float* c, int64_t ldc, int columns, bool accumulate) {
-  F32 acc[R][2];
-  for (int r = 0; r < R; ++r) acc[r][0] = acc[r][1] = F32(0.0);
+  Sums<R> sums;
+  sums.clear();
   for (int i = 0; i < chunk.used; ++i) {
     const float* a[R];
-    for (int r = 0; r < R; ++r) a[r] = rows[r] + chunk.runs[i].offset;
-    for (int k = 0; k < chunk.runs[i].count; ++k, b += kColumns) {
-      F32 b0 = F32::load(b), b1 = F32::load(b + kLanes);
-      for (int r = 0; r < R; ++r) {
-        F32 ar = hn::Set(FloatTag(), *a[r]);
-        a[r] += step;
-        acc[r][0] = mulAdd(ar, b0, acc[r][0]);
-        acc[r][1] = mulAdd(ar, b1, acc[r][1]);
-      }
+    unrolled<R>([&](auto r) { a[r] = rows[r] + chunk.runs[i].offset; });
+    for (int k = chunk.runs[i].count; k > 0; --k, b += kColumns) {
+      sums.add(b, [&](int r) { return *a[r]; });
+      unrolled<R>([&](auto r) { a[r] += step; });
     }
   }
-  storeTile<R>(acc, c, ldc, columns, accumulate);
+  sums.store(c, ldc, columns, accumulate);
 }
 
 inline void correlateTileRows(int count, const float* const* rows, const Chunk& chunk, int64_t step,

@@ -31,55 +31,69 @@ struct GemmShape {
 // Registers: kRows * 2 accumulators, two vectors of B, one of A. WebAssembly has 16 registers of 4
 // lanes to work with (x64): 4 x 2 leaves room; AVX2 holds 6 x 2 of 8 lanes; AVX-512 has 32
 // registers.
-inline constexpr int kRows = kLanes == 4 ? 4 : kLanes == 8 ? 6 : 8;
+inline constexpr int kRows = kLanes == 16 ? 8 : 6;
 inline constexpr int kColumns = 2 * kLanes;
 // A panel of B is 512 * 2 vectors: 16 KB in WebAssembly, half of the smallest first-level cache.
 inline constexpr int kDepth = 512;
 // A block of A is at most 16 panels: 128 KB in WebAssembly, in the second-level cache.
 inline constexpr int kBlockRows = 16 * kRows;
 
-/// c[r][j] (+)= acc[r][j] for `columns` columns.
+/// A tile's sums: R rows of kColumns.
 template <int R>
-void storeTile(const F32 (&acc)[R][2], float* c, int64_t ldc, int columns, bool accumulate) {
-  if (columns == kColumns) {
-    for (int r = 0; r < R; ++r, c += ldc) {
-      (accumulate ? acc[r][0] + F32::load(c) : acc[r][0]).store(c);
-      (accumulate ? acc[r][1] + F32::load(c + kLanes) : acc[r][1]).store(c + kLanes);
-    }
-    return;
-  }
-  float row[kColumns];
-  for (int r = 0; r < R; ++r, c += ldc) {
-    acc[r][0].store(row);
-    acc[r][1].store(row + kLanes);
-    for (int j = 0; j < columns; ++j) c[j] = accumulate ? c[j] + row[j] : row[j];
-  }
-}
+struct Sums {
+  F32 row[R][2];
 
-/// c[r][j] (+)= sum over k of a[k][r] b[k][j]: kRows packed rows, of which `rows` are stored,
-/// `columns` columns.
+  [[gnu::always_inline]] void clear() {
+    unrolled<R>([&](auto r) { row[r][0] = row[r][1] = F32(0.0); });
+  }
+  /// Adds a(r) times a row of B to each row.
+  template <class A>
+  [[gnu::always_inline]] void add(const float* b, const A& a) {
+    F32 b0 = F32::load(b), b1 = F32::load(b + kLanes);
+    unrolled<R>([&](auto r) __attribute__((always_inline)) {
+      F32 ar = hn::Set(FloatTag(), a(r));
+      row[r][0] = mulAdd(ar, b0, row[r][0]);
+      row[r][1] = mulAdd(ar, b1, row[r][1]);
+    });
+  }
+  /// c[r][j] (+)= the sums, of `columns` columns.
+  [[gnu::always_inline]] void store(float* c, int64_t ldc, int columns, bool accumulate) const {
+    if (columns == kColumns) {
+      unrolled<R>([&](auto r) __attribute__((always_inline)) {
+        float* to = c + r * ldc;
+        (accumulate ? row[r][0] + F32::load(to) : row[r][0]).store(to);
+        (accumulate ? row[r][1] + F32::load(to + kLanes) : row[r][1]).store(to + kLanes);
+      });
+      return;
+    }
+    unrolled<R>([&](auto r) __attribute__((always_inline)) {
+      float values[kColumns], *to = c + r * ldc;
+      row[r][0].store(values);
+      row[r][1].store(values + kLanes);
+      for (int j = 0; j < columns; ++j) to[j] = accumulate ? to[j] + values[j] : values[j];
+    });
+  }
+};
+
+/// c[r][j] (+)= sum over k of a[k][r] b[k][j]: kRows packed rows, of which R are stored, `columns`
+/// columns.
 template <int R>
 void gemmTile(int count, const float* a, const float* b, float* c, int64_t ldc, int columns,
               bool accumulate) {
-  F32 acc[R][2];
-  for (int r = 0; r < R; ++r) acc[r][0] = acc[r][1] = F32(0.0);
-  for (int k = 0; k < count; ++k, a += kRows, b += kColumns) {
-    F32 b0 = F32::load(b), b1 = F32::load(b + kLanes);
-    for (int r = 0; r < R; ++r) {
-      F32 ar = hn::Set(FloatTag(), a[r]);
-      acc[r][0] = mulAdd(ar, b0, acc[r][0]);
-      acc[r][1] = mulAdd(ar, b1, acc[r][1]);
-    }
-  }
-  storeTile<R>(acc, c, ldc, columns, accumulate);
+  Sums<R> sums;
+  sums.clear();
+  for (int k = 0; k < count; ++k, a += kRows, b += kColumns)
+    sums.add(b, [&](int r) { return a[r]; });
+  sums.store(c, ldc, columns, accumulate);
 }
 
 inline void gemmTileRows(int rows, int count, const float* a, const float* b, float* c, int64_t ldc,
                          int columns, bool accumulate) {
+  if (rows == kRows) return gemmTile<kRows>(count, a, b, c, ldc, columns, accumulate);
   using Tile = void (*)(int, const float*, const float*, float*, int64_t, int, bool);
   static constexpr auto kTiles = []<int... R>(std::integer_sequence<int, R...>) {
-    return std::array<Tile, kRows>{gemmTile<R + 1>...};
-  }(std::make_integer_sequence<int, kRows>());
+    return std::array<Tile, kRows - 1>{gemmTile<R + 1>...};
+  }(std::make_integer_sequence<int, kRows - 1>());
   kTiles[rows - 1](count, a, b, c, ldc, columns, accumulate);
 }
 

@@ -1,0 +1,89 @@
+// Each op's speed beside the machine's own limit: products beside a bare multiply-add loop, the rest beside a bare copy
+// of as many bytes, measured in the same moments.
+//
+//   ./dev bench ops [--only matMul] [--where native] [--threads 1,2] [--variant relaxed-simd-threads] [--json rows.json]
+//
+// Runs in headless Chromium and natively (--where chromium, native). The share is rate / limit: what is left to gain.
+import {spawn} from 'node:child_process';
+import {writeFileSync} from 'node:fs';
+import {parseArgs} from 'node:util';
+import {launch} from '../../tools/browser.mjs';
+import {build, Failure, fail, folderOf} from '../../tools/build.mjs';
+import {serve} from '../../tools/serve.mjs';
+
+const {values: options} = parseArgs({
+  options: {
+    only: {type: 'string', multiple: true, default: []},
+    where: {type: 'string', multiple: true, default: ['native', 'chromium']},
+    threads: {type: 'string', default: '1,2'},
+    rounds: {type: 'string', default: '15'},
+    slice: {type: 'string', default: '4'},
+    variant: {type: 'string', default: 'relaxed-simd-threads'},
+    json: {type: 'string'},
+  },
+});
+
+/** Runs the program natively; onRow gets each row as it comes. */
+async function native(args, onRow) {
+  const child = spawn(`${folderOf('native')}/fjord_bench_ops`, args, {stdio: ['ignore', 'pipe', 'inherit']});
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop();
+    lines.forEach((line) => onRow(JSON.parse(line)));
+  });
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  if (code) throw new Failure(`fjord_bench_ops ended with ${code}`);
+}
+
+/** The same program in a worker of a page. */
+async function inChromium(args, onRow) {
+  const server = await serve();
+  const browser = await launch();
+  try {
+    const page = await browser.newPage();
+    await page.exposeFunction('row', (line) => onRow(JSON.parse(line)));
+    await page.goto(`${server.url}/check/bench/blank.html`);
+    const error = await page.evaluate(
+      ([variant, args]) =>
+        new Promise((resolve) => {
+          const worker = new Worker('/check/bench/ops-worker.js', {type: 'module'});
+          worker.onerror = (event) => resolve(event.message || 'the worker does not start');
+          worker.onmessage = ({data}) => {
+            if (data.line) window.row(data.line);
+            if (data.error) resolve(data.error);
+            if (data.code !== undefined) resolve(data.code ? `ended with ${data.code}` : '');
+          };
+          worker.postMessage({variant, args});
+        }),
+      [options.variant, args],
+    );
+    if (error) throw new Failure(error);
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+const rows = [];
+const places = {native: {preset: 'native', run: native}, chromium: {preset: `wasm-${options.variant}`, run: inChromium}};
+try {
+  for (const where of options.where) {
+    if (!places[where]) throw new Failure(`There is no place "${where}": ${Object.keys(places).join(', ')}`);
+    await build(places[where].preset, ['fjord_bench_ops']);
+    for (const threads of options.threads.split(',')) {
+      let group = '';
+      console.log(`\n${where}${where === 'native' ? '' : `, ${options.variant}`}, ${threads} thread${threads === '1' ? '' : 's'}`);
+      await places[where].run(['--threads', threads, '--rounds', options.rounds, '--slice', options.slice, ...options.only], (row) => {
+        rows.push({where, ...row});
+        if (row.group !== group) console.log(`  ${(group = row.group)}`);
+        const rate = `${row.rate.toFixed(1).padStart(8)} of ${row.limit.toFixed(1).padStart(6)} ${row.unit}`;
+        console.log(`    ${row.case.padEnd(32)} ${row.ms.toPrecision(3).padStart(9)} ms ${rate} ${((100 * row.rate) / row.limit).toFixed(0).padStart(4)} %`);
+      });
+    }
+  }
+  if (!rows.length) throw new Failure(`No case contains ${options.only.join(' or ')}`);
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 1)}\n`);
+} catch (error) {
+  fail(error);
+}
