@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "ops/gemm.h"
+#include "ops/skinny.h"
 
 namespace fjord {
 
@@ -93,6 +94,9 @@ Shape withoutMatrix(Shape s) {
   return s;
 }
 
+// A thread is worth waking to read this many floats of B: some 5 us from the second-level cache.
+constexpr int64_t kSkinnyFloats = 1 << 16;
+
 struct MatMul {
   using Attrs = MatMulAttrs;
   static constexpr bool kEpilogue = true;
@@ -118,6 +122,7 @@ struct MatMul {
 
   static int64_t scratch(const ScratchCall& c, const MatMulAttrs& a) {
     Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
+    if (s.m <= kSkinnyRows) return s.m * s.k * 4;
     return gemmScratch({s.m, s.n, s.k}, c.threads) * 4;
   }
 
@@ -127,23 +132,55 @@ struct MatMul {
     for (int64_t i = 0; i < s.batch; ++i) {
       const float* left = c.in[0].as<float>() + matrixOffset(x, out, i);
       const float* right = c.in[1].as<float>() + matrixOffset(y, out, i);
-      auto multiply = [&](const auto& packA, const auto& packB) {
-        gemm({s.m, s.n, s.k}, packA, packB, c.out.as<float>() + i * s.m * s.n, s.n,
-             reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue, i * s.m * s.n);
-      };
-      auto withB = [&](const auto& packA) {
-        if (a.transposeB) {
-          multiply(packA, TransposedPanelsOf{right, s.k});
-        } else {
-          multiply(packA, PanelsOf{right, s.n});
-        }
-      };
-      if (a.transposeA) {
-        withB(ColumnsOf{left, s.m});
+      if (s.m <= kSkinnyRows) {
+        multiplySkinny(c, a, s, left, right, i * s.m * s.n);
       } else {
-        withB(RowsOf{left, s.k});
+        multiply(c, a, s, left, right, i * s.m * s.n);
       }
     }
+  }
+
+  static void multiply(const Call& c, const MatMulAttrs& a, const Sizes& s, const float* left,
+                       const float* right, int64_t at) {
+    auto packed = [&](const auto& packA, const auto& packB) {
+      gemm({s.m, s.n, s.k}, packA, packB, c.out.as<float>() + at, s.n,
+           reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue, at);
+    };
+    auto withB = [&](const auto& packA) {
+      if (a.transposeB) {
+        packed(packA, TransposedPanelsOf{right, s.k});
+      } else {
+        packed(packA, PanelsOf{right, s.n});
+      }
+    };
+    if (a.transposeA) {
+      withB(ColumnsOf{left, s.m});
+    } else {
+      withB(RowsOf{left, s.k});
+    }
+  }
+
+  static void multiplySkinny(const Call& c, const MatMulAttrs& a, const Sizes& s, const float* left,
+                             const float* right, int64_t at) {
+    if (a.transposeA && s.m > 1) {
+      float* rows = reinterpret_cast<float*>(c.scratch);
+      for (int64_t k = 0; k < s.k; ++k) {
+        for (int64_t r = 0; r < s.m; ++r) rows[r * s.k + k] = left[k * s.m + r];
+      }
+      left = rows;
+    }
+    // Split by whole cache lines; the last one, which may be ragged, belongs to the last part.
+    constexpr int64_t kLine = 16;
+    int64_t grain = kLine * (1 + kSkinnyFloats / (kLine * std::max<int64_t>(s.k, 1)));
+    c.threads.forRange(s.n, grain, [&](int64_t begin, int64_t end, int part) {
+      float* y = c.out.as<float>() + at;
+      if (a.transposeB) {
+        skinny<Stored::kColumns>(s.m, s.n, s.k, left, right, y, begin, end);
+      } else {
+        skinny<Stored::kRows>(s.m, s.n, s.k, left, right, y, begin, end);
+      }
+      for (int64_t r = 0; r < s.m; ++r) c.epilogue(at + r * s.n + begin, at + r * s.n + end, part);
+    });
   }
 
   /// With Y = op(A) op(B): d op(A) = dY op(B)^T, d op(B) = op(A)^T dY, each transposed back where
@@ -186,8 +223,13 @@ struct MatMul {
     // All transposes, at sizes on both sides of the tile and beyond the depth of a block.
     for (bool ta : {false, true}) {
       for (bool tb : {false, true}) {
-        for (auto [m, k, n] :
-             {std::array{1, 1, 1}, {3, 5, 7}, {17, 49, 33}, {8, 600, 10}, {65, 64, 66}}) {
+        for (auto [m, k, n] : {std::array{1, 1, 1},
+                               {3, 5, 7},
+                               {17, 49, 33},
+                               {2, 600, 70},
+                               {4, 9, 300},
+                               {8, 600, 10},
+                               {65, 64, 66}}) {
           cases.push_back(makeCase(
               "matrix",
               {floats(ta ? Shape{k, m} : Shape{m, k}), floats(tb ? Shape{n, k} : Shape{k, n})},
