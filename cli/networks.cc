@@ -38,7 +38,7 @@ Json mlp(const std::vector<int>& sizes, bool normalize, bool isBinary) {
 void setNormalization(Model& model, const Tensor& x, int64_t rows) {
   int64_t columns = x.size() / x.shape()[0];
   auto weight = [&](std::string_view name) -> float* {
-    for (Weight& w : model.weights()) {
+    for (Weight& w : model.mutableWeights()) {
       if (w.name.ends_with(name)) return w.value.data<float>();
     }
     return nullptr;

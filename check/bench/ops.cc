@@ -40,8 +40,9 @@ struct Problem {
   double operations = 0;  // of multiply-adds; 0 where the work is moving bytes
   double bytes = 0;       // read and written, each array once
 
-  Value input(const Shape& shape, DType dtype = DType::kF32) {
-    Value v = graph.input({dtype, shape});
+  Value input(const Shape& shape, bool isParameter = false) {
+    Type type{DType::kF32, shape};
+    Value v = isParameter ? graph.parameter(type) : graph.input(type);
     bytes += static_cast<double>(v.type().bytes());
     return v;
   }
@@ -99,7 +100,9 @@ struct ConvSizes {
 };
 void buildConv(Problem& p, const std::vector<int>& sizes) {
   ConvSizes s(sizes);
-  p.output(conv2d(p.input(s.x()), p.input(s.filter()), s.attrs(Conv2DAttrs{})));
+  // One image is a model that predicts: its weights stay as they are.
+  Value x = p.input(s.x()), filter = p.input(s.filter(), s.n == 1);
+  p.output(conv2d(x, filter, s.attrs(Conv2DAttrs{})));
   s.describe(p);
 }
 void buildConvInput(Problem& p, const std::vector<int>& sizes) {

@@ -380,7 +380,7 @@ int fj_modelSetWeight(int model, int index, int tensor) {
     if (!t) return 0;
     if (index < 0 || index >= static_cast<int>(m->weights().size()))
       return failure(cat("the model has no weight number ", index));
-    Weight& w = m->weights()[index];
+    Weight& w = m->mutableWeights()[index];
     if (w.value.type() != t->tensor.type()) {
       return failure(
           cat("the weight ", w.name, " is ", w.value.type(), ", got ", t->tensor.type()));

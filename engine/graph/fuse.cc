@@ -19,7 +19,10 @@ OpKind kindOf(const Graph& graph, int32_t node) { return opInfo(graph.nodes()[no
 }  // namespace
 
 Liveness::Liveness(const Graph& graph)
-    : graph_(graph), live_(graph.nodes().size()), materialized_(graph.nodes().size()) {
+    : graph_(graph),
+      live_(graph.nodes().size()),
+      materialized_(graph.nodes().size()),
+      settled_(graph.nodes().size(), true) {
   const auto& nodes = graph.nodes();
   for (int32_t id : graph.outputs()) live_[id] = materialized_[id] = true;
   for (const Assignment& a : graph.assignments()) live_[a.value] = materialized_[a.value] = true;
@@ -32,6 +35,15 @@ Liveness::Liveness(const Graph& graph)
       if (!reads && !(nodes[id].op == OpId::broadcastTo && !materialized_[id]))
         materialized_[input] = true;
     }
+  }
+  // What is bound anew for each run, and what assigns, is no plan's to keep.
+  for (int32_t id : graph.outputs()) settled_[viewed(id)] = false;
+  for (const Assignment& a : graph.assignments())
+    settled_[a.input] = settled_[viewed(a.value)] = false;
+  for (int32_t id = 0; id < static_cast<int32_t>(nodes.size()); ++id) {
+    if (nodes[id].op == OpId::input && !nodes[id].attrs.as<InputAttrs>().isParameter)
+      settled_[id] = false;
+    for (int32_t input : nodes[id].inputs) settled_[id] = settled_[id] && settled_[input];
   }
 }
 
@@ -180,6 +192,7 @@ bool Fuser::canJoin(int a, int b) const {
   const Entry &x = entries_[a], &y = entries_[b];
   if (x.group.root >= 0 && y.group.root >= 0) return false;
   if (x.group.nodes.size() + y.group.nodes.size() > kMaxGroup) return false;
+  if (liveness_.isSettled(x.group.nodes[0]) != liveness_.isSettled(y.group.nodes[0])) return false;
   // The structured op of a group runs first, so it cannot read what the group's chain computes.
   auto feeds = [&](int chain, const Entry& e) {
     return e.group.root >= 0 &&
@@ -223,7 +236,7 @@ std::vector<Group> Fuser::run() {
   }
   // The earliest written group that can run, runs: what the program wrote last (updates) stays
   // last.
-  std::vector<Group> order;
+  std::vector<Group> order, settled;
   std::vector<bool> done(entries_.size(), false);
   for (size_t left = std::ranges::count(entries_, false, &Entry::merged); left > 0; --left) {
     int best = -1;
@@ -237,8 +250,10 @@ std::vector<Group> Fuser::run() {
       }
     }
     done[best] = true;
-    order.push_back(entries_[best].group);
+    const Group& group = entries_[best].group;
+    (liveness_.isSettled(group.nodes[0]) ? settled : order).push_back(group);
   }
+  order.insert(order.begin(), settled.begin(), settled.end());
   return order;
 }
 

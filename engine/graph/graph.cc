@@ -16,7 +16,15 @@ const Type& Value::type() const {
 // ---- building
 
 Value Graph::input(const Type& type) {
-  Value v = add(OpId::input, {}, Attrs::of(InputAttrs{static_cast<int32_t>(inputs_.size())}), type);
+  return addInput({static_cast<int32_t>(inputs_.size())}, type);
+}
+
+Value Graph::parameter(const Type& type) {
+  return addInput({static_cast<int32_t>(inputs_.size()), true}, type);
+}
+
+Value Graph::addInput(const InputAttrs& attrs, const Type& type) {
+  Value v = add(OpId::input, {}, Attrs::of(attrs), type);
   inputs_.push_back(v.id);
   return v;
 }

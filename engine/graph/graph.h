@@ -48,6 +48,9 @@ class Graph {
 
   /// Inputs are numbered in the order in which they are made.
   Value input(const Type& type);
+  /// An input that seldom changes, such as a weight of a model that predicts: what depends on
+  /// parameters alone is computed once and kept until Executor::refresh.
+  Value parameter(const Type& type);
   Value constant(double value, DType dtype = DType::kF32);
   /// Outputs are numbered in the order in which they are declared.
   int output(Value value);
@@ -82,6 +85,7 @@ class Graph {
 
  private:
   friend Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs);
+  Value addInput(const InputAttrs& attrs, const Type& type);
   Value add(OpId op, std::span<const Value> inputs, const Attrs& attrs, const Type& type);
   Value emitElementwise(OpId op, std::span<const Value> inputs, const Attrs& attrs);
   Value emitStructured(OpId op, std::span<const Value> inputs, const Attrs& attrs);

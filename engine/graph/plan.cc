@@ -46,7 +46,9 @@ class Planner {
   int32_t resultStorage(int32_t node, const Step& step);
   int32_t assignedStorage(int32_t node, const Step& step);
   bool readsDensely(const Step& step, int32_t storage) const;
+  bool isKept(int32_t storage) const;
   void addScratch(Step& step);
+  void keepSettled();
   void layOut();
 
   int32_t newStorage(Storage::Kind kind, int32_t index, int64_t bytes) {
@@ -99,6 +101,7 @@ void Planner::bindInputs() {
   for (size_t i = 0; i < graph_.inputs().size(); ++i) {
     int32_t id = graph_.inputs()[i];
     plan_.inputs.push_back(typeOf(id));
+    plan_.isParameter.push_back(graph_.nodes()[id].attrs.as<InputAttrs>().isParameter);
     storageOf_[id] = newStorage(Storage::kInput, static_cast<int32_t>(i), typeOf(id).bytes());
   }
 }
@@ -142,6 +145,12 @@ void Planner::addStructured(const Group& group, Step& step) {
   step.out = operandOf(group.root);
   for (const Operand& in : step.in) lifetimes_[in.storage].include(now());
   lifetimes_[step.out.storage].include(now());
+  const OpInfo& info = opInfo(step.op);
+  if (info.prepared && node.inputs.size() > 1 && liveness_.isSettled(node.inputs[1])) {
+    std::vector<Type> in;
+    for (const Operand& o : step.in) in.push_back(o.type);
+    step.preparedBytes = info.prepared({in, step.out.type, plan_.threads}, step.attrs);
+  }
 }
 
 void Planner::addGroup(const Group& group) {
@@ -193,6 +202,12 @@ int32_t Planner::assignedStorage(int32_t node, const Step& step) {
   return -1;
 }
 
+/// Whether a settled step computed what a later one, this one, must leave as it is.
+bool Planner::isKept(int32_t storage) const {
+  return lifetimes_[storage].first < plan_.settledEnd && now() >= plan_.settledEnd &&
+         plan_.settledEnd > plan_.settledBegin;
+}
+
 /// Where a chain writes a result: an output's or a variable's own memory, that of an operand which
 /// nobody reads after this step, or new memory.
 int32_t Planner::resultStorage(int32_t node, const Step& step) {
@@ -206,7 +221,8 @@ int32_t Planner::resultStorage(int32_t node, const Step& step) {
     const Storage& s = plan_.storages[storage];
     bool taken =
         std::ranges::any_of(step.chainOut, [&](const Operand& o) { return o.storage == storage; });
-    if (s.kind != Storage::kArena || s.bytes != bytes || taken || !readsDensely(step, storage))
+    if (s.kind != Storage::kArena || s.bytes != bytes || taken || isKept(storage) ||
+        !readsDensely(step, storage))
       continue;
     // A storage can hold one array after another: all that ever lived there must be done with.
     bool dead = true;
@@ -252,6 +268,15 @@ void Planner::addScratch(Step& step) {
   if (step.chain) step.tileBytes = aligned(step.chain->scratchBytesPerThread()) * plan_.threads;
 }
 
+/// What settled steps have computed for others lives as long as the plan.
+void Planner::keepSettled() {
+  for (size_t i = 0; i < plan_.storages.size(); ++i) {
+    if (plan_.storages[i].kind == Storage::kArena && lifetimes_[i].first >= plan_.settledBegin &&
+        lifetimes_[i].first < plan_.settledEnd && lifetimes_[i].last >= plan_.settledEnd)
+      lifetimes_[i] = {0, now() - 1};
+  }
+}
+
 // ---- arena
 
 /// Largest first, each at the lowest offset where nothing that lives at the same time is in the
@@ -273,6 +298,8 @@ void Planner::layOut() {
     Lifetime life{static_cast<int32_t>(i), static_cast<int32_t>(i)};
     if (step.scratchBytes) blocks.push_back({aligned(step.scratchBytes), life, &step.scratch});
     if (step.tileBytes) blocks.push_back({step.tileBytes, life, &step.tiles});
+    if (step.preparedBytes)
+      blocks.push_back({aligned(step.preparedBytes), {0, now() - 1}, &step.prepared});
   }
   std::ranges::sort(blocks, [](const Block& a, const Block& b) {
     return a.bytes != b.bytes ? a.bytes > b.bytes : a.life.first < b.life.first;
@@ -299,7 +326,10 @@ Plan Planner::build() {
   findWanted();
   bindInputs();
   bindOutputs();
-  firstGroupStep_ = now();
+  firstGroupStep_ = plan_.settledBegin = now();
+  plan_.settledEnd =
+      now() + static_cast<int32_t>(std::ranges::count_if(
+                  groups_, [&](const Group& g) { return liveness_.isSettled(g.nodes[0]); }));
   for (const Group& group : groups_) addGroup(group);
   for (size_t i = 0; i < graph_.outputs().size(); ++i) {
     int32_t id = graph_.outputs()[i];
@@ -316,6 +346,7 @@ Plan Planner::build() {
     }
   }
   assignOutstanding();
+  keepSettled();
   layOut();
   return std::move(plan_);
 }

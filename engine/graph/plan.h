@@ -45,6 +45,8 @@ struct Step {
   /// Bytes into the arena, valid during the step.
   int64_t scratch = 0, scratchBytes = 0;
   int64_t tiles = 0, tileBytes = 0;  // of all threads together
+  /// Kept from run to run: what the op has prepared of its second operand.
+  int64_t prepared = 0, preparedBytes = 0;
 };
 
 struct PlanOptions {
@@ -56,6 +58,11 @@ struct Plan {
   std::vector<Step> steps;
   std::vector<Storage> storages;
   std::vector<Type> inputs, outputs;
+  /// By input: Graph::parameter made it.
+  std::vector<bool> isParameter;
+  /// Steps [settledBegin, settledEnd) depend on parameters alone and need not run again until one
+  /// has changed.
+  int32_t settledBegin = 0, settledEnd = 0;
   int64_t arenaBytes = 0;
   int threads = 1;
 };
@@ -88,14 +95,16 @@ class Liveness {
   int32_t source(int32_t node) const;
   /// Whether the values of `node` are needed in memory by something that is not a chain.
   bool isMaterialized(int32_t node) const { return materialized_[node]; }
+  /// Whether `node` depends on parameters and constants alone and is read within the plan only.
+  bool isSettled(int32_t node) const { return settled_[node]; }
   const Graph& graph() const { return graph_; }
 
  private:
   const Graph& graph_;
-  std::vector<bool> live_, materialized_;
+  std::vector<bool> live_, materialized_, settled_;
 };
 
-/// In an order in which they can run.
+/// In an order in which they can run, settled ones first.
 std::vector<Group> fuse(const Liveness& liveness, bool enabled);
 
 }  // namespace fjord

@@ -65,7 +65,7 @@ Status loadWeights(Model& model, const Safetensors& file) {
     if (!known) return fail("the file has ", t.name, ", which is no weight of the model");
   }
   for (size_t i = 0; i < loaded.size(); ++i) {
-    const Tensor& to = model.weights()[i].value;
+    const Tensor& to = model.mutableWeights()[i].value;
     std::memcpy(to.view().data, loaded[i].view().data, static_cast<size_t>(to.type().bytes()));
   }
   return {};

@@ -29,7 +29,9 @@ Value Model::Builder::weight(std::string_view name, const Shape& shape, const Js
   for (auto& [i, input] : weightInputs_) {
     if (i == index) return input;
   }
-  Value input = graph.input({DType::kF32, shape});
+  // Without training the weights stay as they are from run to run.
+  Type type{DType::kF32, shape};
+  Value input = training ? graph.input(type) : graph.parameter(type);
   weightInputs_.push_back({index, input});
   return input;
 }
@@ -258,7 +260,7 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
   }
   FJORD_TRY(Plan plan, fjord::compile(graph, {.threads = model_.threads_.count()}));
   FJORD_TRY(Executor executor, Executor::make(std::move(plan), model_.threads_));
-  auto p = std::make_unique<Program>(Program{mode, batch_, std::move(executor), {}, {}, {}, {}});
+  auto p = std::make_unique<Program>(Program{mode, batch_, std::move(executor), {}, {}, {}, 0, {}});
   auto indexOf = [&](Value input) { return graph.node(input).attrs.as<InputAttrs>().index; };
   for (Value v : data_) {
     FJORD_TRY(Tensor t, Tensor::zeros(v.type()));

@@ -19,6 +19,7 @@ struct Model::Program {
   std::vector<Tensor> inputs;  // x, y, sample weights: what a step copies
   float scalars[2] = {};       // learning rate, step
   int32_t state[4] = {};       // of the random ops
+  int64_t version = 0;         // of the weights that the executor has settled with
   std::vector<float> results;  // loss, then numerator and denominator of each metric
 };
 

@@ -138,7 +138,7 @@ Status Fit::endEpoch() {
     if (!last || callback->bestWeights.empty()) continue;
     for (size_t i = 0; i < callback->bestWeights.size(); ++i) {
       const Tensor& best = callback->bestWeights[i];
-      std::memcpy(model_.weights()[i].value.view().data, best.view().data,
+      std::memcpy(model_.mutableWeights()[i].value.view().data, best.view().data,
                   static_cast<size_t>(best.type().bytes()));
     }
   }

@@ -256,7 +256,7 @@ std::string kerasName(const Json& named, std::string name) {
 void setWeights(const Goldens& goldens, const Json& named, Model& model) {
   ASSERT_EQ(model.weights().size(), named.size());
   auto keras = named.items().begin();
-  for (Weight& w : model.weights()) {
+  for (Weight& w : model.mutableWeights()) {
     std::string name = kerasName(named, w.name);
     EXPECT_EQ(name, (keras++).key());
     Tensor value = goldens.tensor(member(named, name.c_str()));

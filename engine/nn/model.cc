@@ -122,6 +122,12 @@ Result<Model::Program*> Model::program(Mode mode, int32_t batch) {
   return programs_.back().get();
 }
 
+/// Has a program compute anew what depends on weights that have changed.
+void Model::settle(Program& p) const {
+  if (p.version != version_) p.executor.refresh();
+  p.version = version_;
+}
+
 namespace {
 
 /// Rows of `from` (all, where rows is empty) into `to`; float32 to int32 and back where they
@@ -198,8 +204,12 @@ Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
   p->state[1] = static_cast<int32_t>(seed_ >> 32);
   p->state[2] = static_cast<int32_t>(step_);
   p->state[3] = static_cast<int32_t>(step_ >> 32);
+  settle(*p);
   p->executor.run();
-  if (mode == kTrain) ++step_;
+  if (mode == kTrain) {
+    ++step_;
+    ++version_;
+  }
   totals.loss += static_cast<double>(p->results[0]) * samples;
   totals.samples += samples;
   size_t metrics = (p->results.size() - 1) / 2;
@@ -239,6 +249,7 @@ Result<std::vector<Tensor>> Model::predict(std::span<const Tensor> x, int batchS
       p->executor.bindOutput(static_cast<int>(i),
                              outputs[i].data<float>() + begin * rowSize(outputs[i].shape()));
     }
+    settle(*p);
     p->executor.run();
   }
   return outputs;

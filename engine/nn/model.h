@@ -64,7 +64,12 @@ class Model {
 
   Logs logs(const Totals& totals) const;
 
-  std::vector<Weight>& weights() { return weights_; }
+  const std::vector<Weight>& weights() const { return weights_; }
+  /// To write to: what was computed from them is computed anew.
+  std::vector<Weight>& mutableWeights() {
+    ++version_;
+    return weights_;
+  }
   /// The optimizer's state, by name; made by the first training step.
   std::vector<Weight>& slots() { return slots_; }
   /// Restores a piece of the optimizer's state, before or after the first training step.
@@ -93,6 +98,7 @@ class Model {
 
   Model(Threads& threads, Json json, Topology topology, uint64_t seed);
   Result<Program*> program(Mode mode, int32_t batch);
+  void settle(Program& p) const;
 
   Threads& threads_;
   Json json_;
@@ -105,7 +111,8 @@ class Model {
   std::vector<std::string> metricNames_;
   std::vector<MetricParts::Kind> metricKinds_;
   int64_t step_ = 0;
-  double rate_ = -1;  // replaces the optimizer's where it is not negative
+  int64_t version_ = 0;  // of the weights
+  double rate_ = -1;     // replaces the optimizer's where it is not negative
   std::vector<std::unique_ptr<Program>> programs_;
 };
 

@@ -147,8 +147,8 @@ TEST(Initializers, SeedsDecide) {
         {"class_name": "Dense", "config": {"units": 100}}]}})"),
                                threads);
   ASSERT_TRUE(model) << model.error().message;
-  std::span<float> a = (*model)->weights()[0].value.span<float>(),
-                   b = (*model)->weights()[2].value.span<float>();
+  std::span<float> a = (*model)->mutableWeights()[0].value.span<float>(),
+                   b = (*model)->mutableWeights()[2].value.span<float>();
   double ab = 0, aa = 0;
   for (size_t i = 0; i < a.size(); ++i) {
     ab += static_cast<double>(a[i]) * b[i];

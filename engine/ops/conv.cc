@@ -80,6 +80,7 @@ struct Correlation {
   int64_t image() const { return inPlace() ? h * w * c : imageH() * imageW() * c; }
   int64_t depth() const { return kh * kw * (c / groups); }
   int64_t panels() const { return panelsOf(oc / groups); }
+  int64_t packedFloats() const { return depth() * panels() * kColumns; }
 };
 
 Correlation forward(const Geometry& g) {
@@ -226,24 +227,48 @@ void correlateRows(const Correlation& g, int64_t group, const float* images, con
 
 int64_t correlateScratch(const Correlation& g, int threads) {
   int64_t images = g.inPlace() ? 0 : imagesAtOnce(g, threads) * g.image();
-  return images + g.depth() * g.panels() * kColumns;
+  return images + g.packedFloats();
 }
 
-/// y = the correlation of the source with the filter that packB(group, column, columns, panel)
-/// packs: the whole depth of some columns.
+/// Packs a group's filter: packB(group, column, columns, panel) gives the whole depth of some
+/// columns.
 template <class PackB>
-void correlate(const Correlation& g, const float* source, const PackB& packB, float* y,
-               float* scratch, Threads& threads, const Epilogue& epilogue) {
+void packFilter(const Correlation& g, int64_t group, const PackB& packB, float* to,
+                Threads& threads) {
+  int64_t columns = g.oc / g.groups;
+  threads.forRange(g.panels(), 1 + 16384 / g.depth(), [&](int64_t begin, int64_t end, int) {
+    for (int64_t p = begin; p < end; ++p) {
+      packB(group, p * kColumns, std::min<int64_t>(kColumns, columns - p * kColumns),
+            to + p * g.depth() * kColumns);
+    }
+  });
+}
+
+/// The filters of all groups, to be packed once.
+template <class PackB>
+void prepareFilter(const Correlation& g, const PackB& packB, const Call& c) {
+  float* to = reinterpret_cast<float*>(c.prepared);
+  for (int64_t group = 0; group < g.groups; ++group, to += g.packedFloats())
+    packFilter(g, group, packB, to, c.threads);
+}
+
+/// y = the correlation of the source with the filter, which packB packs unless that is prepared.
+template <class PackB>
+void correlate(const Correlation& g, const PackB& packB, const Call& c) {
+  const float* source = c.in[0].as<float>();
+  float *y = c.out.as<float>(), *scratch = reinterpret_cast<float*>(c.scratch);
+  Threads& threads = c.threads;
+  const Epilogue& epilogue = c.epilogue;
   int64_t columns = g.oc / g.groups, pixels = g.oh * g.ow, step = imagesAtOnce(g, threads.count());
-  float *packedB = scratch, *room = scratch + g.depth() * g.panels() * kColumns;
+  float* room = scratch + g.packedFloats();
   int64_t grain = kRows * (1 + kThreadFlops / (2 * kRows * g.depth() * columns + 1) / 2);
   for (int64_t group = 0; group < g.groups; ++group) {
-    threads.forRange(g.panels(), 1 + 16384 / g.depth(), [&](int64_t begin, int64_t end, int) {
-      for (int64_t p = begin; p < end; ++p) {
-        packB(group, p * kColumns, std::min<int64_t>(kColumns, columns - p * kColumns),
-              packedB + p * g.depth() * kColumns);
-      }
-    });
+    const float* packedB = scratch;
+    if (c.prepared) {
+      packedB = reinterpret_cast<const float*>(c.prepared) + group * g.packedFloats();
+    } else {
+      packFilter(g, group, packB, scratch, threads);
+    }
     for (int64_t n = 0; n < g.n; n += step) {
       int64_t count = std::min(step, g.n - n);
       const float* images = makeImages(g, source, n, count, room, threads);
@@ -438,10 +463,16 @@ struct Conv2D {
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
     return correlateScratch(forward(geometry(c.in[0].shape, c.in[1].shape, a)), c.threads) * 4;
   }
+  static int64_t prepared(const ScratchCall& c, const Attrs& a) {
+    return forward(geometry(c.in[0].shape, c.in[1].shape, a)).packedFloats() * a.groups * 4;
+  }
+  static void prepare(const Call& c, const Attrs& a) {
+    Geometry g = geometry(c.in[0].shape(), c.in[1].shape(), a);
+    prepareFilter(forward(g), ForwardFilter{g, c.in[1].as<float>()}, c);
+  }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), c.in[1].shape(), a);
-    correlate(forward(g), c.in[0].as<float>(), ForwardFilter{g, c.in[1].as<float>()},
-              c.out.as<float>(), reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue);
+    correlate(forward(g), ForwardFilter{g, c.in[1].as<float>()}, c);
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value x = g.in[0], filter = g.in[1];
@@ -478,10 +509,16 @@ struct Conv2DInput {
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
     return correlateScratch(backward(geometry(a.inputShape, c.in[1].shape, a)), c.threads) * 4;
   }
+  static int64_t prepared(const ScratchCall& c, const Attrs& a) {
+    return backward(geometry(a.inputShape, c.in[1].shape, a)).packedFloats() * a.groups * 4;
+  }
+  static void prepare(const Call& c, const Attrs& a) {
+    Geometry g = geometry(a.inputShape, c.in[1].shape(), a);
+    prepareFilter(backward(g), BackwardFilter{g, c.in[1].as<float>()}, c);
+  }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(a.inputShape, c.in[1].shape(), a);
-    correlate(backward(g), c.in[0].as<float>(), BackwardFilter{g, c.in[1].as<float>()},
-              c.out.as<float>(), reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue);
+    correlate(backward(g), BackwardFilter{g, c.in[1].as<float>()}, c);
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value dy = g.in[0], filter = g.in[1];

@@ -11,6 +11,9 @@
 // packB(k, count, column, columns, panel): B[k .. k + count, column .. column + columns) into
 //   panel[count][kColumns], likewise.
 //
+// B that seldom changes is packed once: packAll(shape, packB, to, threads) into gemmPacked floats,
+// and Packed{to} stands for packB.
+//
 // The blocking is Goto and van de Geijn's ("Anatomy of high-performance matrix multiplication",
 // 2008): a panel of B [kDepth, kColumns] stays in the first-level cache while all panels of a block
 // of A pass over it. Every element of C is summed in one order, whatever the number of threads.
@@ -129,6 +132,35 @@ void gemmRows(const GemmShape& s, const PackA& packA, int64_t k, int count, cons
   }
 }
 
+/// Floats of the whole of B, packed.
+inline int64_t gemmPacked(const GemmShape& s) { return s.k * panelsOf(s.n) * kColumns; }
+
+/// B that packAll has packed.
+struct Packed {
+  const float* b;
+};
+
+/// Panels [from, to) of B's rows [k, k + count), one after the other.
+template <class PackB>
+void packPanels(const GemmShape& s, const PackB& packB, int64_t k, int count, int64_t from,
+                int64_t to, float* panels) {
+  for (int64_t p = from; p < to; ++p) {
+    int columns = static_cast<int>(std::min<int64_t>(kColumns, s.n - p * kColumns));
+    packB(k, count, p * kColumns, columns, panels + p * count * kColumns);
+  }
+}
+
+template <class PackB>
+void packAll(const GemmShape& s, const PackB& packB, float* to, Threads& threads) {
+  int64_t panels = panelsOf(s.n);
+  for (int64_t k = 0; k < s.k; k += kDepth) {
+    int count = static_cast<int>(std::min<int64_t>(kDepth, s.k - k));
+    threads.forRange(panels, 1, [&](int64_t from, int64_t end, int) {
+      packPanels(s, packB, k, count, from, end, to + k * panels * kColumns);
+    });
+  }
+}
+
 // Below this much work a second thread costs more than it brings.
 inline constexpr int64_t kThreadFlops = 200'000;
 
@@ -144,23 +176,22 @@ void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, 
   int64_t most = std::min<int64_t>(threads.count(), std::max<int64_t>(1, flops / kThreadFlops));
   bool byRows = rowTiles >= most || rowTiles >= panels;
   int parts = static_cast<int>(std::min<int64_t>(most, byRows ? rowTiles : panels));
-  float* packedB = scratch;
+  constexpr bool kPack = !std::same_as<PackB, Packed>;
   float* packedA = scratch + std::min<int64_t>(s.k, kDepth) * panels * kColumns;
   int64_t sizeA = std::min<int64_t>(s.k, kDepth) * kBlockRows;
   for (int64_t k = 0; k < s.k || k == 0; k += kDepth) {
     int count = static_cast<int>(std::min<int64_t>(kDepth, s.k - k));
     bool last = k + kDepth >= s.k;
-    auto packPanels = [&](int64_t from, int64_t to) {
-      for (int64_t p = from; p < to; ++p) {
-        int columns = static_cast<int>(std::min<int64_t>(kColumns, s.n - p * kColumns));
-        packB(k, count, p * kColumns, columns, packedB + p * count * kColumns);
-      }
+    const float* packedB = scratch;
+    if constexpr (!kPack) packedB = packB.b + k * panels * kColumns;
+    auto pack = [&](int64_t from, int64_t to) {
+      if constexpr (kPack) packPanels(s, packB, k, count, from, to, scratch);
     };
     // Split by columns, a thread packs the panels that it uses; by rows, all panels are packed
     // first, by all threads.
-    if (byRows)
-      threads.run(
-          parts, [&](int part) { packPanels(panels * part / parts, panels * (part + 1) / parts); });
+    if (byRows && kPack)
+      threads.run(parts,
+                  [&](int part) { pack(panels * part / parts, panels * (part + 1) / parts); });
     threads.run(parts, [&](int part) {
       int64_t row = 0, rowEnd = s.m, panel = 0, panelEnd = panels;
       if (byRows) {
@@ -169,7 +200,7 @@ void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, 
       } else {
         panel = panels * part / parts;
         panelEnd = panels * (part + 1) / parts;
-        packPanels(panel, panelEnd);
+        pack(panel, panelEnd);
       }
       gemmRows(s, packA, k, count, packedB, packedA + part * sizeA, c, ldc, row, rowEnd, panel,
                panelEnd);

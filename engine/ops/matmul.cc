@@ -126,6 +126,23 @@ struct MatMul {
     return gemmScratch({s.m, s.n, s.k}, c.threads) * 4;
   }
 
+  static int64_t prepared(const ScratchCall& c, const MatMulAttrs& a) {
+    Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
+    bool once = s.m > kSkinnyRows && c.in[1].shape.rank() == 2;
+    return once ? gemmPacked({s.m, s.n, s.k}) * 4 : 0;
+  }
+
+  static void prepare(const Call& c, const MatMulAttrs& a) {
+    Sizes s = sizesOf(c.in[0].shape(), a, c.out.shape());
+    const float* b = c.in[1].as<float>();
+    float* to = reinterpret_cast<float*>(c.prepared);
+    if (a.transposeB) {
+      packAll({s.m, s.n, s.k}, TransposedPanelsOf{b, s.k}, to, c.threads);
+    } else {
+      packAll({s.m, s.n, s.k}, PanelsOf{b, s.n}, to, c.threads);
+    }
+  }
+
   static void run(const Call& c, const MatMulAttrs& a) {
     const Shape &x = c.in[0].shape(), &y = c.in[1].shape(), &out = c.out.shape();
     Sizes s = sizesOf(x, a, out);
@@ -147,7 +164,9 @@ struct MatMul {
            reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue, at);
     };
     auto withB = [&](const auto& packA) {
-      if (a.transposeB) {
+      if (c.prepared) {
+        packed(packA, Packed{reinterpret_cast<const float*>(c.prepared)});
+      } else if (a.transposeB) {
         packed(packA, TransposedPanelsOf{right, s.k});
       } else {
         packed(packA, PanelsOf{right, s.n});

@@ -12,7 +12,9 @@
 //
 // Optional: `static int64_t scratch(const ScratchCall&, const Attrs&)` asks for bytes that live as
 // long as the call; `static constexpr bool kEpilogue = true` promises to run c.epilogue over every
-// finished part of the output.
+// finished part of the output. `prepared` asks for bytes that `prepare` fills from the second
+// operand alone (weights in the order in which the kernel reads them) where that seldom changes: run
+// finds them at c.prepared, or nullptr where nothing was prepared.
 //
 // In place of a gradient that cannot exist: `static constexpr NoGrad grad{"a position is piecewise
 // constant"}`, and for one that is zero wherever it exists: `static constexpr ZeroGrad grad{}`. A
@@ -52,6 +54,7 @@ struct Call {
   std::byte* scratch = nullptr;
   Threads& threads;
   const Epilogue& epilogue;
+  std::byte* prepared = nullptr;
 };
 
 struct ScratchCall {
@@ -130,6 +133,8 @@ struct OpInfo {
   Result<Type> (*type)(std::span<const Type> in, const Attrs&) = nullptr;
   void (*run)(const Call&, const Attrs&) = nullptr;
   int64_t (*scratch)(const ScratchCall&, const Attrs&) = nullptr;
+  int64_t (*prepared)(const ScratchCall&, const Attrs&) = nullptr;
+  void (*prepare)(const Call&, const Attrs&) = nullptr;
   /// nullptr where there is none: noGrad says why, and is empty where the gradient is zero.
   std::vector<Value> (*grad)(const GradCall&, const Attrs&) = nullptr;
   std::string_view noGrad = {};
@@ -239,6 +244,12 @@ constexpr OpInfo structuredOp(std::string_view name, OpKind kind = OpKind::kStru
     info.scratch = [](const ScratchCall& s, const Attrs& a) -> int64_t {
       return T::scratch(s, a.as<A>());
     };
+  }
+  if constexpr (requires(const ScratchCall& s, const A& a) { T::prepared(s, a); }) {
+    info.prepared = [](const ScratchCall& s, const Attrs& a) -> int64_t {
+      return T::prepared(s, a.as<A>());
+    };
+    info.prepare = [](const Call& c, const Attrs& a) { T::prepare(c, a.as<A>()); };
   }
   if constexpr (requires { T::kEpilogue; }) info.epilogue = T::kEpilogue;
   if constexpr (requires { T::grad.reason; }) {

@@ -151,6 +151,43 @@ TEST(Ops, ValuesMatchTheDefinition) {
   EXPECT_GT(checked, 100);
 }
 
+/// What an op prepares of its second operand where that is a parameter is kept from run to run, and
+/// changes no bit.
+TEST(Ops, PreparedOperandsChangeNoBit) {
+  Threads two(2);
+  int preparing = 0, seed = 5000;
+  for (const NamedChecks& named : opChecks()) {
+    for (const Case& k : named.checks->cases()) {
+      if (!opInfo(named.op).prepared) continue;
+      SCOPED_TRACE(cat(opInfo(named.op).name, ", ", k.name));
+      Problem plain;
+      Graph graph;
+      std::vector<Value> in;
+      for (size_t i = 0; i < k.in.size(); ++i) {
+        plain.add(draw(k.in[i], ++seed));
+        in.push_back(i == 1 ? graph.parameter(k.in[i].type) : graph.input(k.in[i].type));
+      }
+      plain.graph.output(emit(named.op, plain.in, k.attrs));
+      graph.output(emit(named.op, in, k.attrs));
+      auto want = evaluate(plain.graph, plain.tensors, two);
+      auto plan = compile(graph, {.threads = 2});
+      ASSERT_TRUE(want && plan);
+      preparing += plan->steps[0].preparedBytes > 0;
+      auto executor = Executor::make(std::move(*plan), two);
+      ASSERT_TRUE(executor);
+      for (size_t i = 0; i < in.size(); ++i)
+        executor->bindInput(static_cast<int>(i), plain.tensors[i].view().data);
+      auto got = Tensor::empty((*want)[0].type());
+      executor->bindOutput(0, got->view().data);
+      for (int run = 0; run < 2; ++run) {
+        executor->run();
+        ASSERT_TRUE(sameBits(*got, (*want)[0]));
+      }
+    }
+  }
+  EXPECT_GT(preparing, 30);
+}
+
 TEST(Ops, GradientsMatchDifferences) {
   int checked = 0;
   for (const NamedChecks& named : opChecks()) {

@@ -79,6 +79,7 @@ struct ConstantAttrs {
 };
 struct InputAttrs {
   int32_t index = 0;
+  bool isParameter = false;
 };
 struct CastAttrs {
   DType dtype = DType::kF32;

@@ -82,13 +82,40 @@ void Executor::runStep(const Step& step, const Views& v) {
       (*static_cast<const ChainCall*>(self.chain))(begin, end, part);
     };
   }
-  Call call{views.subspan(v.in, step.in.size()), views[v.out], arena + step.scratch, *threads_,
-            epilogue};
+  std::byte* prepared = step.preparedBytes ? arena + step.prepared : nullptr;
+  Call call{views.subspan(v.in, step.in.size()),
+            views[v.out],
+            arena + step.scratch,
+            *threads_,
+            epilogue,
+            prepared};
   opInfo(step.op).run(call, step.attrs);
 }
 
+void Executor::settle() {
+  for (int32_t i = plan_.settledBegin; i < plan_.settledEnd; ++i)
+    runStep(plan_.steps[i], steps_[i]);
+  std::byte* arena = static_cast<std::byte*>(arena_.data());
+  std::span<const View> views(views_);
+  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    const Step& step = plan_.steps[i];
+    if (!step.preparedBytes) continue;
+    Call call{views.subspan(steps_[i].in, step.in.size()),
+              views[steps_[i].out],
+              nullptr,
+              *threads_,
+              {},
+              arena + step.prepared};
+    opInfo(step.op).prepare(call, step.attrs);
+  }
+  settled_ = true;
+}
+
 void Executor::run() {
-  for (size_t i = 0; i < plan_.steps.size(); ++i) runStep(plan_.steps[i], steps_[i]);
+  if (!settled_) settle();
+  size_t settledBegin = plan_.settledBegin, settledEnd = plan_.settledEnd;
+  for (size_t i = 0; i < settledBegin; ++i) runStep(plan_.steps[i], steps_[i]);
+  for (size_t i = settledEnd; i < plan_.steps.size(); ++i) runStep(plan_.steps[i], steps_[i]);
 }
 
 Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor> inputs,

@@ -23,9 +23,14 @@ class Executor {
   /// of threads.
   static Result<Executor> make(Plan plan, Threads& threads);
 
-  void bindInput(int index, void* data) { bind(inputs_[index], data); }
+  void bindInput(int index, void* data) {
+    settled_ &= !plan_.isParameter[index] || inputs_[index].data == data;
+    bind(inputs_[index], data);
+  }
   void bindOutput(int index, void* data) { bind(outputs_[index], data); }
   void run();
+  /// The memory of a parameter has changed: the next run computes anew what depends on it.
+  void refresh() { settled_ = false; }
 
   const Plan& plan() const { return plan_; }
 
@@ -41,7 +46,9 @@ class Executor {
 
   void bind(Binding& binding, void* data);
   void runStep(const Step& step, const Views& views);
+  void settle();
 
+  bool settled_ = false;
   Plan plan_;
   Threads* threads_ = nullptr;
   Buffer arena_;
