@@ -69,6 +69,76 @@ void contractInto(const float* dy, const float* f, float* to, int64_t c, int64_t
   }
 }
 
+/// V vectors of channels of P neighbouring output pixels, which all have the same taps inside. x is
+/// the first pixel's first tap.
+template <int P, int V>
+void convolvePixels(const Geometry& g, const float* x, const float* f, float* y, TapRange rows,
+                    TapRange columns) {
+  F32 sums[P][V];
+  unrolled<P * V>([&](auto i) { sums[i / V][i % V] = F32(0.0); });
+  int64_t apart = g.columns.stride * g.c;
+  for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
+    const float* from = x + (ky * g.rows.dilation * g.w + columns.begin * g.columns.dilation) * g.c;
+    const float* taps = f + (ky * g.kw + columns.begin) * g.c;
+    for (int64_t kx = columns.begin; kx < columns.end; ++kx) {
+      F32 tap[V];
+      unrolled<V>([&](auto v) { tap[v] = F32::load(taps + v * kLanes); });
+      unrolled<P>([&](auto p) __attribute__((always_inline)) {
+        const float* pixel = from + p * apart;
+        unrolled<V>([&](auto v) {
+          sums[p][v] = mulAdd(F32::load(pixel + v * kLanes), tap[v], sums[p][v]);
+        });
+      });
+      from += g.columns.dilation * g.c;
+      taps += g.c;
+    }
+  }
+  unrolled<P * V>([&](auto i) { sums[i / V][i % V].store(y + i / V * g.c + i % V * kLanes); });
+}
+
+/// All channels of P neighbouring output pixels, one filter each.
+template <int P>
+void convolveChannels(const Geometry& g, const float* x, const float* f, float* y, TapRange rows,
+                      TapRange columns) {
+  int64_t c = 0;
+  for (; c + 2 * kLanes <= g.c; c += 2 * kLanes)
+    convolvePixels<P, 2>(g, x + c, f + c, y + c, rows, columns);
+  for (; c + kLanes <= g.c; c += kLanes)
+    convolvePixels<P, 1>(g, x + c, f + c, y + c, rows, columns);
+  for (; c < g.c; ++c) {
+    for (int p = 0; p < P; ++p) {
+      float sum = 0;
+      for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
+        for (int64_t kx = columns.begin; kx < columns.end; ++kx) {
+          int64_t pixel = ky * g.rows.dilation * g.w + kx * g.columns.dilation;
+          sum += x[(pixel + p * g.columns.stride) * g.c + c] * f[(ky * g.kw + kx) * g.c + c];
+        }
+      }
+      y[p * g.c + c] = sum;
+    }
+  }
+}
+
+/// One row of output pixels, one filter for a channel: four pixels share the loads of a filter.
+void convolveRow(const Geometry& g, const float* image, const float* f, float* y, int64_t oy) {
+  TapRange rows(g.rows, oy);
+  int64_t top = g.rows.input(oy, 0) * g.w;
+  auto isWhole = [&](int64_t ox) {
+    return g.columns.input(ox, 0) >= 0 && g.columns.input(ox, g.kw - 1) < g.w;
+  };
+  for (int64_t ox = 0; ox < g.ow;) {
+    const float* x = image + (top + g.columns.input(ox, 0)) * g.c;
+    TapRange columns(g.columns, ox);
+    bool four = ox + 4 <= g.ow && isWhole(ox) && isWhole(ox + 3);
+    if (four) {
+      convolveChannels<4>(g, x, f, y + ox * g.c, rows, columns);
+    } else {
+      convolveChannels<1>(g, x, f, y + ox * g.c, rows, columns);
+    }
+    ox += four ? 4 : 1;
+  }
+}
+
 template <class F>
 void forEachTap(const Geometry& g, int64_t oy, int64_t ox, F f) {
   for (int64_t ky = 0; ky < g.kh; ++ky) {
@@ -78,6 +148,16 @@ void forEachTap(const Geometry& g, int64_t oy, int64_t ox, F f) {
       int64_t ix = g.columns.input(ox, kx);
       if (ix >= 0 && ix < g.w) f(iy, ix, ky * g.kw + kx);
     }
+  }
+}
+
+/// One row of output pixels, several filters for a channel.
+void multiplyRow(const Geometry& g, const float* image, const float* f, float* y, int64_t oy) {
+  for (int64_t ox = 0; ox < g.ow; ++ox, y += g.outC()) {
+    std::fill_n(y, g.outC(), 0.0f);
+    forEachTap(g, oy, ox, [&](int64_t iy, int64_t ix, int64_t tap) {
+      multiplyInto(image + (iy * g.w + ix) * g.c, f + tap * g.outC(), y, g.c, g.m);
+    });
   }
 }
 
@@ -132,18 +212,21 @@ struct DepthwiseConv2D {
     const float *x = c.in[0].as<float>(), *f = c.in[1].as<float>();
     float* y = c.out.as<float>();
     int64_t rowSize = g.ow * g.outC();
+    // As many rows as the epilogue still finds in the first-level cache.
+    int64_t block = std::max<int64_t>(1, 4096 / rowSize);
     c.threads.forRange(g.n * g.oh, 1, [&](int64_t begin, int64_t end, int part) {
       for (int64_t row = begin; row < end; ++row) {
-        for (int64_t ox = 0; ox < g.ow; ++ox) {
-          float* to = y + row * rowSize + ox * g.outC();
-          std::fill_n(to, g.outC(), 0.0f);
-          forEachTap(g, row % g.oh, ox, [&](int64_t iy, int64_t ix, int64_t tap) {
-            multiplyInto(x + ((row / g.oh * g.h + iy) * g.w + ix) * g.c, f + tap * g.outC(), to,
-                         g.c, g.m);
-          });
+        const float* image = x + row / g.oh * g.h * g.w * g.c;
+        if (g.m == 1) {
+          convolveRow(g, image, f, y + row * rowSize, row % g.oh);
+        } else {
+          multiplyRow(g, image, f, y + row * rowSize, row % g.oh);
         }
+        if ((row + 1 - begin) % block == 0)
+          c.epilogue((row + 1 - block) * rowSize, (row + 1) * rowSize, part);
       }
-      c.epilogue(begin * rowSize, end * rowSize, part);
+      int64_t rest = (end - begin) % block;
+      if (rest > 0) c.epilogue((end - rest) * rowSize, end * rowSize, part);
     });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {

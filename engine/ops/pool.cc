@@ -66,6 +66,65 @@ int64_t countPixels(const Geometry& g, int64_t row, int64_t ox) {
   return count;
 }
 
+/// V vectors of channels of one output pixel: combine(so far, next) over its window. x is the
+/// window's first pixel.
+template <int V, class Combine>
+void poolPixel(const Geometry& g, const float* x, TapRange rows, TapRange columns,
+               F32 (&results)[V], const Combine& combine) {
+  for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
+    const float* from = x + (ky * g.w + columns.begin) * g.c;
+    for (int64_t kx = columns.begin; kx < columns.end; ++kx, from += g.c)
+      unrolled<V>([&](auto v) { results[v] = combine(results[v], F32::load(from + v * kLanes)); });
+  }
+}
+
+/// One channel, of those that fill no vector.
+template <class Combine, class Finish>
+float poolChannel(const Geometry& g, const float* x, TapRange rows, TapRange columns, F32 start,
+                  const Combine& combine, const Finish& finish, float pixels) {
+  F32 result = start;
+  for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
+    for (int64_t kx = columns.begin; kx < columns.end; ++kx)
+      result = combine(result, F32(x[(ky * g.w + kx) * g.c]));
+  }
+  float lanes[kLanes];
+  finish(result, pixels).store(lanes);
+  return lanes[0];
+}
+
+/// Rows [begin, end) of the output: finish(combine(.. combine(start, first) .. last), pixels in the
+/// window) of each window.
+template <class Combine, class Finish>
+void poolRows(const Geometry& g, const float* x, float* y, int64_t begin, int64_t end, F32 start,
+              const Combine& combine, const Finish& finish) {
+  for (int64_t row = begin; row < end; ++row) {
+    TapRange rows(g.rows, row % g.oh);
+    int64_t top = row / g.oh * g.h + g.rows.input(row % g.oh, 0);
+    for (int64_t ox = 0; ox < g.ow; ++ox) {
+      TapRange columns(g.columns, ox);
+      const float* from = x + (top * g.w + g.columns.input(ox, 0)) * g.c;
+      float* to = y + (row * g.ow + ox) * g.c;
+      float pixels = static_cast<float>((rows.end - rows.begin) * (columns.end - columns.begin));
+      int64_t c = 0;
+      auto vectors = [&](auto count) {
+        constexpr int kVectors = count;
+        for (; c + kVectors * kLanes <= g.c; c += kVectors * kLanes) {
+          F32 results[kVectors];
+          unrolled<kVectors>([&](auto v) { results[v] = start; });
+          poolPixel<kVectors>(g, from + c, rows, columns, results, combine);
+          unrolled<kVectors>(
+              [&](auto v) { finish(results[v], pixels).store(to + c + v * kLanes); });
+        }
+      };
+      vectors(std::integral_constant<int, 4>());
+      vectors(std::integral_constant<int, 2>());
+      vectors(std::integral_constant<int, 1>());
+      for (; c < g.c; ++c)
+        to[c] = poolChannel(g, from + c, rows, columns, start, combine, finish, pixels);
+    }
+  }
+}
+
 struct PoolCase {
   const char* name;
   Shape x;
@@ -106,22 +165,11 @@ struct MaxPool {
     Geometry g = geometry(c.in[0].shape(), a);
     const float* x = c.in[0].as<float>();
     float* y = c.out.as<float>();
+    // What is not a number wins: nothing is larger than it.
+    auto larger = [](F32 best, F32 v) { return where((v > best) | (v != v), v, best); };
+    auto asItIs = [](F32 best, float) { return best; };
     c.threads.forRange(g.n * g.oh, 1 + 4096 / (g.ow * g.c), [&](int64_t begin, int64_t end, int) {
-      for (int64_t row = begin; row < end; ++row) {
-        for (int64_t ox = 0; ox < g.ow; ++ox) {
-          float* to = y + (row * g.ow + ox) * g.c;
-          std::fill_n(to, g.c, -std::numeric_limits<float>::infinity());
-          forEachPixel(g, row, ox, [&](int64_t at) {
-            int64_t i = 0;
-            for (; i + kLanes <= g.c; i += kLanes) {
-              F32 best = F32::load(to + i), v = F32::load(x + at + i);
-              where((v > best) | (v != v), v, best).store(to + i);
-            }
-            for (; i < g.c; ++i)
-              to[i] = x[at + i] > to[i] || std::isnan(x[at + i]) ? x[at + i] : to[i];
-          });
-        }
-      }
+      poolRows(g, x, y, begin, end, F32(-std::numeric_limits<double>::infinity()), larger, asItIs);
     });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
@@ -209,18 +257,10 @@ struct AvgPool {
     Geometry g = geometry(c.in[0].shape(), a);
     const float* x = c.in[0].as<float>();
     float* y = c.out.as<float>();
+    auto add = [](F32 sum, F32 v) { return sum + v; };
+    auto share = [](F32 sum, float pixels) { return sum * F32(1.0f / pixels); };
     c.threads.forRange(g.n * g.oh, 1 + 4096 / (g.ow * g.c), [&](int64_t begin, int64_t end, int) {
-      for (int64_t row = begin; row < end; ++row) {
-        for (int64_t ox = 0; ox < g.ow; ++ox) {
-          float* to = y + (row * g.ow + ox) * g.c;
-          std::fill_n(to, g.c, 0.0f);
-          forEachPixel(g, row, ox, [&](int64_t at) {
-            for (int64_t i = 0; i < g.c; ++i) to[i] += x[at + i];
-          });
-          float share = 1.0f / static_cast<float>(countPixels(g, row, ox));
-          for (int64_t i = 0; i < g.c; ++i) to[i] *= share;
-        }
-      }
+      poolRows(g, x, y, begin, end, F32(0.0), add, share);
     });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {

@@ -3,6 +3,7 @@
 //   output o, tap k  ->  input o * stride - before + k * dilation
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/result.h"
@@ -21,6 +22,18 @@ struct Window {
     int64_t at = i + before - k * dilation;
     if (stride == 1) return at >= 0 && at < outputs ? at : -1;
     return at >= 0 && at % stride == 0 && at / stride < outputs ? at / stride : -1;
+  }
+};
+
+/// Taps [begin, end) along one axis that look inside the input from output o.
+struct TapRange {
+  int64_t begin, end;
+  static int64_t steps(int64_t n, int64_t dilation) { return (n + dilation - 1) / dilation; }
+  TapRange(const Window& w, int64_t o) {
+    int64_t first = w.input(o, 0);
+    begin = first >= 0 ? 0 : steps(-first, w.dilation);
+    end =
+        first + (w.taps - 1) * w.dilation < w.inputs ? w.taps : steps(w.inputs - first, w.dilation);
   }
 };
 
