@@ -1,6 +1,7 @@
 // The planner: whatever it fuses, reorders and overlays in memory, a run gives what the graph says.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "ops/formula.h"
 
@@ -18,29 +19,18 @@ void storeTo(Mask y, void* out) { I32(y).store(out); }
 const std::byte* at(const void* p, int i) { return static_cast<const std::byte*>(p) + i * 4; }
 std::byte* at(void* p, int i) { return static_cast<std::byte*>(p) + i * 4; }
 
-template <class T, class F>
-void tile1(F f, void* out, const void* const* in, int n) {
-  for (int i = 0; i < n; i += kLanes) storeTo(f(T::load(at(in[0], i))), at(out, i));
-}
-template <class T, class F>
-void tile2(F f, void* out, const void* const* in, int n) {
-  for (int i = 0; i < n; i += kLanes) {
-    storeTo(f(T::load(at(in[0], i)), T::load(at(in[1], i))), at(out, i));
-  }
-}
-template <class C, class T, class F>
-void tile3(F f, void* out, const void* const* in, int n) {
-  for (int i = 0; i < n; i += kLanes) {
-    storeTo(f(C::load(at(in[0], i)), T::load(at(in[1], i)), T::load(at(in[2], i))), at(out, i));
-  }
-}
-
 template <int arity, class T, class F>
 constexpr TileKernel tileOf() {
   return [](void* out, const void* const* in, int n) {
-    if constexpr (arity == 1) tile1<T>(F{}, out, in, n);
-    if constexpr (arity == 2) tile2<T>(F{}, out, in, n);
-    if constexpr (arity == 3) tile3<T, T>(F{}, out, in, n);
+    // Read once: for all the compiler knows a result could overwrite them.
+    const void* a[arity];
+    unrolled<arity>([&](auto k) { a[k] = in[k]; });
+    auto x = [&](int k, int i) { return T::load(at(a[k], i)); };
+    for (int i = 0; i < n; i += kLanes) {
+      if constexpr (arity == 1) storeTo(F{}(x(0, i)), at(out, i));
+      if constexpr (arity == 2) storeTo(F{}(x(0, i), x(1, i)), at(out, i));
+      if constexpr (arity == 3) storeTo(F{}(x(0, i), x(1, i), x(2, i)), at(out, i));
+    }
   };
 }
 
@@ -199,6 +189,24 @@ void loadBroadcast(const Chain::Load& load, const uint32_t* source, int64_t begi
   }
 }
 
+/// How many elements later a broadcast operand repeats itself, if it is a row read again and again;
+/// otherwise 0.
+int64_t periodOf(const Chain::Load& load) {
+  bool isRow = load.dims.rank() == 2 && load.strides[0] == 0 && load.strides[1] == 1;
+  return isRow ? load.dims[1] : 0;
+}
+
+/// Elements of a tile, at most kTile: a multiple of the periods of the operands, if that can be, so
+/// that every tile sees the same of them.
+int tileSize(const Chain& chain) {
+  int64_t size = kLanes;
+  for (const Chain::Load& load : chain.loads) {
+    int64_t period = load.dense ? 0 : periodOf(load);
+    if (period > 0 && std::lcm(size, period) <= kTile) size = std::lcm(size, period);
+  }
+  return static_cast<int>(kTile / size * size);
+}
+
 /// Where each register lives while a tile is computed.
 struct Registers {
   std::byte* tiles;
@@ -239,8 +247,9 @@ void runChain(const Chain& chain, std::span<const View> operands, std::span<cons
                   *operands[load.operand].as<uint32_t>());
     }
   }
-  for (int64_t at = begin; at < end; at += kTile) {
-    int n = static_cast<int>(std::min<int64_t>(kTile, end - at));
+  int size = tileSize(chain);
+  for (int64_t at = begin; at < end; at += size) {
+    int n = static_cast<int>(std::min<int64_t>(size, end - at));
     // A ragged tile is copied in and out: its last vector would touch what belongs to another
     // thread or another array.
     bool ragged = n % kLanes != 0;
@@ -251,7 +260,14 @@ void runChain(const Chain& chain, std::span<const View> operands, std::span<cons
         r.place[load.reg] = const_cast<uint32_t*>(source + at);
       } else if (load.dense) {
         r.place[load.reg] = std::memcpy(r.tile(load.reg), source + at, bytes);
+      } else if (int64_t period = periodOf(load); period > 0 && size % period == 0) {
+        // The first tile's copy serves all that follow.
+        if (at == begin)
+          loadBroadcast(load, source, at, n, static_cast<uint32_t*>(r.tile(load.reg)));
+      } else if (period > 0 && at % period + n <= period && !ragged) {
+        r.place[load.reg] = const_cast<uint32_t*>(source + at % period);
       } else if (!load.dims.empty()) {
+        r.place[load.reg] = r.tile(load.reg);
         loadBroadcast(load, source, at, n, static_cast<uint32_t*>(r.tile(load.reg)));
       }
     }
