@@ -6,8 +6,8 @@
 //   await page.goto(`${server.url}/mnist/`);
 //   await server.close();
 //
-// Paths: / is examples/, /fjord/ the built package, /wasm/ the builds it is made from, /check/ and /node_modules/ the
-// folders of these names.
+// Paths: / is examples/, /fjord/ the built package, /wasm/ the builds it is made from, /models/ the models of
+// the benchmarks, /check/ and /node_modules/ the folders of these names.
 import http from 'node:http';
 import {existsSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
@@ -18,6 +18,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const mounts = {
   '/fjord/': 'build/npm',
   '/wasm/': 'build/wasm',
+  '/models/': 'build/bench/models',
   '/check/': 'check',
   '/node_modules/': 'node_modules',
   '/': 'examples',

@@ -1,0 +1,56 @@
+// One model in every framework: compares with TensorFlow's output, then times. Called by infer.mjs as
+// window.measure(folder, options); says on window.report(text) what it is doing.
+import {frameworks} from './infer-frameworks.js';
+
+const floats = async (url) => new Float32Array(await (await fetch(url)).arrayBuffer());
+
+/** Why an output is wrong, or ''. Sums in another order differ by some 1e-5 of the largest output. */
+function wrong(output, want) {
+  if (output.length !== want.length) return `${output.length} outputs instead of ${want.length}`;
+  const largest = Math.max(...want);
+  const far = want.findIndex((v, i) => !(Math.abs(output[i] - v) <= 1e-3 * largest));
+  return far < 0 ? '' : `output ${far} is ${output[far]}, TensorFlow's ${want[far]}`;
+}
+
+window.measure = async (folder, {rounds, slice, only}) => {
+  const description = await (await fetch(`${folder}/model.json`)).json();
+  const {layers} = description.config;
+  const cell = {shape: layers[0].config.batch_shape.slice(1), layers, convolutional: layers.some((layer) => layer.class_name === 'Conv2D')};
+  const [x, want] = [await floats(`${folder}/input.bin`), await floats(`${folder}/output.bin`)];
+  const rows = [];
+  for (const [name, framework] of Object.entries(frameworks)) {
+    if (only && !only.includes(name)) continue;
+    const row = {name, samples: [], error: '', reason: framework.refuses?.(cell) ?? ''};
+    rows.push(row);
+    if (row.reason) continue;
+    window.report(`${name} compared`);
+    try {
+      const start = performance.now();
+      row.model = await framework.create(folder, cell);
+      row.error = wrong(await row.model.run(x), want);
+      row.first = performance.now() - start;
+    } catch (error) {
+      row.error = String(error?.message ?? error);
+    }
+    row.about = framework.about ?? '';
+  }
+  const right = rows.filter((row) => row.model && !row.error);
+  for (let round = 0; round < rounds; ++round) {
+    // Another goes first in each round, so that none always follows the same.
+    for (const row of [...right.slice(round % right.length), ...right.slice(0, round % right.length)]) {
+      window.report(`round ${round + 1} of ${rounds}: ${row.name}`);
+      await frameworks[row.name].before?.();
+      await row.model.run(x);
+      const start = performance.now();
+      let runs = 0;
+      do {
+        await row.model.run(x);
+        ++runs;
+      } while (performance.now() - start < slice);
+      row.samples.push((performance.now() - start) / runs);
+    }
+  }
+  for (const row of right) row.model.dispose();
+  return rows.map(({model: _, ...row}) => row);
+};
+window.ready = true;

@@ -1,0 +1,120 @@
+// One sample through the networks of the paper's grid and through six convolutional networks, in headless Chromium, by
+// Fjord and by what else runs them there: milliseconds from an array of inputs to an array of outputs, and the ratios.
+//
+//   ./dev bench infer [--only resnet50] [--rounds 9] [--slice 150] [--peer 'ONNX Runtime'] [--json rows.json]
+//
+// A framework is timed only after its output was that of TensorFlow. Samples are slices of `slice` ms in rotating order; the
+// table has their medians. The first run makes the models' files (models.py), which takes minutes and 2 GB.
+import {execFileSync, spawnSync} from 'node:child_process';
+import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import os from 'node:os';
+import {parseArgs} from 'node:util';
+import {launch} from '../../tools/browser.mjs';
+import {root} from '../../tools/build.mjs';
+import {serve} from '../../tools/serve.mjs';
+
+const {values: options} = parseArgs({
+  options: {
+    only: {type: 'string', multiple: true},
+    peer: {type: 'string', multiple: true},
+    rounds: {type: 'string', default: '9'},
+    slice: {type: 'string', default: '150'},
+    json: {type: 'string'},
+  },
+});
+const grid = [1, 2, 4, 8].flatMap((layers) => [64, 128, 256].map((width) => `${layers}x${width}`));
+const networks = ['squeezenet', 'mobilenetv2', 'resnet50', 'densenet121', 'inceptionv3', 'vgg16'];
+const all = [...grid, ...networks];
+const names = all.filter((name) => !options.only || options.only.includes(name));
+if (names.length < (options.only?.length ?? 1)) {
+  console.error(`There is no model among ${options.only.join(', ')} or not all of them; there are ${all.join(', ')}`);
+  process.exit(2);
+}
+
+const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
+const geometricMean = (list) => Math.exp(list.reduce((sum, v) => sum + Math.log(v), 0) / list.length);
+const status = (text) => process.stdout.isTTY && process.stdout.write(`\r\x1b[K${text}`);
+
+/** A Python with the converters, made at the first run; the files of the models that are missing. */
+function makeModels() {
+  const folder = `${root}build/bench/models`;
+  mkdirSync(folder, {recursive: true});
+  if (names.every((name) => existsSync(`${folder}/${name}`))) return;
+  const cache = process.env.FJORD_CACHE ?? `${os.homedir()}/.cache/fjord`;
+  const python = `${cache}/bench-python`;
+  const wanted = `${root}check/bench/requirements.txt`;
+  if (!existsSync(`${python}/made`) || readFileSync(`${python}/made`, 'utf8') !== readFileSync(wanted, 'utf8')) {
+    console.log('making a Python environment with TensorFlow and converters (about 2 GB)');
+    execFileSync('/usr/bin/python3', ['-m', 'venv', '--clear', python], {stdio: 'inherit'});
+    execFileSync(`${python}/bin/python`, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', wanted], {stdio: 'inherit'});
+    writeFileSync(`${python}/made`, readFileSync(wanted));
+  }
+  const made = spawnSync(`${python}/bin/python`, [`${root}check/bench/models.py`, folder, ...names], {stdio: ['ignore', 'inherit', 'pipe']});
+  if (made.status) {
+    console.error(`${made.stderr}`.split('\n').slice(-20).join('\n'));
+    process.exit(1);
+  }
+}
+
+makeModels();
+const server = await serve();
+const rows = [];
+let errors = 0;
+console.log(`${os.availableParallelism()} cores of ${os.cpus()[0].model}; ms for one sample, and how many of Fjord's`);
+for (const name of names) {
+  // A browser for each, so that nothing is left over from the one before.
+  const browser = await launch();
+  try {
+    const page = await browser.newPage();
+    page.on('pageerror', (error) => console.error(`page: ${error.message}`));
+    await page.exposeFunction('report', (text) => status(`${name}: ${text}`));
+    await page.goto(`${server.url}/check/bench/infer.html`);
+    await page.waitForFunction(() => window.ready);
+    const only = options.peer && ['Fjord', ...options.peer];
+    const given = [`/models/${name}`, {rounds: Number(options.rounds), slice: Number(options.slice), only}];
+    const measured = await page.evaluate(([folder, o]) => window.measure(folder, o), given);
+    status('');
+    for (const row of measured) {
+      row.model = name;
+      row.median = row.samples.length ? median(row.samples) : null;
+    }
+    if (!rows.length) {
+      console.log(`Chromium ${browser.version()}`);
+      for (const row of measured.filter((r) => r.about)) console.log(`${row.name}: ${row.about}`);
+      console.log(`\n${'model'.padEnd(13)}${measured.map((row) => row.name.padStart(17)).join('')}   fastest peer / Fjord`);
+    }
+    rows.push(...measured);
+    print(name, measured);
+  } finally {
+    await browser.close();
+  }
+}
+await server.close();
+for (const [title, list] of [['the grid', grid], ['the convolutional networks', networks]]) {
+  const ratios = list.map((name) => ratioOf(rows.filter((row) => row.model === name))).filter(Number.isFinite);
+  if (ratios.length) {
+    console.log(`\n${title}, Fjord against the fastest peer: ${Math.min(...ratios).toFixed(2)}x at least, ${geometricMean(ratios).toFixed(2)}x in the geometric mean of ${ratios.length}`);
+  }
+}
+if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 1)}\n`);
+process.exit(errors ? 1 : 0);
+
+/** How many times longer the fastest peer takes. */
+function ratioOf([fjord, ...peers]) {
+  const times = peers.map((row) => row.median).filter(Boolean);
+  return fjord?.median && times.length ? Math.min(...times) / fjord.median : NaN;
+}
+
+function print(name, measured) {
+  const [fjord] = measured;
+  const texts = measured.map((row) => {
+    if (row.error || row.reason) return (row.error ? 'wrong' : '-').padStart(17);
+    const times = row === fjord ? '' : `${(row.median / fjord.median).toFixed(1)}x`;
+    return `${row.median.toPrecision(3)} ${times.padStart(7)}`.padStart(17);
+  });
+  console.log(`${name.padEnd(13)}${texts.join('')}${`${ratioOf(measured).toFixed(2)}x`.padStart(12)}`);
+  for (const row of measured.filter((r) => r.error || r.reason)) {
+    if (row.error) ++errors;
+    if (row.error || name === names[0]) console.log(`    ${row.name}: ${row.error || row.reason}`);
+  }
+}
