@@ -66,7 +66,7 @@ class Threads {
   // those of another.
   std::atomic<uint64_t> ticket_{0};
   std::atomic<uint32_t> round_{0};  // the round's number again, to sleep on
-  std::atomic<int32_t> finished_{0};
+  std::atomic<int32_t> finished_{0}, sleepers_{0};
   std::atomic<bool> stop_{false};
   Work work_ = nullptr;
   const void* context_ = nullptr;
