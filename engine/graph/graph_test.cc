@@ -231,6 +231,48 @@ TEST(Plan, WhatDependsOnParametersAloneIsComputedOnce) {
   EXPECT_FLOAT_EQ(run.outputs[0].data<float>()[11], 2 * std::exp(1.0f));
 }
 
+/// y = relu(batchNorm(product + bias)) with everything but x a parameter.
+struct Normalized {
+  Graph graph;
+  std::vector<Reference> inputs;
+  Value y;
+
+  Value add(const Shape& shape, bool isParameter, double lo = -1) {
+    Type type{DType::kF32, shape};
+    inputs.push_back(draw({type, lo, 1.5}, 40 + inputs.size()));
+    return isParameter ? graph.parameter(type) : graph.input(type);
+  }
+  template <class F>
+  Normalized(const Shape& x, const Shape& weights, F product, int32_t channels) {
+    Value in = add(x, false), w = add(weights, true), bias = add({channels}, true);
+    Value mean = add({channels}, true), variance = add({channels}, true, 0.5);
+    Value offset = add({channels}, true), scale = add({channels}, true);
+    Value statistics[] = {product(in, w) + bias, mean, variance, offset, scale};
+    y = relu(emit(OpId::batchNorm, statistics, Attrs::of(BatchNormAttrs{})));
+    graph.output(y);
+  }
+};
+
+TEST(Plan, FoldsWhatFollowsAProductIntoItsWeights) {
+  Threads two(2);
+  auto check = [&](Normalized&& n) {
+    ASSERT_TRUE(n.graph.status()) << n.graph.status().error().message;
+    PlanRun run(n.graph, tensorsOf(n.inputs), two, true);
+    const Plan& plan = run.executor->plan();
+    ASSERT_EQ(static_cast<int32_t>(plan.steps.size()), plan.settledEnd + 1) << cat(plan);
+    const Step& step = plan.steps.back();
+    ASSERT_EQ(step.chain->instructions.size(), 2u) << cat(plan);
+    EXPECT_EQ(step.chain->instructions[0].op, OpId::add);
+    EXPECT_EQ(step.chain->instructions[1].op, OpId::relu);
+    run.executor->run();
+    expectNear(run.outputs[0], evaluateReference(n.graph, n.inputs)[n.y.id], 2e-6);
+  };
+  check({{2, 5, 6, 3}, {3, 3, 3, 7}, [](Value x, Value w) { return conv2d(x, w); }, 7});
+  check({{2, 5, 6, 3}, {3, 3, 3, 2}, [](Value x, Value w) { return depthwiseConv2d(x, w); }, 6});
+  check({{9, 5}, {5, 7}, [](Value x, Value w) { return matMul(x, w); }, 7});
+  check({{9, 5}, {7, 5}, [](Value x, Value w) { return matMul(x, w, {.transposeB = true}); }, 7});
+}
+
 TEST(Plan, ATrainingStepIsFewStepsAndUpdatesInPlace) {
   Graph graph;
   Value x = graph.input({DType::kF32, {16, 20}}), labels = graph.input({DType::kF32, {16, 4}});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 
 #include "graph/chain.h"
 #include "ops/op.h"
@@ -21,6 +22,9 @@ struct Lifetime {
   }
 };
 
+/// A step that is not known yet.
+constexpr int32_t kNever = std::numeric_limits<int32_t>::max();
+
 class Planner {
  public:
   Planner(const Graph& graph, const PlanOptions& options)
@@ -29,7 +33,8 @@ class Planner {
         groups_(fuse(liveness_, options.fuse)),
         storageOf_(graph.nodes().size(), -1),
         lastRead_(graph.nodes().size(), -1),
-        wanted_(graph.nodes().size(), false) {
+        wanted_(graph.nodes().size(), false),
+        prepared_(graph.nodes().size(), -1) {
     plan_.threads = options.threads;
   }
 
@@ -41,6 +46,8 @@ class Planner {
   void bindOutputs();
   void addGroup(const Group& group);
   void addStructured(const Group& group, Step& step);
+  void findPrepared();
+  void addPrepares(int32_t operand);
   void addCopy(const Operand& from, const Operand& to);
   void assignOutstanding();
   int32_t resultStorage(int32_t node, const Step& step);
@@ -73,7 +80,8 @@ class Planner {
   std::vector<bool> wanted_;         // nodes whose values must be in memory
   std::vector<Lifetime> lifetimes_;  // by storage
   std::vector<bool> assigned_;       // assignments that write in place
-  int32_t firstGroupStep_ = 0;
+  std::vector<int32_t> prepared_;    // node -> the storage of what is prepared for it
+  int32_t group_ = 0;                // that is being added
 };
 
 // ---- what has to be in memory
@@ -143,13 +151,46 @@ void Planner::addStructured(const Group& group, Step& step) {
     storageOf_[group.root] = newStorage(Storage::kArena, 0, node.type.bytes());
   }
   step.out = operandOf(group.root);
-  for (const Operand& in : step.in) lifetimes_[in.storage].include(now());
+  step.prepared = prepared_[group.root];
+  for (size_t i = 0; i < step.in.size(); ++i) {
+    bool standsIn = i == 1 && step.prepared >= 0;
+    lifetimes_[standsIn ? step.prepared : step.in[i].storage].include(now());
+  }
   lifetimes_[step.out.storage].include(now());
-  const OpInfo& info = opInfo(step.op);
-  if (info.prepared && node.inputs.size() > 1 && liveness_.isSettled(node.inputs[1])) {
+}
+
+/// Ops that prepare a settled operand.
+void Planner::findPrepared() {
+  for (const Group& group : groups_) {
+    if (group.root < 0) continue;
+    const Node& node = graph_.nodes()[group.root];
+    const OpInfo& info = opInfo(node.op);
+    if (!info.prepared || liveness_.isSettled(group.root) || !liveness_.isSettled(node.inputs[1]))
+      continue;
     std::vector<Type> in;
-    for (const Operand& o : step.in) in.push_back(o.type);
-    step.preparedBytes = info.prepared({in, step.out.type, plan_.threads}, step.attrs);
+    for (int32_t input : node.inputs) in.push_back(typeOf(input));
+    int64_t bytes = info.prepared({in, node.type, plan_.threads}, node.attrs);
+    if (bytes > 0) prepared_[group.root] = newStorage(Storage::kArena, 0, bytes);
+  }
+}
+
+/// Steps that prepare an operand for those who read it, as soon as it is there.
+void Planner::addPrepares(int32_t operand) {
+  for (const Group& group : groups_) {
+    if (group.root < 0 || prepared_[group.root] < 0) continue;
+    const Node& node = graph_.nodes()[group.root];
+    if (liveness_.viewed(node.inputs[1]) != operand) continue;
+    Step step;
+    step.op = node.op;
+    step.attrs = node.attrs;
+    step.prepares = true;
+    step.prepared = prepared_[group.root];
+    // The other operand and the output lend their types only.
+    step.in = {{step.prepared, typeOf(node.inputs[0])}, operandOf(node.inputs[1])};
+    step.out = {step.prepared, node.type};
+    lifetimes_[step.in[1].storage].include(now());
+    lifetimes_[step.prepared].include(now());
+    plan_.steps.push_back(std::move(step));
   }
 }
 
@@ -194,7 +235,7 @@ int32_t Planner::assignedStorage(int32_t node, const Step& step) {
       return liveness_.viewed(other.value) == a.input;
     });
     if (copiedLater) continue;
-    if (lastRead_[a.input] + firstGroupStep_ <= now() && readsDensely(step, storage)) {
+    if (lastRead_[a.input] <= group_ && readsDensely(step, storage)) {
       assigned_[i] = true;
       return storage;
     }
@@ -204,8 +245,7 @@ int32_t Planner::assignedStorage(int32_t node, const Step& step) {
 
 /// Whether a settled step computed what a later one, this one, must leave as it is.
 bool Planner::isKept(int32_t storage) const {
-  return lifetimes_[storage].first < plan_.settledEnd && now() >= plan_.settledEnd &&
-         plan_.settledEnd > plan_.settledBegin;
+  return now() >= plan_.settledEnd && lifetimes_[storage].first < plan_.settledEnd;
 }
 
 /// Where a chain writes a result: an output's or a variable's own memory, that of an operand which
@@ -228,7 +268,7 @@ int32_t Planner::resultStorage(int32_t node, const Step& step) {
     bool dead = true;
     for (size_t n = 0; n < storageOf_.size(); ++n) {
       if (storageOf_[n] == storage &&
-          (lastRead_[n] + firstGroupStep_ > now() ||
+          (lastRead_[n] > group_ ||
            std::ranges::any_of(graph_.assignments(), [&](const Assignment& a) {
              return liveness_.viewed(a.value) == static_cast<int32_t>(n);
            }))) {
@@ -298,8 +338,6 @@ void Planner::layOut() {
     Lifetime life{static_cast<int32_t>(i), static_cast<int32_t>(i)};
     if (step.scratchBytes) blocks.push_back({aligned(step.scratchBytes), life, &step.scratch});
     if (step.tileBytes) blocks.push_back({step.tileBytes, life, &step.tiles});
-    if (step.preparedBytes)
-      blocks.push_back({aligned(step.preparedBytes), {0, now() - 1}, &step.prepared});
   }
   std::ranges::sort(blocks, [](const Block& a, const Block& b) {
     return a.bytes != b.bytes ? a.bytes > b.bytes : a.life.first < b.life.first;
@@ -326,11 +364,21 @@ Plan Planner::build() {
   findWanted();
   bindInputs();
   bindOutputs();
-  firstGroupStep_ = plan_.settledBegin = now();
-  plan_.settledEnd =
-      now() + static_cast<int32_t>(std::ranges::count_if(
-                  groups_, [&](const Group& g) { return liveness_.isSettled(g.nodes[0]); }));
-  for (const Group& group : groups_) addGroup(group);
+  findPrepared();
+  plan_.settledBegin = now();
+  for (int32_t input : graph_.inputs()) addPrepares(input);
+  plan_.settledEnd = now();
+  auto isSettled = [&](const Group& g) { return liveness_.isSettled(g.nodes[0]); };
+  for (group_ = 0; group_ < static_cast<int32_t>(groups_.size()); ++group_) {
+    const Group& group = groups_[group_];
+    if (isSettled(group)) plan_.settledEnd = kNever;
+    if (!isSettled(group) && (group_ == 0 || isSettled(groups_[group_ - 1])))
+      plan_.settledEnd = now();
+    addGroup(group);
+    for (int32_t node : group.nodes) {
+      if (isSettled(group)) addPrepares(node);
+    }
+  }
   for (size_t i = 0; i < graph_.outputs().size(); ++i) {
     int32_t id = graph_.outputs()[i];
     Operand from = operandOf(id);
@@ -355,12 +403,15 @@ Plan Planner::build() {
 
 Result<Plan> compile(const Graph& graph, const PlanOptions& options) {
   FJORD_CHECK(graph.status());
-  return Planner(graph, options).build();
+  Graph folded;
+  bool changed = options.fuse && foldScales(graph, folded);
+  return Planner(changed ? folded : graph, options).build();
 }
 
 void append(std::string& out, const Plan& plan) {
   for (const Step& step : plan.steps) {
-    if (step.op != OpId::kCount) out += cat(opInfo(step.op).name, " -> ", step.out.type);
+    if (step.op != OpId::kCount)
+      out += cat(step.prepares ? "prepare " : "", opInfo(step.op).name, " -> ", step.out.type);
     if (step.chain) {
       out += step.op == OpId::kCount ? "chain" : " +";
       for (const auto& i : step.chain->instructions) out += cat(' ', opInfo(i.op).name);

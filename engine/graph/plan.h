@@ -45,8 +45,10 @@ struct Step {
   /// Bytes into the arena, valid during the step.
   int64_t scratch = 0, scratchBytes = 0;
   int64_t tiles = 0, tileBytes = 0;  // of all threads together
-  /// Kept from run to run: what the op has prepared of its second operand.
-  int64_t prepared = 0, preparedBytes = 0;
+  /// The storage of what the op has prepared of its second operand, or -1. A step that `prepares`
+  /// fills it; in the step that computes it stands in for that operand, whose memory may be gone.
+  int32_t prepared = -1;
+  bool prepares = false;
 };
 
 struct PlanOptions {
@@ -70,6 +72,13 @@ struct Plan {
 Result<Plan> compile(const Graph& graph, const PlanOptions& options = {});
 
 void append(std::string& out, const Plan& plan);
+
+// ---- fold.cc
+
+/// Writes to `out` the same graph with settled scales and shifts after a product (a batch
+/// normalisation that predicts) folded into its settled weights. False, and nothing written, where
+/// there is nothing to fold.
+bool foldScales(const Graph& graph, Graph& out);
 
 // ---- fuse.cc
 

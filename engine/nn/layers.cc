@@ -106,7 +106,8 @@ Value reluLayer(LayerContext&, const Json& config, Inputs in) {
   double slope = numberOr(config, "negative_slope", numberOr(config, "alpha", 0)),
          threshold = numberOr(config, "threshold", 0);
   double most = numberOr(config, "max_value", kUnlimited);
-  if (slope == 0 && threshold == 0 && most == kUnlimited) return relu(x);
+  if (slope == 0 && threshold == 0)
+    return most == kUnlimited ? relu(x) : most == 6 ? relu6(x) : clip(x, like(x, 0), like(x, most));
   Value y = where(x >= threshold, x, (x - threshold) * slope);
   return most == kUnlimited ? y : minimum(y, constant(*x.graph, most));
 }

@@ -172,7 +172,7 @@ TEST(Ops, PreparedOperandsChangeNoBit) {
       auto want = evaluate(plain.graph, plain.tensors, two);
       auto plan = compile(graph, {.threads = 2});
       ASSERT_TRUE(want && plan);
-      preparing += plan->steps[0].preparedBytes > 0;
+      preparing += plan->steps[0].prepares;
       auto executor = Executor::make(std::move(*plan), two);
       ASSERT_TRUE(executor);
       for (size_t i = 0; i < in.size(); ++i)

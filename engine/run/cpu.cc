@@ -35,6 +35,7 @@ Result<Executor> Executor::make(Plan plan, Threads& threads) {
     v.in = addAll(step.in);
     if (step.op != OpId::kCount) v.out = add(step.out);
     v.chainIn = addAll(step.chainIn);
+    if (step.prepared >= 0) v.prepared = add({step.prepared, {}});
     v.chainOut = addAll(step.chainOut);
     e.steps_.push_back(v);
   }
@@ -82,40 +83,23 @@ void Executor::runStep(const Step& step, const Views& v) {
       (*static_cast<const ChainCall*>(self.chain))(begin, end, part);
     };
   }
-  std::byte* prepared = step.preparedBytes ? arena + step.prepared : nullptr;
-  Call call{views.subspan(v.in, step.in.size()),
-            views[v.out],
-            arena + step.scratch,
-            *threads_,
-            epilogue,
-            prepared};
-  opInfo(step.op).run(call, step.attrs);
-}
-
-void Executor::settle() {
-  for (int32_t i = plan_.settledBegin; i < plan_.settledEnd; ++i)
-    runStep(plan_.steps[i], steps_[i]);
-  std::byte* arena = static_cast<std::byte*>(arena_.data());
-  std::span<const View> views(views_);
-  for (size_t i = 0; i < plan_.steps.size(); ++i) {
-    const Step& step = plan_.steps[i];
-    if (!step.preparedBytes) continue;
-    Call call{views.subspan(steps_[i].in, step.in.size()),
-              views[steps_[i].out],
-              nullptr,
-              *threads_,
-              {},
-              arena + step.prepared};
-    opInfo(step.op).prepare(call, step.attrs);
-  }
-  settled_ = true;
+  void* prepared = v.prepared < 0 ? nullptr : views_[v.prepared].data;
+  Call call{
+      views.subspan(v.in, step.in.size()), views[v.out], arena + step.scratch, *threads_, epilogue,
+      static_cast<std::byte*>(prepared)};
+  const OpInfo& info = opInfo(step.op);
+  (step.prepares ? info.prepare : info.run)(call, step.attrs);
 }
 
 void Executor::run() {
-  if (!settled_) settle();
-  size_t settledBegin = plan_.settledBegin, settledEnd = plan_.settledEnd;
-  for (size_t i = 0; i < settledBegin; ++i) runStep(plan_.steps[i], steps_[i]);
-  for (size_t i = settledEnd; i < plan_.steps.size(); ++i) runStep(plan_.steps[i], steps_[i]);
+  int32_t count = static_cast<int32_t>(plan_.steps.size());
+  auto runSteps = [&](int32_t begin, int32_t end) {
+    for (int32_t i = begin; i < end; ++i) runStep(plan_.steps[i], steps_[i]);
+  };
+  if (!settled_) runSteps(plan_.settledBegin, plan_.settledEnd);
+  settled_ = true;
+  runSteps(0, plan_.settledBegin);
+  runSteps(plan_.settledEnd, count);
 }
 
 Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor> inputs,

@@ -37,7 +37,7 @@ class Executor {
  private:
   /// Views of all operands of a step, in one array of the executor.
   struct Views {
-    int32_t in = 0, out = 0, chainIn = 0, chainOut = 0;
+    int32_t in = 0, out = 0, chainIn = 0, chainOut = 0, prepared = -1;
   };
   struct Binding {
     void* data = nullptr;
@@ -46,7 +46,6 @@ class Executor {
 
   void bind(Binding& binding, void* data);
   void runStep(const Step& step, const Views& views);
-  void settle();
 
   bool settled_ = false;
   Plan plan_;

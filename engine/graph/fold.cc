@@ -1,0 +1,168 @@
+// Folding: conv(x, w) * s + t with w, s and t settled is conv(x, w * s) + t, where s has one factor
+// for each output channel. The product of w and s is settled too, hence computed once, and the
+// output is passed over once less.
+//
+// A chain is followed from the product through multiplications and additions of settled values by
+// channel, as long as nothing else reads what is between.
+#include <algorithm>
+
+#include "graph/plan.h"
+#include "ops/op.h"
+
+namespace fjord {
+
+namespace {
+
+/// What is multiplied with or added to each channel, in order.
+struct Link {
+  OpId op;        // mul, add or sub
+  int32_t value;  // a node, settled
+};
+
+struct Fold {
+  int32_t product;  // the convolution or matrix product
+  int32_t end;      // the last node of the chain, which takes its place
+  std::vector<Link> links;
+};
+
+class Folder {
+ public:
+  Folder(const Graph& graph, Graph& out)
+      : graph_(graph), out_(out), liveness_(graph), readers_(graph.nodes().size()) {
+    for (int32_t id = 0; id < count(); ++id) {
+      if (!liveness_.isLive(id)) continue;
+      for (int32_t input : graph.nodes()[id].inputs) readers_[input].push_back(id);
+    }
+  }
+
+  bool run();
+
+ private:
+  int32_t count() const { return static_cast<int32_t>(graph_.nodes().size()); }
+  const Node& node(int32_t id) const { return graph_.nodes()[id]; }
+  bool isProduct(int32_t id) const;
+  bool isByChannel(int32_t id, int32_t channels) const;
+  bool follow(Fold& fold) const;
+  Value spread(Value scale, const Node& product) const;
+  Value emitFold(const Fold& fold);
+
+  const Graph& graph_;
+  Graph& out_;
+  Liveness liveness_;
+  std::vector<std::vector<int32_t>> readers_;
+  std::vector<Value> values_;  // node of the old graph -> of the new one
+};
+
+bool Folder::isProduct(int32_t id) const {
+  OpId op = node(id).op;
+  bool known = op == OpId::conv2d || op == OpId::depthwiseConv2d ||
+               (op == OpId::matMul && node(node(id).inputs[1]).type.shape.rank() == 2);
+  return known && liveness_.isLive(id) && !liveness_.isSettled(id) &&
+         liveness_.isSettled(node(id).inputs[1]);
+}
+
+/// Whether a settled node has one value for each channel, or one for all.
+bool Folder::isByChannel(int32_t id, int32_t channels) const {
+  if (!liveness_.isSettled(id)) return false;
+  const Shape& shape = node(liveness_.source(id)).type.shape;
+  return shape.size() == 1 || (shape.size() == channels && shape[-1] == channels);
+}
+
+/// Takes the next link; false at the chain's end.
+bool Folder::follow(Fold& fold) const {
+  const std::vector<int32_t>& readers = readers_[fold.end];
+  auto isOutput = [&](int32_t id) {
+    return std::ranges::find(graph_.outputs(), id) != graph_.outputs().end() ||
+           std::ranges::find(graph_.assignments(), id, &Assignment::value) !=
+               graph_.assignments().end();
+  };
+  if (readers.size() != 1 || isOutput(fold.end)) return false;
+  const Node& next = node(readers[0]);
+  bool first = next.inputs[0] == fold.end;
+  if (next.op != OpId::mul && next.op != OpId::add && !(next.op == OpId::sub && first))
+    return false;
+  int32_t other = next.inputs[first ? 1 : 0];
+  if (next.type.shape != node(fold.end).type.shape ||
+      !isByChannel(other, node(fold.product).type.shape[-1]))
+    return false;
+  fold.links.push_back({next.op, other});
+  fold.end = readers[0];
+  return true;
+}
+
+/// A factor for each output channel in the shape of the weights: those of a convolution and of a
+/// matrix have the output channels last, a depthwise filter [KH,KW,C,M] and a transposed matrix
+/// [N,K] do not.
+Value Folder::spread(Value scale, const Node& product) const {
+  const Shape& weights = node(product.inputs[1]).type.shape;
+  if (scale.shape().size() == 1) return reshape(scale, {.shape = {}});
+  if (product.op == OpId::depthwiseConv2d)
+    return reshape(scale, {.shape = {weights[2], weights[3]}});
+  bool transposed = product.op == OpId::matMul && product.attrs.as<MatMulAttrs>().transposeB;
+  return reshape(scale, {.shape = transposed ? Shape{weights[0], 1} : Shape{weights[-1]}});
+}
+
+Value Folder::emitFold(const Fold& fold) {
+  const Node& product = node(fold.product);
+  Value scale, shift;
+  for (const Link& link : fold.links) {
+    Value v = values_[liveness_.source(link.value)];
+    if (link.op == OpId::mul) {
+      scale = scale ? scale * v : v;
+      if (shift) shift = shift * v;
+    } else if (link.op == OpId::add) {
+      shift = shift ? shift + v : v;
+    } else {
+      shift = shift ? shift - v : -v;
+    }
+  }
+  Value weights = values_[product.inputs[1]];
+  if (scale) weights = weights * spread(scale, product);
+  Value y = emit(product.op, {{values_[product.inputs[0]], weights}}, product.attrs);
+  return shift ? y + shift : y;
+}
+
+bool Folder::run() {
+  std::vector<Fold> folds;
+  for (int32_t id = 0; id < count(); ++id) {
+    if (!isProduct(id)) continue;
+    Fold fold{id, id, {}};
+    while (follow(fold)) {
+    }
+    // One addition alone is as good as it can be.
+    if (fold.links.empty() || (fold.links.size() == 1 && fold.links[0].op != OpId::mul)) continue;
+    folds.push_back(std::move(fold));
+  }
+  if (folds.empty()) return false;
+
+  for (int32_t id : graph_.inputs()) {
+    const Type& type = node(id).type;
+    node(id).attrs.as<InputAttrs>().isParameter ? out_.parameter(type) : out_.input(type);
+  }
+  values_.resize(count());
+  for (int32_t id = 0; id < count(); ++id) {
+    if (!liveness_.isLive(id) && node(id).op != OpId::input) continue;
+    const Node& n = node(id);
+    auto ends = std::ranges::find(folds, id, &Fold::end);
+    if (ends != folds.end()) {
+      values_[id] = emitFold(*ends);
+    } else if (n.op == OpId::input) {
+      values_[id] = {&out_, out_.inputs()[n.attrs.as<InputAttrs>().index]};
+    } else if (n.op == OpId::constant) {
+      values_[id] = out_.constant(n.attrs.as<ConstantAttrs>().value, n.type.dtype);
+    } else {
+      std::vector<Value> inputs;
+      for (int32_t input : n.inputs) inputs.push_back(values_[input]);
+      values_[id] = emit(n.op, inputs, n.attrs);
+    }
+  }
+  for (int32_t id : graph_.outputs()) out_.output(values_[id]);
+  for (const Assignment& a : graph_.assignments()) out_.assign(values_[a.input], values_[a.value]);
+  return true;
+}
+
+}  // namespace
+
+bool foldScales(const Graph& graph, Graph& out) { return Folder(graph, out).run(); }
+
+}  // namespace fjord
