@@ -36,6 +36,7 @@ class Planner {
         wanted_(graph.nodes().size(), false),
         prepared_(graph.nodes().size(), -1) {
     plan_.threads = options.threads;
+    plan_.winograd = options.winograd;
   }
 
   Plan build();
@@ -169,7 +170,7 @@ void Planner::findPrepared() {
       continue;
     std::vector<Type> in;
     for (int32_t input : node.inputs) in.push_back(typeOf(input));
-    int64_t bytes = info.prepared({in, node.type, plan_.threads}, node.attrs);
+    int64_t bytes = info.prepared({in, node.type, plan_.threads, true, plan_.winograd}, node.attrs);
     if (bytes > 0) prepared_[group.root] = newStorage(Storage::kArena, 0, bytes);
   }
 }
@@ -303,7 +304,8 @@ void Planner::addScratch(Step& step) {
   if (step.op != OpId::kCount && opInfo(step.op).scratch) {
     std::vector<Type> in;
     for (const Operand& o : step.in) in.push_back(o.type);
-    step.scratchBytes = opInfo(step.op).scratch({in, step.out.type, plan_.threads}, step.attrs);
+    step.scratchBytes = opInfo(step.op).scratch(
+        {in, step.out.type, plan_.threads, step.prepared >= 0, plan_.winograd}, step.attrs);
   }
   if (step.chain) step.tileBytes = aligned(step.chain->scratchBytesPerThread()) * plan_.threads;
 }

@@ -54,6 +54,8 @@ struct Step {
 struct PlanOptions {
   int threads = 1;
   bool fuse = true;
+  /// Winograd's algorithm where it is faster: rounds otherwise than a sum of products.
+  bool winograd = true;
 };
 
 struct Plan {
@@ -67,6 +69,7 @@ struct Plan {
   int32_t settledBegin = 0, settledEnd = 0;
   int64_t arenaBytes = 0;
   int threads = 1;
+  bool winograd = true;
 };
 
 Result<Plan> compile(const Graph& graph, const PlanOptions& options = {});

@@ -3,9 +3,11 @@
 //
 //   x [N,H,W,C]   filter [KH,KW,C/groups,OC]   y [N,OH,OW,OC]
 #include <cstring>
+#include <optional>
 
 #include "ops/correlate.h"
 #include "ops/window.h"
+#include "ops/winograd.h"
 
 namespace fjord {
 
@@ -102,6 +104,14 @@ Correlation forward(const Geometry& g) {
           g.columns.stride,
           g.rows.dilation,
           g.columns.dilation};
+}
+
+/// The same by Winograd's algorithm, if that is for it.
+std::optional<Winograd> winogradOf(const Geometry& g) {
+  Winograd w{g.n, g.h, g.w, g.c, g.oh, g.ow, g.oc, g.rows.before, g.columns.before};
+  bool fits = g.kh == 3 && g.kw == 3 && g.groups == 1 && g.rows.stride == 1 &&
+              g.columns.stride == 1 && g.rows.dilation == 1 && g.columns.dilation == 1;
+  return fits && w.wins() ? std::optional(w) : std::nullopt;
 }
 
 /// dx of a convolution is a correlation of dy, its pixels a stride apart, with the taps from the
@@ -461,17 +471,29 @@ struct Conv2D {
     return convolvedType(in[0].shape, in[1].shape, a);
   }
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
-    return correlateScratch(forward(geometry(c.in[0].shape, c.in[1].shape, a)), c.threads) * 4;
+    Geometry g = geometry(c.in[0].shape, c.in[1].shape, a);
+    if (auto w = winogradOf(g); w && c.prepared && c.winograd)
+      return w->scratchFloats() * c.threads * 4;
+    return correlateScratch(forward(g), c.threads) * 4;
   }
   static int64_t prepared(const ScratchCall& c, const Attrs& a) {
-    return forward(geometry(c.in[0].shape, c.in[1].shape, a)).packedFloats() * a.groups * 4;
+    Geometry g = geometry(c.in[0].shape, c.in[1].shape, a);
+    if (auto w = winogradOf(g); w && c.winograd) return w->preparedFloats() * 4;
+    return forward(g).packedFloats() * a.groups * 4;
   }
   static void prepare(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), c.in[1].shape(), a);
+    if (auto w = winogradOf(g); w && c.winograd)
+      return transformFilters(*w, c.in[1].as<float>(), reinterpret_cast<float*>(c.prepared),
+                              c.threads);
     prepareFilter(forward(g), ForwardFilter{g, c.in[1].as<float>()}, c);
   }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), c.in[1].shape(), a);
+    if (auto w = winogradOf(g); w && c.prepared && c.winograd)
+      return winograd(*w, c.in[0].as<float>(), reinterpret_cast<const float*>(c.prepared),
+                      c.out.as<float>(), reinterpret_cast<float*>(c.scratch), c.threads,
+                      c.epilogue);
     correlate(forward(g), ForwardFilter{g, c.in[1].as<float>()}, c);
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {

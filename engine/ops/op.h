@@ -55,12 +55,17 @@ struct Call {
   Threads& threads;
   const Epilogue& epilogue;
   std::byte* prepared = nullptr;
+  bool winograd = false;
 };
 
 struct ScratchCall {
   std::span<const Type> in;
   Type out;
   int threads = 1;
+  /// The second operand is prepared.
+  bool prepared = false;
+  /// A convolution that is prepared may be computed by Winograd's algorithm.
+  bool winograd = false;
 };
 
 struct GradCall {

@@ -85,8 +85,8 @@ void Executor::runStep(const Step& step, const Views& v) {
   }
   void* prepared = v.prepared < 0 ? nullptr : views_[v.prepared].data;
   Call call{
-      views.subspan(v.in, step.in.size()), views[v.out], arena + step.scratch, *threads_, epilogue,
-      static_cast<std::byte*>(prepared)};
+      views.subspan(v.in, step.in.size()), views[v.out],  arena + step.scratch, *threads_, epilogue,
+      static_cast<std::byte*>(prepared),   plan_.winograd};
   const OpInfo& info = opInfo(step.op);
   (step.prepares ? info.prepare : info.run)(call, step.attrs);
 }

@@ -1,0 +1,57 @@
+// Convolution with 3x3 filters and stride 1 by Winograd's minimal filtering F(4x4, 3x3): 36
+// multiplications for 16 outputs instead of 144 (Lavin and Gray, "Fast Algorithms for Convolutional
+// Neural Networks", 2016, which gives the matrices).
+//
+//   y tile [4,4] = A' [ (G g G') . (B' d B) ] A      for an image tile d [6,6] and a filter g [3,3]
+//
+// summed over the input channels, so that the product in the middle is 36 matrix products, each of
+// tiles x channels by channels x filters. The tiles of neighbouring outputs overlap by two pixels.
+//
+//   if (Winograd::wins(sizes)) ...
+//   prepare:  transformFilters(sizes, filter, to)              preparedFloats() floats, once
+//   run:      winograd(sizes, x, prepared, y, scratch, threads, epilogue)
+//
+// Rounding differs from a direct sum by some 1e-6 of the largest output: an option of the plan keeps
+// it off.
+#pragma once
+
+#include "ops/correlate.h"
+
+namespace fjord {
+
+struct Winograd {
+  int64_t n, h, w, c, oh, ow, oc, beforeY, beforeX;
+
+  static constexpr int64_t kOut = 4, kIn = 6, kProducts = kIn * kIn;
+
+  int64_t tilesY() const { return (oh + kOut - 1) / kOut; }
+  int64_t tilesX() const { return (ow + kOut - 1) / kOut; }
+  int64_t tiles() const { return n * tilesY() * tilesX(); }
+  int64_t panels() const { return panelsOf(oc); }
+  int64_t preparedFloats() const { return kProducts * panels() * c * kColumns; }
+
+  /// Whole vectors of channels, enough of them that the transformations are small beside the
+  /// products, and enough tiles that the 36 transformed filters, four times the size of the filters,
+  /// are read for a reason.
+  bool wins() const {
+    return c % kLanes == 0 && oc % kLanes == 0 && c >= 16 && oc >= 16 && tiles() >= 12;
+  }
+
+  /// Tiles worked on at a time by one thread: as many as keep both transforms in the second-level
+  /// cache, in whole tiles of the matrix kernel.
+  int64_t block() const {
+    constexpr int64_t kFloats = 192 * 1024;
+    int64_t rows = kFloats / (kProducts * (c + oc)) / kRows * kRows;
+    return std::clamp<int64_t>(rows, kRows, 8 * kRows);
+  }
+  int64_t scratchFloats() const { return block() * kProducts * (c + oc); }
+};
+
+/// u [36][panel][C][kColumns] from a filter [3,3,C,OC].
+void transformFilters(const Winograd& g, const float* filter, float* u, Threads& threads);
+
+/// `scratch` holds g.scratchFloats() for each thread.
+void winograd(const Winograd& g, const float* x, const float* u, float* y, float* scratch,
+              Threads& threads, const Epilogue& epilogue);
+
+}  // namespace fjord
