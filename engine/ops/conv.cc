@@ -208,9 +208,11 @@ struct Taps {
   }
 };
 
-/// Output pixels [begin, end) of a block of images, one group of channels.
+/// Output pixels [begin, end) of a block of images, one group of channels; finish(begin, end) for
+/// pixels that are done and still in cache.
+template <class Finish>
 void correlateRows(const Correlation& g, int64_t group, const float* images, const float* packedB,
-                   float* y, int64_t begin, int64_t end) {
+                   float* y, int64_t begin, int64_t end, const Finish& finish) {
   int64_t columnsInAll = g.oc / g.groups;
   Chunk chunk;
   for (; begin < end; begin += kBlockRows) {
@@ -232,6 +234,7 @@ void correlateRows(const Correlation& g, int64_t group, const float* images, con
         }
       }
     }
+    finish(begin, begin + rows);
   }
 }
 
@@ -284,8 +287,9 @@ void correlate(const Correlation& g, const PackB& packB, const Call& c) {
       const float* images = makeImages(g, source, n, count, room, threads);
       threads.forRange(count * pixels, grain, [&](int64_t begin, int64_t end, int part) {
         float* to = y + n * pixels * g.oc + group * columns;
-        correlateRows(g, group, images, packedB, to, begin, end);
-        if (g.groups == 1) epilogue((n * pixels + begin) * g.oc, (n * pixels + end) * g.oc, part);
+        correlateRows(g, group, images, packedB, to, begin, end, [&](int64_t from, int64_t last) {
+          if (g.groups == 1) epilogue((n * pixels + from) * g.oc, (n * pixels + last) * g.oc, part);
+        });
       });
     }
   }

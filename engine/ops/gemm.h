@@ -109,11 +109,12 @@ inline int64_t gemmScratch(const GemmShape& s, int threads) {
   return b + a * threads;
 }
 
-/// Rows [row, end) against packed panels [panel, lastPanel) of B; one thread's work.
-template <class PackA>
+/// Rows [row, end) against packed panels [panel, lastPanel) of B; one thread's work. finish(row,
+/// end) for rows that are done and still in cache.
+template <class PackA, class Finish>
 void gemmRows(const GemmShape& s, const PackA& packA, int64_t k, int count, const float* packedB,
               float* packedA, float* c, int64_t ldc, int64_t row, int64_t end, int64_t panel,
-              int64_t lastPanel) {
+              int64_t lastPanel, const Finish& finish) {
   for (; row < end; row += kBlockRows) {
     int64_t blockEnd = std::min<int64_t>(row + kBlockRows, end);
     for (int64_t r = row; r < blockEnd; r += kRows) {
@@ -129,6 +130,7 @@ void gemmRows(const GemmShape& s, const PackA& packA, int64_t k, int count, cons
                      k > 0);
       }
     }
+    finish(row, blockEnd);
   }
 }
 
@@ -203,9 +205,10 @@ void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, 
         pack(panel, panelEnd);
       }
       gemmRows(s, packA, k, count, packedB, packedA + part * sizeA, c, ldc, row, rowEnd, panel,
-               panelEnd);
-      if (last && byRows && ldc == s.n)
-        epilogue(epilogueOffset + row * s.n, epilogueOffset + rowEnd * s.n, part);
+               panelEnd, [&](int64_t from, int64_t to) {
+                 if (last && byRows && ldc == s.n)
+                   epilogue(epilogueOffset + from * s.n, epilogueOffset + to * s.n, part);
+               });
     });
     if (last && !byRows && ldc == s.n) epilogue(epilogueOffset, epilogueOffset + s.m * s.n, 0);
   }
