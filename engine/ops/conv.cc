@@ -214,14 +214,19 @@ template <class Finish>
 void correlateRows(const Correlation& g, int64_t group, const float* images, const float* packedB,
                    float* y, int64_t begin, int64_t end, const Finish& finish) {
   int64_t columnsInAll = g.oc / g.groups;
+  int64_t ox = begin % g.ow, oy = begin / g.ow % g.oh, n = begin / g.ow / g.oh;
   Chunk chunk;
   for (; begin < end; begin += kBlockRows) {
     const float* places[kBlockRows];
     int64_t rows = std::min<int64_t>(kBlockRows, end - begin);
-    for (int64_t r = 0; r < rows; ++r) {
-      int64_t pixel = begin + r, ox = pixel % g.ow, oy = pixel / g.ow % g.oh;
-      places[r] = images + pixel / (g.ow * g.oh) * g.image() + oy * g.strideY * g.line() +
-                  ox * g.strideX * g.c;
+    for (int64_t r = 0; r < rows;) {
+      const float* line = images + n * g.image() + oy * g.strideY * g.line();
+      for (; ox < g.ow && r < rows; ++ox, ++r) places[r] = line + ox * g.strideX * g.c;
+      if (ox < g.ow) continue;
+      ox = 0;
+      if (++oy < g.oh) continue;
+      oy = 0;
+      ++n;
     }
     int64_t done = 0;
     for (Taps taps{g, group}; taps.next(chunk); done += chunk.depth) {

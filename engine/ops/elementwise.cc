@@ -196,6 +196,16 @@ int64_t periodOf(const Chain::Load& load) {
   return isRow ? load.dims[1] : 0;
 }
 
+/// n elements of a row of `period` that is read again and again, from `phase` on.
+void repeat(const uint32_t* row, int64_t period, int64_t phase, int64_t n, uint32_t* tile) {
+  int64_t done = std::min(period, n), first = std::min(done, period - phase);
+  std::copy_n(row + phase, first, tile);
+  std::copy_n(row, done - first, tile + first);
+  // What is there already is whole periods: it is copied behind itself.
+  for (; done < n; done = std::min(2 * done, n))
+    std::copy_n(tile, std::min(done, n - done), tile + done);
+}
+
 /// Elements of a tile, at most kTile: a multiple of the periods of the operands, if that can be, so
 /// that every tile sees the same of them.
 int tileSize(const Chain& chain) {
@@ -263,7 +273,7 @@ void runChain(const Chain& chain, std::span<const View> operands, std::span<cons
       } else if (int64_t period = periodOf(load); period > 0 && size % period == 0) {
         // The first tile's copy serves all that follow.
         if (at == begin)
-          loadBroadcast(load, source, at, n, static_cast<uint32_t*>(r.tile(load.reg)));
+          repeat(source, period, begin % period, n, static_cast<uint32_t*>(r.tile(load.reg)));
       } else if (period > 0 && at % period + n <= period && !ragged) {
         r.place[load.reg] = const_cast<uint32_t*>(source + at % period);
       } else if (!load.dims.empty()) {
