@@ -424,6 +424,13 @@ int fj_modelSetRate(int model, double rate) {
   });
 }
 
+int fj_modelSetWinograd(int model, int allowed) {
+  return withModel(model, [&](auto& m) {
+    m->setWinograd(allowed);
+    return 1;
+  });
+}
+
 int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out) {
   return withModel(model, [&](auto& m) {
     std::vector<Tensor> in;

@@ -79,6 +79,8 @@ FJ_API int fj_modelSlot(int model, int index);
 FJ_API int fj_modelSetSlot(int model, const char* name, int tensor);
 FJ_API int fj_modelSetStep(int model, double step);
 FJ_API int fj_modelSetRate(int model, double rate);
+/// Whether convolutions that predict may use Winograd's algorithm.
+FJ_API int fj_modelSetWinograd(int model, int allowed);
 /// Writes the handles of the outputs, returns how many.
 FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out);
 /// One training (1) or test (0) step on whole arrays; the logs as JSON text.

@@ -258,7 +258,8 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
       graph.output(m.denominator);
     }
   }
-  FJORD_TRY(Plan plan, fjord::compile(graph, {.threads = model_.threads_.count()}));
+  FJORD_TRY(Plan plan, fjord::compile(graph, {.threads = model_.threads_.count(),
+                                              .winograd = model_.winograd_}));
   FJORD_TRY(Executor executor, Executor::make(std::move(plan), model_.threads_));
   auto p = std::make_unique<Program>(Program{mode, batch_, std::move(executor), {}, {}, {}, 0, {}});
   auto indexOf = [&](Value input) { return graph.node(input).attrs.as<InputAttrs>().index; };

@@ -92,6 +92,11 @@ void Model::setSlot(std::string name, Tensor value) {
   }
 }
 
+void Model::setWinograd(bool allowed) {
+  if (allowed != winograd_) programs_.clear();
+  winograd_ = allowed;
+}
+
 double Model::rate() const {
   if (rate_ >= 0) return rate_;
   std::optional<Choice> choice = choiceOf(member(compiled_, "optimizer"));

@@ -170,7 +170,7 @@ TEST(Ops, PreparedOperandsChangeNoBit) {
       plain.graph.output(emit(named.op, plain.in, k.attrs));
       graph.output(emit(named.op, in, k.attrs));
       auto want = evaluate(plain.graph, plain.tensors, two);
-      auto plan = compile(graph, {.threads = 2});
+      auto plan = compile(graph, {.threads = 2, .winograd = false});
       ASSERT_TRUE(want && plan);
       preparing += plan->steps[0].prepares;
       auto executor = Executor::make(std::move(*plan), two);
@@ -186,6 +186,46 @@ TEST(Ops, PreparedOperandsChangeNoBit) {
     }
   }
   EXPECT_GT(preparing, 30);
+}
+
+/// The result of a convolution whose filter is a parameter.
+Tensor predicted(const Case& k, const std::vector<Tensor>& tensors, int threads, bool winograd) {
+  Threads pool(threads);
+  Graph graph;
+  Value x = graph.input(k.in[0].type), filter = graph.parameter(k.in[1].type);
+  graph.output(emit(OpId::conv2d, {{x, filter}}, k.attrs) + 0.25);
+  auto executor = Executor::make(*compile(graph, {.threads = threads, .winograd = winograd}), pool);
+  for (int i = 0; i < 2; ++i) executor->bindInput(i, tensors[i].view().data);
+  Tensor y = *Tensor::empty(executor->plan().outputs[0]);
+  executor->bindOutput(0, y.view().data);
+  executor->run();
+  return y;
+}
+
+TEST(Ops, WinogradMatchesTheDefinition) {
+  Padding same{Padding::kSame}, uneven{Padding::kExplicit, 2, 0, 1, 3};
+  int seed = 7000;
+  for (const Case& k :
+       {makeCase("same", {floats({1, 14, 13, 32}), floats({3, 3, 32, 48})},
+                 Conv2DAttrs{.padding = same}),
+        makeCase("valid", {floats({2, 19, 11, 16}), floats({3, 3, 16, 16})}, Conv2DAttrs{}),
+        makeCase("wide", {floats({1, 3, 50, 16}), floats({3, 3, 16, 32})},
+                 Conv2DAttrs{.padding = same}),
+        makeCase("uneven padding", {floats({3, 9, 8, 16}), floats({3, 3, 16, 16})},
+                 Conv2DAttrs{.padding = uneven}),
+        makeCase("deep", {floats({1, 16, 13, 560}), floats({3, 3, 560, 16})},
+                 Conv2DAttrs{.padding = same})}) {
+    SCOPED_TRACE(k.name);
+    Problem s;
+    for (const Input& in : k.in) s.add(draw(in, ++seed));
+    s.y = emit(OpId::conv2d, s.in, k.attrs) + 0.25;
+    s.graph.output(s.y);
+    std::vector<double> want = evaluateReference(s.graph, s.references)[s.y.id].values;
+    Tensor one = predicted(k, s.tensors, 1, true), three = predicted(k, s.tensors, 3, true);
+    expectClose(one, want, 1e-5);
+    EXPECT_TRUE(sameBits(one, three)) << "the result depends on the number of threads";
+    EXPECT_FALSE(sameBits(one, predicted(k, s.tensors, 1, false))) << "it was not used";
+  }
 }
 
 TEST(Ops, GradientsMatchDifferences) {

@@ -39,6 +39,7 @@ export type FunctionName =
   | 'fj_modelSetSlot'
   | 'fj_modelSetStep'
   | 'fj_modelSetRate'
+  | 'fj_modelSetWinograd'
   | 'fj_modelPredict'
   | 'fj_modelBatch'
   | 'fj_fit'
