@@ -11,7 +11,7 @@
 //   prepare:  transformFilters(sizes, filter, to)              preparedFloats() floats, once
 //   run:      winograd(sizes, x, prepared, y, scratch, threads, epilogue)
 //
-// Rounding differs from a direct sum by some 5e-6 of the largest output: an option of the plan keeps
+// Rounding differs from a direct sum by some 1e-5 of the largest output: an option of the plan keeps
 // it off.
 #pragma once
 

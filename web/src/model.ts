@@ -326,7 +326,7 @@ export class LayersModel {
   }
   /**
    * Whether 3x3 convolutions of `predict` may use Winograd's algorithm (at first they may): some three times faster, and
-   * rounded otherwise, by about 5e-6 of the largest output.
+   * rounded otherwise, by about 1e-5 of the largest output.
    */
   setWinograd(allowed: boolean): void {
     call('fj_modelSetWinograd', this.built, allowed ? 1 : 0);
