@@ -11,7 +11,7 @@ import {fileURLToPath} from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 export const variants = ['simd', 'simd-threads', 'relaxed-simd', 'relaxed-simd-threads'];
-export const presets = ['native', 'asan', 'tsan', 'fuzz', ...variants.map((variant) => `wasm-${variant}`)];
+export const presets = ['native', 'bench', 'asan', 'tsan', 'fuzz', ...variants.map((variant) => `wasm-${variant}`)];
 export const folderOf = (preset) => `${root}build/${preset.replace(/^wasm-/, 'wasm/')}`;
 export const jobs = os.availableParallelism();
 

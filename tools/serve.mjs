@@ -18,7 +18,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const mounts = {
   '/fjord/': 'build/npm',
   '/wasm/': 'build/wasm',
-  '/models/': 'build/bench/models',
+  '/models/': 'build/models',
   '/check/': 'check',
   '/node_modules/': 'node_modules',
   '/': 'examples',

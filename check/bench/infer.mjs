@@ -37,7 +37,7 @@ const status = (text) => process.stdout.isTTY && process.stdout.write(`\r\x1b[K$
 
 /** A Python with the converters, made at the first run; the files of the models that are missing. */
 function makeModels() {
-  const folder = `${root}build/bench/models`;
+  const folder = `${root}build/models`;
   mkdirSync(folder, {recursive: true});
   if (names.every((name) => existsSync(`${folder}/${name}`))) return;
   const cache = process.env.FJORD_CACHE ?? `${os.homedir()}/.cache/fjord`;

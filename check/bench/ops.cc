@@ -93,7 +93,8 @@ struct ConvSizes {
     return a;
   }
   void describe(Problem& p) const {
-    p.operations = 2.0 * n * oh * oh * oc * k * k * (c / groups);
+    int depth = k * k * c / groups;
+    p.operations = 2.0 * n * oh * oh * oc * depth;
     p.name = cat(n, 'x', h, 'x', h, 'x', c, " -> ", oc, ", ", k, 'x', k, stride > 1 ? " /" : "",
                  stride > 1 ? cat(stride) : "");
   }

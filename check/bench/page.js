@@ -1,6 +1,6 @@
 // One cell of the grid: makes the network in every framework, compares, then times. Called by train.mjs as
 // window.measure(cell, options); says on window.report(text) what it is doing.
-import {frameworks} from './frameworks.js';
+import {frameworks, native} from './frameworks.js';
 
 const kInputs = 784;
 const kClasses = 10;
@@ -56,11 +56,12 @@ function wrong(losses, reference) {
   return far < 0 ? '' : `step ${far + 1} has the loss ${losses[far]}, another framework ${reference[far]}`;
 }
 
-window.measure = async ({layers, width, batch}, {rounds, slice}) => {
+window.measure = async ({layers, width, batch}, {rounds, slice, natives}) => {
   const cell = {layers, width, batch, inputs: kInputs, classes: kClasses, rate: 0.05};
   const weights = initialWeights(cell);
   const batches = await batchesOf(batch);
   const rows = [];
+  for (const name of natives) frameworks[name] ??= native(name);
   for (const [name, framework] of Object.entries(frameworks)) {
     window.report(`${name} compared`);
     const row = {name, losses: [], samples: [], error: ''};
@@ -83,6 +84,10 @@ window.measure = async ({layers, width, batch}, {rounds, slice}) => {
     // Another goes first in each round, so that none always follows the same.
     for (const row of [...right.slice(round % right.length), ...right.slice(0, round % right.length)]) {
       window.report(`round ${round + 1} of ${rounds}`);
+      if (row.net.slice) {
+        row.samples.push(await row.net.slice(slice));
+        continue;
+      }
       await frameworks[row.name].before?.();
       await row.net.step(next++ % kBatches);
       const start = performance.now();

@@ -115,11 +115,10 @@ void skinny(int64_t m, int64_t n, int64_t k, const float* a, const float* b, flo
     if constexpr (stored == Stored::kColumns) skinnyColumns<count>(n, k, a, b, c, begin, end);
     a += count * k;
     c += count * n;
-    m -= count;
   };
-  while (m >= 4) rows(std::integral_constant<int, 4>());
-  while (m >= 2) rows(std::integral_constant<int, 2>());
-  while (m >= 1) rows(std::integral_constant<int, 1>());
+  for (; m >= 4; m -= 4) rows(std::integral_constant<int, 4>());
+  for (; m >= 2; m -= 2) rows(std::integral_constant<int, 2>());
+  if (m == 1) rows(std::integral_constant<int, 1>());
 }
 
 }  // namespace fjord
