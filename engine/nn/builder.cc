@@ -261,11 +261,12 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
   FJORD_TRY(Plan plan, fjord::compile(graph, {.threads = model_.threads_.count(),
                                               .winograd = model_.winograd_}));
   FJORD_TRY(Executor executor, Executor::make(std::move(plan), model_.threads_));
-  auto p = std::make_unique<Program>(Program{mode, batch_, std::move(executor), {}, {}, {}, 0, {}});
+  auto p =
+      std::make_unique<Program>(Program{mode, batch_, std::move(executor), {}, {}, {}, {}, 0, {}});
   auto indexOf = [&](Value input) { return graph.node(input).attrs.as<InputAttrs>().index; };
   for (Value v : data_) {
     FJORD_TRY(Tensor t, Tensor::zeros(v.type()));
-    p->executor.bindInput(indexOf(v), t.view().data);
+    p->numbers.push_back(indexOf(v));
     p->inputs.push_back(std::move(t));
   }
   for (auto& [index, input] : weightInputs_)

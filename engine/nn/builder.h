@@ -17,6 +17,7 @@ struct Model::Program {
   int32_t batch;
   Executor executor;
   std::vector<Tensor> inputs;  // x, y, sample weights: what a step copies
+  std::vector<int> numbers;    // of these among the executor's inputs
   float scalars[2] = {};       // learning rate, step
   int32_t state[4] = {};       // of the random ops
   int64_t version = 0;         // of the weights that the executor has settled with

@@ -159,6 +159,15 @@ void copyRows(const Tensor& from, std::span<const int32_t> rows, const Tensor& t
   }
 }
 
+/// The step's input number `i` is all of `from`, or these rows. All of it is read where it lies, if
+/// it is of the type that the step reads.
+template <class Program>
+void give(Program& p, size_t i, const Tensor& from, std::span<const int32_t> rows) {
+  bool asItIs = rows.empty() && from.dtype() == p.inputs[i].dtype();
+  if (!asItIs) copyRows(from, rows, p.inputs[i]);
+  p.executor.bindInput(p.numbers[i], (asItIs ? from : p.inputs[i]).view().data);
+}
+
 /// A shape with the batch taken away, trailing ones dropped where the other side has none: labels
 /// [n, 1] serve as [n].
 int64_t rowSize(const Shape& s) {
@@ -195,9 +204,10 @@ Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
       return fail(isX ? "input " : "labels ", isX ? i : i - batch.x.size(),
                   ": got an array of shape ", have, ", the model wants ", want);
     }
-    copyRows(*given[i], batch.rows, p->inputs[i]);
+    give(*p, i, *given[i], batch.rows);
   }
   Tensor& weights = p->inputs.back();
+  p->executor.bindInput(p->numbers.back(), weights.view().data);
   if (batch.weights) {
     copyRows(*batch.weights, batch.rows, weights);
   } else {
@@ -241,14 +251,14 @@ Result<std::vector<Tensor>> Model::predict(std::span<const Tensor> x, int batchS
   for (int32_t begin = 0; begin < samples; begin += batchSize) {
     int32_t count = std::min(batchSize, samples - begin);
     FJORD_TRY(Program * p, program(kPredict, count));
-    rows.resize(count);
-    for (int32_t i = 0; i < count; ++i) rows[i] = begin + i;
+    rows.clear();
+    for (int32_t i = 0; count < samples && i < count; ++i) rows.push_back(begin + i);
     for (size_t i = 0; i < x.size(); ++i) {
       const Shape &have = x[i].shape(), &want = p->inputs[i].shape();
       if (have.rank() < 1 || have[0] != samples || rowSize(have) != rowSize(want)) {
         return fail("input ", i, ": got an array of shape ", have, ", the model wants ", want);
       }
-      copyRows(x[i], rows, p->inputs[i]);
+      give(*p, i, x[i], rows);
     }
     for (size_t i = 0; i < outputs.size(); ++i) {
       p->executor.bindOutput(static_cast<int>(i),

@@ -6,7 +6,8 @@
 //   auto packB = [&](int64_t k, int count, int64_t column, int columns, float* panel) { .. };
 //   gemm({M, N, K}, packA, packB, c, N, scratch, threads);    // scratch: gemmScratch floats
 //
-// packA(row, rows, k, count, panel): A[row .. row + rows, k .. k + count) into
+// A by rows needs no packing: InPlace{a, lda} stands for packA. packA(row, rows, k, count,
+// panel): A[row .. row + rows, k .. k + count) into
 //   panel[count][kRows], missing rows as zeros.
 // packB(k, count, column, columns, panel): B[k .. k + count, column .. column + columns) into
 //   panel[count][kColumns], likewise.
@@ -100,6 +101,33 @@ inline void gemmTileRows(int rows, int count, const float* a, const float* b, fl
   kTiles[rows - 1](count, a, b, c, ldc, columns, accumulate);
 }
 
+/// The same with A's rows where they lie.
+template <int R>
+void gemmTileInPlace(int count, const float* a, int64_t lda, const float* b, float* c, int64_t ldc,
+                     int columns, bool accumulate) {
+  Sums<R> sums;
+  sums.clear();
+  const float* row[R];
+  unrolled<R>([&](auto r) { row[r] = a + r * lda; });
+  for (; count > 0; --count, b += kColumns) {
+    sums.add(b, [&](int r) { return *row[r]; });
+    unrolled<R>([&](auto r) { ++row[r]; });
+  }
+  sums.store(c, ldc, columns, accumulate);
+}
+
+inline void gemmTileRowsInPlace(int rows, int count, const float* a, int64_t lda, const float* b,
+                                float* c, int64_t ldc, int columns, bool accumulate) {
+  if (rows == kRows) {
+    return gemmTileInPlace<kRows>(count, a, lda, b, c, ldc, columns, accumulate);
+  }
+  using Tile = void (*)(int, const float*, int64_t, const float*, float*, int64_t, int, bool);
+  static constexpr auto kTiles = []<int... R>(std::integer_sequence<int, R...>) {
+    return std::array<Tile, kRows - 1>{gemmTileInPlace<R + 1>...};
+  }(std::make_integer_sequence<int, kRows - 1>());
+  kTiles[rows - 1](count, a, lda, b, c, ldc, columns, accumulate);
+}
+
 inline int64_t panelsOf(int64_t n) { return (n + kColumns - 1) / kColumns; }
 
 /// Floats of scratch that gemm needs.
@@ -109,6 +137,12 @@ inline int64_t gemmScratch(const GemmShape& s, int threads) {
   return b + a * threads;
 }
 
+/// A [M,K] by rows, read where it lies.
+struct InPlace {
+  const float* a;
+  int64_t ld;
+};
+
 /// Rows [row, end) against packed panels [panel, lastPanel) of B; one thread's work. finish(row,
 /// end) for rows that are done and still in cache.
 template <class PackA, class Finish>
@@ -117,17 +151,23 @@ void gemmRows(const GemmShape& s, const PackA& packA, int64_t k, int count, cons
               int64_t lastPanel, const Finish& finish) {
   for (; row < end; row += kBlockRows) {
     int64_t blockEnd = std::min<int64_t>(row + kBlockRows, end);
-    for (int64_t r = row; r < blockEnd; r += kRows) {
-      packA(r, static_cast<int>(std::min<int64_t>(kRows, blockEnd - r)), k, count,
-            packedA + (r - row) * count);
+    constexpr bool kPack = !std::same_as<PackA, InPlace>;
+    for (int64_t r = row; kPack && r < blockEnd; r += kRows) {
+      int rows = static_cast<int>(std::min<int64_t>(kRows, blockEnd - r));
+      if constexpr (kPack) packA(r, rows, k, count, packedA + (r - row) * count);
     }
     for (int64_t p = panel; p < lastPanel; ++p) {
       int columns = static_cast<int>(std::min<int64_t>(kColumns, s.n - p * kColumns));
       const float* b = packedB + p * count * kColumns;
       for (int64_t r = row; r < blockEnd; r += kRows) {
-        gemmTileRows(static_cast<int>(std::min<int64_t>(kRows, blockEnd - r)), count,
-                     packedA + (r - row) * count, b, c + r * ldc + p * kColumns, ldc, columns,
-                     k > 0);
+        int rows = static_cast<int>(std::min<int64_t>(kRows, blockEnd - r));
+        float* to = c + r * ldc + p * kColumns;
+        if constexpr (kPack) {
+          gemmTileRows(rows, count, packedA + (r - row) * count, b, to, ldc, columns, k > 0);
+        } else {
+          gemmTileRowsInPlace(rows, count, packA.a + r * packA.ld + k, packA.ld, b, to, ldc,
+                              columns, k > 0);
+        }
       }
     }
     finish(row, blockEnd);

@@ -17,19 +17,6 @@ Sizes sizesOf(const Shape& a, const MatMulAttrs& attrs, const Shape& out) {
           out.size() / std::max<int64_t>(1, int64_t{out[-1]} * out[-2])};
 }
 
-/// A [M,K] by rows.
-struct RowsOf {
-  const float* a;
-  int64_t ld;
-  void operator()(int64_t row, int rows, int64_t k, int count, float* panel) const {
-    const float* from = a + row * ld + k;
-    if (rows < kRows) std::memset(panel, 0, sizeof(float) * count * kRows);
-    for (int r = 0; r < rows; ++r, from += ld) {
-      for (int i = 0; i < count; ++i) panel[i * kRows + r] = from[i];
-    }
-  }
-};
-
 /// A stored as its transpose [K,M].
 struct ColumnsOf {
   const float* a;
@@ -175,7 +162,7 @@ struct MatMul {
     if (a.transposeA) {
       withB(ColumnsOf{left, s.m});
     } else {
-      withB(RowsOf{left, s.k});
+      withB(InPlace{left, s.k});
     }
   }
 
