@@ -3,7 +3,7 @@
 //   double                 the reference
 //   std::complex<double>   the complex-step derivative: f'(x) = Im f(x + ih) / h, for a tiny h
 //                          exact to rounding
-//   F32                    the CPU kernel
+//   F32                    the CPU kernel (what is not an instruction: base/vector_math.h)
 //
 // A comparison of complex numbers looks at the real parts, and abs, min, max, floor follow: along
 // the real line these are the functions we mean, and their derivative steps come out right.
@@ -14,9 +14,7 @@
 #include <limits>
 
 #include "base/simd.h"
-
-// After simd.h, which fixes the target.
-#include <hwy/contrib/math/math-inl.h>
+#include "base/vector_math.h"
 
 namespace fjord {
 
@@ -116,12 +114,13 @@ inline Complex power(Complex a, Complex b) {
 }
 inline double power(double a, double b) { return std::pow(a, b); }
 
-// ---- F32: vectors of floats
+// ---- F32 and I32: vectors
 
 inline F32 absolute(F32 x) { return hn::Abs(x.v); }
 inline I32 absolute(I32 x) { return where(x < I32(0.0), -x, x); }
-inline F32 maximum(F32 a, F32 b) { return where((a != a) | (a > b), a, b); }
-inline F32 minimum(F32 a, F32 b) { return where((a != a) | (a < b), a, b); }
+// A selection by a > b is the maximum instruction, which gives b where either is NaN.
+inline F32 maximum(F32 a, F32 b) { return where(a == a, where(a > b, a, b), a); }
+inline F32 minimum(F32 a, F32 b) { return where(a == a, where(a < b, a, b), a); }
 inline I32 maximum(I32 a, I32 b) { return hn::Max(a.v, b.v); }
 inline I32 minimum(I32 a, I32 b) { return hn::Min(a.v, b.v); }
 inline F32 sqrt(F32 x) { return hn::Sqrt(x.v); }
@@ -130,110 +129,5 @@ inline F32 floor(F32 x) { return hn::Floor(x.v); }
 inline F32 ceil(F32 x) { return hn::Ceil(x.v); }
 inline F32 trunc(F32 x) { return hn::Trunc(x.v); }
 inline F32 roundEven(F32 x) { return hn::Round(x.v); }
-
-/// Lane by lane through the C library: for functions too rare to earn a vector form. It is exact
-/// where the library is.
-template <class F>
-F32 lanewise(F32 x, F f) {
-  float lanes[kLanes];
-  x.store(lanes);
-  for (float& lane : lanes) lane = f(lane);
-  return F32::load(lanes);
-}
-template <class F>
-F32 lanewise(F32 a, F32 b, F f) {
-  float x[kLanes], y[kLanes];
-  a.store(x);
-  b.store(y);
-  for (int i = 0; i < kLanes; ++i) x[i] = f(x[i], y[i]);
-  return F32::load(x);
-}
-
-/// exp, saturating to 0 and infinity and keeping NaN. Highway's polynomial is within 2 ulp between.
-inline F32 exp(F32 x) {
-  F32 y = hn::Exp(FloatTag(), x.v);
-  y = where(x > F32(88.72283), F32(kInfinity), y);
-  return where(x != x, x, y);
-}
-/// log with IEEE's values at the edges: log(0) = -inf, log(<0) = NaN, log(inf) = inf.
-inline F32 log(F32 x) {
-  F32 y = hn::Log(FloatTag(), x.v);
-  y = where(x == F32(0.0), F32(-kInfinity), y);
-  y = where(x < F32(0.0), F32(std::numeric_limits<double>::quiet_NaN()), y);
-  return where((x == F32(kInfinity)) | (x != x), x, y);
-}
-/// tanh(x) = 1 - 2 / (exp(2x) + 1), and near 0, where that cancels, its odd Taylor polynomial
-/// through x^9.
-inline F32 tanh(F32 x) {
-  F32 a = minimum(absolute(x), F32(10.0));  // tanh(10) rounds to 1
-  F32 far = F32(1.0) - F32(2.0) / (exp(a + a) + F32(1.0));
-  F32 s = a * a;
-  F32 p = mulAdd(s, F32(62.0 / 2835), F32(-17.0 / 315));
-  p = mulAdd(s, p, F32(2.0 / 15));
-  p = mulAdd(s, p, F32(-1.0 / 3));
-  F32 near = mulAdd(a * s, p, a);
-  F32 y = where(a < F32(0.25), near, far);
-  return where(x != x, x, hn::CopySign(y.v, x.v));
-}
-inline F32 erf(F32 x) {
-  return lanewise(x, [](float v) { return std::erf(v); });
-}
-inline F32 expm1(F32 x) {
-  return lanewise(x, [](float v) { return std::expm1(v); });
-}
-inline F32 log1p(F32 x) {
-  return lanewise(x, [](float v) { return std::log1p(v); });
-}
-inline F32 exp2(F32 x) {
-  return lanewise(x, [](float v) { return std::exp2(v); });
-}
-inline F32 log2(F32 x) {
-  return lanewise(x, [](float v) { return std::log2(v); });
-}
-inline F32 log10(F32 x) {
-  return lanewise(x, [](float v) { return std::log10(v); });
-}
-inline F32 cbrt(F32 x) {
-  return lanewise(x, [](float v) { return std::cbrt(v); });
-}
-inline F32 sin(F32 x) {
-  return lanewise(x, [](float v) { return std::sin(v); });
-}
-inline F32 cos(F32 x) {
-  return lanewise(x, [](float v) { return std::cos(v); });
-}
-inline F32 tan(F32 x) {
-  return lanewise(x, [](float v) { return std::tan(v); });
-}
-inline F32 asin(F32 x) {
-  return lanewise(x, [](float v) { return std::asin(v); });
-}
-inline F32 acos(F32 x) {
-  return lanewise(x, [](float v) { return std::acos(v); });
-}
-inline F32 atan(F32 x) {
-  return lanewise(x, [](float v) { return std::atan(v); });
-}
-inline F32 sinh(F32 x) {
-  return lanewise(x, [](float v) { return std::sinh(v); });
-}
-inline F32 cosh(F32 x) {
-  return lanewise(x, [](float v) { return std::cosh(v); });
-}
-inline F32 asinh(F32 x) {
-  return lanewise(x, [](float v) { return std::asinh(v); });
-}
-inline F32 acosh(F32 x) {
-  return lanewise(x, [](float v) { return std::acosh(v); });
-}
-inline F32 atanh(F32 x) {
-  return lanewise(x, [](float v) { return std::atanh(v); });
-}
-inline F32 power(F32 a, F32 b) {
-  return lanewise(a, b, [](float x, float y) { return std::pow(x, y); });
-}
-inline F32 atan2(F32 a, F32 b) {
-  return lanewise(a, b, [](float x, float y) { return std::atan2(x, y); });
-}
 
 }  // namespace fjord
