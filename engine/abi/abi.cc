@@ -431,6 +431,20 @@ int fj_modelSetWinograd(int model, int allowed) {
   });
 }
 
+int fj_modelMemory(int model, int train, int batch) {
+  return withModel(model, [&](auto& m) {
+    Result<StepMemory> memory = m->stepMemory(train ? Model::kTrain : Model::kPredict, batch);
+    if (!memory) return failure(memory.error());
+    return text(Json{{"weights", memory->weights},
+                     {"optimizer", memory->state},
+                     {"batch", memory->data},
+                     {"live", memory->live},
+                     {"arena", memory->arena},
+                     {"least", memory->least()},
+                     {"total", memory->total()}});
+  });
+}
+
 int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out) {
   return withModel(model, [&](auto& m) {
     std::vector<Tensor> in;

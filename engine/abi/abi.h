@@ -81,6 +81,8 @@ FJ_API int fj_modelSetStep(int model, double step);
 FJ_API int fj_modelSetRate(int model, double rate);
 /// Whether convolutions that predict may use Winograd's algorithm.
 FJ_API int fj_modelSetWinograd(int model, int allowed);
+/// JSON: the bytes that a step holds, of training (1) or of predicting (0).
+FJ_API int fj_modelMemory(int model, int train, int batch);
 /// Writes the handles of the outputs, returns how many.
 FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out);
 /// One training (1) or test (0) step on whole arrays; the logs as JSON text.

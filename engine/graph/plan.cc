@@ -58,6 +58,7 @@ class Planner {
   void addScratch(Step& step);
   void keepSettled();
   void layOut();
+  void countLive();
 
   int32_t newStorage(Storage::Kind kind, int32_t index, int64_t bytes) {
     plan_.storages.push_back({kind, index, 0, bytes});
@@ -361,6 +362,22 @@ void Planner::layOut() {
   }
 }
 
+void Planner::countLive() {
+  std::vector<int64_t> begins(plan_.steps.size() + 1);
+  std::vector<bool> prepared(plan_.storages.size(), false);
+  for (const Step& step : plan_.steps) {
+    if (step.prepared >= 0) prepared[step.prepared] = true;
+  }
+  for (size_t i = 0; i < plan_.storages.size(); ++i) {
+    const Storage& s = plan_.storages[i];
+    if (s.kind != Storage::kArena || lifetimes_[i].first < 0 || prepared[i]) continue;
+    begins[lifetimes_[i].first] += s.bytes;
+    begins[lifetimes_[i].last + 1] -= s.bytes;
+  }
+  int64_t live = 0;
+  for (int64_t change : begins) plan_.liveBytes = std::max(plan_.liveBytes, live += change);
+}
+
 Plan Planner::build() {
   assigned_.resize(graph_.assignments().size());
   findWanted();
@@ -398,6 +415,7 @@ Plan Planner::build() {
   assignOutstanding();
   keepSettled();
   layOut();
+  countLive();
   return std::move(plan_);
 }
 

@@ -68,6 +68,9 @@ struct Plan {
   /// has changed.
   int32_t settledBegin = 0, settledEnd = 0;
   int64_t arenaBytes = 0;
+  /// The least that an arena can be: the most bytes of arrays that are alive at once. What the arena
+  /// has more is room for kernels to work in, prepared operands, and gaps.
+  int64_t liveBytes = 0;
   int threads = 1;
   bool winograd = true;
 };

@@ -250,16 +250,28 @@ void Model::Builder::addUpdates() {
   for (auto& [target, value] : updates_) graph.assign(target, value);
 }
 
-Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
-  if (loss_) {
-    graph.output(loss_);
-    for (const MetricParts& m : metrics_) {
-      graph.output(m.numerator);
-      graph.output(m.denominator);
-    }
+Status Model::Builder::build(Mode mode) {
+  std::vector<Value> outputs = forward();
+  if (mode == kPredict) {
+    for (Value y : outputs) graph.output(y);
+    return graph.status();
   }
-  FJORD_TRY(Plan plan, fjord::compile(graph, {.threads = model_.threads_.count(),
-                                              .winograd = model_.winograd_}));
+  if (graph.status()) addLoss(outputs);
+  if (graph.status() && mode == kTrain) addUpdates();
+  if (loss_) graph.output(loss_);
+  for (const MetricParts& m : metrics_) {
+    graph.output(m.numerator);
+    graph.output(m.denominator);
+  }
+  return graph.status();
+}
+
+Result<Plan> Model::Builder::plan() const {
+  return fjord::compile(graph, {.threads = model_.threads_.count(), .winograd = model_.winograd_});
+}
+
+Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
+  FJORD_TRY(Plan plan, this->plan());
   FJORD_TRY(Executor executor, Executor::make(std::move(plan), model_.threads_));
   auto p =
       std::make_unique<Program>(Program{mode, batch_, std::move(executor), {}, {}, {}, {}, 0, {}});

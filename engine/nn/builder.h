@@ -42,6 +42,9 @@ class Model::Builder : public LayerContext {
   std::vector<Value> forward();
   void addLoss(const std::vector<Value>& outputs);
   void addUpdates();
+  /// The whole graph of the mode, its outputs declared.
+  Status build(Mode mode);
+  Result<Plan> plan() const;
   Result<std::unique_ptr<Program>> finish(Mode mode);
 
   Graph graph;

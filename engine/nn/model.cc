@@ -110,14 +110,7 @@ Result<Model::Program*> Model::program(Mode mode, int32_t batch) {
     if (p->mode == mode && p->batch == batch) return p.get();
   }
   Builder builder(*this, mode, batch);
-  std::vector<Value> outputs = builder.forward();
-  if (mode == kPredict) {
-    for (Value y : outputs) builder.graph.output(y);
-  } else {
-    if (builder.graph.status()) builder.addLoss(outputs);
-    if (builder.graph.status() && mode == kTrain) builder.addUpdates();
-  }
-  FJORD_CHECK(builder.graph.status());
+  FJORD_CHECK(builder.build(mode));
   // Data sets end in a smaller batch and are tested in another: a few sizes recur, more would only
   // hold memory.
   constexpr size_t kMaxPrograms = 8;
@@ -125,6 +118,27 @@ Result<Model::Program*> Model::program(Mode mode, int32_t batch) {
   FJORD_TRY(auto made, builder.finish(mode));
   programs_.push_back(std::move(made));
   return programs_.back().get();
+}
+
+Result<StepMemory> Model::stepMemory(Mode mode, int32_t batch) {
+  if (mode != kPredict && !isCompiled())
+    return fail("the model is not compiled: call compile with an optimizer and a loss first");
+  if (batch < 1) return fail("a batch needs at least one sample");
+  bool fresh = slots_.empty();
+  StepMemory memory;
+  Builder builder(*this, mode, batch);
+  Status built = builder.build(mode);
+  for (const Weight& w : weights_) memory.weights += w.value.type().bytes();
+  for (const Weight& w : slots_) memory.state += mode == kTrain ? w.value.type().bytes() : 0;
+  // The first step will make them.
+  if (fresh) slots_.clear();
+  FJORD_CHECK(built);
+  FJORD_TRY(Plan plan, builder.plan());
+  for (const Type& type : plan.inputs) memory.data += type.bytes();
+  memory.data -= memory.weights + memory.state;
+  memory.live = plan.liveBytes;
+  memory.arena = plan.arenaBytes;
+  return memory;
 }
 
 /// Has a program compute anew what depends on weights that have changed.

@@ -44,6 +44,17 @@ struct Totals {
 
 using Logs = std::vector<std::pair<std::string, double>>;
 
+/// Bytes that a step holds. What is beyond weights, state, data and `live` arrays is overhead.
+struct StepMemory {
+  int64_t weights = 0, state = 0;  // of the optimizer
+  int64_t data = 0;                // the batch
+  int64_t live = 0;                // the most of activations and gradients that is alive at once
+  int64_t arena = 0;               // what they take, with the room that kernels work in
+
+  int64_t least() const { return weights + state + data + live; }
+  int64_t total() const { return weights + state + data + arena; }
+};
+
 class Model {
  public:
   enum Mode { kPredict, kTest, kTrain };
@@ -92,6 +103,9 @@ class Model {
   /// Axis 0 is -1.
   std::vector<Type> inputTypes() const;
   const std::vector<Type>& outputTypes() const { return outputTypes_; }
+
+  /// Of a step in this mode, planned and not run.
+  Result<StepMemory> stepMemory(Mode mode, int32_t batch);
 
   /// A table of the layers for people: names, output shapes, numbers of weights.
   std::string summary() const;

@@ -130,11 +130,16 @@ inline void gemmTileRowsInPlace(int rows, int count, const float* a, int64_t lda
 
 inline int64_t panelsOf(int64_t n) { return (n + kColumns - 1) / kColumns; }
 
-/// Floats of scratch that gemm needs.
-inline int64_t gemmScratch(const GemmShape& s, int threads) {
+/// Rows of A that a thread packs at a time.
+inline int64_t blockRows(const GemmShape& s) {
+  return std::min<int64_t>(kBlockRows, (s.m + kRows - 1) / kRows * kRows);
+}
+
+/// Floats of scratch that gemm needs for what it packs.
+inline int64_t gemmScratch(const GemmShape& s, int threads, bool packsA, bool packsB) {
   int64_t depth = std::min<int64_t>(s.k, kDepth);
-  int64_t a = depth * kBlockRows, b = depth * panelsOf(s.n) * kColumns;
-  return b + a * threads;
+  int64_t a = depth * blockRows(s), b = depth * panelsOf(s.n) * kColumns;
+  return (packsA ? a * threads : 0) + (packsB ? b : 0);
 }
 
 /// A [M,K] by rows, read where it lies.
@@ -219,8 +224,9 @@ void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, 
   bool byRows = rowTiles >= most || rowTiles >= panels;
   int parts = static_cast<int>(std::min<int64_t>(most, byRows ? rowTiles : panels));
   constexpr bool kPack = !std::same_as<PackB, Packed>;
-  float* packedA = scratch + std::min<int64_t>(s.k, kDepth) * panels * kColumns;
-  int64_t sizeA = std::min<int64_t>(s.k, kDepth) * kBlockRows;
+  int64_t depth = std::min<int64_t>(s.k, kDepth);
+  float* packedA = scratch + (kPack ? depth * panels * kColumns : 0);
+  int64_t sizeA = depth * blockRows(s);
   for (int64_t k = 0; k < s.k || k == 0; k += kDepth) {
     int count = static_cast<int>(std::min<int64_t>(kDepth, s.k - k));
     bool last = k + kDepth >= s.k;

@@ -110,7 +110,7 @@ struct MatMul {
   static int64_t scratch(const ScratchCall& c, const MatMulAttrs& a) {
     Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
     if (s.m <= kSkinnyRows) return s.m * s.k * 4;
-    return gemmScratch({s.m, s.n, s.k}, c.threads) * 4;
+    return gemmScratch({s.m, s.n, s.k}, c.threads, a.transposeA, !c.prepared) * 4;
   }
 
   static int64_t prepared(const ScratchCall& c, const MatMulAttrs& a) {

@@ -40,6 +40,7 @@ export type FunctionName =
   | 'fj_modelSetStep'
   | 'fj_modelSetRate'
   | 'fj_modelSetWinograd'
+  | 'fj_modelMemory'
   | 'fj_modelPredict'
   | 'fj_modelBatch'
   | 'fj_fit'

@@ -59,6 +59,16 @@ interface Info {
   step: number;
   rate: number;
 }
+/** Bytes. */
+export interface StepMemory {
+  weights: number;
+  optimizer: number;
+  batch: number;
+  live: number;
+  arena: number;
+  least: number;
+  total: number;
+}
 interface FitState {
   epoch: number;
   batch: number;
@@ -154,6 +164,13 @@ export class LayersModel {
   }
   summary(_lineLength?: number, _positions?: number[], printFn: (line: string) => void = console.log): void {
     for (const line of this.info().summary.trimEnd().split('\n')) printFn(line);
+    const training = this.compiled !== undefined;
+    const {total, weights, optimizer, batch, arena} = this.stepMemory({training});
+    const mb = (bytes: number) => `${(bytes / 1e6).toPrecision(3)} MB`;
+    printFn(
+      `${training ? 'a training step' : 'a prediction'} on 32 samples holds ${mb(total)}: weights ${mb(weights)}, ` +
+        `${training ? `optimizer ${mb(optimizer)}, ` : ''}batch ${mb(batch)}, activations${training ? ' and gradients' : ''} ${mb(arena)}`,
+    );
   }
   toJSON(): string {
     return JSON.stringify(this.description());
@@ -323,6 +340,13 @@ export class LayersModel {
   }
   set learningRate(rate: number) {
     call('fj_modelSetRate', this.built, rate);
+  }
+  /**
+   * The bytes that a step holds: weights, the optimizer's state, the batch, and an arena for activations and gradients, of
+   * which at most `live` are needed at once; `least` is the sum with `live`, `total` that with the arena.
+   */
+  stepMemory({training = false, batchSize = 32}: {training?: boolean; batchSize?: number} = {}): StepMemory {
+    return callForJson<StepMemory>('fj_modelMemory', this.built, training ? 1 : 0, batchSize);
   }
   /**
    * Whether 3x3 convolutions of `predict` may use Winograd's algorithm (at first they may): some three times faster, and

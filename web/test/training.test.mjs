@@ -325,6 +325,7 @@ suite('a model', () => {
     const lines = [];
     model.summary(undefined, undefined, (line) => lines.push(line));
     assert.match(lines.join('\n'), /first[\s\S]*39[\s\S]*second[\s\S]*16[\s\S]*55/);
+    assert.match(lines.at(-1), /^a prediction on 32 samples holds \d/);
     const json = JSON.parse(model.toJSON());
     assert.deepEqual(json.config.layers.map((l) => l.config.name), ['first', 'second']);
   });
@@ -334,6 +335,45 @@ suite('a model', () => {
     assert.ok(y instanceof fj.SymbolicTensor);
     assert.deepEqual([y.shape, y.rank, y.dtype], [[null, 3, 3, 4], 4, 'float32']);
     assert.deepEqual(fj.input({batchShape: [2, 3]}).shape, [2, 3]);
+  });
+  test('a model of 3x3 filters predicts what TensorFlow.js does with Winograd and without, and follows its weights', () => {
+    const layers = (tf) => [
+      tf.layers.conv2d({filters: 16, kernelSize: 3, padding: 'same', activation: 'relu', inputShape: [18, 15, 16]}),
+      tf.layers.batchNormalization({}),
+      tf.layers.conv2d({filters: 32, kernelSize: 3}),
+    ];
+    const [ours, theirs] = [fj, judge].map((tf) => tf.sequential({layers: layers(tf)}));
+    const x = random([18 * 15 * 16], -1, 1, 5);
+    const predict = (tf, model) => model.predict(tf.tensor(x, [1, 18, 15, 16]));
+    // The second round has other weights: what was prepared of the first is prepared anew.
+    const results = [];
+    for (let round = 0; round < 2; ++round) {
+      shareWeights(ours, theirs, 30 + 10 * round);
+      const want = predict(judge, theirs);
+      for (const allowed of [true, false]) {
+        ours.setWinograd(allowed);
+        const got = predict(fj, ours);
+        close(got, want, 1e-5 * want.max().dataSync()[0]);
+        results.push([...got.dataSync()]);
+      }
+    }
+    assert.notDeepEqual(results[0], results[1]);
+  });
+  test('says what memory a step takes', () => {
+    const model = sequential(fj, 'mlp');
+    assert.throws(() => model.stepMemory({training: true}), /not compiled/);
+    model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
+    const bytes = 4 * model.countParams();
+    const memory = model.stepMemory({training: true, batchSize: 64});
+    // Adam has two moments for each weight; the batch is x, y, weights of samples, the rate and the step.
+    assert.equal(memory.weights, bytes);
+    assert.equal(memory.optimizer, 2 * bytes);
+    assert.equal(memory.batch, 4 * (64 * (12 + 4 + 1) + 2));
+    assert.ok(memory.live > 0 && memory.live <= memory.arena);
+    assert.equal(memory.total, memory.weights + memory.optimizer + memory.batch + memory.arena);
+    assert.equal(memory.least, memory.total - memory.arena + memory.live);
+    assert.ok(model.stepMemory({batchSize: 64}).total < memory.total);
+    assert.throws(() => model.stepMemory({batchSize: 0}), /at least one sample/);
   });
   test('the rate can be read and set', async () => {
     const model = sequential(fj, 'mlp');
