@@ -12,6 +12,7 @@ import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {root} from '../../tools/build.mjs';
 import {serve} from '../../tools/serve.mjs';
+import {about, finish} from './last.mjs';
 
 const {values: options} = parseArgs({
   options: {
@@ -20,6 +21,8 @@ const {values: options} = parseArgs({
     rounds: {type: 'string', default: '9'},
     slice: {type: 'string', default: '150'},
     json: {type: 'string'},
+    save: {type: 'boolean', default: false},
+    strict: {type: 'boolean', default: false},
   },
 });
 const grid = [1, 2, 4, 8].flatMap((layers) => [64, 128, 256].map((width) => `${layers}x${width}`));
@@ -60,6 +63,7 @@ makeModels();
 const server = await serve();
 const rows = [];
 let errors = 0;
+let version = '';
 console.log(`${os.availableParallelism()} cores of ${os.cpus()[0].model}; ms for one sample, and how many of Fjord's`);
 for (const name of names) {
   // A browser for each, so that nothing is left over from the one before.
@@ -78,8 +82,9 @@ for (const name of names) {
       row.model = name;
       row.median = row.samples.length ? median(row.samples) : null;
     }
+    version = browser.version();
     if (!rows.length) {
-      console.log(`Chromium ${browser.version()}`);
+      console.log(`Chromium ${version}`);
       for (const row of measured.filter((r) => r.about)) console.log(`${row.name}: ${row.about}`);
       console.log(`\n${'model'.padEnd(13)}${measured.map((row) => row.name.padStart(17)).join('')}   fastest peer / Fjord`);
     }
@@ -96,8 +101,7 @@ for (const [title, list] of [['the grid', grid], ['the convolutional networks', 
     console.log(`\n${title}, Fjord against the fastest peer: ${Math.min(...ratios).toFixed(2)}x at least, ${geometricMean(ratios).toFixed(2)}x in the geometric mean of ${ratios.length}`);
   }
 }
-if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 1)}\n`);
-process.exit(errors ? 1 : 0);
+process.exit(finish('infer', about(version), rows, options) || (errors ? 1 : 0));
 
 /** How many times longer the fastest peer takes. */
 function ratioOf([fjord, ...peers]) {

@@ -5,11 +5,11 @@
 //
 // Runs in headless Chromium and natively (--where chromium, native). The share is rate / limit: what is left to gain.
 import {spawn} from 'node:child_process';
-import {writeFileSync} from 'node:fs';
 import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {build, Failure, fail, folderOf} from '../../tools/build.mjs';
 import {serve} from '../../tools/serve.mjs';
+import {about, finish} from './last.mjs';
 
 const {values: options} = parseArgs({
   options: {
@@ -20,6 +20,8 @@ const {values: options} = parseArgs({
     slice: {type: 'string', default: '4'},
     variant: {type: 'string', default: 'relaxed-simd-threads'},
     json: {type: 'string'},
+    save: {type: 'boolean', default: false},
+    strict: {type: 'boolean', default: false},
   },
 });
 
@@ -40,6 +42,7 @@ async function native(args, onRow) {
 async function inChromium(args, onRow) {
   const server = await serve();
   const browser = await launch();
+  version = browser.version();
   try {
     const page = await browser.newPage();
     await page.exposeFunction('row', (line) => onRow(JSON.parse(line)));
@@ -65,6 +68,7 @@ async function inChromium(args, onRow) {
   }
 }
 
+let version = 'not run';
 const rows = [];
 const places = {native: {preset: 'native', run: native}, chromium: {preset: `wasm-${options.variant}`, run: inChromium}};
 try {
@@ -83,7 +87,7 @@ try {
     }
   }
   if (!rows.length) throw new Failure(`No case contains ${options.only.join(' or ')}`);
-  if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 1)}\n`);
+  process.exitCode = finish('ops', about(version), rows, options);
 } catch (error) {
   fail(error);
 }

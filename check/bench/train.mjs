@@ -6,11 +6,11 @@
 // A framework is timed only after its losses on real digits were those of another one. Samples are slices of `slice` ms in
 // rotating order, so that whatever else the machine does hits all alike; the table has their medians. With --native, Fjord
 // and TensorFlow as native programs take their turns too.
-import {writeFileSync} from 'node:fs';
 import os from 'node:os';
 import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {serve} from '../../tools/serve.mjs';
+import {about, finish} from './last.mjs';
 import {startNatives} from './native.mjs';
 
 const {values: options} = parseArgs({
@@ -20,6 +20,8 @@ const {values: options} = parseArgs({
     rounds: {type: 'string', default: '9'},
     slice: {type: 'string', default: '150'},
     json: {type: 'string'},
+    save: {type: 'boolean', default: false},
+    strict: {type: 'boolean', default: false},
   },
 });
 const grid = [1, 2, 4, 8].flatMap((layers) => [64, 128, 256].map((width) => ({layers, width, batch: 64})));
@@ -72,8 +74,7 @@ if (options.native) {
   summarize('Fjord natively against TensorFlow natively', ratio('TensorFlow (native)', 'Fjord (native)'));
   summarize('Fjord natively against Fjord in Chromium', ratio('fjord', 'Fjord (native)'));
 }
-if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 1)}\n`);
-process.exit(errors ? 1 : 0);
+process.exit(finish('train', about(browser.version()), rows, options) || (errors ? 1 : 0));
 
 function timeOf(measured, name) {
   return measured.find((row) => row.name === name)?.median ?? NaN;
