@@ -52,11 +52,19 @@ function frameworkLines(rows, titleOf) {
   return [...lines.values()];
 }
 
+const published = (name) => (existsSync(fileOf(name)) ? JSON.parse(readFileSync(fileOf(name), 'utf8')).lines : []);
+
 /** Cases whose ratio is more than a tenth below the last published one. */
 function regressions(name, lines) {
-  if (!existsSync(fileOf(name))) return [];
-  const last = new Map(JSON.parse(readFileSync(fileOf(name), 'utf8')).lines.map((line) => [line.title, line.ratio]));
+  const last = new Map(published(name).map((line) => [line.title, line.ratio]));
   return lines.filter(({title, ratio}) => ratio < 0.9 * last.get(title)).map(({title, ratio}) => `${title}: ${ratio}, was ${last.get(title)}`);
+}
+
+/** Rows and columns of the published table that a run does not have: of one with --only, or without --native. */
+function lacking(name, lines) {
+  const namesOf = (list) => new Set(list.flatMap(({title, columns}) => [title, ...Object.keys(columns)]));
+  const have = namesOf(lines);
+  return [...namesOf(published(name))].filter((text) => !have.has(text));
 }
 
 /** Writes what the options ask for and says what has become slower; gives the exit status. */
@@ -65,7 +73,9 @@ export function finish(name, where, rows, {json, save, strict}) {
   if (json) writeFileSync(json, `${JSON.stringify({about: where, rows}, null, 1)}\n`);
   const slower = regressions(name, lines);
   if (slower.length) console.log(`\nmore than 10 % below the last published ratios:\n  ${slower.join('\n  ')}`);
-  if (save) keep(name, where, lines);
+  const gone = save ? lacking(name, lines) : [];
+  if (gone.length) console.log(`\nnot saved: the published table has ${gone.join(', ')} too. To publish without, remove check/bench/last/${name}.json first`);
+  else if (save) keep(name, where, lines);
   return strict && slower.length ? 1 : 0;
 }
 

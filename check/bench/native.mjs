@@ -2,7 +2,7 @@
 //
 //   const natives = await startNatives();
 //   await natives['TensorFlow (native)']({create: cell, data: base64});
-//   stopNatives(natives)
+//   natives['TensorFlow (native)'].stop();
 import {spawn} from 'node:child_process';
 import {existsSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
@@ -17,10 +17,18 @@ function converse(command, args, folder) {
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text) => (said = (said + text).slice(-2000)));
   createInterface({input: child.stdout}).on('line', (line) => waiting.shift()?.resolve(JSON.parse(line)));
-  const end = (why) => waiting.splice(0).forEach(({reject}) => reject(new Error(`${command} ${why}: ${said.trim().split('\n').at(-1)}`)));
+  // One that has ended answers nothing any more: what is asked later fails too, for the same reason.
+  let ended;
+  const end = (why) => {
+    ended ??= new Error(`${command} ${why}: ${said.trim().split('\n').at(-1)}`);
+    waiting.splice(0).forEach(({reject}) => reject(ended));
+  };
+  // A line written to it comes back as an error of the pipe; 'close' says why.
+  child.stdin.on('error', () => {});
   child.on('error', (error) => end(error.message));
   child.on('close', (code) => end(`ended with ${code}`));
-  const ask = ({data, ...request}) => {
+  const ask = async ({data, ...request}) => {
+    if (ended) throw ended;
     if (data) {
       request.data = path.join(folder, 'data.bin');
       writeFileSync(request.data, Buffer.from(data, 'base64'));
