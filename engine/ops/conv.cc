@@ -234,8 +234,9 @@ void correlateRows(const Correlation& g, int64_t group, const float* images, con
         int columns = static_cast<int>(std::min<int64_t>(kColumns, columnsInAll - p * kColumns));
         const float* b = packedB + (p * g.depth() + done) * kColumns;
         for (int64_t r = 0; r < rows; r += kRows) {
-          correlateTileRows(static_cast<int>(std::min<int64_t>(kRows, rows - r)), places + r, chunk,
-                            1, b, y + (begin + r) * g.oc + p * kColumns, g.oc, columns, done > 0);
+          Target to{y + (begin + r) * g.oc + p * kColumns, g.oc, columns, done > 0};
+          runTile(static_cast<int>(std::min<int64_t>(kRows, rows - r)), columns,
+                  CorrelateTile{places + r, chunk, 1, b, to});
         }
       }
     }
@@ -370,9 +371,9 @@ void filterTiles(const Correlation& g, int64_t group, const float* images, int64
                     (tap + r) % c;
       }
       int columns = static_cast<int>(std::min<int64_t>(kColumns, g.oc / g.groups - column));
-      correlateTileRows(rows, places, chunk, g.strideX * g.c,
-                        packedB + (t / rowTiles * pixels + done) * kColumns,
-                        filter + tap * g.oc + column, g.oc, columns, accumulate || done > 0);
+      Target to{filter + tap * g.oc + column, g.oc, columns, accumulate || done > 0};
+      const float* b = packedB + (t / rowTiles * pixels + done) * kColumns;
+      runTile(rows, columns, CorrelateTile{places, chunk, g.strideX * g.c, b, to});
     }
   }
 }

@@ -5,7 +5,7 @@
 //   Chunk chunk;                              // offsets of the depth: runs of equal steps
 //   chunk.add(0, 15);                         // three taps of five channels, from one filter row,
 //   chunk.add(line, 15);                      // and from the next one
-//   tile(rows, chunk, 1, b, c, ldc, columns, false);
+//   runTile(count, columns, CorrelateTile{rows, chunk, 1, b, {c, ldc, columns, false}});
 //
 // B comes packed as in gemm.h: panels [depth][kColumns].
 #pragma once
@@ -34,31 +34,29 @@ struct Chunk {
   void clear() { used = depth = 0; }
 };
 
-/// c[r][j] (+)= sum over k of rows[r][offset(k)] b[k][j]; offsets within a run are `step` apart.
-template <int R>
-void correlateTile(const float* const* rows, const Chunk& chunk, int64_t step, const float* b,
-                   float* c, int64_t ldc, int columns, bool accumulate) {
-  Sums<R> sums;
-  sums.clear();
-  for (int i = 0; i < chunk.used; ++i) {
-    const float* a[R];
-    unrolled<R>([&](auto r) { a[r] = rows[r] + chunk.runs[i].offset; });
-    for (int k = chunk.runs[i].count; k > 0; --k, b += kColumns) {
-      sums.add(b, [&](int r) { return *a[r]; });
-      unrolled<R>([&](auto r) { a[r] += step; });
-    }
-  }
-  sums.store(c, ldc, columns, accumulate);
-}
+/// Sum over k of rows[r][offset(k)] b[k][j]; offsets within a run are `step` apart.
+struct CorrelateTile {
+  const float* const* rows;
+  const Chunk& chunk;
+  int64_t step;
+  const float* b;
+  Target to;
 
-inline void correlateTileRows(int count, const float* const* rows, const Chunk& chunk, int64_t step,
-                              const float* b, float* c, int64_t ldc, int columns, bool accumulate) {
-  using Tile = void (*)(const float* const*, const Chunk&, int64_t, const float*, float*, int64_t,
-                        int, bool);
-  static constexpr auto kTiles = []<int... R>(std::integer_sequence<int, R...>) {
-    return std::array<Tile, kRows>{correlateTile<R + 1>...};
-  }(std::make_integer_sequence<int, kRows>());
-  kTiles[count - 1](rows, chunk, step, b, c, ldc, columns, accumulate);
-}
+  template <int R, int V>
+  void run() const {
+    Sums<R, V> sums;
+    sums.clear();
+    const float* right = b;
+    for (int i = 0; i < chunk.used; ++i) {
+      const float* left[R];
+      unrolled<R>([&](auto r) { left[r] = rows[r] + chunk.runs[i].offset; });
+      for (int k = chunk.runs[i].count; k > 0; --k, right += kColumns) {
+        sums.add(right, [&](int r) { return *left[r]; });
+        unrolled<R>([&](auto r) { left[r] += step; });
+      }
+    }
+    sums.store(to);
+  }
+};
 
 }  // namespace fjord

@@ -42,91 +42,97 @@ inline constexpr int kDepth = 512;
 // A block of A is at most 16 panels: 128 KB in WebAssembly, in the second-level cache.
 inline constexpr int kBlockRows = 16 * kRows;
 
-/// A tile's sums: R rows of kColumns.
-template <int R>
+/// Where a tile's sums go: `columns` columns of C, added to what is there or in its place.
+struct Target {
+  float* c;
+  int64_t ldc;
+  int columns;
+  bool accumulate;
+};
+
+/// A tile's sums: R rows of V vectors.
+template <int R, int V>
 struct Sums {
-  F32 row[R][2];
+  F32 row[R][V];
 
   [[gnu::always_inline]] void clear() {
-    unrolled<R>([&](auto r) { row[r][0] = row[r][1] = F32(0.0); });
+    unrolled<R * V>([&](auto i) { row[i / V][i % V] = F32(0.0); });
   }
   /// Adds a(r) times a row of B to each row.
   template <class A>
   [[gnu::always_inline]] void add(const float* b, const A& a) {
-    F32 b0 = F32::load(b), b1 = F32::load(b + kLanes);
+    F32 right[V];
+    unrolled<V>([&](auto v) { right[v] = F32::load(b + v * kLanes); });
     unrolled<R>([&](auto r) __attribute__((always_inline)) {
-      F32 ar = hn::Set(FloatTag(), a(r));
-      row[r][0] = mulAdd(ar, b0, row[r][0]);
-      row[r][1] = mulAdd(ar, b1, row[r][1]);
+      F32 left = hn::Set(FloatTag(), a(r));
+      unrolled<V>([&](auto v) { row[r][v] = mulAdd(left, right[v], row[r][v]); });
     });
   }
-  /// c[r][j] (+)= the sums, of `columns` columns.
-  [[gnu::always_inline]] void store(float* c, int64_t ldc, int columns, bool accumulate) const {
-    if (columns == kColumns) {
-      unrolled<R>([&](auto r) __attribute__((always_inline)) {
-        float* to = c + r * ldc;
-        (accumulate ? row[r][0] + F32::load(to) : row[r][0]).store(to);
-        (accumulate ? row[r][1] + F32::load(to + kLanes) : row[r][1]).store(to + kLanes);
+  [[gnu::always_inline]] void store(const Target& to) const {
+    if (to.columns == V * kLanes) {
+      unrolled<R * V>([&](auto i) __attribute__((always_inline)) {
+        float* c = to.c + i / V * to.ldc + i % V * kLanes;
+        F32 sum = row[i / V][i % V];
+        (to.accumulate ? sum + F32::load(c) : sum).store(c);
       });
       return;
     }
     unrolled<R>([&](auto r) __attribute__((always_inline)) {
-      float values[kColumns], *to = c + r * ldc;
-      row[r][0].store(values);
-      row[r][1].store(values + kLanes);
-      for (int j = 0; j < columns; ++j) to[j] = accumulate ? to[j] + values[j] : values[j];
+      float values[V * kLanes], *c = to.c + r * to.ldc;
+      unrolled<V>([&](auto v) { row[r][v].store(values + v * kLanes); });
+      for (int j = 0; j < to.columns; ++j) c[j] = to.accumulate ? c[j] + values[j] : values[j];
     });
   }
 };
 
-/// c[r][j] (+)= sum over k of a[k][r] b[k][j]: kRows packed rows, of which R are stored, `columns`
-/// columns.
-template <int R>
-void gemmTile(int count, const float* a, const float* b, float* c, int64_t ldc, int columns,
-              bool accumulate) {
-  Sums<R> sums;
-  sums.clear();
-  for (int k = 0; k < count; ++k, a += kRows, b += kColumns)
-    sums.add(b, [&](int r) { return a[r]; });
-  sums.store(c, ldc, columns, accumulate);
+/// tile.run<R, V>() for `rows` rows and as many vectors as `columns` columns take.
+template <class Tile>
+void runTile(int rows, int columns, const Tile& tile) {
+  static constexpr auto kRuns = []<int... I>(std::integer_sequence<int, I...>) {
+    return std::array<void (*)(const Tile&), 2 * kRows>{
+        [](const Tile& t) { t.template run<I % kRows + 1, I / kRows + 1>(); }...};
+  }(std::make_integer_sequence<int, 2 * kRows>());
+  kRuns[rows - 1 + (columns > kLanes ? kRows : 0)](tile);
 }
 
-inline void gemmTileRows(int rows, int count, const float* a, const float* b, float* c, int64_t ldc,
-                         int columns, bool accumulate) {
-  if (rows == kRows) return gemmTile<kRows>(count, a, b, c, ldc, columns, accumulate);
-  using Tile = void (*)(int, const float*, const float*, float*, int64_t, int, bool);
-  static constexpr auto kTiles = []<int... R>(std::integer_sequence<int, R...>) {
-    return std::array<Tile, kRows - 1>{gemmTile<R + 1>...};
-  }(std::make_integer_sequence<int, kRows - 1>());
-  kTiles[rows - 1](count, a, b, c, ldc, columns, accumulate);
-}
+/// Sum over k of a[k][r] b[k][j], A packed.
+struct PackedTile {
+  int count;
+  const float *a, *b;
+  Target to;
 
-/// The same with A's rows where they lie.
-template <int R>
-void gemmTileInPlace(int count, const float* a, int64_t lda, const float* b, float* c, int64_t ldc,
-                     int columns, bool accumulate) {
-  Sums<R> sums;
-  sums.clear();
-  const float* row[R];
-  unrolled<R>([&](auto r) { row[r] = a + r * lda; });
-  for (; count > 0; --count, b += kColumns) {
-    sums.add(b, [&](int r) { return *row[r]; });
-    unrolled<R>([&](auto r) { ++row[r]; });
+  template <int R, int V>
+  void run() const {
+    Sums<R, V> sums;
+    sums.clear();
+    const float *left = a, *right = b;
+    for (int k = count; k > 0; --k, left += kRows, right += kColumns)
+      sums.add(right, [&](int r) { return left[r]; });
+    sums.store(to);
   }
-  sums.store(c, ldc, columns, accumulate);
-}
+};
 
-inline void gemmTileRowsInPlace(int rows, int count, const float* a, int64_t lda, const float* b,
-                                float* c, int64_t ldc, int columns, bool accumulate) {
-  if (rows == kRows) {
-    return gemmTileInPlace<kRows>(count, a, lda, b, c, ldc, columns, accumulate);
+/// The same with A's rows, `lda` apart, where they lie.
+struct InPlaceTile {
+  int count;
+  const float* a;
+  int64_t lda;
+  const float* b;
+  Target to;
+
+  template <int R, int V>
+  void run() const {
+    Sums<R, V> sums;
+    sums.clear();
+    const float *left[R], *right = b;
+    unrolled<R>([&](auto r) { left[r] = a + r * lda; });
+    for (int k = count; k > 0; --k, right += kColumns) {
+      sums.add(right, [&](int r) { return *left[r]; });
+      unrolled<R>([&](auto r) { ++left[r]; });
+    }
+    sums.store(to);
   }
-  using Tile = void (*)(int, const float*, int64_t, const float*, float*, int64_t, int, bool);
-  static constexpr auto kTiles = []<int... R>(std::integer_sequence<int, R...>) {
-    return std::array<Tile, kRows - 1>{gemmTileInPlace<R + 1>...};
-  }(std::make_integer_sequence<int, kRows - 1>());
-  kTiles[rows - 1](count, a, lda, b, c, ldc, columns, accumulate);
-}
+};
 
 inline int64_t panelsOf(int64_t n) { return (n + kColumns - 1) / kColumns; }
 
@@ -166,12 +172,11 @@ void gemmRows(const GemmShape& s, const PackA& packA, int64_t k, int count, cons
       const float* b = packedB + p * count * kColumns;
       for (int64_t r = row; r < blockEnd; r += kRows) {
         int rows = static_cast<int>(std::min<int64_t>(kRows, blockEnd - r));
-        float* to = c + r * ldc + p * kColumns;
+        Target to{c + r * ldc + p * kColumns, ldc, columns, k > 0};
         if constexpr (kPack) {
-          gemmTileRows(rows, count, packedA + (r - row) * count, b, to, ldc, columns, k > 0);
+          runTile(rows, columns, PackedTile{count, packedA + (r - row) * count, b, to});
         } else {
-          gemmTileRowsInPlace(rows, count, packA.a + r * packA.ld + k, packA.ld, b, to, ldc,
-                              columns, k > 0);
+          runTile(rows, columns, InPlaceTile{count, packA.a + r * packA.ld + k, packA.ld, b, to});
         }
       }
     }

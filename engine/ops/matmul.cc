@@ -84,6 +84,10 @@ Shape withoutMatrix(Shape s) {
 // A thread is worth waking to read this many floats of B: some 5 us from the second-level cache.
 constexpr int64_t kSkinnyFloats = 1 << 16;
 
+// Packing a matrix saves a few percent of a product with a batch. A larger one, such as the first
+// dense layer of VGG-16 (411 MB), is not worth the memory of a second copy.
+constexpr int64_t kPreparedBytes = 32 << 20;
+
 struct MatMul {
   using Attrs = MatMulAttrs;
   static constexpr bool kEpilogue = true;
@@ -115,8 +119,9 @@ struct MatMul {
 
   static int64_t prepared(const ScratchCall& c, const MatMulAttrs& a) {
     Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
-    bool once = s.m > kSkinnyRows && c.in[1].shape.rank() == 2;
-    return once ? gemmPacked({s.m, s.n, s.k}) * 4 : 0;
+    int64_t bytes = gemmPacked({s.m, s.n, s.k}) * 4;
+    bool once = s.m > kSkinnyRows && c.in[1].shape.rank() == 2 && bytes <= kPreparedBytes;
+    return once ? bytes : 0;
   }
 
   static void prepare(const Call& c, const MatMulAttrs& a) {

@@ -109,8 +109,8 @@ void multiplyTiles(const Winograd& g, int64_t count, const float* v, const float
           const float* rows[kRows];
           int used = static_cast<int>(std::min<int64_t>(kRows, count - t));
           for (int r = 0; r < used; ++r) rows[r] = v + (i * count + t + r) * g.c;
-          correlateTileRows(used, rows, chunk, 1, panel, m + (i * count + t) * g.oc + p * kColumns,
-                            g.oc, columns, k > 0);
+          Target to{m + (i * count + t) * g.oc + p * kColumns, g.oc, columns, k > 0};
+          runTile(used, columns, CorrelateTile{rows, chunk, 1, panel, to});
         }
       }
     }
