@@ -68,10 +68,11 @@ function lacking(name, lines) {
 }
 
 /** Writes what the options ask for and says what has become slower; gives the exit status. */
-export function finish(name, where, rows, {json, save, strict}) {
+export function finish(name, where, rows, {json, save, strict, peer}) {
   const lines = kinds[name](rows);
   if (json) writeFileSync(json, `${JSON.stringify({about: where, rows}, null, 1)}\n`);
-  const slower = regressions(name, lines);
+  // Ratios to some of the peers are not those of the published table.
+  const slower = peer ? [] : regressions(name, lines);
   if (slower.length) console.log(`\nmore than 10 % below the last published ratios:\n  ${slower.join('\n  ')}`);
   const gone = save ? lacking(name, lines) : [];
   if (gone.length) console.log(`\nnot saved: the published table has ${gone.join(', ')} too. To publish without, remove check/bench/last/${name}.json first`);
