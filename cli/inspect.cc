@@ -37,6 +37,14 @@ Status printModel(const Safetensors& file) {
   FJORD_TRY(auto model, loadModel(file, threads));
   FJORD_TRY(TrainingState state, TrainingState::of(file));
   std::printf("%s", model->summary().c_str());
+  bool training = model->isCompiled();
+  constexpr int32_t kBatch = 32;
+  FJORD_TRY(StepMemory memory,
+            model->stepMemory(training ? Model::kTrain : Model::kPredict, kBatch));
+  std::printf("%s on %d samples holds %s bytes: weights %s, optimizer %s, batch %s, arena %s\n",
+              training ? "a training step" : "a prediction", kBatch, cat(memory.total()).c_str(),
+              cat(memory.weights).c_str(), cat(memory.state).c_str(), cat(memory.data).c_str(),
+              cat(memory.arena).c_str());
   if (model->isCompiled()) {
     std::optional<Choice> optimizer = choiceOf(member(model->compileOptions(), "optimizer"));
     std::optional<Choice> loss = choiceOf(member(model->compileOptions(), "loss"));

@@ -158,6 +158,10 @@ describe('MNIST', () => {
     assert.ok(value(stdout.match(/^test: .*$/m)[0], 'accuracy') > 0.8, stdout);
     assert.match(stdout, /mse 0\./);
     const shown = done('inspect', at('cnn')).stdout;
+    // RMSprop keeps one mean square for each weight.
+    const [, total, weights, optimizer] = shown.match(/^a training step on 32 samples holds (\d+) bytes: weights (\d+), optimizer (\d+),/m).map(Number);
+    assert.equal(optimizer, weights);
+    assert.ok(total > weights + optimizer);
     assert.match(shown, /conv2d_1 \(Conv2D\) +\[-1,24,24,8\] +208/);
     assert.match(shown, /optimizer rmsprop, learning rate 0\.002, loss categoricalCrossentropy/);
     assert.match(shown, /seed 2, step 120, 3 epochs of 2000 samples in batches of 50/);
