@@ -69,73 +69,120 @@ void contractInto(const float* dy, const float* f, float* to, int64_t c, int64_t
   }
 }
 
-/// V vectors of channels of P neighbouring output pixels, which all have the same taps inside. x is
-/// the first pixel's first tap.
-template <int P, int V>
-void convolvePixels(const Geometry& g, const float* x, const float* f, float* y, TapRange rows,
-                    TapRange columns) {
-  F32 sums[P][V];
-  unrolled<P * V>([&](auto i) { sums[i / V][i % V] = F32(0.0); });
-  int64_t apart = g.columns.stride * g.c;
+/// Channels [c, c + V vectors) of one output pixel. x is its first tap.
+template <int V>
+void convolvePixel(const Geometry& g, const float* x, const float* f, float* y, TapRange rows,
+                   TapRange columns) {
+  F32 sums[V];
+  unrolled<V>([&](auto v) { sums[v] = F32(0.0); });
   for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
     const float* from = x + (ky * g.rows.dilation * g.w + columns.begin * g.columns.dilation) * g.c;
     const float* taps = f + (ky * g.kw + columns.begin) * g.c;
     for (int64_t kx = columns.begin; kx < columns.end; ++kx) {
-      F32 tap[V];
-      unrolled<V>([&](auto v) { tap[v] = F32::load(taps + v * kLanes); });
-      unrolled<P>([&](auto p) __attribute__((always_inline)) {
-        const float* pixel = from + p * apart;
-        unrolled<V>([&](auto v) {
-          sums[p][v] = mulAdd(F32::load(pixel + v * kLanes), tap[v], sums[p][v]);
-        });
+      unrolled<V>([&](auto v) {
+        sums[v] = mulAdd(F32::load(from + v * kLanes), F32::load(taps + v * kLanes), sums[v]);
       });
       from += g.columns.dilation * g.c;
       taps += g.c;
     }
   }
-  unrolled<P * V>([&](auto i) { sums[i / V][i % V].store(y + i / V * g.c + i % V * kLanes); });
+  unrolled<V>([&](auto v) { sums[v].store(y + v * kLanes); });
 }
 
-/// All channels of P neighbouring output pixels, one filter each.
-template <int P>
-void convolveChannels(const Geometry& g, const float* x, const float* f, float* y, TapRange rows,
-                      TapRange columns) {
-  int64_t c = 0;
-  for (; c + 2 * kLanes <= g.c; c += 2 * kLanes)
-    convolvePixels<P, 2>(g, x + c, f + c, y + c, rows, columns);
-  for (; c + kLanes <= g.c; c += kLanes)
-    convolvePixels<P, 1>(g, x + c, f + c, y + c, rows, columns);
-  for (; c < g.c; ++c) {
-    for (int p = 0; p < P; ++p) {
-      float sum = 0;
-      for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
-        for (int64_t kx = columns.begin; kx < columns.end; ++kx) {
-          int64_t pixel = ky * g.rows.dilation * g.w + kx * g.columns.dilation;
-          sum += x[(pixel + p * g.columns.stride) * g.c + c] * f[(ky * g.kw + kx) * g.c + c];
-        }
-      }
-      y[p * g.c + c] = sum;
+/// One channel of one output pixel: what is left behind the last whole vector.
+void convolveChannel(const Geometry& g, const float* x, const float* f, float* y, TapRange rows,
+                     TapRange columns) {
+  float sum = 0;
+  for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
+    for (int64_t kx = columns.begin; kx < columns.end; ++kx) {
+      sum += x[(ky * g.rows.dilation * g.w + kx * g.columns.dilation) * g.c] *
+             f[(ky * g.kw + kx) * g.c];
     }
+  }
+  *y = sum;
+}
+
+/// All channels of an output pixel, which may look over the edges of the image.
+void convolvePixel(const Geometry& g, const float* x, const float* f, float* y, TapRange rows,
+                   TapRange columns) {
+  int64_t c = 0;
+  for (; c + 4 * kLanes <= g.c; c += 4 * kLanes)
+    convolvePixel<4>(g, x + c, f + c, y + c, rows, columns);
+  for (; c + kLanes <= g.c; c += kLanes) convolvePixel<1>(g, x + c, f + c, y + c, rows, columns);
+  for (; c < g.c; ++c) convolveChannel(g, x + c, f + c, y + c, rows, columns);
+}
+
+/// All channels of P neighbouring output pixels inside the image, S apart, under K taps a row: what
+/// a row of the filter sees of the image is loaded once for all of them.
+template <int P, int K, int S>
+void convolvePixels(const Geometry& g, const float* x, const float* f, float* y, TapRange rows) {
+  int64_t c = 0, wide = g.c;
+  for (; c + kLanes <= wide; c += kLanes) {
+    F32 sums[P];
+    unrolled<P>([&](auto p) { sums[p] = F32(0.0); });
+    for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
+      const float* from = x + ky * g.rows.dilation * g.w * wide + c;
+      const float* taps = f + ky * K * wide + c;
+      F32 tap[K];
+      unrolled<K>([&](auto k) { tap[k] = F32::load(taps + k * wide); });
+      unrolled<(P - 1) * S + K>([&](auto i) __attribute__((always_inline)) {
+        F32 pixel = F32::load(from);
+        from += wide;
+        unrolled<P>([&](auto p) __attribute__((always_inline)) {
+          constexpr int k = i - p * S;
+          if constexpr (k >= 0 && k < K) sums[p] = mulAdd(pixel, tap[k], sums[p]);
+        });
+      });
+    }
+    unrolled<P>([&](auto p) { sums[p].store(y + p * wide + c); });
+  }
+  for (; c < wide; ++c) {
+    for (int p = 0; p < P; ++p)
+      convolveChannel(g, x + p * S * wide + c, f + c, y + p * wide + c, rows, TapRange(0, K));
   }
 }
 
-/// One row of output pixels, one filter for a channel: four pixels share the loads of a filter.
+/// convolvePixels for eight and for four pixels, or nullptr.
+struct Wide {
+  using Kernel = void (*)(const Geometry&, const float* x, const float* f, float* y, TapRange rows);
+  Kernel eight = nullptr, four = nullptr;
+
+  template <int K, int S>
+  static constexpr Wide of() {
+    return {convolvePixels<8, K, S>, convolvePixels<4, K, S>};
+  }
+};
+
+/// The kernels for the inside of an image, if there are such for the filter.
+Wide wideKernels(const Geometry& g) {
+  int64_t stride = g.columns.stride;
+  if (g.columns.dilation != 1 || stride > 2) return {};
+  if (g.kw == 3) return stride == 1 ? Wide::of<3, 1>() : Wide::of<3, 2>();
+  if (g.kw == 5) return stride == 1 ? Wide::of<5, 1>() : Wide::of<5, 2>();
+  return {};
+}
+
+/// One row of output pixels, one filter for a channel.
 void convolveRow(const Geometry& g, const float* image, const float* f, float* y, int64_t oy) {
   TapRange rows(g.rows, oy);
+  Wide wide = wideKernels(g);
   int64_t top = g.rows.input(oy, 0) * g.w;
-  auto isWhole = [&](int64_t ox) {
+  auto isInside = [&](int64_t ox) {
     return g.columns.input(ox, 0) >= 0 && g.columns.input(ox, g.kw - 1) < g.w;
   };
   for (int64_t ox = 0; ox < g.ow;) {
     const float* x = image + (top + g.columns.input(ox, 0)) * g.c;
-    TapRange columns(g.columns, ox);
-    bool four = ox + 4 <= g.ow && isWhole(ox) && isWhole(ox + 3);
-    if (four) {
-      convolveChannels<4>(g, x, f, y + ox * g.c, rows, columns);
+    bool inside = wide.four && isInside(ox);
+    if (inside && ox + 8 <= g.ow && isInside(ox + 7)) {
+      wide.eight(g, x, f, y + ox * g.c, rows);
+      ox += 8;
+    } else if (inside && ox + 4 <= g.ow && isInside(ox + 3)) {
+      wide.four(g, x, f, y + ox * g.c, rows);
+      ox += 4;
     } else {
-      convolveChannels<1>(g, x, f, y + ox * g.c, rows, columns);
+      convolvePixel(g, x, f, y + ox * g.c, rows, TapRange(g.columns, ox));
+      ox += 1;
     }
-    ox += four ? 4 : 1;
   }
 }
 
@@ -188,6 +235,10 @@ const DepthwiseCase kCases[] = {
      .filter = {3, 3, 5, 1},
      .strides = {2, 2},
      .padding = {Padding::kSame}},
+    {.name = "wide", .x = {1, 5, 15, 37}, .filter = {3, 3, 37, 1}, .padding = {Padding::kSame}},
+    {.name = "wide, stride 2", .x = {1, 7, 29, 18}, .filter = {3, 3, 18, 1}, .strides = {2, 2}},
+    {.name = "5x5", .x = {1, 6, 17, 20}, .filter = {5, 5, 20, 1}, .padding = {Padding::kSame}},
+    {.name = "5x5, stride 2", .x = {1, 7, 28, 5}, .filter = {5, 5, 5, 1}, .strides = {2, 2}},
     {.name = "multiplier", .x = {2, 5, 6, 3}, .filter = {2, 3, 3, 4}},
     {.name = "dilated", .x = {1, 9, 9, 17}, .filter = {3, 3, 17, 1}, .dilations = {2, 2}},
     {.name = "explicit padding",

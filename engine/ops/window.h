@@ -28,6 +28,7 @@ struct Window {
 /// Taps [begin, end) along one axis that look inside the input from output o.
 struct TapRange {
   int64_t begin, end;
+  TapRange(int64_t begin, int64_t end) : begin(begin), end(end) {}
   static int64_t steps(int64_t n, int64_t dilation) { return (n + dilation - 1) / dilation; }
   TapRange(const Window& w, int64_t o) {
     int64_t first = w.input(o, 0);
