@@ -118,9 +118,8 @@ inline double power(double a, double b) { return std::pow(a, b); }
 
 inline F32 absolute(F32 x) { return hn::Abs(x.v); }
 inline I32 absolute(I32 x) { return where(x < I32(0.0), -x, x); }
-// A selection by a > b is the maximum instruction, which gives b where either is NaN.
-inline F32 maximum(F32 a, F32 b) { return where(a == a, where(a > b, a, b), a); }
-inline F32 minimum(F32 a, F32 b) { return where(a == a, where(a < b, a, b), a); }
+inline F32 maximum(F32 a, F32 b) { return where(a == a, greaterOf(a, b), a); }
+inline F32 minimum(F32 a, F32 b) { return where(a == a, lesserOf(a, b), a); }
 inline I32 maximum(I32 a, I32 b) { return hn::Max(a.v, b.v); }
 inline I32 minimum(I32 a, I32 b) { return hn::Min(a.v, b.v); }
 inline F32 sqrt(F32 x) { return hn::Sqrt(x.v); }

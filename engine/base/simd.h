@@ -15,7 +15,7 @@
 
 #include <cstdint>
 #include <utility>
-#if defined(__wasm_relaxed_simd__)
+#if defined(__wasm_simd128__)
 #include <wasm_simd128.h>
 #endif
 
@@ -100,6 +100,26 @@ inline F32 where(Mask m, F32 a, F32 b) { return hn::IfThenElse(m.m, a.v, b.v); }
 inline I32 where(Mask m, I32 a, I32 b) {
   return hn::IfThenElse(hn::RebindMask(IntTag(), m.m), a.v, b.v);
 }
+
+/// a > b ? a : b, and a < b ? a : b: one instruction, which gives b where either is NaN. (On x64 the
+/// compiler finds it by itself.)
+inline F32 greaterOf(F32 a, F32 b) {
+#if defined(__wasm_simd128__)
+  return hn::Vec<FloatTag>{wasm_f32x4_pmax(b.v.raw, a.v.raw)};
+#else
+  return where(a > b, a, b);
+#endif
+}
+inline F32 lesserOf(F32 a, F32 b) {
+#if defined(__wasm_simd128__)
+  return hn::Vec<FloatTag>{wasm_f32x4_pmin(b.v.raw, a.v.raw)};
+#else
+  return where(a < b, a, b);
+#endif
+}
+/// x, but `bound` where x is beyond it; NaN stays.
+inline F32 atLeast(F32 x, double bound) { return greaterOf(F32(bound), x); }
+inline F32 atMost(F32 x, double bound) { return lesserOf(F32(bound), x); }
 
 /// a * b + c, in one rounding where the build has a fused form, in two elsewhere.
 inline F32 mulAdd(F32 a, F32 b, F32 c) {

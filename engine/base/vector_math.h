@@ -43,9 +43,6 @@ inline F32 power2(I32 n) { return floatOf(hn::ShiftLeft<23>((n + I32(127)).v)); 
 inline F32 absolute(F32 x) { return hn::Abs(x.v); }
 inline F32 squareRoot(F32 x) { return hn::Sqrt(x.v); }
 inline F32 copySign(F32 magnitude, F32 sign) { return hn::CopySign(magnitude.v, sign.v); }
-/// NaN stays.
-inline F32 atLeast(F32 x, double low) { return where(x < F32(low), F32(low), x); }
-inline F32 atMost(F32 x, double high) { return where(x > F32(high), F32(high), x); }
 
 /// c[0] + c[1] x + c[2] x^2 + ...
 template <size_t N>

@@ -31,6 +31,7 @@ class Builder {
       if (wanted_[node]) addResult(node);
     }
     shareRegisters();
+    linkPasses(chain_);
     return std::move(plan_);
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <optional>
 
 #include "ops/formula.h"
 
@@ -127,6 +128,104 @@ TileKernel tileKernel(OpId op, DType operand, const Attrs& attrs) {
   if (op == OpId::cast) return castKernel(operand, attrs.as<CastAttrs>().dtype);
   const OpInfo& info = opInfo(op);
   return operand == DType::kF32 && info.tileF32 ? info.tileF32 : info.tileI32;
+}
+
+// ---- passes
+
+namespace {
+
+/// Ops on floats that one kernel does together: each but the first has the result of the one before
+/// it as operand `slot`, or as any where that makes no difference.
+struct Together {
+  OpId ops[3];
+  int count;
+  TileKernel kernel;
+  int slot;
+};
+
+template <class F>
+constexpr Together together(std::initializer_list<OpId> ops, F, int slot = 0) {
+  constexpr int kArity = std::is_invocable_v<F, F32, F32> ? 2 : 3;
+  Together t{{}, static_cast<int>(ops.size()), tileOf<kArity, F32, F>(), slot};
+  std::ranges::copy(ops, t.ops);
+  return t;
+}
+
+constexpr auto kMulAdd = [](F32 a, F32 b, F32 c) { return addForward(mulForward(a, b), c); };
+constexpr auto kAddAdd = [](F32 a, F32 b, F32 c) { return addForward(addForward(a, b), c); };
+constexpr auto kSubMul = [](F32 a, F32 b, F32 c) { return mulForward(subForward(a, b), c); };
+constexpr auto kLessMul = [](F32 a, F32 b, F32 c) { return subForward(c, mulForward(a, b)); };
+constexpr auto kAddRelu = [](F32 a, F32 b) { return reluForward(addForward(a, b)); };
+constexpr auto kAddRelu6 = [](F32 a, F32 b) { return relu6Forward(addForward(a, b)); };
+constexpr auto kMulAddRelu = [](F32 a, F32 b, F32 c) { return reluForward(kMulAdd(a, b, c)); };
+constexpr auto kAddAddRelu = [](F32 a, F32 b, F32 c) { return reluForward(kAddAdd(a, b, c)); };
+
+// What bias, residual and activation make of a product, normalisations, an optimizer's update; the
+// longer ones first.
+constexpr Together kTogether[] = {
+    together({OpId::mul, OpId::add, OpId::relu}, kMulAddRelu),
+    together({OpId::add, OpId::add, OpId::relu}, kAddAddRelu),
+    together({OpId::add, OpId::relu}, kAddRelu),
+    together({OpId::add, OpId::relu6}, kAddRelu6),
+    together({OpId::mul, OpId::add}, kMulAdd),
+    together({OpId::add, OpId::add}, kAddAdd),
+    together({OpId::sub, OpId::mul}, kSubMul),
+    together({OpId::mul, OpId::sub}, kLessMul, 1),
+};
+
+std::span<const int32_t> operandsOf(const Chain::Instruction& i) {
+  return {i.in, static_cast<size_t>(opArity(i.op))};
+}
+
+/// Whether the next instruction alone reads what the one at `at` computes.
+bool isPassedOn(const Chain& chain, size_t at) {
+  int32_t reg = chain.instructions[at].out;
+  if (std::ranges::count(operandsOf(chain.instructions[at + 1]), reg) != 1) return false;
+  for (size_t i = at + 1; i < chain.instructions.size(); ++i) {
+    const Chain::Instruction& later = chain.instructions[i];
+    if (i > at + 1 && std::ranges::count(operandsOf(later), reg) > 0) return false;
+    if (later.out == reg) return true;
+  }
+  return std::ranges::find(chain.stores, reg, &Chain::Store::reg) == chain.stores.end();
+}
+
+/// The pass that does the instructions from `at` on, if they are those of t.
+std::optional<Chain::Pass> match(const Chain& chain, size_t at, const Together& t) {
+  if (at + t.count > chain.instructions.size()) return {};
+  Chain::Pass pass{.kernel = t.kernel};
+  int used = 0;
+  for (int k = 0; k < t.count; ++k) {
+    const Chain::Instruction& i = chain.instructions[at + k];
+    if (i.op != t.ops[k] || i.kernel != opInfo(i.op).tileF32) return {};
+    if (k > 0 && !isPassedOn(chain, at + k - 1)) return {};
+    bool swaps = i.op == OpId::add || i.op == OpId::mul;
+    for (int32_t slot = 0; slot < opArity(i.op); ++slot) {
+      bool passed = k > 0 && i.in[slot] == chain.instructions[at + k - 1].out;
+      if (passed && !swaps && slot != t.slot) return {};
+      if (!passed) pass.in[used++] = i.in[slot];
+    }
+    pass.out = i.out;
+  }
+  return pass;
+}
+
+}  // namespace
+
+void linkPasses(Chain& chain) {
+  for (size_t at = 0; at < chain.instructions.size();) {
+    const Chain::Instruction& i = chain.instructions[at];
+    std::optional<Chain::Pass> pass;
+    int count = 1;
+    for (const Together& t : kTogether) {
+      if (pass = match(chain, at, t); pass) {
+        count = t.count;
+        break;
+      }
+    }
+    chain.passes.push_back(
+        pass.value_or(Chain::Pass{i.kernel, i.out, {i.in[0], i.in[1], i.in[2]}}));
+    at += count;
+  }
 }
 
 // ---- chains
@@ -287,9 +386,9 @@ void runChain(const Chain& chain, std::span<const View> operands, std::span<cons
       r.place[s.reg] = direct ? results[s.result].as<uint32_t>() + at : r.tile(s.reg);
     }
     int rounded = (n + kLanes - 1) / kLanes * kLanes;
-    for (const Chain::Instruction& i : chain.instructions) {
-      const void* in[3] = {r.place[i.in[0]], r.place[i.in[1]], r.place[i.in[2]]};
-      i.kernel(r.place[i.out], in, rounded);
+    for (const Chain::Pass& p : chain.passes) {
+      const void* in[3] = {r.place[p.in[0]], r.place[p.in[1]], r.place[p.in[2]]};
+      p.kernel(r.place[p.out], in, rounded);
     }
     for (const Chain::Store& s : chain.stores) {
       uint32_t* target = results[s.result].as<uint32_t>() + at;

@@ -39,6 +39,13 @@ struct Chain {
     int32_t out = 0;
     int32_t in[3] = {0, 0, 0};
   };
+  /// What the CPU does over a tile at once: an instruction, or neighbouring ones whose results only
+  /// the next one reads.
+  struct Pass {
+    TileKernel kernel = nullptr;
+    int32_t out = 0;
+    int32_t in[3] = {0, 0, 0};
+  };
   struct Store {
     int32_t result = 0;
     int32_t reg = 0;
@@ -49,6 +56,7 @@ struct Chain {
   std::vector<Load> loads;
   std::vector<Constant> constants;
   std::vector<Instruction> instructions;
+  std::vector<Pass> passes;
   std::vector<Store> stores;
   int32_t registers = 0;
 
@@ -63,6 +71,9 @@ inline constexpr int kMaxRegisters = 64;
 /// scratchBytesPerThread() bytes.
 void runChain(const Chain& chain, std::span<const View> operands, std::span<const View> results,
               int64_t begin, int64_t end, std::byte* tiles);
+
+/// Makes the passes of the instructions.
+void linkPasses(Chain& chain);
 
 /// The kernel of an elementwise op for operands of the given type; nullptr where the row has none.
 TileKernel tileKernel(OpId op, DType operand, const Attrs& attrs);

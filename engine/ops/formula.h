@@ -57,6 +57,16 @@ T softplus(T x) {
   return maximum(x, like(x, 0.0)) + log1p(exp(-absolute(x)));
 }
 
+/// x, but `bound` where x is beyond it; NaN stays.
+template <Scalar T>
+T atLeast(T x, double bound) {
+  return where(x < bound, like(x, bound), x);
+}
+template <Scalar T>
+T atMost(T x, double bound) {
+  return where(x > bound, like(x, bound), x);
+}
+
 /// The derivative of a piecewise constant function.
 struct Flat {};
 inline constexpr Flat kFlat;
