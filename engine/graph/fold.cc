@@ -4,6 +4,9 @@
 //
 // A chain is followed from the product through multiplications and additions of settled values by
 // channel, as long as nothing else reads what is between.
+//
+// And a convolution that alone reads an image padded with zeros reads the image, and has the padding
+// as its own.
 #include <algorithm>
 
 #include "graph/plan.h"
@@ -44,6 +47,9 @@ class Folder {
   bool isByChannel(int32_t id, int32_t channels) const;
   bool follow(Fold& fold) const;
   Value spread(Value scale, const Node& product) const;
+  bool padsFor(int32_t id) const;
+  Value emitProduct(int32_t id, Value weights);
+  bool isOutput(int32_t id) const;
   Value emitFold(const Fold& fold);
 
   const Graph& graph_;
@@ -68,14 +74,15 @@ bool Folder::isByChannel(int32_t id, int32_t channels) const {
   return shape.size() == 1 || (shape.size() == channels && shape[-1] == channels);
 }
 
+bool Folder::isOutput(int32_t id) const {
+  return std::ranges::find(graph_.outputs(), id) != graph_.outputs().end() ||
+         std::ranges::find(graph_.assignments(), id, &Assignment::value) !=
+             graph_.assignments().end();
+}
+
 /// Takes the next link; false at the chain's end.
 bool Folder::follow(Fold& fold) const {
   const std::vector<int32_t>& readers = readers_[fold.end];
-  auto isOutput = [&](int32_t id) {
-    return std::ranges::find(graph_.outputs(), id) != graph_.outputs().end() ||
-           std::ranges::find(graph_.assignments(), id, &Assignment::value) !=
-               graph_.assignments().end();
-  };
   if (readers.size() != 1 || isOutput(fold.end)) return false;
   const Node& next = node(readers[0]);
   bool first = next.inputs[0] == fold.end;
@@ -102,6 +109,38 @@ Value Folder::spread(Value scale, const Node& product) const {
   return reshape(scale, {.shape = transposed ? Shape{weights[0], 1} : Shape{weights[-1]}});
 }
 
+/// Whether a convolution can take over the padding before it.
+bool Folder::padsFor(int32_t id) const {
+  const Node& n = node(id);
+  if (n.op != OpId::conv2d && n.op != OpId::depthwiseConv2d) return false;
+  const Node& before = node(n.inputs[0]);
+  if (!liveness_.isLive(id) || before.op != OpId::pad || readers_[n.inputs[0]].size() != 1 ||
+      isOutput(n.inputs[0]))
+    return false;
+  const PadAttrs& pad = before.attrs.as<PadAttrs>();
+  const Paddings& p = pad.paddings;
+  bool ofImage = pad.value == 0 && p[0] == 0 && p[1] == 0 && p[6] == 0 && p[7] == 0;
+  const Padding& own = n.op == OpId::conv2d ? n.attrs.as<Conv2DAttrs>().padding
+                                            : n.attrs.as<DepthwiseConv2DAttrs>().padding;
+  return ofImage && own.kind != Padding::kSame;
+}
+
+/// A product of the old graph with these weights in the new one.
+Value Folder::emitProduct(int32_t id, Value weights) {
+  const Node& product = node(id);
+  if (!padsFor(id)) return emit(product.op, {{values_[product.inputs[0]], weights}}, product.attrs);
+  const Node& pad = node(product.inputs[0]);
+  const Paddings& p = pad.attrs.as<PadAttrs>().paddings;
+  auto padded = [&](auto attrs) {
+    Padding own = attrs.padding.kind == Padding::kExplicit ? attrs.padding : Padding{};
+    attrs.padding = {Padding::kExplicit, own.top + p[2], own.bottom + p[3], own.left + p[4],
+                     own.right + p[5]};
+    return emit(product.op, {{values_[pad.inputs[0]], weights}}, Attrs::of(attrs));
+  };
+  return product.op == OpId::conv2d ? padded(product.attrs.as<Conv2DAttrs>())
+                                    : padded(product.attrs.as<DepthwiseConv2DAttrs>());
+}
+
 Value Folder::emitFold(const Fold& fold) {
   const Node& product = node(fold.product);
   Value scale, shift;
@@ -118,13 +157,15 @@ Value Folder::emitFold(const Fold& fold) {
   }
   Value weights = values_[product.inputs[1]];
   if (scale) weights = weights * spread(scale, product);
-  Value y = emit(product.op, {{values_[product.inputs[0]], weights}}, product.attrs);
+  Value y = emitProduct(fold.product, weights);
   return shift ? y + shift : y;
 }
 
 bool Folder::run() {
   std::vector<Fold> folds;
+  bool pads = false;
   for (int32_t id = 0; id < count(); ++id) {
+    pads = pads || padsFor(id);
     if (!isProduct(id)) continue;
     Fold fold{id, id, {}};
     while (follow(fold)) {
@@ -133,7 +174,7 @@ bool Folder::run() {
     if (fold.links.empty() || (fold.links.size() == 1 && fold.links[0].op != OpId::mul)) continue;
     folds.push_back(std::move(fold));
   }
-  if (folds.empty()) return false;
+  if (folds.empty() && !pads) return false;
 
   for (int32_t id : graph_.inputs()) {
     const Type& type = node(id).type;
@@ -150,6 +191,8 @@ bool Folder::run() {
       values_[id] = {&out_, out_.inputs()[n.attrs.as<InputAttrs>().index]};
     } else if (n.op == OpId::constant) {
       values_[id] = out_.constant(n.attrs.as<ConstantAttrs>().value, n.type.dtype);
+    } else if (padsFor(id)) {
+      values_[id] = emitProduct(id, values_[n.inputs[1]]);
     } else {
       std::vector<Value> inputs;
       for (int32_t input : n.inputs) inputs.push_back(values_[input]);
@@ -163,6 +206,6 @@ bool Folder::run() {
 
 }  // namespace
 
-bool foldScales(const Graph& graph, Graph& out) { return Folder(graph, out).run(); }
+bool fold(const Graph& graph, Graph& out) { return Folder(graph, out).run(); }
 
 }  // namespace fjord

@@ -125,7 +125,7 @@ struct RandomGraph {
     }
     for (int i = 0; i < 40; ++i) {
       Value a = pick(), b = pick();
-      switch (random.below(12)) {
+      switch (random.below(16)) {
         case 0:
           values.push_back(a.shape().rank() == 2 && b.shape() == Shape{24, 24} && a.shape()[1] == 24
                                ? matMul(a, b) * (1.0 / 24)
@@ -154,6 +154,19 @@ struct RandomGraph {
           break;
         case 8:
           values.push_back(tanh(a + b));
+          break;
+        // What kernels do together.
+        case 9:
+          values.push_back(relu(a * b + pick()));
+          break;
+        case 10:
+          values.push_back(relu(pick() * 0.25 + (a + b)) - relu(a + b) * 0.5);
+          break;
+        case 11:
+          values.push_back((a - b) * pick());
+          break;
+        case 12:
+          values.push_back(relu6(b + a) * 0.5);
           break;
         default:
           values.push_back(a * 0.5 + b * 0.25);
@@ -271,6 +284,31 @@ TEST(Plan, FoldsWhatFollowsAProductIntoItsWeights) {
   check({{2, 5, 6, 3}, {3, 3, 3, 2}, [](Value x, Value w) { return depthwiseConv2d(x, w); }, 6});
   check({{9, 5}, {5, 7}, [](Value x, Value w) { return matMul(x, w); }, 7});
   check({{9, 5}, {7, 5}, [](Value x, Value w) { return matMul(x, w, {.transposeB = true}); }, 7});
+}
+
+TEST(Plan, FoldsZerosAroundAnImageIntoTheConvolution) {
+  Graph graph;
+  Value x = graph.input({DType::kF32, {2, 5, 6, 3}}), w = graph.input({DType::kF32, {3, 3, 3, 4}});
+  Value d = graph.input({DType::kF32, {2, 2, 4, 2}});
+  Value padded = pad(x, {.paddings = {0, 0, 1, 0, 2, 1, 0, 0}});
+  Value y = conv2d(padded, w, {.strides = {2, 2}, .padding = {Padding::kExplicit, 0, 2, 1, 0}});
+  Value z = depthwiseConv2d(pad(y, {.paddings = {0, 0, 0, 1, 1, 0, 0, 0}}), d);
+  // Not zeros, and channels that the filter would see.
+  Value other = conv2d(pad(x, {.paddings = {0, 0, 1, 1, 1, 1, 0, 0}, .value = 1}), w);
+  graph.output(z);
+  graph.output(other);
+  ASSERT_TRUE(graph.status()) << graph.status().error().message;
+  std::vector<Reference> inputs;
+  for (int32_t id : graph.inputs())
+    inputs.push_back(draw({graph.nodes()[id].type, -1, 1.5}, 7 + id));
+  Threads two(2);
+  PlanRun run(graph, tensorsOf(inputs), two, true);
+  run.executor->run();
+  std::vector<Reference> want = evaluateReference(graph, inputs);
+  expectNear(run.outputs[0], want[z.id], 2e-6);
+  expectNear(run.outputs[1], want[other.id], 2e-6);
+  EXPECT_EQ(std::ranges::count(run.executor->plan().steps, OpId::pad, &Step::op), 1)
+      << cat(run.executor->plan());
 }
 
 TEST(Plan, ATrainingStepIsFewStepsAndUpdatesInPlace) {

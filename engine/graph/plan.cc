@@ -424,7 +424,7 @@ Plan Planner::build() {
 Result<Plan> compile(const Graph& graph, const PlanOptions& options) {
   FJORD_CHECK(graph.status());
   Graph folded;
-  bool changed = options.fuse && foldScales(graph, folded);
+  bool changed = options.fuse && fold(graph, folded);
   return Planner(changed ? folded : graph, options).build();
 }
 

@@ -82,9 +82,10 @@ void append(std::string& out, const Plan& plan);
 // ---- fold.cc
 
 /// Writes to `out` the same graph with settled scales and shifts after a product (a batch
-/// normalisation that predicts) folded into its settled weights. False, and nothing written, where
+/// normalisation that predicts) folded into its settled weights, and zeros around an image into the
+/// convolution that reads it. False, and nothing written, where
 /// there is nothing to fold.
-bool foldScales(const Graph& graph, Graph& out);
+bool fold(const Graph& graph, Graph& out);
 
 // ---- fuse.cc
 
