@@ -216,8 +216,8 @@ void packAll(const GemmShape& s, const PackB& packB, float* to, Threads& threads
 // Below this much work a second thread costs more than it brings.
 inline constexpr int64_t kThreadFlops = 200'000;
 
-/// C with rows `ldc` apart. Runs the epilogue over finished rows if they are contiguous (ldc == N)
-/// and it is given.
+/// C with rows `ldc` apart. Runs the epilogue over what is finished if rows are contiguous (ldc ==
+/// N) and it is given.
 template <class PackA, class PackB>
 void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, int64_t ldc,
           float* scratch, Threads& threads, const Epilogue& epilogue = {},
@@ -226,42 +226,51 @@ void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, 
   if (s.m <= 0 || s.n <= 0) return;
   int64_t flops = 2 * s.m * s.n * std::max<int64_t>(s.k, 1);
   int64_t most = std::min<int64_t>(threads.count(), std::max<int64_t>(1, flops / kThreadFlops));
-  bool byRows = rowTiles >= most || rowTiles >= panels;
+  constexpr bool kPackA = !std::same_as<PackA, InPlace>, kPackB = !std::same_as<PackB, Packed>;
+  // Split by columns, a thread packs each panel of B and uses it at once; by rows, all panels are
+  // packed by all threads, which wait for one another, and A by each its own.
+  bool fewRows = !kPackA && kPackB && s.m <= kBlockRows && panels >= 4 * most;
+  bool byRows = rowTiles >= panels || (rowTiles >= most && !fewRows);
   int parts = static_cast<int>(std::min<int64_t>(most, byRows ? rowTiles : panels));
-  constexpr bool kPack = !std::same_as<PackB, Packed>;
   int64_t depth = std::min<int64_t>(s.k, kDepth);
-  float* packedA = scratch + (kPack ? depth * panels * kColumns : 0);
+  float* packedA = scratch + (kPackB ? depth * panels * kColumns : 0);
   int64_t sizeA = depth * blockRows(s);
   for (int64_t k = 0; k < s.k || k == 0; k += kDepth) {
     int count = static_cast<int>(std::min<int64_t>(kDepth, s.k - k));
-    bool last = k + kDepth >= s.k;
+    bool finishes = k + kDepth >= s.k && ldc == s.n;
     const float* packedB = scratch;
-    if constexpr (!kPack) packedB = packB.b + k * panels * kColumns;
+    if constexpr (!kPackB) packedB = packB.b + k * panels * kColumns;
     auto pack = [&](int64_t from, int64_t to) {
-      if constexpr (kPack) packPanels(s, packB, k, count, from, to, scratch);
+      if constexpr (kPackB) packPanels(s, packB, k, count, from, to, scratch);
     };
-    // Split by columns, a thread packs the panels that it uses; by rows, all panels are packed
-    // first, by all threads.
-    if (byRows && kPack)
-      threads.run(parts,
-                  [&](int part) { pack(panels * part / parts, panels * (part + 1) / parts); });
+    auto multiply = [&](int part, int64_t row, int64_t end, int64_t panel, int64_t lastPanel,
+                        const auto& finish) {
+      gemmRows(s, packA, k, count, packedB, packedA + part * sizeA, c, ldc, row, end, panel,
+               lastPanel, finish);
+    };
+    auto finish = [&](int64_t from, int64_t to, int part) {
+      if (finishes) epilogue(epilogueOffset + from, epilogueOffset + to, part);
+    };
+    if (byRows) {
+      if (kPackB)
+        threads.run(parts,
+                    [&](int part) { pack(panels * part / parts, panels * (part + 1) / parts); });
+      threads.run(parts, [&](int part) {
+        int64_t row = rowTiles * part / parts * kRows, end = rowTiles * (part + 1) / parts * kRows;
+        multiply(part, row, std::min(s.m, end), 0, panels,
+                 [&](int64_t from, int64_t to) { finish(from * s.n, to * s.n, part); });
+      });
+      continue;
+    }
     threads.run(parts, [&](int part) {
-      int64_t row = 0, rowEnd = s.m, panel = 0, panelEnd = panels;
-      if (byRows) {
-        row = rowTiles * part / parts * kRows;
-        rowEnd = std::min<int64_t>(s.m, rowTiles * (part + 1) / parts * kRows);
-      } else {
-        panel = panels * part / parts;
-        panelEnd = panels * (part + 1) / parts;
-        pack(panel, panelEnd);
+      int64_t panel = panels * part / parts, lastPanel = panels * (part + 1) / parts;
+      for (int64_t p = panel; p < lastPanel; ++p) {
+        pack(p, p + 1);
+        multiply(part, 0, s.m, p, p + 1, [](int64_t, int64_t) {});
       }
-      gemmRows(s, packA, k, count, packedB, packedA + part * sizeA, c, ldc, row, rowEnd, panel,
-               panelEnd, [&](int64_t from, int64_t to) {
-                 if (last && byRows && ldc == s.n)
-                   epilogue(epilogueOffset + from * s.n, epilogueOffset + to * s.n, part);
-               });
+      int64_t from = panel * kColumns, to = std::min(s.n, lastPanel * kColumns);
+      for (int64_t row = 0; row < s.m; ++row) finish(row * s.n + from, row * s.n + to, part);
     });
-    if (last && !byRows && ldc == s.n) epilogue(epilogueOffset, epilogueOffset + s.m * s.n, 0);
   }
 }
 
