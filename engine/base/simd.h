@@ -130,6 +130,26 @@ inline F32 mulAdd(F32 a, F32 b, F32 c) {
 #endif
 }
 
+/// The 4 x 4 numbers of four bytes in rows `fromStep` apart, transposed into rows `toStep` apart.
+template <class T>
+inline void transposeQuad(const T* from, int64_t fromStep, T* to, int64_t toStep) {
+  using Quad = hn::FixedTag<T, 4>;
+  using Pairs = hn::FixedTag<uint64_t, 2>;
+  static_assert(sizeof(T) == 4);
+  auto a = hn::LoadU(Quad(), from), b = hn::LoadU(Quad(), from + fromStep);
+  auto c = hn::LoadU(Quad(), from + 2 * fromStep), d = hn::LoadU(Quad(), from + 3 * fromStep);
+  auto pairs = [](auto v) { return hn::BitCast(Pairs(), v); };
+  auto lowAB = pairs(hn::InterleaveLower(Quad(), a, b)),
+       lowCD = pairs(hn::InterleaveLower(Quad(), c, d));
+  auto highAB = pairs(hn::InterleaveUpper(Quad(), a, b)),
+       highCD = pairs(hn::InterleaveUpper(Quad(), c, d));
+  auto store = [](auto v, T* row) { hn::StoreU(hn::BitCast(Quad(), v), Quad(), row); };
+  store(hn::InterleaveLower(Pairs(), lowAB, lowCD), to);
+  store(hn::InterleaveUpper(Pairs(), lowAB, lowCD), to + toStep);
+  store(hn::InterleaveLower(Pairs(), highAB, highCD), to + 2 * toStep);
+  store(hn::InterleaveUpper(Pairs(), highAB, highCD), to + 3 * toStep);
+}
+
 inline F32 toFloat(I32 a) { return hn::ConvertTo(FloatTag(), a.v); }
 /// Towards zero, as a C cast; out of range saturates.
 inline I32 toInt(F32 a) { return hn::ConvertTo(IntTag(), a.v); }

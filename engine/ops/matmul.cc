@@ -56,7 +56,16 @@ struct TransposedPanelsOf {
   void operator()(int64_t k, int count, int64_t column, int columns, float* panel) const {
     const float* from = b + column * ld + k;
     if (columns < kColumns) std::memset(panel, 0, sizeof(float) * count * kColumns);
-    for (int j = 0; j < columns; ++j, from += ld) {
+    int j = 0;
+    for (; j + 4 <= columns; j += 4, from += 4 * ld) {
+      int i = 0;
+      for (; i + 4 <= count; i += 4)
+        transposeQuad(from + i, ld, panel + i * kColumns + j, kColumns);
+      for (; i < count; ++i) {
+        for (int q = 0; q < 4; ++q) panel[i * kColumns + j + q] = from[q * ld + i];
+      }
+    }
+    for (; j < columns; ++j, from += ld) {
       for (int i = 0; i < count; ++i) panel[i * kColumns + j] = from[i];
     }
   }

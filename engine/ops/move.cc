@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/simd.h"
+
 namespace fjord {
 
 namespace {
@@ -61,6 +63,28 @@ void copyRows(const Walk& w, const T* from, T* to, int64_t begin, int64_t end) {
 // elements, a cache line by a cache line.
 constexpr int64_t kBlock = 16;
 
+/// Rows [row, end) of `width` elements; `from` and `to` are where row 0 starts.
+template <class T>
+void copyTile(const T* from, T* to, int64_t row, int64_t end, int64_t width, const Walk& w) {
+  int64_t fromColumn = w.from[-1], toRow = w.to[-2], toColumn = w.to[-1];
+  if constexpr (sizeof(T) == 4) {
+    if (toColumn == 1) {
+      for (; row + 4 <= end; row += 4) {
+        int64_t c = 0;
+        for (; c + 4 <= width; c += 4) {
+          transposeQuad(from + row + c * fromColumn, fromColumn, to + row * toRow + c, toRow);
+        }
+        for (int64_t r = row; c < width && r < row + 4; ++r) {
+          copyRow(from + r + c * fromColumn, to + r * toRow + c, width - c, fromColumn, toColumn);
+        }
+      }
+    }
+  }
+  for (; row < end; ++row) {
+    copyRow(from + row, to + row * toRow, width, fromColumn, toColumn);
+  }
+}
+
 template <class T>
 void copyTransposed(const Walk& w, const T* from, T* to, int64_t begin, int64_t end) {
   int rank = w.dims.rank();
@@ -76,12 +100,8 @@ void copyTransposed(const Walk& w, const T* from, T* to, int64_t begin, int64_t 
     }
     int64_t rowEnd = std::min(row + kBlock, rows);
     for (int64_t c = 0; c < columns; c += kBlock) {
-      int64_t width = std::min(kBlock, columns - c);
-      for (int64_t r = row; r < rowEnd; ++r) {
-        copyRow(from + f + r * w.from[rank - 2] + c * w.from[rank - 1],
-                to + t + r * w.to[rank - 2] + c * w.to[rank - 1], width, w.from[rank - 1],
-                w.to[rank - 1]);
-      }
+      copyTile(from + f + c * w.from[-1], to + t + c * w.to[-1], row, rowEnd,
+               std::min(kBlock, columns - c), w);
     }
   }
 }
