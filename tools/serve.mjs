@@ -19,6 +19,7 @@ const mounts = {
   '/fjord/': 'build/npm',
   '/wasm/': 'build/wasm',
   '/models/': 'build/models',
+  '/train/': 'build/train',
   '/check/': 'check',
   '/node_modules/': 'node_modules',
   '/': 'examples',

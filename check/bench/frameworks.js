@@ -1,25 +1,31 @@
-// One network in every framework: dense layers with ReLU, softmax and cross-entropy, plain gradient descent on the mean
-// loss of a batch. All get the same weights, so all should report the same losses.
+// One network in every framework: dense and convolutional layers with ReLU, softmax and cross-entropy, plain gradient descent
+// on the mean loss of a batch. All get the same weights, so all should report the same losses.
 //
-//   const net = await frameworks.fjord.create(cell, weights, batches);
+//   const net = await frameworks.fjord.create(cell, layers, batches);
 //   const loss = await net.step(i);           // trains on batches[i]; the mean loss before the update
 //   net.dispose();
 //
-// cell: {layers, width, inputs, classes, batch, rate}; weights: [{kernel [in,out], bias [out], inputs, outputs}];
-// batches: [{x [batch,inputs], labels [batch], oneHot [batch,classes]}], all Float32Array but for the labels.
+// cell: see networks.mjs; layers: those of the cell with {weights: {kernel, bias}}; batches: [{x [batch,..input],
+// labels [batch], oneHot [batch,classes]}], all Float32Array but for the labels. A framework that cannot train a cell has a
+// reason: refuses(cell) gives it, or ''.
 /* global tf, convnetjs */
 
+const convolutional = (cell) => cell.layers.some(({type}) => type === 'conv2d');
+
 /** Fjord and TensorFlow.js: the same program. */
-async function layersModel(tf, cell, weights, batches) {
-  const layers = weights.map(({inputs, outputs}, i) =>
-    tf.layers.dense({units: outputs, activation: i + 1 < weights.length ? 'relu' : 'softmax', ...(i ? {} : {inputShape: [inputs]})}),
-  );
-  const model = tf.sequential({layers});
+async function layersModel(tf, cell, layers, batches) {
+  const make = {
+    dense: ({kernel, relu}) => tf.layers.dense({units: kernel[1], activation: relu ? 'relu' : 'softmax'}),
+    conv2d: ({kernel}) => tf.layers.conv2d({filters: kernel[3], kernelSize: 3, padding: 'same', activation: 'relu'}),
+    maxPool: ({size}) => tf.layers.maxPooling2d({poolSize: size}),
+    flatten: () => tf.layers.flatten(),
+  };
+  const model = tf.sequential({layers: [tf.layers.inputLayer({inputShape: cell.input}), ...layers.map((layer) => make[layer.type](layer))]});
   model.compile({optimizer: tf.train.sgd(cell.rate), loss: 'categoricalCrossentropy'});
-  const values = weights.flatMap((w) => [tf.tensor2d(w.kernel, [w.inputs, w.outputs]), tf.tensor1d(w.bias)]);
+  const values = layers.filter((layer) => layer.weights).flatMap(({kernel, weights}) => [tf.tensor(weights.kernel, kernel), tf.tensor(weights.bias)]);
   model.setWeights(values);
   values.forEach((t) => t.dispose());
-  const data = batches.map((b) => [tf.tensor2d(b.x, [cell.batch, cell.inputs]), tf.tensor2d(b.oneHot, [cell.batch, cell.classes])]);
+  const data = batches.map((b) => [tf.tensor(b.x, [cell.batch, ...cell.input]), tf.tensor(b.oneHot, [cell.batch, cell.classes])]);
   return {
     step: (i) => model.trainOnBatch(...data[i]),
     dispose() {
@@ -30,25 +36,33 @@ async function layersModel(tf, cell, weights, batches) {
 }
 
 /** Samples one by one; the weights change after each batch, by the mean of its gradients. Double precision. */
-function convNet(cell, weights, batches) {
+function convNet(cell, layers, batches) {
+  const [height, width = 1, depth = 1] = cell.input;
+  const shape = cell.input.length === 1 ? [1, 1, height] : [width, height, depth];
+  const make = {
+    dense: ({kernel, relu}) => (relu ? {type: 'fc', num_neurons: kernel[1], activation: 'relu'} : {type: 'softmax', num_classes: kernel[1]}),
+    conv2d: ({kernel}) => ({type: 'conv', sx: 3, pad: 1, stride: 1, filters: kernel[3], activation: 'relu'}),
+    maxPool: ({size}) => ({type: 'pool', sx: size, stride: size}),
+  };
   const net = new convnetjs.Net();
-  net.makeLayers([
-    {type: 'input', out_sx: 1, out_sy: 1, out_depth: cell.inputs},
-    ...weights.slice(0, -1).map((w) => ({type: 'fc', num_neurons: w.outputs, activation: 'relu'})),
-    {type: 'softmax', num_classes: cell.classes},
-  ]);
-  const dense = net.layers.filter((layer) => layer.layer_type === 'fc');
-  weights.forEach((w, i) => {
-    dense[i].filters.forEach((filter, o) => {
-      for (let k = 0; k < w.inputs; ++k) filter.w[k] = w.kernel[k * w.outputs + o];
+  // Its dense layers flatten by themselves, in the same order.
+  const wanted = layers.filter(({type}) => type !== 'flatten').map((layer) => make[layer.type](layer));
+  net.makeLayers([{type: 'input', out_sx: shape[0], out_sy: shape[1], out_depth: shape[2]}, ...wanted]);
+  const weighted = net.layers.filter((layer) => layer.filters);
+  layers
+    .filter((layer) => layer.weights)
+    .forEach(({kernel, weights}, i) => {
+      const outputs = kernel.at(-1);
+      weighted[i].filters.forEach((filter, o) => {
+        for (let k = 0; k < filter.w.length; ++k) filter.w[k] = weights.kernel[k * outputs + o];
+      });
+      weighted[i].biases.w.set(weights.bias);
     });
-    dense[i].biases.w.set(w.bias);
-  });
   const trainer = new convnetjs.Trainer(net, {method: 'sgd', learning_rate: cell.rate, momentum: 0, l2_decay: 0, batch_size: cell.batch});
   const volumes = batches.map(({x}) =>
     Array.from({length: cell.batch}, (_, i) => {
-      const volume = new convnetjs.Vol(1, 1, cell.inputs, 0);
-      volume.w.set(x.subarray(i * cell.inputs, (i + 1) * cell.inputs));
+      const volume = new convnetjs.Vol(...shape, 0);
+      volume.w.set(x.subarray(i * volume.w.length, (i + 1) * volume.w.length));
       return volume;
     }),
   );
@@ -62,25 +76,39 @@ function convNet(cell, weights, batches) {
   };
 }
 
-/** One compiled function from weights to weights. Arguments are consumed: `.ref` keeps one for later. */
-async function jax(cell, weights, batches) {
-  const {defaultDevice, init, jit, nn, numpy: np, tree, valueAndGrad} = await import('/node_modules/@jax-js/jax/dist/index.js');
+/** One compiled function from weights to weights. Arguments are consumed: `.ref` keeps one for later. Images are [C,H,W]. */
+async function jax(cell, layers, batches) {
+  const {defaultDevice, init, jit, lax, nn, numpy: np, tree, valueAndGrad} = await import('/node_modules/@jax-js/jax/dist/index.js');
   await init('wasm');
   defaultDevice('wasm');
+  const image = cell.input.length === 3;
+  const apply = {
+    dense: (h, {relu}, {w, b}) => (relu ? nn.relu(np.dot(h, w).add(b)) : np.dot(h, w).add(b)),
+    conv2d: (h, {kernel}, {w, b}) => nn.relu(lax.conv(h, w, [1, 1], 'SAME').add(b.reshape([kernel[3], 1, 1]))),
+    maxPool(h, {size}) {
+      if (size === 1) return h;
+      const [n, c, height, width] = h.shape;
+      const [rows, columns] = [height >> 1, width >> 1];
+      const even = h.slice([], [], [0, 2 * rows], [0, 2 * columns]);
+      return np.max(even.reshape([n, c, rows, 2, columns, 2]), [3, 5]);
+    },
+    flatten: (h) => np.transpose(h, [0, 2, 3, 1]).reshape([cell.batch, -1]),
+  };
   const loss = (params, x, y) => {
     let h = x;
-    params.forEach(({w, b}, i) => {
-      h = np.dot(h, w).add(b);
-      if (i + 1 < params.length) h = nn.relu(h);
-    });
+    let next = 0;
+    for (const layer of layers) h = apply[layer.type](h, layer, layer.weights && params[next++]);
     return nn.logSoftmax(h).mul(y).sum().mul(-1 / cell.batch);
   };
   const update = jit((params, x, y) => {
     const [value, grads] = valueAndGrad(loss)(tree.ref(params), x, y);
     return [value, tree.map((p, g) => p.sub(g.mul(cell.rate)), params, grads)];
   });
-  let params = weights.map((w) => ({w: np.array(w.kernel).reshape([w.inputs, w.outputs]), b: np.array(w.bias)}));
-  const data = batches.map((b) => [np.array(b.x).reshape([cell.batch, cell.inputs]), np.array(b.oneHot).reshape([cell.batch, cell.classes])]);
+  const array = (values, shape, order) => (order ? np.transpose(np.array(values).reshape(shape), order) : np.array(values).reshape(shape));
+  let params = layers
+    .filter((layer) => layer.weights)
+    .map(({kernel, weights}) => ({w: array(weights.kernel, kernel, kernel.length === 4 && [3, 2, 0, 1]), b: np.array(weights.bias)}));
+  const data = batches.map((b) => [array(b.x, [cell.batch, ...cell.input], image && [0, 3, 1, 2]), array(b.oneHot, [cell.batch, cell.classes])]);
   return {
     async step(i) {
       const [value, next] = update(params, data[i][0].ref, data[i][1].ref);
@@ -107,17 +135,11 @@ async function tensorflow(backend) {
   }
 }
 
-/** A program beside the browser, which measures its own slices: native.mjs. */
+/** A program beside the browser, which reads the cell's data itself and measures its own slices: native.mjs. */
 export function native(name) {
   return {
-    async create(cell, weights, batches) {
-      const arrays = [...weights.flatMap((w) => [w.kernel, w.bias]), ...batches.map((b) => b.x), ...batches.map((b) => b.oneHot)];
-      const url = await new Promise((resolve) => {
-        const reader = new FileReader();
-        reader.onload = () => resolve(reader.result);
-        reader.readAsDataURL(new Blob(arrays));
-      });
-      this.about = (await window.native(name, {create: cell, data: url.slice(url.indexOf(',') + 1)})).about;
+    async create(cell) {
+      this.about = (await window.native(name, {create: cell})).about;
       return {
         step: async (i) => (await window.native(name, {step: i})).loss,
         slice: async (ms) => (await window.native(name, {slice: ms})).ms,
@@ -139,6 +161,7 @@ export const frameworks = {
     },
   },
   'tfjs wasm': {
+    refuses: (cell) => (convolutional(cell) ? "its WebAssembly backend has no gradient of a convolution's filter" : ''),
     before: () => tensorflow('wasm'),
     async create(...given) {
       await this.before();

@@ -5,7 +5,7 @@
 //
 // A framework is timed only after its output was that of TensorFlow. Samples are slices of `slice` ms in rotating order; the
 // table has their medians. The first run makes the models' files (models.py), which takes minutes and 2 GB.
-import {execFileSync, spawnSync} from 'node:child_process';
+import {spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
 import {parseArgs} from 'node:util';
@@ -13,6 +13,7 @@ import {launch} from '../../tools/browser.mjs';
 import {root} from '../../tools/build.mjs';
 import {serve} from '../../tools/serve.mjs';
 import {about, finish} from './last.mjs';
+import {pythonWith} from './python.mjs';
 
 const {values: options} = parseArgs({
   options: {
@@ -43,16 +44,8 @@ function makeModels() {
   const folder = `${root}build/models`;
   mkdirSync(folder, {recursive: true});
   if (names.every((name) => existsSync(`${folder}/${name}`))) return;
-  const cache = process.env.FJORD_CACHE ?? `${os.homedir()}/.cache/fjord`;
-  const python = `${cache}/bench-python`;
-  const wanted = `${root}check/bench/requirements.txt`;
-  if (!existsSync(`${python}/made`) || readFileSync(`${python}/made`, 'utf8') !== readFileSync(wanted, 'utf8')) {
-    console.log('making a Python environment with TensorFlow and converters (about 2 GB)');
-    execFileSync('/usr/bin/python3', ['-m', 'venv', '--clear', python], {stdio: 'inherit'});
-    execFileSync(`${python}/bin/python`, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', wanted], {stdio: 'inherit'});
-    writeFileSync(`${python}/made`, readFileSync(wanted));
-  }
-  const made = spawnSync(`${python}/bin/python`, [`${root}check/bench/models.py`, folder, ...names], {stdio: ['ignore', 'inherit', 'pipe']});
+  const python = pythonWith('models', 'TensorFlow and converters (about 2 GB)');
+  const made = spawnSync(python, [`${root}check/bench/models.py`, folder, ...names], {stdio: ['ignore', 'inherit', 'pipe']});
   if (made.status) {
     console.error(`${made.stderr}`.split('\n').slice(-20).join('\n'));
     process.exit(1);

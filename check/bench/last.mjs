@@ -21,7 +21,8 @@ export const about = (chromium) => ({
 
 /** Rows as lines of a table: a title, columns, and the ratio that is compared from run to run. */
 const kinds = {
-  train: (rows) => frameworkLines(rows, (row) => `${row.layers}x${row.width}`),
+  train: (rows) => frameworkLines(rows, (row) => row.title),
+  'train-cnn': (rows) => frameworkLines(rows, (row) => row.title),
   infer: (rows) => frameworkLines(rows, (row) => row.model),
   ops: (rows) => {
     const lines = new Map();
@@ -41,12 +42,12 @@ function frameworkLines(rows, titleOf) {
   const lines = new Map();
   for (const row of rows) {
     const line = lines.get(titleOf(row)) ?? {title: titleOf(row), columns: {}};
-    line.columns[row.name] = row.median && round(row.median);
+    line.columns[row.name] = row.over ? `over ${row.over * 1e3}` : row.median && round(row.median);
     lines.set(line.title, line);
   }
   for (const line of lines.values()) {
     const [fjord, ...peers] = Object.entries(line.columns);
-    const times = peers.filter(([name, time]) => time && !name.endsWith('(native)')).map(([, time]) => time);
+    const times = peers.filter(([name, time]) => time > 0 && !name.endsWith('(native)')).map(([, time]) => time);
     if (fjord[1] && times.length) line.ratio = round(Math.min(...times) / fjord[1]);
   }
   return [...lines.values()];

@@ -11,8 +11,6 @@
 namespace fjord {
 namespace {
 
-constexpr int kBatches = 8;
-
 /// What has gone wrong ends the program: the driver shows its last words.
 [[noreturn]] void stop(const std::string& message) {
   std::fprintf(stderr, "%s\n", message.c_str());
@@ -30,32 +28,43 @@ void read(std::FILE* file, const Tensor& to) {
   if (std::fread(to.view().data, 4, count, file) != count) stop("the data file is too short");
 }
 
+Json layerOf(const Json& spec, bool last) {
+  std::string type = spec["type"];
+  if (type == "flatten") return layer("Flatten", Json::object());
+  if (type == "maxPool") return layer("MaxPooling2D", {{"pool_size", spec["size"]}});
+  if (type == "dense") {
+    return layer("Dense", {{"units", spec["kernel"][1]}, {"activation", last ? "softmax" : "relu"}});
+  }
+  return layer("Conv2D", {{"filters", spec["kernel"][3]},
+                          {"kernel_size", spec["kernel"][0]},
+                          {"padding", "same"},
+                          {"activation", "relu"}});
+}
+
 struct Network {
   Threads threads{2};
   std::unique_ptr<Model> model;
   std::vector<Tensor> x, y;
 
-  Network(const Json& cell, const char* path) {
-    int layers = intOr(cell, "layers", 0), width = intOr(cell, "width", 0);
-    int32_t batch = intOr(cell, "batch", 0), inputs = intOr(cell, "inputs", 0);
-    int32_t classes = intOr(cell, "classes", 0);
+  explicit Network(const Json& cell) {
     std::vector<Json> list;
-    for (int i = 0; i <= layers; ++i) {
-      Json config = {{"units", i < layers ? width : classes},
-                     {"activation", i < layers ? "relu" : "softmax"}};
-      if (i == 0) config["input_shape"] = {inputs};
-      list.push_back(layer("Dense", config));
+    for (const Json& spec : cell["layers"]) {
+      list.push_back(layerOf(spec, list.size() + 1 == cell["layers"].size()));
     }
+    list.front()["config"]["input_shape"] = cell["input"];
     model = need(Model::fromJson(sequential(list), threads));
-    Json sgd = {{"class_name", "SGD"}, {"config", {{"learning_rate", numberOr(cell, "rate", 0)}}}};
+    Json sgd = {{"class_name", "SGD"}, {"config", {{"learning_rate", cell["rate"]}}}};
     Status compiled = model->compile({{"optimizer", sgd}, {"loss", "categorical_crossentropy"}});
     if (!compiled) stop(compiled.error().message);
-    std::FILE* file = std::fopen(path, "rb");
+    std::FILE* file = std::fopen(cell["data"].get<std::string>().c_str(), "rb");
     if (!file) stop("the data file cannot be read");
     for (Weight& w : model->mutableWeights()) read(file, w.value);
-    for (auto [list, size] : {std::pair(&x, inputs), std::pair(&y, classes)}) {
-      for (int i = 0; i < kBatches; ++i) {
-        list->push_back(need(Tensor::empty({DType::kF32, {batch, size}})));
+    Shape image{cell["batch"].get<int32_t>()}, labels = image;
+    for (const Json& size : cell["input"]) image.push(size.get<int32_t>());
+    labels.push(cell["classes"].get<int32_t>());
+    for (auto [list, shape] : {std::pair(&x, image), std::pair(&y, labels)}) {
+      for (int i = 0; i < cell["batches"].get<int>(); ++i) {
+        list->push_back(need(Tensor::empty({DType::kF32, shape})));
         read(file, list->back());
       }
     }
@@ -64,8 +73,8 @@ struct Network {
 
   double train(int i) {
     Totals totals;
-    Status status =
-        model->run(Model::kTrain, {.x = {&x[i % kBatches], 1}, .y = {&y[i % kBatches], 1}}, totals);
+    size_t batch = static_cast<size_t>(i) % x.size();
+    Status status = model->run(Model::kTrain, {.x = {&x[batch], 1}, .y = {&y[batch], 1}}, totals);
     if (!status) stop(status.error().message);
     return totals.loss / totals.samples;
   }
@@ -91,9 +100,8 @@ int main() {
     Json request = need(parseJson(line)), answer;
     if (request.contains("create")) {
       network.reset();
-      network =
-          std::make_unique<Network>(request["create"], request["data"].get<std::string>().c_str());
-      answer = {{"about", cat("2 threads, vectors of ", kLanes, " floats")}};
+      network = std::make_unique<Network>(request["create"]);
+      answer = {{"about", cat("2 threads, ", hwy::TargetName(HWY_TARGET))}};
     } else if (request.contains("step")) {
       answer = {{"loss", network->train(request["step"].get<int>())}};
     } else {

