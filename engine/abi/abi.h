@@ -79,7 +79,7 @@ FJ_API int fj_modelSlot(int model, int index);
 FJ_API int fj_modelSetSlot(int model, const char* name, int tensor);
 FJ_API int fj_modelSetStep(int model, double step);
 FJ_API int fj_modelSetRate(int model, double rate);
-/// Whether convolutions that predict may use Winograd's algorithm.
+/// Whether convolutions may use Winograd's algorithm.
 FJ_API int fj_modelSetWinograd(int model, int allowed);
 /// JSON: the bytes that a step holds, of training (1) or of predicting (0).
 FJ_API int fj_modelMemory(int model, int train, int batch);

@@ -55,7 +55,7 @@ struct PlanOptions {
   int threads = 1;
   bool fuse = true;
   /// Winograd's algorithm where it is faster: rounds otherwise than a sum of products.
-  bool winograd = true;
+  bool winograd = false;
 };
 
 struct Plan {
@@ -72,7 +72,7 @@ struct Plan {
   /// has more is room for kernels to work in, prepared operands, and gaps.
   int64_t liveBytes = 0;
   int threads = 1;
-  bool winograd = true;
+  bool winograd = false;
 };
 
 Result<Plan> compile(const Graph& graph, const PlanOptions& options = {});

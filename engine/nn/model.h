@@ -90,8 +90,8 @@ class Model {
   /// The learning rate of the next step. Setting it replaces a schedule.
   double rate() const;
   void setRate(double rate) { rate_ = rate; }
-  /// Whether convolutions that predict may use Winograd's algorithm, which is some three times faster
-  /// for 3x3 filters and rounds otherwise, by about 1e-5 of the largest output. At first: yes.
+  /// Whether convolutions may use Winograd's algorithm, which is up to three times faster for 3x3
+  /// filters and rounds otherwise, by about 1e-5 of the largest output. At first: yes.
   bool winograd() const { return winograd_; }
   void setWinograd(bool allowed);
   bool hasSetRate() const { return rate_ >= 0; }

@@ -106,12 +106,43 @@ Correlation forward(const Geometry& g) {
           g.columns.dilation};
 }
 
-/// The same by Winograd's algorithm, if that is for it.
-std::optional<Winograd> winogradOf(const Geometry& g) {
+/// Whether Winograd's algorithm can do it.
+bool isWinograd(const Geometry& g) {
+  return g.kh == 3 && g.kw == 3 && g.groups == 1 && g.rows.stride == 1 && g.columns.stride == 1 &&
+         g.rows.dilation == 1 && g.columns.dilation == 1;
+}
+
+/// y, or dx, by Winograd's algorithm, if that is for it.
+std::optional<Winograd> winogradForward(const Geometry& g, bool prepared) {
   Winograd w{g.n, g.h, g.w, g.c, g.oh, g.ow, g.oc, g.rows.before, g.columns.before};
-  bool fits = g.kh == 3 && g.kw == 3 && g.groups == 1 && g.rows.stride == 1 &&
-              g.columns.stride == 1 && g.rows.dilation == 1 && g.columns.dilation == 1;
-  return fits && w.wins() ? std::optional(w) : std::nullopt;
+  return isWinograd(g) && w.wins(prepared) ? std::optional(w) : std::nullopt;
+}
+std::optional<Winograd> winogradBackward(const Geometry& g, bool prepared) {
+  Winograd w{g.n, g.oh, g.ow, g.oc, g.h, g.w, g.c, 2 - g.rows.before, 2 - g.columns.before};
+  return isWinograd(g) && w.wins(prepared) ? std::optional(w) : std::nullopt;
+}
+
+/// A filter [3,3,C,OC]; for dx its taps go from the last to the first, from outputs to inputs.
+Filters3x3 forwardFilters(const Geometry& g, const float* filter) {
+  return {filter, 3 * g.c * g.oc, g.c * g.oc, g.oc, 1};
+}
+Filters3x3 backwardFilters(const Geometry& g, const float* filter) {
+  return {filter + 8 * g.c * g.oc, -3 * g.c * g.oc, -g.c * g.oc, 1, g.oc};
+}
+
+int64_t winogradScratch(const Winograd& w, const ScratchCall& c) {
+  return (w.scratchFloats() * c.threads + (c.prepared ? 0 : w.preparedFloats())) * 4;
+}
+
+/// Transforms the filters first, unless they are prepared.
+void runWinograd(const Winograd& w, const Filters3x3& filters, const Call& c) {
+  float* scratch = reinterpret_cast<float*>(c.scratch);
+  float* u = reinterpret_cast<float*>(c.prepared);
+  if (!u) {
+    u = scratch + w.scratchFloats() * c.threads.count();
+    transformFilters(w, filters, u, c.threads);
+  }
+  winograd(w, c.in[0].as<float>(), u, c.out.as<float>(), scratch, c.threads, c.epilogue);
 }
 
 /// dx of a convolution is a correlation of dy, its pixels a stride apart, with the taps from the
@@ -482,28 +513,29 @@ struct Conv2D {
   }
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape, c.in[1].shape, a);
-    if (auto w = winogradOf(g); w && c.prepared && c.winograd)
-      return w->scratchFloats() * c.threads * 4;
+    if (c.winograd)
+      if (auto w = winogradForward(g, c.prepared)) return winogradScratch(*w, c);
     return correlateScratch(forward(g), c.threads) * 4;
   }
   static int64_t prepared(const ScratchCall& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape, c.in[1].shape, a);
-    if (auto w = winogradOf(g); w && c.winograd) return w->preparedFloats() * 4;
+    if (c.winograd)
+      if (auto w = winogradForward(g, true)) return w->preparedFloats() * 4;
     return forward(g).packedFloats() * a.groups * 4;
   }
   static void prepare(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), c.in[1].shape(), a);
-    if (auto w = winogradOf(g); w && c.winograd)
-      return transformFilters(*w, c.in[1].as<float>(), reinterpret_cast<float*>(c.prepared),
-                              c.threads);
+    if (c.winograd)
+      if (auto w = winogradForward(g, true))
+        return transformFilters(*w, forwardFilters(g, c.in[1].as<float>()),
+                                reinterpret_cast<float*>(c.prepared), c.threads);
     prepareFilter(forward(g), ForwardFilter{g, c.in[1].as<float>()}, c);
   }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), c.in[1].shape(), a);
-    if (auto w = winogradOf(g); w && c.prepared && c.winograd)
-      return winograd(*w, c.in[0].as<float>(), reinterpret_cast<const float*>(c.prepared),
-                      c.out.as<float>(), reinterpret_cast<float*>(c.scratch), c.threads,
-                      c.epilogue);
+    if (c.winograd)
+      if (auto w = winogradForward(g, c.prepared))
+        return runWinograd(*w, forwardFilters(g, c.in[1].as<float>()), c);
     correlate(forward(g), ForwardFilter{g, c.in[1].as<float>()}, c);
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
@@ -539,17 +571,30 @@ struct Conv2DInput {
     return Type{DType::kF32, a.inputShape};
   }
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
-    return correlateScratch(backward(geometry(a.inputShape, c.in[1].shape, a)), c.threads) * 4;
+    Geometry g = geometry(a.inputShape, c.in[1].shape, a);
+    if (c.winograd)
+      if (auto w = winogradBackward(g, c.prepared)) return winogradScratch(*w, c);
+    return correlateScratch(backward(g), c.threads) * 4;
   }
   static int64_t prepared(const ScratchCall& c, const Attrs& a) {
-    return backward(geometry(a.inputShape, c.in[1].shape, a)).packedFloats() * a.groups * 4;
+    Geometry g = geometry(a.inputShape, c.in[1].shape, a);
+    if (c.winograd)
+      if (auto w = winogradBackward(g, true)) return w->preparedFloats() * 4;
+    return backward(g).packedFloats() * a.groups * 4;
   }
   static void prepare(const Call& c, const Attrs& a) {
     Geometry g = geometry(a.inputShape, c.in[1].shape(), a);
+    if (c.winograd)
+      if (auto w = winogradBackward(g, true))
+        return transformFilters(*w, backwardFilters(g, c.in[1].as<float>()),
+                                reinterpret_cast<float*>(c.prepared), c.threads);
     prepareFilter(backward(g), BackwardFilter{g, c.in[1].as<float>()}, c);
   }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(a.inputShape, c.in[1].shape(), a);
+    if (c.winograd)
+      if (auto w = winogradBackward(g, c.prepared))
+        return runWinograd(*w, backwardFilters(g, c.in[1].as<float>()), c);
     correlate(backward(g), BackwardFilter{g, c.in[1].as<float>()}, c);
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {

@@ -202,36 +202,62 @@ struct MaxPoolGrad {
     if (y != in[1] || y != in[2]) return fail("y and dy must be ", y);
     return in[0];
   }
-  /// One image after another, because windows may overlap: a thread has whole images.
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), a);
     const float *x = c.in[0].as<float>(), *y = c.in[1].as<float>(), *dy = c.in[2].as<float>();
     float* dx = c.out.as<float>();
+    int64_t image = g.h * g.w * g.c;
+    // Windows that overlap add up, one image on one thread; others write each pixel once.
+    bool disjoint = g.rows.stride >= g.rows.taps && g.columns.stride >= g.columns.taps;
+    bool covers = disjoint && g.rows.before == 0 && g.columns.before == 0 &&
+                  g.rows.stride == g.rows.taps && g.columns.stride == g.columns.taps &&
+                  g.h == g.oh * g.rows.taps && g.w == g.ow * g.columns.taps;
     c.threads.forRange(g.n, 1, [&](int64_t begin, int64_t end, int) {
-      int64_t image = g.h * g.w * g.c;
-      std::fill(dx + begin * image, dx + end * image, 0.0f);
-      for (int64_t row = begin * g.oh; row < end * g.oh; ++row) {
-        for (int64_t ox = 0; ox < g.ow; ++ox) {
-          int64_t o = (row * g.ow + ox) * g.c, i = 0;
-          for (; i + kLanes <= g.c; i += kLanes) {
-            F32 best = F32::load(y + o + i), open = F32::load(dy + o + i);
-            forEachPixel(g, row, ox, [&](int64_t at) {
-              Mask wins = F32::load(x + at + i) == best;
-              (F32::load(dx + at + i) + where(wins, open, F32(0.0))).store(dx + at + i);
-              open = where(wins, F32(0.0), open);
-            });
-          }
-          for (; i < g.c; ++i) {
-            float open = dy[o + i];
-            forEachPixel(g, row, ox, [&](int64_t at) {
-              bool wins = x[at + i] == y[o + i];
-              dx[at + i] += wins ? open : 0;
-              open = wins ? 0 : open;
-            });
-          }
-        }
+      if (!covers) std::fill(dx + begin * image, dx + end * image, 0.0f);
+      if (disjoint) {
+        passBack(g, x, y, dy, dx, begin * g.oh, end * g.oh, [](auto, auto v) { return v; });
+      } else {
+        passBack(g, x, y, dy, dx, begin * g.oh, end * g.oh,
+                 [](auto sum, auto v) { return sum + v; });
       }
     });
+  }
+  /// dx of a pixel becomes put(dx, dy or 0), for the windows of rows [begin, end).
+  template <class Put>
+  static void passBack(const Geometry& g, const float* x, const float* y, const float* dy,
+                       float* dx, int64_t begin, int64_t end, const Put& put) {
+    for (int64_t row = begin; row < end; ++row) {
+      TapRange rows(g.rows, row % g.oh);
+      int64_t top = row / g.oh * g.h + g.rows.input(row % g.oh, 0);
+      for (int64_t ox = 0; ox < g.ow; ++ox) {
+        TapRange columns(g.columns, ox);
+        int64_t first = (top * g.w + g.columns.input(ox, 0)) * g.c, o = (row * g.ow + ox) * g.c;
+        // f(offset of the input pixel's channel c).
+        auto forEachTap = [&](int64_t c, const auto& f) {
+          for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
+            int64_t at = first + (ky * g.w + columns.begin) * g.c + c;
+            for (int64_t kx = columns.begin; kx < columns.end; ++kx, at += g.c) f(at);
+          }
+        };
+        int64_t c = 0;
+        for (; c + kLanes <= g.c; c += kLanes) {
+          F32 best = F32::load(y + o + c), open = F32::load(dy + o + c);
+          forEachTap(c, [&](int64_t at) {
+            Mask wins = F32::load(x + at) == best;
+            put(F32::load(dx + at), where(wins, open, F32(0.0))).store(dx + at);
+            open = where(wins, F32(0.0), open);
+          });
+        }
+        for (; c < g.c; ++c) {
+          float best = y[o + c], open = dy[o + c];
+          forEachTap(c, [&](int64_t at) {
+            bool wins = x[at] == best;
+            dx[at] = put(dx[at], wins ? open : 0.0f);
+            open = wins ? 0 : open;
+          });
+        }
+      }
+    }
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].type.shape, a);

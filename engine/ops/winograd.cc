@@ -134,13 +134,15 @@ void finishTiles(const Winograd& g, int64_t begin, int64_t end, const Epilogue& 
 
 }  // namespace
 
-void transformFilters(const Winograd& g, const float* filter, float* u, Threads& threads) {
+void transformFilters(const Winograd& g, const Filters3x3& filters, float* u, Threads& threads) {
   threads.forRange(g.panels(), 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t at = begin * g.c * kColumns; at < end * g.c * kColumns; ++at) {
       int64_t c = at / kColumns % g.c, o = at / (g.c * kColumns) * kColumns + at % kColumns;
       double rows[kIn][3] = {}, column[3], values[kIn];
       for (int j = 0; j < 3 && o < g.oc; ++j) {
-        for (int i = 0; i < 3; ++i) column[i] = filter[((i * 3 + j) * g.c + c) * g.oc + o];
+        const float* from =
+            filters.first + j * filters.column + c * filters.input + o * filters.output;
+        for (int i = 0; i < 3; ++i) column[i] = from[i * filters.row];
         transformFilter(column, values);
         for (int i = 0; i < kIn; ++i) rows[i][j] = values[i];
       }

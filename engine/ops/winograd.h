@@ -7,9 +7,9 @@
 // summed over the input channels, so that the product in the middle is 36 matrix products, each of
 // tiles x channels by channels x filters. The tiles of neighbouring outputs overlap by two pixels.
 //
-//   if (Winograd::wins(sizes)) ...
-//   prepare:  transformFilters(sizes, filter, to)              preparedFloats() floats, once
-//   run:      winograd(sizes, x, prepared, y, scratch, threads, epilogue)
+//   if (sizes.wins(prepared)) ...
+//   prepare:  transformFilters(sizes, filter, u, threads)      preparedFloats() floats, once or each time
+//   run:      winograd(sizes, x, u, y, scratch, threads, epilogue)
 //
 // Rounding differs from a direct sum by some 1e-5 of the largest output: an option of the plan keeps
 // it off.
@@ -32,10 +32,16 @@ struct Winograd {
 
   /// Whole vectors of channels, enough of them that the transformations are small beside the
   /// products, and enough tiles that the 36 transformed filters, four times the size of the filters,
-  /// are read for a reason.
-  bool wins() const {
-    return c % kLanes == 0 && oc % kLanes == 0 && c >= 16 && oc >= 16 && tiles() >= 12;
+  /// are read for a reason. Filters that are not prepared are transformed each time, which must pay too
+  /// and takes memory that a training step does not need otherwise.
+  bool wins(bool prepared) const {
+    bool fits = c % kLanes == 0 && oc % kLanes == 0 && c >= 16 && oc >= 16 && tiles() >= 12;
+    // Multiplications saved for one filter of one channel, and those that take as long as its
+    // transformation.
+    int64_t saved = 9 * n * oh * ow - kProducts * tiles();
+    return fits && (prepared || (saved > kTransform && preparedFloats() <= kMostUnprepared));
   }
+  static constexpr int64_t kTransform = 6000, kMostUnprepared = 8 << 20;
 
   /// Tiles worked on at a time by one thread: as many as keep both transforms in the second-level
   /// cache, in whole tiles of the matrix kernel.
@@ -47,8 +53,14 @@ struct Winograd {
   int64_t scratchFloats() const { return block() * kProducts * (c + oc); }
 };
 
-/// u [36][panel][C][kColumns] from a filter [3,3,C,OC].
-void transformFilters(const Winograd& g, const float* filter, float* u, Threads& threads);
+/// Filters as they lie: how far apart neighbouring rows, columns, input channels and outputs are.
+struct Filters3x3 {
+  const float* first;
+  int64_t row, column, input, output;
+};
+
+/// u [36][panel][C][kColumns].
+void transformFilters(const Winograd& g, const Filters3x3& filters, float* u, Threads& threads);
 
 /// `scratch` holds g.scratchFloats() for each thread.
 void winograd(const Winograd& g, const float* x, const float* u, float* y, float* scratch,

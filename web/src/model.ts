@@ -349,8 +349,8 @@ export class LayersModel {
     return callForJson<StepMemory>('fj_modelMemory', this.built, training ? 1 : 0, batchSize);
   }
   /**
-   * Whether 3x3 convolutions of `predict` may use Winograd's algorithm (at first they may): some three times faster, and
-   * rounded otherwise, by about 1e-5 of the largest output.
+   * Whether 3x3 convolutions may use Winograd's algorithm (at first they may): up to three times faster, and rounded
+   * otherwise, by about 1e-5 of the largest output.
    */
   setWinograd(allowed: boolean): void {
     call('fj_modelSetWinograd', this.built, allowed ? 1 : 0);
