@@ -20,6 +20,7 @@ const mounts = {
   '/wasm/': 'build/wasm',
   '/models/': 'build/models',
   '/train/': 'build/train',
+  '/gpu/': 'build/gpu',
   '/check/': 'check',
   '/node_modules/': 'node_modules',
   '/': 'examples',

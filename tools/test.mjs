@@ -56,6 +56,7 @@ const suites = {
   ...Object.fromEntries(variants.map((variant) => [`wasm-${variant}`, () => gtest(`wasm-${variant}`)])),
   cli: () => nodeTest('check/cli', () => build('native', ['fjord_cli', 'circle'])),
   node: () => nodeTest('web/test'),
+  gpu: () => nodeTest('check/gpu', () => build('native', ['fjord_gpu_cases'])),
   browser: () => nodeTest('check/browser'),
 };
 

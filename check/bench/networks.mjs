@@ -3,7 +3,7 @@
 //   const cells = networks.cnn();                   // [{title: '6x200', layers: [...], ...}, ...]
 //   const file = await writeData(cells[0]);         // build/train/6x200.bin: weights, then batches, then labels
 //
-// A cell: {title, batch, input, classes, layers, batches, compared, rate}: `input` the shape of a sample, `batches` how many
+// A cell: {title, width, batch, input, classes, layers, batches, compared, rate}: `input` the shape of a sample, `batches` how many
 // batches of digits there are, `compared` how many steps are compared before time is taken. A layer has a type:
 //   {type: 'dense', kernel: [in,out], relu}         {type: 'conv2d', kernel: [3,3,in,out]}: 'same' padding, ReLU
 //   {type: 'maxPool', size}: stride = size, 'valid'  {type: 'flatten'}
@@ -20,7 +20,7 @@ const batch = 64;
 function mlp(depth, width) {
   const sizes = [784, ...Array(depth).fill(width), classes];
   const layers = sizes.slice(1).map((units, i) => ({type: 'dense', kernel: [sizes[i], units], relu: i < depth}));
-  return {title: `${depth}x${width}`, batch, input: [784], classes, layers, batches: 8, compared: 16, rate: 0.05};
+  return {title: `${depth}x${width}`, width, batch, input: [784], classes, layers, batches: 8, compared: 16, rate: 0.05};
 }
 
 /**
@@ -40,7 +40,7 @@ function cnn(count, width) {
   layers.push({type: 'flatten'});
   layers.push({type: 'dense', kernel: [size * size * width, 64], relu: true});
   layers.push({type: 'dense', kernel: [64, classes], relu: false});
-  return {title: `${count}x${width}`, batch, input: [28, 28, 1], classes, layers, batches: 1, compared: 2, rate: 0.01};
+  return {title: `${count}x${width}`, width, batch, input: [28, 28, 1], classes, layers, batches: 1, compared: 2, rate: 0.001};
 }
 
 export const networks = {

@@ -74,6 +74,8 @@ class Builder {
     int at = static_cast<int>(chain_.instructions.size());
     DType operand = graph_.nodes()[node.inputs[node.op == OpId::where ? 1 : 0]].type.dtype;
     instruction.kernel = tileKernel(node.op, operand, node.attrs);
+    instruction.operand = operand;
+    instruction.result = node.type.dtype;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       instruction.in[i] = registerOf(node.inputs[i]);
       for (Chain::Load& load : chain_.loads) {

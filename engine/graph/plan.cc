@@ -11,8 +11,10 @@ namespace fjord {
 
 namespace {
 
-constexpr int64_t kAlignment = 64;
-int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+/// For vectors and cache lines; for WebGPU's minStorageBufferOffsetAlignment, as large as it may be.
+constexpr int64_t alignmentOf(PlanOptions::Target target) {
+  return target == PlanOptions::kGpu ? 256 : 64;
+}
 
 struct Lifetime {
   int32_t first = -1, last = -1;
@@ -35,6 +37,7 @@ class Planner {
         lastRead_(graph.nodes().size(), -1),
         wanted_(graph.nodes().size(), false),
         prepared_(graph.nodes().size(), -1) {
+    target_ = options.target;
     plan_.threads = options.threads;
     plan_.winograd = options.winograd;
   }
@@ -71,12 +74,17 @@ class Planner {
     assert(storage >= 0);
     return {storage, typeOf(node)};
   }
+  int64_t aligned(int64_t bytes) const {
+    int64_t alignment = alignmentOf(target_);
+    return (bytes + alignment - 1) / alignment * alignment;
+  }
   int32_t now() const { return static_cast<int32_t>(plan_.steps.size()); }
 
   const Graph& graph_;
   Liveness liveness_;
   std::vector<Group> groups_;
   Plan plan_;
+  PlanOptions::Target target_ = PlanOptions::kCpu;
   std::vector<int32_t> storageOf_;   // node -> storage
   std::vector<int32_t> lastRead_;    // node -> the last step that reads it
   std::vector<bool> wanted_;         // nodes whose values must be in memory
@@ -302,6 +310,7 @@ void Planner::assignOutstanding() {
 }
 
 void Planner::addScratch(Step& step) {
+  if (target_ == PlanOptions::kGpu) return;
   if (step.op != OpId::kCount && opInfo(step.op).scratch) {
     std::vector<Type> in;
     for (const Operand& o : step.in) in.push_back(o.type);
@@ -383,7 +392,7 @@ Plan Planner::build() {
   findWanted();
   bindInputs();
   bindOutputs();
-  findPrepared();
+  if (target_ == PlanOptions::kCpu) findPrepared();
   plan_.settledBegin = now();
   for (int32_t input : graph_.inputs()) addPrepares(input);
   plan_.settledEnd = now();

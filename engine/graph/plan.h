@@ -52,6 +52,10 @@ struct Step {
 };
 
 struct PlanOptions {
+  enum Target : uint8_t { kCpu, kGpu };
+  /// A GPU's plan prepares nothing, needs no room for kernels to work in, and has its arrays at offsets
+  /// at which a GPU can bind them.
+  Target target = kCpu;
   int threads = 1;
   bool fuse = true;
   /// Winograd's algorithm where it is faster: rounds otherwise than a sum of products.

@@ -5,6 +5,10 @@
 #include <cstring>
 #include <optional>
 
+#include "ops/conv.wgsl.h"
+#include "ops/conv_dx.wgsl.h"
+#include "ops/conv_filter.wgsl.h"
+#include "ops/conv_y.wgsl.h"
 #include "ops/correlate.h"
 #include "ops/window.h"
 #include "ops/winograd.h"
@@ -446,6 +450,16 @@ void filterGradient(const Correlation& g, const float* x, const float* dy, float
                    [&](int64_t begin, int64_t end, int part) { epilogue(begin, end, part); });
 }
 
+/// One of the three forms of conv.wgsl, a product for each group.
+void convShader(ShaderWriter& w, const Geometry& g, std::string_view form) {
+  windowConstants(w, g.rows, g.columns);
+  w.constant("kC", g.c);
+  w.constant("kOC", g.oc);
+  w.constant("kGroupC", g.groupC());
+  w.constant("kGroupOC", g.groupOC());
+  w.text({kConvWgsl, form});
+}
+
 /// f(x index, filter index, y index) for every product of the definition.
 template <class F>
 void forEachProduct(const Geometry& g, F f) {
@@ -538,6 +552,11 @@ struct Conv2D {
         return runWinograd(*w, forwardFilters(g, c.in[1].as<float>()), c);
     correlate(forward(g), ForwardFilter{g, c.in[1].as<float>()}, c);
   }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    Geometry g = geometry(w.in(0).shape, w.in(1).shape, a);
+    w.gemm(g.n * g.oh * g.ow, g.groupOC(), g.kh * g.kw * g.groupC(), g.groups, true, false);
+    convShader(w, g, kConvYWgsl);
+  }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value x = g.in[0], filter = g.in[1];
     return {conv2dInput(g.dy, filter, {a.strides, a.dilations, a.padding, a.groups, x.shape()}),
@@ -597,6 +616,11 @@ struct Conv2DInput {
         return runWinograd(*w, backwardFilters(g, c.in[1].as<float>()), c);
     correlate(backward(g), BackwardFilter{g, c.in[1].as<float>()}, c);
   }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    Geometry g = geometry(a.inputShape, w.in(1).shape, a);
+    w.gemm(g.n * g.h * g.w, g.groupC(), g.kh * g.kw * g.groupOC(), g.groups, true, true);
+    convShader(w, g, kConvDxWgsl);
+  }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value dy = g.in[0], filter = g.in[1];
     return {conv2d(g.dy, filter, {a.strides, a.dilations, a.padding, a.groups}),
@@ -636,6 +660,11 @@ struct Conv2DFilter {
     filterGradient(forward(geometry(c.in[0].shape(), a.filterShape, a)), c.in[0].as<float>(),
                    c.in[1].as<float>(), c.out.as<float>(), reinterpret_cast<float*>(c.scratch),
                    c.threads, c.epilogue);
+  }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    Geometry g = geometry(w.in(0).shape, a.filterShape, a);
+    w.gemm(g.kh * g.kw * g.groupC(), g.groupOC(), g.n * g.oh * g.ow, g.groups, false, false);
+    convShader(w, g, kConvFilterWgsl);
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value x = g.in[0], dy = g.in[1];

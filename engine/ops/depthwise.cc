@@ -7,8 +7,10 @@
 #include <cstring>
 
 #include "base/simd.h"
+#include "ops/depthwise.wgsl.h"
 #include "ops/op.h"
 #include "ops/window.h"
+#include "ops/window.wgsl.h"
 
 namespace fjord {
 
@@ -252,6 +254,16 @@ Shape outputShape(const DepthwiseCase& k) {
       ->shape;
 }
 
+/// A function of depthwise.wgsl for each element of the output.
+void depthwiseShader(ShaderWriter& w, const Geometry& g, std::string_view f) {
+  w.elements(w.out().shape.size());
+  windowConstants(w, g.rows, g.columns);
+  w.constant("kC", g.c);
+  w.constant("kM", g.m);
+  w.constant("kPixels", g.n * g.oh * g.ow);
+  w.text({kWindowWgsl, kDepthwiseWgsl, "fn element(i:u32){", f, "(i);}\n"});
+}
+
 struct DepthwiseConv2D {
   using Attrs = DepthwiseConv2DAttrs;
   static constexpr bool kEpilogue = true;
@@ -279,6 +291,9 @@ struct DepthwiseConv2D {
       int64_t rest = (end - begin) % block;
       if (rest > 0) c.epilogue((end - rest) * rowSize, end * rowSize, part);
     });
+  }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    depthwiseShader(w, geometry(w.in(0).shape, w.in(1).shape, a), "forward");
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value x = g.in[0], filter = g.in[1];
@@ -329,6 +344,9 @@ struct DepthwiseConv2DInput {
       }
     });
   }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    depthwiseShader(w, geometry(a.inputShape, w.in(1).shape, a), "toInput");
+  }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value dy = g.in[0], filter = g.in[1];
     return {depthwiseConv2d(g.dy, filter, {a.strides, a.dilations, a.padding}),
@@ -377,6 +395,9 @@ struct DepthwiseConv2DFilter {
         }
       }
     });
+  }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    depthwiseShader(w, geometry(w.in(0).shape, a.filterShape, a), "toFilter");
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value x = g.in[0], dy = g.in[1];

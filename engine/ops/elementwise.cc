@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "ops/formula.h"
+#include "ops/wgsl.h"
 
 namespace fjord {
 
@@ -47,7 +48,7 @@ constexpr bool takesInts(RowKind k) {
 
 /// The row's backward lambda on graph values, its results summed down to the shapes of the inputs.
 template <int arity, class B>
-std::vector<Value> rowGradient(const GradCall& g, const Attrs&) {
+FJORD_ONCE std::vector<Value> rowGradient(const GradCall& g, const Attrs&) {
   auto reduced = [&](int i, Value dx) { return dx ? sumTo(dx, g.in[i].shape()) : dx; };
   if constexpr (arity == 1) {
     return {reduced(0, B{}(g.dy, g.in[0], g.y))};
@@ -65,6 +66,9 @@ constexpr OpInfo row(std::string_view name) {
   OpInfo info{.name = name, .kind = OpKind::kElementwise, .row = kind};
   if constexpr (takesFloats(kind)) info.tileF32 = tileOf<arity, F32, F>();
   if constexpr (takesInts(kind)) info.tileI32 = tileOf<arity, I32, F>();
+  if constexpr (takesFloats(kind)) info.wgslF32 = wgslOf<arity, WgslF32, F>();
+  if constexpr (takesInts(kind) && kind != RowKind::kSelect)
+    info.wgslI32 = wgslOf<arity, WgslI32, F>();
   if constexpr (!std::same_as<B, Flat>) info.grad = rowGradient<arity, B>;
   info.decode = [](std::span<const double> numbers, Attrs&) { return numbers.empty(); };
   return info;

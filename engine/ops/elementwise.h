@@ -38,6 +38,8 @@ struct Chain {
     TileKernel kernel = nullptr;
     int32_t out = 0;
     int32_t in[3] = {0, 0, 0};
+    /// What it takes (beside the condition of a selection) and gives.
+    DType operand = DType::kF32, result = DType::kF32;
   };
   /// What the CPU does over a tile at once: an instruction, or neighbouring ones whose results only
   /// the next one reads.

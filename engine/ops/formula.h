@@ -49,21 +49,21 @@ template <class T>
 concept Scalar = !std::same_as<T, Value>;
 
 template <Scalar T>
-T sigmoid(T x) {
+constexpr T sigmoid(T x) {
   return 1.0 / (1.0 + exp(-x));
 }
 template <Scalar T>
-T softplus(T x) {
+constexpr T softplus(T x) {
   return maximum(x, like(x, 0.0)) + log1p(exp(-absolute(x)));
 }
 
 /// x, but `bound` where x is beyond it; NaN stays.
 template <Scalar T>
-T atLeast(T x, double bound) {
+constexpr T atLeast(T x, double bound) {
   return where(x < bound, like(x, bound), x);
 }
 template <Scalar T>
-T atMost(T x, double bound) {
+constexpr T atMost(T x, double bound) {
   return where(x > bound, like(x, bound), x);
 }
 

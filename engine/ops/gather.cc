@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ops/gather.wgsl.h"
 #include "ops/op.h"
+#include "ops/scatter_add.wgsl.h"
 
 namespace fjord {
 
@@ -69,6 +71,15 @@ struct Gather {
     return {scatterAdd(reshape(g.in[1], {.shape = {n}}), updates, {.axis = axis, .size = x[axis]}),
             {}};
   }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    Layout l = layoutOf(w.in(0).shape, axisOf(a.axis, w.in(0).shape.rank()));
+    w.elements(w.out().shape.size());
+    w.numbers(w.out());
+    w.constant("kCount", l.count);
+    w.constant("kInner", l.inner);
+    w.constant("kN", w.in(1).shape.size());
+    w.text({kGatherWgsl});
+  }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Layout l = layoutOf(c.in[0].type.shape, axisOf(a.axis, c.in[0].type.shape.rank()));
     gatherRows(l, c.in[0].values.data(), c.in[1].values.data(), c.in[1].type.shape.size(),
@@ -124,6 +135,15 @@ struct ScatterAdd {
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     return {{}, gather(g.dy, g.in[0], {.axis = a.axis})};
   }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    Layout l = layoutOf(w.in(1).shape, axisOf(a.axis, w.in(1).shape.rank()));
+    w.elements(w.out().shape.size());
+    w.numbers(w.out());
+    w.constant("kSize", a.size);
+    w.constant("kInner", l.inner);
+    w.constant("kN", l.count);
+    w.text({kScatterAddWgsl});
+  }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Layout l = layoutOf(c.in[1].type.shape, axisOf(a.axis, c.in[1].type.shape.rank()));
     scatter(l, c.in[0].values.data(), c.in[1].values.data(), a.size, c.out.values.data());
@@ -159,6 +179,13 @@ struct OneHot {
   }
   static void run(const Call& c, const Attrs& a) {
     mark(c.in[0].as<int32_t>(), c.in[0].size(), a, c.out.as<float>());
+  }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    w.elements(w.out().shape.size());
+    w.constant("kDepth", a.depth);
+    w.number("kOn", a.onValue);
+    w.number("kOff", a.offValue);
+    w.text({"fn element(i:u32){put(i,select(kOff,kOn,in0(i/kDepth)==i32(i%kDepth)));}\n"});
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     mark(c.in[0].values.data(), c.in[0].type.shape.size(), a, c.out.values.data());

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "ops/gemm.h"
+#include "ops/matmul.wgsl.h"
 #include "ops/skinny.h"
 
 namespace fjord {
@@ -205,6 +206,23 @@ struct MatMul {
 
   /// With Y = op(A) op(B): d op(A) = dY op(B)^T, d op(B) = op(A)^T dY, each transposed back where
   /// the operand was.
+  static void gpu(ShaderWriter& w, const MatMulAttrs& a) {
+    Sizes s = sizesOf(w.in(0).shape, a, w.out().shape);
+    w.gemm(s.m, s.n, s.k, s.batch, !a.transposeA, a.transposeB);
+    Shape batches = withoutMatrix(w.out().shape);
+    for (int i = 0; i < 2; ++i) {
+      // Of an operand that has fewer matrices, one serves several.
+      const Shape& shape = w.in(i).shape;
+      Shape own = rowMajorStrides(shape), strides = Shape::filled(batches.rank(), 0);
+      for (int d = 3; d <= shape.rank(); ++d) {
+        if (shape[-d] != 1) strides[2 - d] = own[-d];
+      }
+      w.walk(i == 0 ? "leftMatrix" : "rightMatrix", batches, strides, 0);
+    }
+    w.flag("kTransposeLeft", a.transposeA);
+    w.flag("kTransposeRight", a.transposeB);
+    w.text({kMatmulWgsl});
+  }
   static std::vector<Value> grad(const GradCall& g, const MatMulAttrs& a) {
     Value x = g.in[0], y = g.in[1], dx, dy;
     if (a.transposeA) {

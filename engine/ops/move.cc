@@ -137,6 +137,33 @@ void copy(const ReferenceCall& c, const Walk& w) {
   Threads one(1);
   copy(one, w, c.in[0].values.data(), c.out.values.data());
 }
+void copyShader(ShaderWriter& c, int input, const Walk& w) {
+  c.elements(w.dims.size());
+  c.reads(input);
+  c.walk("source", w.dims, w.from, w.fromOffset);
+  c.walk("place", w.dims, w.to, w.toOffset);
+  c.text({"fn element(i:u32){put(place(i),in", cat(input), "(source(i)));}\n"});
+}
+void copy(ShaderWriter& c, const Walk& w) { copyShader(c, 0, w); }
+
+void fill(const Call& c, float value) {
+  uint32_t bits;
+  if (c.out.type.dtype == DType::kF32) {
+    std::memcpy(&bits, &value, 4);
+  } else {
+    bits = static_cast<uint32_t>(static_cast<int32_t>(value));
+  }
+  std::fill_n(c.out.as<uint32_t>(), c.out.size(), bits);
+}
+void fill(const ReferenceCall& c, float value) {
+  std::ranges::fill(c.out.values, static_cast<double>(value));
+}
+void fill(ShaderWriter& c, float value) {
+  c.elements(c.out().shape.size());
+  c.numbers(c.out());
+  c.number("kValue", value);
+  c.text({"fn element(i:u32){put(i,Number(kValue));}\n"});
+}
 
 namespace {
 
@@ -166,7 +193,7 @@ struct Reshape : Movement<Reshape, ReshapeAttrs> {
     return Type{in[0].dtype, shape};
   }
   template <class C>
-  static void move(const C& c, const Shape& in, const Shape&, const Attrs&) {
+  static void move(C& c, const Shape& in, const Shape&, const Attrs&) {
     copy(c, into(in, rowMajorStrides(in), 0));
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs&) {
@@ -201,7 +228,7 @@ struct Transpose : Movement<Transpose, TransposeAttrs> {
     return Type{in[0].dtype, shape};
   }
   template <class C>
-  static void move(const C& c, const Shape& in, const Shape& out, const Attrs& a) {
+  static void move(C& c, const Shape& in, const Shape& out, const Attrs& a) {
     Shape strides = rowMajorStrides(in), from;
     for (int axis : permutation(in, a)) from.push(strides[axis]);
     copy(c, into(out, from, 0));
@@ -227,7 +254,7 @@ struct BroadcastTo : Movement<BroadcastTo, BroadcastToAttrs> {
     return Type{in[0].dtype, a.shape};
   }
   template <class C>
-  static void move(const C& c, const Shape& in, const Shape& out, const Attrs&) {
+  static void move(C& c, const Shape& in, const Shape& out, const Attrs&) {
     Shape strides = rowMajorStrides(in), from = Shape::filled(out.rank(), 0);
     for (int i = 1; i <= in.rank(); ++i) from[-i] = in[-i] == 1 ? 0 : strides[-i];
     copy(c, into(out, from, 0));
@@ -275,6 +302,16 @@ struct Concat {
     };
     join(c.threads, c.out.shape(), axisOf(a.axis, c.out.shape().rank()), c.in.size(), get,
          c.out.as<uint32_t>());
+  }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    Shape strides = rowMajorStrides(w.out().shape);
+    int axis = axisOf(a.axis, w.out().shape.rank());
+    int64_t offset = 0;
+    for (int i = 0; offset < int64_t{w.out().shape[axis]} * strides[axis]; ++i) {
+      const Shape& shape = w.in(i).shape;
+      copyShader(w, i, Walk{shape, rowMajorStrides(shape), strides, 0, offset});
+      offset += int64_t{shape[axis]} * strides[axis];
+    }
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Threads one(1);

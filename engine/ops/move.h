@@ -14,9 +14,16 @@ struct Walk {
   int64_t fromOffset = 0, toOffset = 0;
 };
 
-/// From the first input to the output.
+/// From the first input to the output: now, or by a shader.
 void copy(const Call& c, const Walk& w);
 void copy(const ReferenceCall& c, const Walk& w);
+void copy(ShaderWriter& c, const Walk& w);
+/// The same from another input.
+void copyShader(ShaderWriter& c, int input, const Walk& w);
+/// All elements of the output.
+void fill(const Call& c, float value);
+void fill(const ReferenceCall& c, float value);
+void fill(ShaderWriter& c, float value);
 
 /// The walk that fills a dense array of these dims.
 inline Walk into(const Shape& dims, const Shape& from, int64_t fromOffset) {
@@ -31,6 +38,7 @@ struct Movement {
   static void reference(const ReferenceCall& c, const A& a) {
     Op::move(c, c.in[0].type.shape, c.out.type.shape, a);
   }
+  static void gpu(ShaderWriter& w, const A& a) { Op::move(w, w.in(0).shape, w.out().shape, a); }
 };
 
 }  // namespace fjord

@@ -16,6 +16,8 @@
 // operand alone (weights in the order in which the kernel reads them) where that seldom changes: run
 // finds them at c.prepared, or nullptr where nothing was prepared.
 //
+// `gpu` writes its shaders, or `static constexpr NoGpu gpu{..}` says why there are none: ops/gpu.h.
+//
 // In place of a gradient that cannot exist: `static constexpr NoGrad grad{"a position is piecewise
 // constant"}`, and for one that is zero wherever it exists: `static constexpr ZeroGrad grad{}`. A
 // missing part is a compile error that names it. A composed op has `expand` and `cases` instead,
@@ -30,9 +32,13 @@
 #include "base/result.h"
 #include "base/tensor.h"
 #include "base/threads.h"
+#include "ops/gpu.h"
 #include "ops/value.h"
 
 namespace fjord {
+
+/// What runs once for a graph, and not for its numbers: made small, because it is downloaded.
+#define FJORD_ONCE [[clang::minsize]]
 
 // ---- what kernels get
 
@@ -143,12 +149,17 @@ struct OpInfo {
   /// nullptr where there is none: noGrad says why, and is empty where the gradient is zero.
   std::vector<Value> (*grad)(const GradCall&, const Attrs&) = nullptr;
   std::string_view noGrad = {};
+  /// nullptr where there is none: noGpu says why.
+  void (*gpu)(ShaderWriter&, const Attrs&) = nullptr;
+  std::string_view noGpu = {};
   Value (*expand)(std::span<const Value> in, const Attrs&) = nullptr;
   DecodeAttrs decode = nullptr;
   // Elementwise rows only: the kernels on float32 and on four-byte integers, nullptr where the kind
   // has none.
   RowKind row = RowKind::kFloat;
   TileKernel tileF32 = nullptr, tileI32 = nullptr;
+  /// Their formulas as WGSL (ops/wgsl.h), empty where the kind has none.
+  std::string_view wgslF32 = {}, wgslI32 = {};
 };
 
 const OpInfo& opInfo(OpId id);
@@ -207,7 +218,7 @@ struct AttrReader {
 };
 
 template <class A>
-bool decodeAttrs(std::span<const double> numbers, Attrs& attrs) {
+FJORD_ONCE bool decodeAttrs(std::span<const double> numbers, Attrs& attrs) {
   A a;
   AttrReader reader{numbers};
   visitAttrs(a, reader);
@@ -225,6 +236,10 @@ concept HasGradient =
     std::same_as<std::remove_cvref_t<decltype(T::grad)>, ZeroGrad>;
 
 template <class T>
+concept HasGpu = requires(ShaderWriter& w, const typename T::Attrs& a) { T::gpu(w, a); } ||
+                 std::same_as<std::remove_cvref_t<decltype(T::gpu)>, NoGpu>;
+
+template <class T>
 concept StructuredOp = requires(std::span<const Type> in, const typename T::Attrs& a, const Call& c,
                                 const ReferenceCall& r) {
   { T::type(in, a) } -> std::same_as<Result<Type>>;
@@ -240,27 +255,53 @@ concept ComposedOp = requires(std::span<const Value> in, const typename T::Attrs
 };
 
 template <class T>
+FJORD_ONCE Result<Type> typeOf(std::span<const Type> in, const Attrs& a) {
+  return T::type(in, a.as<typename T::Attrs>());
+}
+template <class T>
+FJORD_ONCE int64_t scratchOf(const ScratchCall& s, const Attrs& a) {
+  return T::scratch(s, a.as<typename T::Attrs>());
+}
+template <class T>
+FJORD_ONCE int64_t preparedOf(const ScratchCall& s, const Attrs& a) {
+  return T::prepared(s, a.as<typename T::Attrs>());
+}
+template <class T>
+FJORD_ONCE std::vector<Value> gradOf(const GradCall& g, const Attrs& a) {
+  return T::grad(g, a.as<typename T::Attrs>());
+}
+template <class T>
+FJORD_ONCE void gpuOf(ShaderWriter& w, const Attrs& a) {
+  T::gpu(w, a.as<typename T::Attrs>());
+}
+template <class T>
+FJORD_ONCE Value expandOf(std::span<const Value> in, const Attrs& a) {
+  return T::expand(in, a.as<typename T::Attrs>());
+}
+
+template <class T>
 constexpr OpInfo structuredOp(std::string_view name, OpKind kind = OpKind::kStructured) {
   using A = typename T::Attrs;
   OpInfo info{.name = name, .kind = kind};
-  info.type = [](std::span<const Type> in, const Attrs& a) { return T::type(in, a.as<A>()); };
+  info.type = typeOf<T>;
   info.run = [](const Call& c, const Attrs& a) { T::run(c, a.as<A>()); };
   if constexpr (requires(const ScratchCall& s, const A& a) { T::scratch(s, a); }) {
-    info.scratch = [](const ScratchCall& s, const Attrs& a) -> int64_t {
-      return T::scratch(s, a.as<A>());
-    };
+    info.scratch = scratchOf<T>;
   }
   if constexpr (requires(const ScratchCall& s, const A& a) { T::prepared(s, a); }) {
-    info.prepared = [](const ScratchCall& s, const Attrs& a) -> int64_t {
-      return T::prepared(s, a.as<A>());
-    };
+    info.prepared = preparedOf<T>;
     info.prepare = [](const Call& c, const Attrs& a) { T::prepare(c, a.as<A>()); };
   }
   if constexpr (requires { T::kEpilogue; }) info.epilogue = T::kEpilogue;
   if constexpr (requires { T::grad.reason; }) {
     info.noGrad = T::grad.reason;
   } else if constexpr (requires(const GradCall& g, const A& a) { T::grad(g, a); }) {
-    info.grad = [](const GradCall& g, const Attrs& a) { return T::grad(g, a.as<A>()); };
+    info.grad = gradOf<T>;
+  }
+  if constexpr (requires { T::gpu.reason; }) {
+    info.noGpu = T::gpu.reason;
+  } else {
+    info.gpu = gpuOf<T>;
   }
   info.decode = decodeAttrs<A>;
   return info;
@@ -270,7 +311,7 @@ template <class T>
 constexpr OpInfo composedOp(std::string_view name) {
   using A = typename T::Attrs;
   OpInfo info{.name = name, .kind = OpKind::kComposed};
-  info.expand = [](std::span<const Value> in, const Attrs& a) { return T::expand(in, a.as<A>()); };
+  info.expand = expandOf<T>;
   info.decode = decodeAttrs<A>;
   return info;
 }
@@ -278,6 +319,7 @@ constexpr OpInfo composedOp(std::string_view name) {
 #define FJORD_OP_OF_KIND(Name, op, kind)                                                          \
   static_assert(StructuredOp<Name>, #Name " lacks type, run, reference or cases: see ops/op.h");  \
   static_assert(HasGradient<Name>, #Name " lacks grad: write it, or declare NoGrad or ZeroGrad"); \
+  static_assert(HasGpu<Name>, #Name " lacks gpu: write it, or declare NoGpu");                    \
   extern const OpInfo op##Info;                                                                   \
   constinit const OpInfo op##Info = structuredOp<Name>(#op, kind);                                \
   extern const OpChecks op##Checks;                                                               \

@@ -5,8 +5,12 @@
 #include <limits>
 
 #include "base/simd.h"
+#include "ops/avg_pool.wgsl.h"
+#include "ops/max_pool.wgsl.h"
+#include "ops/max_pool_grad.wgsl.h"
 #include "ops/op.h"
 #include "ops/window.h"
+#include "ops/window.wgsl.h"
 
 namespace fjord {
 
@@ -125,6 +129,14 @@ void poolRows(const Geometry& g, const float* x, float* y, int64_t begin, int64_
   }
 }
 
+/// `form` and element(i) for each element of the output.
+void poolShader(ShaderWriter& w, const Geometry& g, std::string_view form, std::string_view f) {
+  w.elements(w.out().shape.size());
+  windowConstants(w, g.rows, g.columns);
+  w.constant("kC", g.c);
+  w.text({kWindowWgsl, form, "fn element(i:u32){", f, "(i);}\n"});
+}
+
 struct PoolCase {
   const char* name;
   Shape x;
@@ -174,6 +186,9 @@ struct MaxPool {
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     return {maxPoolGrad(g.in[0], g.y, g.dy, {a.window, a.strides, a.padding})};
+  }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    poolShader(w, geometry(w.in(0).shape, a), kMaxPoolWgsl, "maxPool");
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].type.shape, a);
@@ -259,6 +274,9 @@ struct MaxPoolGrad {
       }
     }
   }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    poolShader(w, geometry(w.in(0).shape, a), kMaxPoolGradWgsl, "maxPoolGrad");
+  }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].type.shape, a);
     for (int64_t o = 0; o < c.in[2].type.shape.size(); ++o) {
@@ -291,6 +309,9 @@ struct AvgPool {
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     return {avgPoolGrad(g.dy, {a.window, a.strides, a.padding, g.in[0].shape()})};
+  }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    poolShader(w, geometry(w.in(0).shape, a), kAvgPoolWgsl, "avgPool");
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].type.shape, a);
@@ -338,6 +359,9 @@ struct AvgPoolGrad {
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     return {avgPool(g.dy, {a.window, a.strides, a.padding})};
+  }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    poolShader(w, geometry(a.inputShape, a), kAvgPoolWgsl, "avgPoolGrad");
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Geometry g = geometry(a.inputShape, a);

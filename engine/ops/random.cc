@@ -7,6 +7,8 @@
 #include <cmath>
 
 #include "ops/op.h"
+#include "ops/random.wgsl.h"
+#include "ops/truncated_normal.wgsl.h"
 
 namespace fjord {
 
@@ -38,6 +40,16 @@ void fillBlocks(const Call& c, int32_t stream, Draw draw) {
   });
 }
 
+/// random.wgsl; `four` is what element(block) does with w = words(block, kStream).
+void randomShader(ShaderWriter& writer, int32_t stream, std::string_view four) {
+  int64_t n = writer.out().shape.size();
+  writer.elements((n + 3) / 4);
+  writer.constant("kStream", stream);
+  writer.constant("kSize", n);
+  writer.text({kRandomWgsl, "fn element(i:u32){let w=words(i,kStream);var four:array<f32,4>;", four,
+               "for(var j=0u;j<4u;j++){if(4u*i+j<kSize){put(4u*i+j,four[j]);}}}\n"});
+}
+
 // The definition is the kernel: there is no simpler formula. Known answers of Philox, moments and
 // ranges are tested in random_test.cc instead.
 struct Drawn {
@@ -54,6 +66,11 @@ struct RandomUniform : Drawn {
       for (int i = 0; i < 4; ++i) four[i] = a.low + (a.high - a.low) * uniformFloat(words[i]);
     });
   }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    randomShader(w, a.stream, "for(var j=0u;j<4u;j++){four[j]=kLow+kRange*uniform(w[j]);}");
+    w.number("kLow", a.low);
+    w.number("kRange", a.high - a.low);
+  }
   static void reference(const ReferenceCall&, const Attrs&) {}
 };
 
@@ -69,6 +86,13 @@ struct RandomNormal : Drawn {
         four[i + 1] = a.mean + a.stddev * y;
       }
     });
+  }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    randomShader(w, a.stream,
+                 "for(var j=0u;j<4u;j+=2u){let x=kMean+kStddev*normals(w[j],w[j+1u]);"
+                 "four[j]=x.x;four[j+1u]=x.y;}");
+    w.number("kMean", a.mean);
+    w.number("kStddev", a.stddev);
   }
   static void reference(const ReferenceCall&, const Attrs&) {}
 };
@@ -94,6 +118,12 @@ struct TruncatedNormal : Drawn {
       }
       while (have < 4) four[have++] = a.mean;
     });
+  }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    randomShader(w, a.stream, "truncated(i,w,&four);");
+    w.number("kMean", a.mean);
+    w.number("kStddev", a.stddev);
+    w.text({kTruncatedNormalWgsl});
   }
   static void reference(const ReferenceCall&, const Attrs&) {}
 };

@@ -8,7 +8,11 @@
 #include <limits>
 
 #include "base/simd.h"
+#include "ops/along.wgsl.h"
+#include "ops/arg_extremum.wgsl.h"
+#include "ops/cumsum.wgsl.h"
 #include "ops/op.h"
+#include "ops/reduce.wgsl.h"
 
 namespace fjord {
 
@@ -191,6 +195,41 @@ void reduce(const Call& c, const Shape& axes) {
   });
 }
 
+/// reduce.wgsl: `functions` define start(), join(a, b) and last(a) of Number.
+void reduceShader(ShaderWriter& w, const Shape& axes,
+                  std::initializer_list<std::string_view> functions) {
+  const Shape& shape = w.in(0).shape;
+  Split s = splitAxes(shape, *reducedAxes(axes, shape.rank()));
+  int64_t results = w.out().shape.size(), reduced = s.reduced.dims.size();
+  // Neighbouring threads fetch neighbours: of several results where those lie side by side, otherwise
+  // of one.
+  constexpr int64_t kThreads = 256;
+  bool innerKept = s.kept.dims.rank() > 0 && s.kept.strides[-1] == 1;
+  int64_t most = innerKept ? kThreads / std::min<int64_t>(64, results) : kThreads, lanes = 1;
+  while (2 * lanes <= std::min(most, reduced)) lanes *= 2;
+  int64_t outputs = kThreads / lanes, groups = (results + outputs - 1) / outputs;
+  int64_t x = std::clamp<int64_t>(groups, 1, 65535);
+  w.workgroups({x, (groups + x - 1) / x, 1}, kThreads);
+  w.numbers(w.in(0));
+  w.walk("kept", s.kept.dims, s.kept.strides, 0);
+  w.walk("reduced", s.reduced.dims, s.reduced.strides, 0);
+  w.constant("kLanes", lanes);
+  w.constant("kOutputs", outputs);
+  w.constant("kGroupsX", x);
+  w.constant("kResults", results);
+  w.constant("kReduced", reduced);
+  w.text(functions);
+  w.text({kReduceWgsl});
+}
+/// start(), join() and last() of a reduction that gives what it joins.
+void reduceShader(ShaderWriter& w, const Shape& axes, std::string_view start,
+                  std::string_view join) {
+  reduceShader(w, axes,
+               {"fn start()->Number{return Number(", start,
+                ");}\nfn join(a:Number,b:Number)->Number{return ", join,
+                ";}\nfn last(a:Number)->Number{return a;}\n"});
+}
+
 /// The definition: fold(accumulator, element) over the reduced elements of each output, in double.
 template <class Fold>
 void referenceReduce(const ReferenceCall& c, const Shape& axes, double start, Fold fold) {
@@ -257,6 +296,7 @@ struct Sum : NumberReduction<Adds, SumAttrs> {
     const Shape& shape = g.in[0].shape();
     return {broadcastTo(keptDims(g.dy, shape, a.axes), {.shape = shape})};
   }
+  static void gpu(ShaderWriter& w, const SumAttrs& a) { reduceShader(w, a.axes, "0", "a+b"); }
   static void reference(const ReferenceCall& c, const SumAttrs& a) {
     referenceReduce(c, a.axes, 0, [](double s, double x) { return s + x; });
   }
@@ -283,6 +323,12 @@ struct Mean : NumberReduction<Adds, MeanAttrs> {
     Value share = g.dy / count(shape, g.dy.shape());
     return {broadcastTo(keptDims(share, shape, a.axes), {.shape = shape})};
   }
+  static void gpu(ShaderWriter& w, const MeanAttrs& a) {
+    reduceShader(w, a.axes,
+                 {"fn start()->f32{return 0.0;}\nfn join(a:f32,b:f32)->f32{return a+b;}\n"
+                  "fn last(a:f32)->f32{return a*kScale;}\n"});
+    w.number("kScale", static_cast<float>(1 / count(w.in(0).shape, w.out().shape)));
+  }
   static void reference(const ReferenceCall& c, const MeanAttrs& a) {
     double n = count(c.in[0].type.shape, c.out.type.shape);
     referenceReduce(c, a.axes, 0, [n](double s, double x) { return s + x / n; });
@@ -302,6 +348,11 @@ struct Max : NumberReduction<Maxima, MaxAttrs> {
   static std::vector<Value> grad(const GradCall& g, const MaxAttrs& a) {
     return extremumGradient(g, a.axes);
   }
+  static void gpu(ShaderWriter& w, const MaxAttrs& a) {
+    bool floats = w.in(0).dtype == DType::kF32;
+    reduceShader(w, a.axes, floats ? "-f_infinity()" : "-2147483647i-1i",
+                 floats ? "f_max(a,b)" : "max(a,b)");
+  }
   static void reference(const ReferenceCall& c, const MaxAttrs& a) {
     referenceReduce(c, a.axes, -INFINITY, [](double s, double x) { return s > x ? s : x; });
   }
@@ -311,6 +362,11 @@ struct Max : NumberReduction<Maxima, MaxAttrs> {
 struct Min : NumberReduction<Minima, MinAttrs> {
   static std::vector<Value> grad(const GradCall& g, const MinAttrs& a) {
     return extremumGradient(g, a.axes);
+  }
+  static void gpu(ShaderWriter& w, const MinAttrs& a) {
+    bool floats = w.in(0).dtype == DType::kF32;
+    reduceShader(w, a.axes, floats ? "f_infinity()" : "2147483647i",
+                 floats ? "f_min(a,b)" : "min(a,b)");
   }
   static void reference(const ReferenceCall& c, const MinAttrs& a) {
     referenceReduce(c, a.axes, INFINITY, [](double s, double x) { return s < x ? s : x; });
@@ -329,6 +385,7 @@ struct Prod : NumberReduction<Multiplies, ProdAttrs> {
         where(isZero, where(zeros == 1.0, rest, 0.0), where(zeros == 0.0, rest / x, 0.0));
     return {keptDims(g.dy, x.shape(), a.axes) * others};
   }
+  static void gpu(ShaderWriter& w, const ProdAttrs& a) { reduceShader(w, a.axes, "1", "a*b"); }
   static void reference(const ReferenceCall& c, const ProdAttrs& a) {
     referenceReduce(c, a.axes, 1, [](double s, double x) { return s * x; });
   }
@@ -359,11 +416,13 @@ struct BoolReduction {
 };
 
 struct Any : BoolReduction<Maxima, AnyAttrs> {
+  static void gpu(ShaderWriter& w, const AnyAttrs& a) { reduceShader(w, a.axes, "0", "a|b"); }
   static void reference(const ReferenceCall& c, const AnyAttrs& a) {
     referenceReduce(c, a.axes, 0, [](double s, double x) { return s != 0 || x != 0 ? 1.0 : 0.0; });
   }
 };
 struct All : BoolReduction<Minima, AllAttrs> {
+  static void gpu(ShaderWriter& w, const AllAttrs& a) { reduceShader(w, a.axes, "1", "a&b"); }
   static void reference(const ReferenceCall& c, const AllAttrs& a) {
     referenceReduce(c, a.axes, 1, [](double s, double x) { return s != 0 && x != 0 ? 1.0 : 0.0; });
   }
@@ -380,6 +439,16 @@ AxisView along(const Shape& shape, int axis) {
   for (int i = 0; i < shape.rank(); ++i)
     (i < axis ? v.outer : i == axis ? v.count : v.inner) *= shape[i];
   return v;
+}
+
+/// along.wgsl's view of an axis of the input.
+void alongShader(ShaderWriter& w, int axis, std::string_view element) {
+  AxisView v = along(w.in(0).shape, axis);
+  w.elements(v.outer * v.inner);
+  w.numbers(w.in(0));
+  w.constant("kCount", v.count);
+  w.constant("kInner", v.inner);
+  w.text({kAlongWgsl, element});
 }
 
 template <class A, class Better>
@@ -413,6 +482,11 @@ struct ArgExtremum {
     } else {
       find(c.in[0].as<int32_t>(), v, c.out.as<int32_t>());
     }
+  }
+  static void gpu(ShaderWriter& w, const A& a) {
+    alongShader(w, a.axis, kArgExtremumWgsl);
+    bool greater = std::same_as<Better, std::greater<>>;
+    w.text({"fn better(a:Number,b:Number)->bool{return a", greater ? ">" : "<", "b;}\n"});
   }
   static void reference(const ReferenceCall& c, const A& a) {
     find(c.in[0].values.data(), along(c.in[0].type.shape, a.axis), c.out.values.data());
@@ -462,6 +536,11 @@ struct CumSum {
   }
   static std::vector<Value> grad(const GradCall& g, const CumSumAttrs& a) {
     return {cumsum(g.dy, {.axis = a.axis, .exclusive = a.exclusive, .reverse = !a.reverse})};
+  }
+  static void gpu(ShaderWriter& w, const CumSumAttrs& a) {
+    alongShader(w, a.axis, kCumsumWgsl);
+    w.flag("kReverse", a.reverse);
+    w.flag("kExclusive", a.exclusive);
   }
   static void reference(const ReferenceCall& c, const CumSumAttrs& a) {
     accumulate(c.in[0].values.data(), c.out.values.data(), along(c.in[0].type.shape, a.axis), a);

@@ -10,17 +10,6 @@ namespace {
 
 // ---- slices
 
-/// All elements of the output.
-void fill(const Call& c, float value) {
-  uint32_t bits;
-  if (c.out.type.dtype == DType::kF32) {
-    std::memcpy(&bits, &value, 4);
-  } else {
-    bits = static_cast<uint32_t>(static_cast<int32_t>(value));
-  }
-  std::fill_n(c.out.as<uint32_t>(), c.out.size(), bits);
-}
-
 struct Slice : Movement<Slice, SliceAttrs> {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     const Shape& x = in[0].shape;
@@ -34,7 +23,7 @@ struct Slice : Movement<Slice, SliceAttrs> {
     return Type{in[0].dtype, a.size};
   }
   template <class C>
-  static void move(const C& c, const Shape& in, const Shape& out, const Attrs& a) {
+  static void move(C& c, const Shape& in, const Shape& out, const Attrs& a) {
     Shape strides = rowMajorStrides(in);
     int64_t offset = 0;
     for (int i = 0; i < in.rank(); ++i) offset += int64_t{a.begin[i]} * strides[i];
@@ -83,7 +72,7 @@ struct StridedSlice : Movement<StridedSlice, StridedSliceAttrs> {
     return Type{in[0].dtype, shape};
   }
   template <class C>
-  static void move(const C& c, const Shape& in, const Shape& out, const Attrs& a) {
+  static void move(C& c, const Shape& in, const Shape& out, const Attrs& a) {
     Shape strides = rowMajorStrides(in), from;
     int64_t offset = 0;
     for (int i = 0; i < in.rank(); ++i) {
@@ -111,8 +100,8 @@ struct StridedSliceGrad : Movement<StridedSliceGrad, StridedSliceGradAttrs> {
     return Type{in[0].dtype, a.inputShape};
   }
   template <class C>
-  static void move(const C& c, const Shape& in, const Shape& out, const Attrs& a) {
-    if constexpr (std::same_as<C, Call>) fill(c, 0);
+  static void move(C& c, const Shape& in, const Shape& out, const Attrs& a) {
+    fill(c, 0);
     Shape strides = rowMajorStrides(out), to;
     int64_t offset = 0;
     for (int i = 0; i < out.rank(); ++i) {
@@ -152,12 +141,8 @@ struct Pad : Movement<Pad, PadAttrs> {
     return paddedType(in[0], a.paddings);
   }
   template <class C>
-  static void move(const C& c, const Shape& in, const Shape& out, const Attrs& a) {
-    if constexpr (std::same_as<C, Call>) {
-      fill(c, a.value);
-    } else {
-      std::ranges::fill(c.out.values, static_cast<double>(a.value));
-    }
+  static void move(C& c, const Shape& in, const Shape& out, const Attrs& a) {
+    fill(c, a.value);
     Shape strides = rowMajorStrides(out);
     int64_t offset = 0;
     for (int i = 0; i < in.rank(); ++i) offset += int64_t{a.paddings[2 * i]} * strides[i];
@@ -195,6 +180,25 @@ void forEachMirrored(const Shape& plain, const Shape& padded, const Paddings& p,
   }
 }
 
+/// mirrored(o): the element of the plain array that element o of the padded one shows.
+void mirrorShader(ShaderWriter& w, const Shape& plain, const Shape& padded, const Paddings& p,
+                  MirrorMode mode, std::string_view element) {
+  Shape strides = rowMajorStrides(plain), steps = rowMajorStrides(padded);
+  w.elements(w.out().shape.size());
+  w.constant("kPadded", padded.size());
+  w.offset("kEdge", mode == MirrorMode::kReflect ? 0 : 1);
+  std::string sum;
+  for (int d = 0; d < plain.rank(); ++d) {
+    sum +=
+        cat("+axis(j/", steps[d], "%", padded[d], "-", p[2 * d], ",", plain[d], ")*", strides[d]);
+  }
+  w.text(
+      {"fn axis(i:i32,n:i32)->i32{return "
+       "select(select(i,2*n-2-i+kEdge,i>=n),-i-kEdge,i<0);}\n"
+       "fn mirrored(o:u32)->u32{let j=i32(o);return u32(0",
+       sum, ");}\n", element});
+}
+
 Status checkMirror(const Shape& plain, const Paddings& p, MirrorMode mode) {
   for (int i = 0; i < plain.rank(); ++i) {
     int32_t most = plain[i] - (mode == MirrorMode::kReflect ? 1 : 0);
@@ -214,6 +218,10 @@ struct MirrorPad : Movement<MirrorPad, MirrorPadAttrs> {
     forEachMirrored(c.in[0].shape(), c.out.shape(), a.paddings, a.mode, [&](int64_t o, int64_t i) {
       c.out.as<uint32_t>()[o] = c.in[0].as<uint32_t>()[i];
     });
+  }
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    mirrorShader(w, w.in(0).shape, w.out().shape, a.paddings, a.mode,
+                 "fn element(i:u32){put(i,in0(mirrored(i)));}\n");
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     forEachMirrored(c.in[0].type.shape, c.out.type.shape, a.paddings, a.mode,
@@ -248,6 +256,12 @@ struct MirrorPadGrad {
     fill(c, 0);
     forEachMirrored(c.out.shape(), c.in[0].shape(), a.paddings, a.mode,
                     [&](int64_t o, int64_t i) { c.out.as<float>()[i] += c.in[0].as<float>()[o]; });
+  }
+  /// Every element asks all of the padded array which of them mirror it.
+  static void gpu(ShaderWriter& w, const Attrs& a) {
+    mirrorShader(w, w.out().shape, w.in(0).shape, a.paddings, a.mode,
+                 "fn element(i:u32){var sum=0.0;for(var o=0u;o<kPadded;o++){"
+                 "if(mirrored(o)==i){sum+=in0(o);}}put(i,sum);}\n");
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     forEachMirrored(c.out.type.shape, c.in[0].type.shape, a.paddings, a.mode,

@@ -3,7 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/along.wgsl.h"
 #include "ops/op.h"
+#include "ops/softmax.wgsl.h"
 
 namespace fjord {
 
@@ -59,6 +61,14 @@ struct SoftmaxOp {
                            softmaxColumn<logarithm>(x + at, y + at, l.count, l.inner);
                          }
                        });
+  }
+  static void gpu(ShaderWriter& w, const A& a) {
+    Layout l = layoutOf(w.in(0).shape, a.axis);
+    w.elements(l.outer * l.inner);
+    w.constant("kCount", l.count);
+    w.constant("kInner", l.inner);
+    w.flag("kLogarithm", logarithm);
+    w.text({kAlongWgsl, kSoftmaxWgsl});
   }
   static void reference(const ReferenceCall& c, const A& a) {
     Layout l = layoutOf(c.in[0].type.shape, a.axis);

@@ -74,4 +74,19 @@ inline Status checkWindow(Pair strides, Pair dilations, const Padding& p) {
   return {};
 }
 
+/// The constants of window.wgsl and conv.wgsl.
+inline void windowConstants(ShaderWriter& writer, const Window& rows, const Window& columns) {
+  for (auto [names, w] : {std::pair(0, &rows), {1, &columns}}) {
+    static constexpr std::string_view kNames[2][6] = {
+        {"kH", "kOH", "kKH", "kStrideY", "kDilationY", "kBeforeY"},
+        {"kW", "kOW", "kKW", "kStrideX", "kDilationX", "kBeforeX"}};
+    writer.constant(kNames[names][0], w->inputs);
+    writer.constant(kNames[names][1], w->outputs);
+    writer.constant(kNames[names][2], w->taps);
+    writer.constant(kNames[names][3], w->stride);
+    writer.constant(kNames[names][4], w->dilation);
+    writer.offset(kNames[names][5], w->before);
+  }
+}
+
 }  // namespace fjord

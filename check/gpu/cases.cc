@@ -1,0 +1,194 @@
+// Every op's cases as GPU programs with inputs and expected outputs, for a player to try them
+// (check/gpu): one JSON object a line.
+//
+//   {"op", "name", "program" | "refused": why, "inputs": [{"dtype", "shape", "values"}],
+//    "outputs": [the same], "tolerance"}
+//
+// What is expected is the double reference's value, never a kernel's.
+#include <cmath>
+#include <cstdio>
+
+#include "abi/gpu_json.h"
+#include "base/random.h"
+#include "testing/reference.h"
+
+namespace fjord::testing {
+namespace {
+
+Json valuesOf(const Reference& r) {
+  Json values = Json::array();
+  for (double v : r.values) {
+    // JSON has no such numbers.
+    if (std::isnan(v)) {
+      values.push_back("nan");
+    } else if (std::isinf(v)) {
+      values.push_back(v > 0 ? "inf" : "-inf");
+    } else {
+      values.push_back(v);
+    }
+  }
+  Json shape = Json::array();
+  for (int32_t d : r.type.shape) shape.push_back(d);
+  return {{"dtype", name(r.type.dtype)}, {"shape", shape}, {"values", values}};
+}
+
+/// One graph with these inputs; prints its case.
+struct Trial {
+  Graph graph;
+  std::vector<Value> in;
+  std::vector<Reference> references;
+
+  Value add(const Input& input, uint64_t seed) {
+    references.push_back(draw(input, seed));
+    in.push_back(graph.input(references.back().type));
+    return in.back();
+  }
+  /// `want` stands in for the reference of the only output.
+  void print(std::string_view op, std::string_view name, double tolerance,
+             const std::vector<double>* want = nullptr) {
+    Json line = {{"op", op}, {"name", name}, {"tolerance", tolerance}};
+    if (!graph.status()) {
+      std::fprintf(stderr, "%s\n", graph.status().error().message.c_str());
+      std::exit(1);
+    }
+    auto plan = compile(graph, {.target = PlanOptions::kGpu});
+    auto program = gpuProgram(*plan, {.bindings = 10});
+    if (!program) {
+      line["refused"] = program.error().message;
+    } else {
+      line["program"] = toJson(*program);
+      line["inputs"] = Json::array();
+      for (const Reference& r : references) line["inputs"].push_back(valuesOf(r));
+      line["outputs"] = Json::array();
+      std::vector<Reference> nodes = evaluateReference(graph, references);
+      for (int32_t id : graph.outputs()) {
+        if (want) nodes[id].values = *want;
+        line["outputs"].push_back(valuesOf(nodes[id]));
+      }
+    }
+    std::printf("%s\n", line.dump().c_str());
+  }
+};
+
+void printRows() {
+  uint64_t seed = 11'000;
+  for (const RowChecks& row : rowChecks()) {
+    for (DType dtype : {DType::kF32, DType::kI32}) {
+      bool ints = row.kind == RowKind::kNumber || row.kind == RowKind::kCompare;
+      bool bits = row.kind == RowKind::kBits, logic = row.kind == RowKind::kLogic;
+      if (dtype == DType::kI32 && !ints && !bits) continue;
+      if (dtype == DType::kF32 && bits) continue;
+      Trial t;
+      std::vector<Value> in;
+      for (int i = 0; i < row.arity; ++i) {
+        bool condition = logic || (row.kind == RowKind::kSelect && i == 0);
+        // Integers: what divides is not 0, for which the reference has infinity and int32 has not.
+        bool whole = dtype == DType::kI32 && !bits;
+        double lo = whole ? (i == 0 ? -9 : 1) : row.lo, hi = whole ? 9 : row.hi;
+        in.push_back(
+            t.add(condition ? Input{{DType::kBool, {300}}, 0, 2} : Input{{dtype, {300}}, lo, hi},
+                  ++seed));
+      }
+      t.graph.output(emit(row.op, in, {}));
+      t.print(opInfo(row.op).name, name(dtype), 3e-6);
+    }
+  }
+}
+
+void printOps() {
+  uint64_t seed = 12'000;
+  for (const NamedChecks& named : opChecks()) {
+    for (const Case& k : named.checks->cases()) {
+      Trial t;
+      for (const Input& in : k.in) t.add(in, seed += 3);
+      Value y = emit(named.op, t.in, k.attrs);
+      t.graph.output(y);
+      // Its gradients, so that the ops that only they use are tried with the operands that they get.
+      std::vector<Value> xs;
+      for (Value x : t.in) {
+        if (x && x.dtype() == DType::kF32) xs.push_back(x);
+      }
+      const OpInfo& info = opInfo(named.op);
+      bool differentiable = y && y.dtype() == DType::kF32 && !xs.empty() &&
+                            (info.grad || info.kind == OpKind::kComposed);
+      if (differentiable) {
+        Value dy = t.add({y.type(), 0.5, 1.5}, seed += 3);
+        for (Value dx : grad(y, xs, dy)) t.graph.output(dx);
+      }
+      t.print(opInfo(named.op).name, k.name, std::max(k.tolerance, 5e-6));
+    }
+  }
+}
+
+/// Chains: broadcasts, several results, casts, a product with its epilogue.
+void printChains() {
+  uint64_t seed = 13'000;
+  {
+    Trial t;
+    Value x = t.add(floats({64, 33}), ++seed), w = t.add(floats({33, 70}), ++seed);
+    Value b = t.add(floats({70}), ++seed), column = t.add(floats({64, 1}), ++seed);
+    Value y = relu(matMul(x, w) + b);
+    t.graph.output(y);
+    t.graph.output(tanh(y * column) - cast(y > 0.5, DType::kF32));
+    t.print("chain", "product, bias, relu", 5e-6);
+  }
+  {
+    Trial t;
+    Value x = t.add({{DType::kI32, {5, 1, 7}}, -9, 9}, ++seed),
+          y = t.add({{DType::kI32, {3, 1}}, 1, 9}, ++seed);
+    t.graph.output(x * y + 3.0);
+    t.graph.output(cast(x, DType::kF32) / cast(y, DType::kF32));
+    t.graph.output(where(equal(x, y), x, -y));
+    t.print("chain", "integers", 5e-6);
+  }
+}
+
+/// Random numbers have no reference but their definition: bit for bit where they are uniform.
+void printRandom() {
+  const PhiloxKey key{12345, 678};
+  const int32_t stream = 7;
+  Reference state{{DType::kI32, {4}}, {12345, 678, 90, 12}};
+  auto words = [&](uint32_t block, uint32_t stream) {
+    return philox({block, stream, 90, 12}, key);
+  };
+  for (std::string_view op : {"randomUniform", "randomNormal", "truncatedNormal"}) {
+    Trial t;
+    t.references.push_back(state);
+    t.in.push_back(t.graph.input(state.type));
+    Shape shape{1003};
+    std::vector<double> want;
+    for (uint32_t block = 0; want.size() < 1003; ++block) {
+      std::vector<double> four;
+      for (uint32_t again = 0; four.size() < 4; ++again) {
+        PhiloxCounter w = words(block, stream + again * 0x01000000u);
+        for (int i = 0; i < 4 && op == "randomUniform"; ++i) four.push_back(uniformFloat(w[i]));
+        for (int i = 0; i < 4 && op != "randomUniform"; i += 2) {
+          for (double x : normalFloats(w[i], w[i + 1])) {
+            bool taken = op == "randomNormal" || std::fabs(x) < 2;
+            if (taken && four.size() < 4) four.push_back(x * 0.5 + 1);
+          }
+        }
+      }
+      want.insert(want.end(), four.begin(), four.end());
+    }
+    want.resize(1003);
+    if (op == "randomUniform") {
+      t.graph.output(randomUniform(t.in[0], {.shape = shape, .stream = stream}));
+    } else if (op == "randomNormal") {
+      t.graph.output(randomNormal(t.in[0], {shape, 1, 0.5f, stream}));
+    } else {
+      t.graph.output(truncatedNormal(t.in[0], {shape, 1, 0.5f, stream}));
+    }
+    t.print(op, "1003 numbers", op == "randomUniform" ? 0 : 5e-6, &want);
+  }
+}
+
+}  // namespace
+}  // namespace fjord::testing
+
+int main() {
+  fjord::testing::printRows();
+  fjord::testing::printOps();
+  fjord::testing::printChains();
+  fjord::testing::printRandom();
+}

@@ -1,0 +1,24 @@
+#include "abi/gpu_json.h"
+
+namespace fjord {
+
+Json toJson(const GpuProgram& program) {
+  Json dispatches = Json::array();
+  for (const GpuProgram::Dispatch& d : program.dispatches) {
+    Json bindings = Json::array();
+    for (const GpuProgram::Binding& b : d.bindings)
+      bindings.push_back({static_cast<int>(b.kind), b.index, b.offset, b.bytes});
+    dispatches.push_back({{"shader", d.shader}, {"bindings", bindings}, {"groups", d.groups}});
+  }
+  Json json = {{"shaders", program.shaders},
+               {"dispatches", dispatches},
+               {"arena", program.arenaBytes},
+               {"settled", {program.settledBegin, program.settledEnd}}};
+  for (auto [name, types] : {std::pair("inputs", &program.inputs), {"outputs", &program.outputs}}) {
+    json[name] = Json::array();
+    for (const Type& t : *types) json[name].push_back(t.bytes());
+  }
+  return json;
+}
+
+}  // namespace fjord

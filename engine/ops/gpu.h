@@ -1,0 +1,86 @@
+// What an op does on a GPU: shaders, as data. An op that has a GPU form beside its kernel writes
+//
+//   static void gpu(ShaderWriter& w, const Attrs& a);
+//
+// and one that cannot says why: `static constexpr NoGpu gpu{"..."}`. The text of a shader is WGSL
+// from a .wgsl file beside the op's .cc. It sees the operands as functions in0(i), in1(i), .. of the
+// number of an element, gives every element of the output once by put(i, value), and finds its
+// constants by name. It has one of
+//
+//   fn element(i: u32)                          called for each i below ShaderWriter::elements
+//   fn forGroup(group: vec3u, local: u32)      called by each of the threads of a workgroup
+//
+// Numbers are f32, or i32 for int32 and bool. run/gpu.h makes programs of it.
+#pragma once
+
+#include <array>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/tensor.h"
+#include "ops/wgsl.h"
+
+namespace fjord {
+
+struct Shader {
+  /// Constants and functions, and the parts of WGSL that use them.
+  std::string text;
+  /// How often element(i) is called; 0 where workgroup(..) is, by so many groups.
+  int64_t elements = 0;
+  std::array<int64_t, 3> groups = {0, 1, 1};
+  int threads = 64;
+  /// The only input that it reads, or -1 for all.
+  int reads = -1;
+};
+
+/// Collects the shaders of one op, which run one after the other.
+class ShaderWriter {
+ public:
+  ShaderWriter(std::span<const Type> in, const Type& out) : in_(in), out_(out) {}
+  const Type& in(int i) const { return in_[i]; }
+  const Type& out() const { return out_; }
+
+  /// Begins a shader that calls element(i).
+  void elements(int64_t count);
+  /// Begins a shader that calls workgroup(group, local).
+  void workgroups(std::array<int64_t, 3> groups, int threads);
+  /// WGSL as it is.
+  void text(std::initializer_list<std::string_view> parts);
+  /// const name = value, a u32.
+  void constant(std::string_view name, int64_t value);
+  /// The same that may be negative: an i32.
+  void offset(std::string_view name, int64_t value);
+  void number(std::string_view name, float value);
+  void flag(std::string_view name, bool value);
+  /// alias Number = the type of an element of `t`.
+  void numbers(const Type& t);
+  /// fn name(i) of the number of an element of a row-major array of `dims`: its place in an array
+  /// with these strides.
+  void walk(std::string_view name, const Shape& dims, const Shape& strides, int64_t offset);
+  void reads(int input) { shaders.back().reads = input; }
+  /// Begins gemm.wgsl for `count` products of M x K by K x N. The flags: whether the neighbours of an
+  /// element in memory are those of the next term, so that threads fetch neighbours.
+  void gemm(int64_t m, int64_t n, int64_t k, int64_t count, bool leftByK, bool rightByK);
+
+  std::vector<Shader> shaders;
+
+ private:
+  std::span<const Type> in_;
+  Type out_;
+};
+
+/// The same as ShaderWriter::walk, as text.
+std::string wgslWalk(std::string_view name, const Shape& dims, const Shape& strides,
+                     int64_t offset);
+
+struct NoGpu {
+  std::string_view reason;
+};
+
+/// WGSL's name of how an element is held: "f32" or "i32".
+inline std::string_view wgslType(DType t) { return t == DType::kF32 ? "f32" : "i32"; }
+
+}  // namespace fjord

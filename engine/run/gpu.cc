@@ -1,0 +1,380 @@
+#include "run/gpu.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "ops/gpu.h"
+#include "ops/op.h"
+#include "ops/prelude.wgsl.h"
+#include "ops/wgsl.h"
+
+namespace fjord {
+
+namespace {
+
+// ---- prelude
+
+/// The functions of the prelude that `text` calls, and those that they call.
+std::string neededPrelude(std::string_view text) {
+  static const std::vector<std::string_view> blocks = [] {
+    std::vector<std::string_view> list;
+    std::string_view rest = kPreludeWgsl;
+    while (!rest.empty()) {
+      size_t end = std::min(rest.find("\nfn "), rest.size() - 1) + 1;
+      list.push_back(rest.substr(0, end));
+      rest.remove_prefix(end);
+    }
+    return list;
+  }();
+  auto calls = [](std::string_view text, std::string_view block) {
+    if (!block.starts_with("fn ")) return text.find("f_infinity_bits") != text.npos;
+    std::string name(block.substr(3, block.find('(') - 2));
+    for (size_t at = text.find(name); at != text.npos; at = text.find(name, at + 1)) {
+      char before = at == 0 ? ' ' : text[at - 1];
+      if (!std::isalnum(static_cast<unsigned char>(before)) && before != '_') return true;
+    }
+    return false;
+  };
+  std::vector<bool> needed(blocks.size(), false);
+  std::string chosen;
+  for (bool more = true; more;) {
+    more = false;
+    for (size_t i = 0; i < blocks.size(); ++i) {
+      if (needed[i] || !(calls(text, blocks[i]) || calls(chosen, blocks[i]))) continue;
+      needed[i] = more = true;
+      chosen += blocks[i];
+    }
+  }
+  return chosen;
+}
+
+// ---- one shader
+
+/// The text of one dispatch: bindings, what an operand's element is, what becomes of a result.
+class Writer {
+ public:
+  Writer(const Plan& plan, const Step& step) : plan_(plan), step_(step) {}
+
+  /// The op alone or the chain alone where the other is a dispatch of its own.
+  bool withOp = true, withChain = true;
+  /// Whether the op's output itself must be in memory.
+  bool writesOutput = true;
+
+  std::string text(const Shader& shader, const GpuLimits& limits, std::array<int64_t, 3>& groups);
+  std::vector<GpuProgram::Binding> bindings() const;
+  size_t bindingCount() const { return bound_.size(); }
+
+ private:
+  struct Bound {
+    int32_t storage;
+    DType dtype;
+  };
+  struct Register {
+    std::string name;
+    DType dtype = DType::kF32;
+    bool constant = false;
+    uint32_t bits = 0;
+  };
+
+  int bind(const Operand& o);
+  std::string read(const Operand& o, std::string_view index);
+  std::string write(const Operand& o, std::string_view index, const Register& value);
+  std::string as(const Register& r, DType dtype) const;
+  std::string chain(std::string& functions);
+  Register instruction(const Chain::Instruction& i, int number, std::string& lines,
+                       std::string& functions, const std::vector<Register>& registers);
+
+  const Plan& plan_;
+  const Step& step_;
+  std::vector<Bound> bound_;
+};
+
+bool isFloat(DType t) { return t == DType::kF32; }
+
+int Writer::bind(const Operand& o) {
+  for (size_t i = 0; i < bound_.size(); ++i) {
+    if (bound_[i].storage == o.storage) return static_cast<int>(i);
+  }
+  bound_.push_back({o.storage, o.type.dtype});
+  return static_cast<int>(bound_.size()) - 1;
+}
+
+std::string bitcast(DType from, DType to, std::string text) {
+  return isFloat(from) == isFloat(to) ? text : cat("bitcast<", wgslType(to), ">(", text, ")");
+}
+
+std::string Writer::read(const Operand& o, std::string_view index) {
+  int b = bind(o);
+  return bitcast(bound_[b].dtype, o.type.dtype, cat("b", b, "[", index, "]"));
+}
+
+std::string Writer::write(const Operand& o, std::string_view index, const Register& value) {
+  int b = bind(o);
+  return cat("b", b, "[", index,
+             "]=", bitcast(o.type.dtype, bound_[b].dtype, as(value, o.type.dtype)), ";\n");
+}
+
+std::string literal(uint32_t bits, DType dtype) {
+  if (!isFloat(dtype)) {
+    int32_t n = static_cast<int32_t>(bits);
+    return n == INT32_MIN ? "(-2147483647i-1i)" : n < 0 ? cat("(", n, "i)") : cat(n, "i");
+  }
+  float v = std::bit_cast<float>(bits);
+  if (std::isnan(v)) return "f_nan()";
+  if (std::isinf(v)) return v > 0 ? "f_infinity()" : "(-f_infinity())";
+  return cat(wgslFloat(v));
+}
+
+std::string Writer::as(const Register& r, DType dtype) const {
+  return r.constant ? literal(r.bits, dtype) : bitcast(r.dtype, dtype, r.name);
+}
+
+/// One instruction as a line `let ..`; its row's formula as a function, once.
+Writer::Register Writer::instruction(const Chain::Instruction& i, int number, std::string& lines,
+                                     std::string& functions,
+                                     const std::vector<Register>& registers) {
+  const OpInfo& info = opInfo(i.op);
+  Register out{cat("t", number), i.result};
+  std::string value;
+  auto in = [&](int k, DType dtype) { return as(registers[i.in[k]], dtype); };
+  if (info.row == RowKind::kCast) {
+    std::string x = in(0, i.operand);
+    if (isFloat(i.result)) {
+      value = isFloat(i.operand) ? x : cat("f32(", x, ")");
+    } else if (i.result == DType::kBool && i.operand != DType::kBool) {
+      value = cat("select(0,1,", x, "!=", isFloat(i.operand) ? "0.0)" : "0)");
+    } else {
+      value = isFloat(i.operand) ? cat("i32(", x, ")") : x;
+    }
+  } else if (info.row == RowKind::kSelect) {
+    value = cat("select(", in(2, i.result), ",", in(1, i.result), ",", in(0, DType::kBool), "!=0)");
+  } else {
+    bool floats = isFloat(i.operand) && !info.wgslF32.empty();
+    DType dtype = floats ? DType::kF32 : DType::kI32;
+    std::string name = cat("op_", info.name, floats ? "" : "_i");
+    std::string_view type = wgslType(dtype);
+    int arity = opArity(i.op);
+    std::string head = cat("fn ", name, "(a:", type), arguments = in(0, dtype);
+    for (int k = 1; k < arity; ++k) {
+      head += cat(",", k == 1 ? "b:" : "c:", type);
+      arguments += cat(",", in(k, dtype));
+    }
+    if (functions.find(cat("fn ", name, "(")) == functions.npos) {
+      functions += cat(head, ")->", wgslType(i.result), "{return ",
+                       floats ? info.wgslF32 : info.wgslI32, ";}\n");
+    }
+    value = cat(name, "(", arguments, ")");
+  }
+  lines += cat("let ", out.name, "=", value, ";\n");
+  return out;
+}
+
+/// What happens to element i: the body of put, where `v` is what the op has computed, or of element.
+std::string Writer::chain(std::string& functions) {
+  const Chain& chain = *step_.chain;
+  std::string lines;
+  std::vector<Register> registers(chain.registers);
+  for (const Chain::Constant& c : chain.constants)
+    registers[c.reg] = {"", DType::kF32, true, c.bits};
+  int walks = 0;
+  for (size_t k = 0; k < chain.loads.size(); ++k) {
+    const Chain::Load& load = chain.loads[k];
+    const Operand& o = step_.chainIn[load.operand];
+    Register r{cat("l", k), o.type.dtype};
+    bool computed =
+        withOp && step_.op != OpId::kCount && load.dense && o.storage == step_.out.storage;
+    if (computed) {
+      r = {"v", step_.out.type.dtype};
+    } else {
+      std::string index = "i";
+      if (!load.dense && load.dims.empty()) index = "0";
+      if (!load.dense && !load.dims.empty()) {
+        std::string name = cat("walk", walks++);
+        functions += wgslWalk(name, load.dims, load.strides, 0);
+        index = name + "(i)";
+      }
+      lines += cat("let ", r.name, "=", read(o, index), ";\n");
+    }
+    registers[load.reg] = r;
+  }
+  for (size_t k = 0; k < chain.instructions.size(); ++k) {
+    const Chain::Instruction& i = chain.instructions[k];
+    registers[i.out] = instruction(i, static_cast<int>(k), lines, functions, registers);
+  }
+  for (const Chain::Store& s : chain.stores)
+    lines += write(step_.chainOut[s.result], "i", registers[s.reg]);
+  return lines;
+}
+
+std::string Writer::text(const Shader& shader, const GpuLimits& limits,
+                         std::array<int64_t, 3>& groups) {
+  std::string functions, body;
+  bool isOp = withOp && step_.op != OpId::kCount;
+  if (isOp) {
+    for (size_t k = 0; k < step_.in.size(); ++k) {
+      if (shader.reads >= 0 && shader.reads != static_cast<int>(k)) continue;
+      functions += cat("fn in", k, "(i:u32)->", wgslType(step_.in[k].type.dtype), "{return ",
+                       read(step_.in[k], "i"), ";}\n");
+    }
+    std::string put;
+    Register v{"v", step_.out.type.dtype};
+    if (writesOutput) put += write(step_.out, "i", v);
+    if (withChain && step_.chain) put += chain(functions);
+    functions += cat("fn put(i:u32,v:", wgslType(v.dtype), "){\n", put, "}\n");
+    body = shader.text;
+  } else {
+    body = cat("fn element(i:u32){\n", chain(functions), "}\n");
+  }
+  int threads = shader.threads;
+  int64_t elements = isOp ? shader.elements : step_.chain->space.size();
+  std::string head, entry;
+  for (size_t b = 0; b < bound_.size(); ++b)
+    head += cat("@group(0) @binding(", b, ") var<storage,read_write> b", b, ":array<",
+                wgslType(bound_[b].dtype), ">;\n");
+  if (elements > 0 || !isOp) {
+    int64_t count = (elements + threads - 1) / threads,
+            x = std::min(count, limits.groupsPerDimension);
+    groups = {x, x == 0 ? 0 : (count + x - 1) / x, 1};
+    entry = cat("@compute @workgroup_size(", threads,
+                ") fn main(@builtin(global_invocation_id) id:vec3u){let i=id.y*", x * threads,
+                "u+id.x;if(i<", elements, "u){element(i);}}\n");
+  } else {
+    groups = shader.groups;
+    entry = cat("@compute @workgroup_size(", threads,
+                ") fn main(@builtin(workgroup_id) group:vec3u,@builtin(local_invocation_index) "
+                "local:u32){forGroup(group,local);}\n");
+  }
+  std::string all = head + functions + body + entry;
+  return neededPrelude(all) + all;
+}
+
+std::vector<GpuProgram::Binding> Writer::bindings() const {
+  std::vector<GpuProgram::Binding> list;
+  for (const Bound& b : bound_) {
+    const Storage& s = plan_.storages[b.storage];
+    list.push_back({s.kind, s.index, s.offset, s.bytes});
+  }
+  return list;
+}
+
+// ---- the program
+
+class Programmer {
+ public:
+  Programmer(const Plan& plan, const GpuLimits& limits) : plan_(plan), limits_(limits) {}
+  Result<GpuProgram> build();
+
+ private:
+  Status addStep(size_t index);
+  Status add(Writer& writer, const Shader& shader, const Step& step);
+  bool isReadLater(size_t index, int32_t storage) const;
+
+  const Plan& plan_;
+  const GpuLimits& limits_;
+  GpuProgram program_;
+};
+
+Status Programmer::add(Writer& writer, const Shader& shader, const Step& step) {
+  GpuProgram::Dispatch d;
+  std::string text = writer.text(shader, limits_, d.groups);
+  d.bindings = writer.bindings();
+  if (d.groups[0] * d.groups[1] * d.groups[2] == 0) return {};
+  std::string_view name =
+      step.op == OpId::kCount ? "a chain of elementwise ops" : opInfo(step.op).name;
+  if (static_cast<int>(d.bindings.size()) > limits_.bindings) {
+    return fail(name, " needs ", d.bindings.size(), " buffers at once, this GPU allows ",
+                limits_.bindings);
+  }
+  for (const GpuProgram::Binding& b : d.bindings) {
+    if (b.bytes > limits_.bindingBytes)
+      return fail(name, " needs an array of ", b.bytes, " bytes, this GPU allows ",
+                  limits_.bindingBytes);
+  }
+  for (int64_t n : d.groups) {
+    if (n > limits_.groupsPerDimension)
+      return fail(name, " is too large for this GPU: ", n, " workgroups");
+  }
+  auto known = std::ranges::find(program_.shaders, text);
+  d.shader = static_cast<int32_t>(known - program_.shaders.begin());
+  if (known == program_.shaders.end()) program_.shaders.push_back(std::move(text));
+  program_.dispatches.push_back(std::move(d));
+  return {};
+}
+
+bool Programmer::isReadLater(size_t index, int32_t storage) const {
+  if (plan_.storages[storage].kind != Storage::kArena) return true;
+  auto reads = [&](const Operand& o) { return o.storage == storage; };
+  for (size_t i = index + 1; i < plan_.steps.size(); ++i) {
+    const Step& step = plan_.steps[i];
+    if (std::ranges::any_of(step.in, reads) || std::ranges::any_of(step.chainIn, reads))
+      return true;
+  }
+  return false;
+}
+
+Status Programmer::addStep(size_t index) {
+  const Step& step = plan_.steps[index];
+  if (step.op == OpId::kCount) {
+    Writer writer(plan_, step);
+    return add(writer, {}, step);
+  }
+  const OpInfo& info = opInfo(step.op);
+  if (!info.gpu) return fail(info.name, " has no GPU form: ", info.noGpu);
+  std::vector<Type> in;
+  for (const Operand& o : step.in) in.push_back(o.type);
+  ShaderWriter writer(in, step.out.type);
+  info.gpu(writer, step.attrs);
+  const std::vector<Shader>& shaders = writer.shaders;
+  // A chain that would bind too many buffers beside the op's is a dispatch of its own.
+  bool splits = false;
+  bool overwritten = std::ranges::any_of(
+      step.chainOut, [&](const Operand& o) { return o.storage == step.out.storage; });
+  bool writesOutput = !step.chain || (!overwritten && isReadLater(index, step.out.storage));
+  if (step.chain) {
+    Writer trial(plan_, step);
+    trial.writesOutput = writesOutput;
+    std::array<int64_t, 3> groups;
+    trial.text(shaders[0], limits_, groups);
+    splits = shaders.size() > 1 || static_cast<int>(trial.bindingCount()) > limits_.bindings;
+  }
+  for (const Shader& shader : shaders) {
+    Writer op(plan_, step);
+    op.withChain = !splits;
+    op.writesOutput = splits || writesOutput;
+    FJORD_CHECK(add(op, shader, step));
+  }
+  if (!splits) return {};
+  Writer rest(plan_, step);
+  rest.withOp = false;
+  return add(rest, {}, step);
+}
+
+Result<GpuProgram> Programmer::build() {
+  program_.inputs = plan_.inputs;
+  program_.outputs = plan_.outputs;
+  program_.arenaBytes = plan_.arenaBytes;
+  if (plan_.arenaBytes > limits_.bufferBytes) {
+    return fail("a step needs ", plan_.arenaBytes,
+                " bytes beside weights and data, this GPU allows buffers of ", limits_.bufferBytes);
+  }
+  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    if (static_cast<int32_t>(i) == plan_.settledBegin)
+      program_.settledBegin = static_cast<int32_t>(program_.dispatches.size());
+    if (static_cast<int32_t>(i) == plan_.settledEnd)
+      program_.settledEnd = static_cast<int32_t>(program_.dispatches.size());
+    FJORD_CHECK(addStep(i));
+  }
+  int32_t count = static_cast<int32_t>(program_.dispatches.size());
+  if (plan_.settledBegin >= static_cast<int32_t>(plan_.steps.size())) program_.settledBegin = count;
+  if (plan_.settledEnd >= static_cast<int32_t>(plan_.steps.size())) program_.settledEnd = count;
+  return std::move(program_);
+}
+
+}  // namespace
+
+Result<GpuProgram> gpuProgram(const Plan& plan, const GpuLimits& limits) {
+  return Programmer(plan, limits).build();
+}
+
+}  // namespace fjord

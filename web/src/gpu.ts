@@ -1,0 +1,238 @@
+// Plays the programs that the engine makes for a GPU (engine/run/gpu.h): pipelines, buffers and bind groups are made once,
+// a step is one command buffer.
+//
+//   const gpu = await Gpu.open();
+//   const player = await gpu.player(program, {onProgress: ({done, of}) => ..});
+//   player.write(0, x);
+//   player.run();
+//   const [y] = await player.read([0]);
+
+/** engine/abi/gpu_json.h describes it. */
+export interface GpuProgram {
+  shaders: string[];
+  dispatches: {shader: number; bindings: [kind: number, index: number, offset: number, bytes: number][]; groups: [number, number, number]}[];
+  inputs: number[];
+  outputs: number[];
+  arena: number;
+  settled: [begin: number, end: number];
+}
+
+/** What a program is to be compiled for; the names are those of GpuLimits. */
+export interface GpuLimits {
+  bindings: number;
+  bindingBytes: number;
+  bufferBytes: number;
+  groupsPerDimension: number;
+}
+
+export interface Progress {
+  done: number;
+  of: number;
+}
+
+// WebGPU's numbers, so that this file can be loaded where there is none.
+const kMapRead = 1;
+const kCopySrc = 4;
+const kCopyDst = 8;
+const kStorage = 128;
+const kRead = 1;
+const kCompute = 4;
+
+/** One adapter's device, the pipelines made for it, and the bytes that its buffers take. */
+export class Gpu {
+  readonly limits: GpuLimits;
+  /** What the adapter says it is. */
+  readonly name: string;
+  /** Software adapters compute rightly and say nothing about speed. */
+  readonly isSoftware: boolean;
+  readonly lost: Promise<GPUDeviceLostInfo>;
+  isLost = false;
+  bytes = 0;
+  private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  private readonly layouts = new Map<number, GPUBindGroupLayout>();
+
+  private constructor(
+    readonly device: GPUDevice,
+    info: GPUAdapterInfo,
+  ) {
+    const {limits} = device;
+    this.limits = {
+      bindings: limits.maxStorageBuffersPerShaderStage,
+      bindingBytes: limits.maxStorageBufferBindingSize,
+      bufferBytes: limits.maxBufferSize,
+      groupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+    };
+    this.name = [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(' ') || 'unnamed adapter';
+    this.isSoftware = /swiftshader|llvmpipe|lavapipe|basic render|software/i.test(this.name);
+    this.lost = device.lost.then((why) => ((this.isLost = true), why));
+  }
+
+  /** Opens the machine's fastest adapter; `gpu` is navigator.gpu, or that of another implementation. */
+  static async open(gpu: GPU | undefined = globalThis.navigator?.gpu): Promise<Gpu> {
+    if (!gpu) throw new Error('This browser has no WebGPU (navigator.gpu): use the backend wasm');
+    const adapter = await gpu.requestAdapter({powerPreference: 'high-performance'});
+    if (!adapter) throw new Error('WebGPU finds no adapter on this machine: use the backend wasm');
+    const wanted = ['maxStorageBuffersPerShaderStage', 'maxStorageBufferBindingSize', 'maxBufferSize'] as const;
+    const requiredLimits = Object.fromEntries(wanted.map((limit) => [limit, adapter.limits[limit]]));
+    return new Gpu(await adapter.requestDevice({requiredLimits}), adapter.info);
+  }
+
+  /** Pipelines made so far. */
+  get pipelineCount(): number {
+    return this.pipelines.size;
+  }
+
+  buffer(bytes: number, usage: number): GPUBuffer {
+    // A binding has at least four bytes, in fours.
+    const size = Math.max(4, (bytes + 3) & ~3);
+    this.bytes += size;
+    return this.device.createBuffer({size, usage});
+  }
+  free(buffer: GPUBuffer): void {
+    this.bytes -= buffer.size;
+    buffer.destroy();
+  }
+
+  /** So many storage buffers. */
+  layout(bindings: number): GPUBindGroupLayout {
+    let made = this.layouts.get(bindings);
+    if (!made) {
+      const entries = Array.from({length: bindings}, (_, binding) => ({binding, visibility: kCompute, buffer: {type: 'storage' as const}}));
+      this.layouts.set(bindings, (made = this.device.createBindGroupLayout({entries})));
+    }
+    return made;
+  }
+
+  /** The pipeline of a shader: one for each text, compiled beside others and beside the page. */
+  private pipeline(code: string, bindings: number): Promise<GPUComputePipeline> {
+    let made = this.pipelines.get(code);
+    if (!made) {
+      const module = this.device.createShaderModule({code});
+      const layout = this.device.createPipelineLayout({bindGroupLayouts: [this.layout(bindings)]});
+      made = this.device.createComputePipelineAsync({layout, compute: {module, entryPoint: 'main'}}).catch(async (error: unknown) => {
+        const {messages} = await module.getCompilationInfo();
+        const said = messages.map((m) => `${m.lineNum}: ${m.message}`).join('\n');
+        throw new Error(`The GPU's compiler refuses a shader: ${said || String(error)}\n${code}`);
+      });
+      this.pipelines.set(code, made);
+    }
+    return made;
+  }
+
+  /** Makes what a program needs. Inputs may be buffers of other players: weights that several programs share. */
+  async player(program: GpuProgram, {shared = [], onProgress}: {shared?: (GPUBuffer | undefined)[]; onProgress?: (progress: Progress) => void} = {}): Promise<Player> {
+    let done = 0;
+    const pipelines = await Promise.all(
+      program.shaders.map(async (code, i) => {
+        const {bindings} = program.dispatches.find(({shader}) => shader === i)!;
+        const pipeline = await this.pipeline(code, bindings.length);
+        onProgress?.({done: ++done, of: program.shaders.length});
+        return pipeline;
+      }),
+    );
+    return new Player(this, program, pipelines, shared);
+  }
+}
+
+/** A program with its buffers. */
+export class Player {
+  readonly inputs: GPUBuffer[];
+  readonly outputs: GPUBuffer[];
+  private readonly own: GPUBuffer[] = [];
+  private readonly staging: GPUBuffer[] = [];
+  private readonly groups: GPUBindGroup[];
+  private settled = false;
+
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly program: GpuProgram,
+    private readonly pipelines: GPUComputePipeline[],
+    shared: (GPUBuffer | undefined)[],
+  ) {
+    const make = (bytes: number) => {
+      const buffer = gpu.buffer(bytes, kStorage | kCopySrc | kCopyDst);
+      this.own.push(buffer);
+      return buffer;
+    };
+    this.inputs = program.inputs.map((bytes, i) => shared[i] ?? make(bytes));
+    this.outputs = program.outputs.map((bytes) => make(bytes));
+    const places = [[make(program.arena)], this.inputs, this.outputs];
+    this.groups = program.dispatches.map(({bindings}) =>
+      gpu.device.createBindGroup({
+        layout: gpu.layout(bindings.length),
+        entries: bindings.map(([kind, index, offset, bytes], binding) => ({
+          binding,
+          resource: {buffer: places[kind]![index]!, offset, size: Math.max(4, bytes)},
+        })),
+      }),
+    );
+  }
+
+  /** Copies values to an input, in the order of the steps. */
+  write(input: number, values: ArrayBufferView<ArrayBuffer>): void {
+    if (values.byteLength) this.gpu.device.queue.writeBuffer(this.inputs[input]!, 0, values);
+  }
+
+  /** A parameter has changed: the next run computes anew what depends on it. */
+  refresh(): void {
+    this.settled = false;
+  }
+
+  /** Submits one run. */
+  run(): void {
+    const encoder = this.gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    const {dispatches, settled} = this.program;
+    const play = (begin: number, end: number) => {
+      for (let i = begin; i < end; ++i) {
+        const {shader, groups} = dispatches[i]!;
+        pass.setPipeline(this.pipelines[shader]!);
+        pass.setBindGroup(0, this.groups[i]!);
+        pass.dispatchWorkgroups(...groups);
+      }
+    };
+    if (!this.settled) play(...settled);
+    this.settled = true;
+    play(0, settled[0]);
+    play(settled[1], dispatches.length);
+    pass.end();
+    this.gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  /** The values of buffers after what has been submitted so far, in one copy. */
+  async read(buffers: GPUBuffer[], bytes: number[]): Promise<ArrayBuffer[]> {
+    const {device} = this.gpu;
+    const sizes = bytes.map((n) => Math.max(4, (n + 3) & ~3));
+    const total = sizes.reduce((a, b) => a + b, 0);
+    // A ring: as many buffers as reads are under way.
+    let at = this.staging.findIndex((buffer) => buffer.size >= total);
+    const staging = at >= 0 ? this.staging.splice(at, 1)[0]! : this.gpu.buffer(total, kMapRead | kCopyDst);
+    const encoder = device.createCommandEncoder();
+    at = 0;
+    buffers.forEach((buffer, i) => {
+      encoder.copyBufferToBuffer(buffer, 0, staging, at, sizes[i]!);
+      at += sizes[i]!;
+    });
+    device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(kRead, 0, total);
+    const mapped = staging.getMappedRange(0, total);
+    at = 0;
+    const values = bytes.map((n, i) => {
+      const value = mapped.slice(at, at + n);
+      at += sizes[i]!;
+      return value;
+    });
+    staging.unmap();
+    this.staging.push(staging);
+    return values;
+  }
+
+  /** The values of all outputs. */
+  readOutputs(): Promise<ArrayBuffer[]> {
+    return this.read(this.outputs, this.program.outputs);
+  }
+
+  dispose(): void {
+    for (const buffer of [...this.own, ...this.staging]) this.gpu.free(buffer);
+  }
+}
