@@ -70,6 +70,8 @@ Json describeOp(OpId id, Json attrs) {
   j["gradient"] = info.grad || info.kind == OpKind::kComposed ? "yes"
                   : info.noGrad.empty()                       ? "zero"
                                                               : std::string(info.noGrad);
+  // What is composed has the GPU form of its parts, and a view needs none.
+  j["gpu"] = info.noGpu.empty() ? "yes" : std::string(info.noGpu);
   return j;
 }
 

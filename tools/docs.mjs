@@ -11,13 +11,13 @@ const {ops, layers, activations, optimizers} = JSON.parse(execFileSync(`${root}b
 
 const attribute = ({name, type, default: value}) => `\`${name}\`: ${type} = ${JSON.stringify(value)}`;
 const gradient = (text) => (text === 'yes' ? 'yes' : text === 'zero' ? 'zero everywhere' : `none: ${text}`);
-const row = (op) => `| ${op.name} | ${op.arity < 0 ? 'any' : op.arity} | ${op.attrs.map(attribute).join('; ')} | ${gradient(op.gradient)} |`;
+const row = (op) => `| ${op.name} | ${op.arity < 0 ? 'any' : op.arity} | ${op.attrs.map(attribute).join('; ')} | ${gradient(op.gradient)} | ${op.gpu === 'yes' ? 'yes' : `none: ${op.gpu}`} |`;
 const text = `# Ops
 
 ${ops.length} ops. Attributes with their defaults; types are float32, int32 and bool.
 
-| op | inputs | attributes | gradient |
-|---|---|---|---|
+| op | inputs | attributes | gradient | WebGPU |
+|---|---|---|---|---|
 ${ops.map(row).join('\n')}
 
 # Layers

@@ -56,7 +56,11 @@ const suites = {
   ...Object.fromEntries(variants.map((variant) => [`wasm-${variant}`, () => gtest(`wasm-${variant}`)])),
   cli: () => nodeTest('check/cli', () => build('native', ['fjord_cli', 'circle'])),
   node: () => nodeTest('web/test'),
-  gpu: () => nodeTest('check/gpu', () => build('native', ['fjord_gpu_cases'])),
+  gpu: () =>
+    nodeTest('check/gpu', async () => {
+      await build('native', ['fjord_gpu_cases']);
+      await buildPackage();
+    }),
   browser: () => nodeTest('check/browser'),
 };
 

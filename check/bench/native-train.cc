@@ -33,7 +33,8 @@ Json layerOf(const Json& spec, bool last) {
   if (type == "flatten") return layer("Flatten", Json::object());
   if (type == "maxPool") return layer("MaxPooling2D", {{"pool_size", spec["size"]}});
   if (type == "dense") {
-    return layer("Dense", {{"units", spec["kernel"][1]}, {"activation", last ? "softmax" : "relu"}});
+    return layer("Dense",
+                 {{"units", spec["kernel"][1]}, {"activation", last ? "softmax" : "relu"}});
   }
   return layer("Conv2D", {{"filters", spec["kernel"][3]},
                           {"kernel_size", spec["kernel"][0]},

@@ -51,8 +51,8 @@ struct Trial {
       std::fprintf(stderr, "%s\n", graph.status().error().message.c_str());
       std::exit(1);
     }
-    auto plan = compile(graph, {.target = PlanOptions::kGpu});
-    auto program = gpuProgram(*plan, {.bindings = 10});
+    auto plan = compile(graph, {.target = PlanOptions::kGpu, .mostArrays = 8});
+    auto program = gpuProgram(*plan, {});
     if (!program) {
       line["refused"] = program.error().message;
     } else {

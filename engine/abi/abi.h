@@ -88,11 +88,34 @@ FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSiz
 /// One training (1) or test (0) step on whole arrays; the logs as JSON text.
 FJ_API int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
                          int yCount, int weights);
+
+// ---- models on a GPU, which JavaScript runs ----
+/// limits: bindings, bindingBytes, bufferBytes, groupsPerDimension (run/gpu.h); null: the CPU again.
+FJ_API int fj_modelSetGpu(int model, const double* limits);
+/// The first half of fj_modelBatch.
+FJ_API int fj_gpuBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
+                       int yCount, int weights);
+/// The same for predicting rows [begin, begin + count).
+FJ_API int fj_gpuPredict(int model, const int32_t* xs, int xCount, int begin, int count);
+/// The step that has begun: out[0] the number of its program, [1] where its results go, [2] how many
+/// floats they are, then for each input that is given anew its number, address and bytes. Returns how
+/// many of these there are, plus one.
+FJ_API int fj_gpuStep(int model, int32_t* out);
+/// Its program as JSON text (abi/gpu_json.h), with "sources": for each input 0 given, 1 a weight or
+/// 2 a piece of the optimizer's state, and its number.
+FJ_API int fj_gpuProgram(int model);
+/// The second half of fj_modelBatch: the logs as JSON text.
+FJ_API int fj_gpuFinish(int model);
+/// Where the host's copy of a weight (1) or a piece of the optimizer's state (2) lies.
+FJ_API void* fj_gpuHostCopy(int model, int kind, int index);
+
+// ---- training ----
 /// arrays: x.., y.., then validation x.., y..; options: {"epochs", "batchSize", "shuffle",
 /// "validationSplit", "initialEpoch", "classWeight", "callbacks", "evaluate"}.
 FJ_API int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int validation,
                   int sampleWeights, const char* options);
-/// Runs one batch. Returns 1 batch, 2 validation batch, 3 end of an epoch, 0 failure.
+/// Runs one batch. Returns 1 batch, 2 validation batch, 3 end of an epoch, 4 a step has begun that a
+/// GPU is to run, 0 failure.
 FJ_API int fj_fitAdvance(int fit);
 /// JSON text: {"epoch", "batch", "batches", "done", "reason", "checkpoints": [..], "logs": {..} of
 /// the epoch so far, "batchLogs": {..} of the last batch}.

@@ -4,6 +4,7 @@
 // it as its epilogue, as long as no path leaves the merged group and comes back: every group must
 // be able to run after all it reads.
 #include <algorithm>
+#include <functional>
 
 #include "graph/plan.h"
 #include "ops/op.h"
@@ -81,7 +82,7 @@ void merge(Bits& into, const Bits& from) {
 
 class Fuser {
  public:
-  Fuser(const Liveness& liveness, bool enabled);
+  Fuser(const Liveness& liveness, const PlanOptions& options);
   std::vector<Group> run();
 
  private:
@@ -94,6 +95,7 @@ class Fuser {
 
   void addNode(int32_t node);
   bool canJoin(int a, int b) const;
+  int countArrays(int a, int b) const;
   void join(int a, int b);
   void joinEpilogue(int chain);
   void joinInputs(int chain);
@@ -106,16 +108,18 @@ class Fuser {
   const Liveness& liveness_;
   const Graph& graph_;
   bool enabled_;
+  int mostArrays_;
   std::vector<Entry> entries_;
   std::vector<int> groupOf_;  // node -> entry, or -1
   std::vector<std::vector<int32_t>>
       readers_;  // node -> live nodes that read it, through broadcasts
 };
 
-Fuser::Fuser(const Liveness& liveness, bool enabled)
+Fuser::Fuser(const Liveness& liveness, const PlanOptions& options)
     : liveness_(liveness),
       graph_(liveness.graph()),
-      enabled_(enabled),
+      enabled_(options.fuse),
+      mostArrays_(options.mostArrays),
       groupOf_(graph_.nodes().size(), -1),
       readers_(graph_.nodes().size()) {
   for (int32_t id = 0; id < static_cast<int32_t>(graph_.nodes().size()); ++id) {
@@ -188,10 +192,30 @@ bool Fuser::isReadElsewhere(int32_t node, int group) const {
   });
 }
 
+/// What the two together read and write; some of it may turn out to be one array.
+int Fuser::countArrays(int a, int b) const {
+  auto within = [&](int32_t node) { return groupOf_[node] == a || groupOf_[node] == b; };
+  std::vector<int32_t> arrays;
+  for (int g : {a, b}) {
+    for (int32_t read : entries_[g].reads) {
+      if (!within(read) && graph_.nodes()[read].op != OpId::constant) arrays.push_back(read);
+    }
+    for (int32_t node : entries_[g].group.nodes) {
+      // A reader that is not there yet is one of another group.
+      bool wanted = liveness_.isMaterialized(node) ||
+                    std::ranges::any_of(readers_[node], std::not_fn(within));
+      if (wanted) arrays.push_back(node);
+    }
+  }
+  std::ranges::sort(arrays);
+  return static_cast<int>(std::ranges::unique(arrays).begin() - arrays.begin());
+}
+
 bool Fuser::canJoin(int a, int b) const {
   const Entry &x = entries_[a], &y = entries_[b];
   if (x.group.root >= 0 && y.group.root >= 0) return false;
   if (x.group.nodes.size() + y.group.nodes.size() > kMaxGroup) return false;
+  if (mostArrays_ > 0 && countArrays(a, b) > mostArrays_) return false;
   if (liveness_.isSettled(x.group.nodes[0]) != liveness_.isSettled(y.group.nodes[0])) return false;
   // The structured op of a group runs first, so it cannot read what the group's chain computes.
   auto feeds = [&](int chain, const Entry& e) {
@@ -259,8 +283,8 @@ std::vector<Group> Fuser::run() {
 
 }  // namespace
 
-std::vector<Group> fuse(const Liveness& liveness, bool enabled) {
-  return Fuser(liveness, enabled).run();
+std::vector<Group> fuse(const Liveness& liveness, const PlanOptions& options) {
+  return Fuser(liveness, options).run();
 }
 
 }  // namespace fjord

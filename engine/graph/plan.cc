@@ -32,7 +32,7 @@ class Planner {
   Planner(const Graph& graph, const PlanOptions& options)
       : graph_(graph),
         liveness_(graph),
-        groups_(fuse(liveness_, options.fuse)),
+        groups_(fuse(liveness_, options)),
         storageOf_(graph.nodes().size(), -1),
         lastRead_(graph.nodes().size(), -1),
         wanted_(graph.nodes().size(), false),

@@ -58,6 +58,8 @@ struct PlanOptions {
   Target target = kCpu;
   int threads = 1;
   bool fuse = true;
+  /// Most arrays that a step may read and write; 0 is any number. (A GPU binds so many buffers.)
+  int mostArrays = 0;
   /// Winograd's algorithm where it is faster: rounds otherwise than a sum of products.
   bool winograd = false;
 };
@@ -125,6 +127,6 @@ class Liveness {
 };
 
 /// In an order in which they can run, settled ones first.
-std::vector<Group> fuse(const Liveness& liveness, bool enabled);
+std::vector<Group> fuse(const Liveness& liveness, const PlanOptions& options);
 
 }  // namespace fjord

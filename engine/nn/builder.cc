@@ -267,31 +267,46 @@ Status Model::Builder::build(Mode mode) {
 }
 
 Result<Plan> Model::Builder::plan() const {
+  if (model_.gpu_)
+    return fjord::compile(graph,
+                          {.target = PlanOptions::kGpu, .mostArrays = model_.gpu_->bindings});
   return fjord::compile(graph, {.threads = model_.threads_.count(), .winograd = model_.winograd_});
 }
 
 Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
   FJORD_TRY(Plan plan, this->plan());
-  FJORD_TRY(Executor executor, Executor::make(std::move(plan), model_.threads_));
-  auto p =
-      std::make_unique<Program>(Program{mode, batch_, std::move(executor), {}, {}, {}, {}, 0, {}});
+  auto p = std::make_unique<Program>();
+  p->mode = mode;
+  p->batch = batch_;
+  p->serial = ++model_.programsMade_;
+  if (model_.gpu_) {
+    FJORD_TRY(p->gpu, gpuProgram(plan, *model_.gpu_));
+    for (const Type& t : plan.inputs) p->gpuInputs.push_back({.bytes = t.bytes()});
+  } else {
+    FJORD_TRY(Executor executor, Executor::make(std::move(plan), model_.threads_));
+    p->executor = std::move(executor);
+  }
   auto indexOf = [&](Value input) { return graph.node(input).attrs.as<InputAttrs>().index; };
   for (Value v : data_) {
     FJORD_TRY(Tensor t, Tensor::zeros(v.type()));
     p->numbers.push_back(indexOf(v));
     p->inputs.push_back(std::move(t));
   }
-  for (auto& [index, input] : weightInputs_)
-    p->executor.bindInput(indexOf(input), model_.weights_[index].value.view().data);
-  for (auto& [index, input] : slotInputs_)
-    p->executor.bindInput(indexOf(input), model_.slots_[index].value.view().data);
-  if (rate_) p->executor.bindInput(indexOf(rate_), &p->scalars[0]);
-  if (step_) p->executor.bindInput(indexOf(step_), &p->scalars[1]);
-  if (state_) p->executor.bindInput(indexOf(state_), p->state);
+  for (auto& [index, input] : weightInputs_) {
+    p->bindInput(indexOf(input), model_.weights_[index].value.view().data);
+    if (model_.gpu_) p->gpuInputs[indexOf(input)].setKind(GpuInput::kWeight, index);
+  }
+  for (auto& [index, input] : slotInputs_) {
+    p->bindInput(indexOf(input), model_.slots_[index].value.view().data);
+    if (model_.gpu_) p->gpuInputs[indexOf(input)].setKind(GpuInput::kSlot, index);
+  }
+  if (rate_) p->bindInput(indexOf(rate_), &p->scalars[0]);
+  if (step_) p->bindInput(indexOf(step_), &p->scalars[1]);
+  if (state_) p->bindInput(indexOf(state_), p->state);
   if (loss_) {
     p->results.resize(graph.outputs().size());
-    for (size_t i = 0; i < p->results.size(); ++i)
-      p->executor.bindOutput(static_cast<int>(i), &p->results[i]);
+    for (size_t i = 0; i < p->results.size() && p->executor; ++i)
+      p->executor->bindOutput(static_cast<int>(i), &p->results[i]);
     model_.metricNames_ = metricNames_;
     model_.metricKinds_.clear();
     for (const MetricParts& m : metrics_) model_.metricKinds_.push_back(m.kind);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,24 @@ namespace fjord {
 struct Model::Program {
   Mode mode;
   int32_t batch;
-  Executor executor;
+  std::optional<Executor> executor;  // on the CPU,
+  GpuProgram gpu;                    // or elsewhere, given this
+  std::vector<GpuInput> gpuInputs;
+  int64_t serial = 0;
   std::vector<Tensor> inputs;  // x, y, sample weights: what a step copies
   std::vector<int> numbers;    // of these among the executor's inputs
   float scalars[2] = {};       // learning rate, step
   int32_t state[4] = {};       // of the random ops
   int64_t version = 0;         // of the weights that the executor has settled with
   std::vector<float> results;  // loss, then numerator and denominator of each metric
+
+  void bindInput(int index, void* data) {
+    if (executor) {
+      executor->bindInput(index, data);
+    } else {
+      gpuInputs[index].data = data;
+    }
+  }
 };
 
 /// Builds the graph of a model in one mode.

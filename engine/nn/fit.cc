@@ -263,15 +263,27 @@ void Fit::startEpoch() {
     std::swap(order_[i - 1], order_[random.below(static_cast<uint32_t>(i))]);
 }
 
-Status Fit::runBatch(const Samples& samples, std::span<const int32_t> order, int batch,
-                     Model::Mode mode, Totals& totals) {
+/// False where the step has only begun: it goes on when somebody has run it.
+Result<bool> Fit::runBatch(const Samples& samples, std::span<const int32_t> order, int batch,
+                           Model::Mode mode, Totals& totals) {
+  if (waiting_) {
+    waiting_ = false;
+    model_.finish(totals);
+    return true;
+  }
   size_t begin = static_cast<size_t>(batch) * options_.batchSize;
   size_t count = std::min<size_t>(options_.batchSize, order.size() - begin);
   Batch b{.x = samples.x,
           .y = samples.y,
           .weights = samples.weights ? &samples.weights : nullptr,
           .rows = order.subspan(begin, count)};
-  return model_.run(mode, b, totals);
+  if (!model_.isOnGpu()) {
+    FJORD_CHECK(model_.run(mode, b, totals));
+    return true;
+  }
+  FJORD_CHECK(model_.begin(mode, b));
+  waiting_ = true;
+  return false;
 }
 
 Result<Fit::Event> Fit::advance() {
@@ -284,10 +296,12 @@ Result<Fit::Event> Fit::advance() {
 Result<Fit::Event> Fit::next() {
   if (done_) return fail("fit: training is over");
   // stop() ends the epoch here: no further batch is trained.
-  if (batch_ < batches_ && !stopping_) {
+  // A step that has begun is finished.
+  if (batch_ < batches_ && (!stopping_ || waiting_)) {
     Totals batch;
-    FJORD_CHECK(
-        runBatch(samples_, order_, batch_, evaluating_ ? Model::kTest : Model::kTrain, batch));
+    FJORD_TRY(bool ran, runBatch(samples_, order_, batch_,
+                                 evaluating_ ? Model::kTest : Model::kTrain, batch));
+    if (!ran) return kGpuStep;
     ++batch_;
     totals_.add(batch);
     batchLogs_ = model_.logs(batch);
@@ -303,9 +317,10 @@ Result<Fit::Event> Fit::next() {
     return kBatchEnd;
   }
   int validationBatches = batchesOf(validationOrder_.size(), options_.batchSize);
-  if (validationBatch_ < validationBatches && !stopping_) {
-    FJORD_CHECK(
-        runBatch(validation_, validationOrder_, validationBatch_, Model::kTest, validationTotals_));
+  if (validationBatch_ < validationBatches && (!stopping_ || waiting_)) {
+    FJORD_TRY(bool ran, runBatch(validation_, validationOrder_, validationBatch_, Model::kTest,
+                                 validationTotals_));
+    if (!ran) return kGpuStep;
     ++validationBatch_;
     return kValidationBatch;
   }

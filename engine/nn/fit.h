@@ -34,7 +34,9 @@ struct FitOptions {
 
 class Fit {
  public:
-  enum Event { kBatchEnd, kValidationBatch, kEpochEnd };
+  /// kGpuStep: the model is on a GPU and has begun a step, which whoever drives the training runs before
+  /// the next call of advance.
+  enum Event { kBatchEnd, kValidationBatch, kEpochEnd, kGpuStep };
 
   static Result<std::unique_ptr<Fit>> begin(Model& model, Samples samples,
                                             const FitOptions& options, Samples validation = {});
@@ -70,8 +72,8 @@ class Fit {
   void startEpoch();
   Status endEpoch();
   Result<Event> next();
-  Status runBatch(const Samples& samples, std::span<const int32_t> order, int batch,
-                  Model::Mode mode, Totals& totals);
+  Result<bool> runBatch(const Samples& samples, std::span<const int32_t> order, int batch,
+                        Model::Mode mode, Totals& totals);
 
   Model& model_;
   FitOptions options_;
@@ -83,7 +85,7 @@ class Fit {
   std::string reason_;
   std::vector<std::string> checkpoints_;
   int epoch_ = 0, batch_ = 0, batches_ = 0, validationBatch_ = 0;
-  bool done_ = false, stopping_ = false, evaluating_ = false;
+  bool done_ = false, stopping_ = false, evaluating_ = false, waiting_ = false;
 };
 
 }  // namespace fjord

@@ -143,7 +143,7 @@ Result<StepMemory> Model::stepMemory(Mode mode, int32_t batch) {
 
 /// Has a program compute anew what depends on weights that have changed.
 void Model::settle(Program& p) const {
-  if (p.version != version_) p.executor.refresh();
+  if (p.executor && p.version != version_) p.executor->refresh();
   p.version = version_;
 }
 
@@ -177,9 +177,10 @@ void copyRows(const Tensor& from, std::span<const int32_t> rows, const Tensor& t
 /// it is of the type that the step reads.
 template <class Program>
 void give(Program& p, size_t i, const Tensor& from, std::span<const int32_t> rows) {
-  bool asItIs = rows.empty() && from.dtype() == p.inputs[i].dtype();
+  // Where the step runs elsewhere and later, `from` may be gone by then.
+  bool asItIs = p.executor && rows.empty() && from.dtype() == p.inputs[i].dtype();
   if (!asItIs) copyRows(from, rows, p.inputs[i]);
-  p.executor.bindInput(p.numbers[i], (asItIs ? from : p.inputs[i]).view().data);
+  p.bindInput(p.numbers[i], (asItIs ? from : p.inputs[i]).view().data);
 }
 
 /// A shape with the batch taken away, trailing ones dropped where the other side has none: labels
@@ -193,6 +194,25 @@ int64_t rowSize(const Shape& s) {
 }  // namespace
 
 Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
+  if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
+  FJORD_CHECK(begin(mode, batch));
+  begun_->executor->run();
+  finish(totals);
+  return {};
+}
+
+void Model::setGpu(std::optional<GpuLimits> limits) {
+  programs_.clear();
+  begun_ = nullptr;
+  gpu_ = limits;
+}
+
+GpuStep Model::gpuStep() const {
+  if (!gpu_ || !begun_) return {};
+  return {begun_->serial, &begun_->gpu, begun_->gpuInputs, begun_->results};
+}
+
+Status Model::begin(Mode mode, const Batch& batch) {
   if (mode == kPredict) return fail("run: use predict");
   if (!isCompiled())
     return fail("the model is not compiled: call compile with an optimizer and a loss first");
@@ -221,7 +241,7 @@ Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
     give(*p, i, *given[i], batch.rows);
   }
   Tensor& weights = p->inputs.back();
-  p->executor.bindInput(p->numbers.back(), weights.view().data);
+  p->bindInput(p->numbers.back(), weights.view().data);
   if (batch.weights) {
     copyRows(*batch.weights, batch.rows, weights);
   } else {
@@ -234,13 +254,19 @@ Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
   p->state[2] = static_cast<int32_t>(step_);
   p->state[3] = static_cast<int32_t>(step_ >> 32);
   settle(*p);
-  p->executor.run();
-  if (mode == kTrain) {
+  begun_ = p;
+  return {};
+}
+
+void Model::finish(Totals& totals) {
+  Program* p = std::exchange(begun_, nullptr);
+  if (!p || p->mode == kPredict) return;
+  if (p->mode == kTrain) {
     ++step_;
     ++version_;
   }
-  totals.loss += static_cast<double>(p->results[0]) * samples;
-  totals.samples += samples;
+  totals.loss += static_cast<double>(p->results[0]) * p->batch;
+  totals.samples += p->batch;
   size_t metrics = (p->results.size() - 1) / 2;
   totals.numerators.resize(metrics);
   totals.denominators.resize(metrics);
@@ -248,38 +274,46 @@ Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
     totals.numerators[i] += p->results[1 + 2 * i];
     totals.denominators[i] += p->results[2 + 2 * i];
   }
+}
+
+Status Model::beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t count) {
+  if (x.size() != topology_.inputs.size())
+    return fail("the model has ", topology_.inputs.size(), " inputs, got ", x.size());
+  int32_t samples = x[0].shape().rank() ? x[0].shape()[0] : 0;
+  if (begin < 0 || count < 1 || begin + count > samples)
+    return fail("rows ", begin, " to ", begin + count, " of ", samples, " samples");
+  FJORD_TRY(Program * p, program(kPredict, count));
+  std::vector<int32_t> rows;
+  for (int32_t i = 0; count < samples && i < count; ++i) rows.push_back(begin + i);
+  for (size_t i = 0; i < x.size(); ++i) {
+    const Shape &have = x[i].shape(), &want = p->inputs[i].shape();
+    if (have.rank() < 1 || have[0] != samples || rowSize(have) != rowSize(want))
+      return fail("input ", i, ": got an array of shape ", have, ", the model wants ", want);
+    give(*p, i, x[i], rows);
+  }
+  settle(*p);
+  begun_ = p;
   return {};
 }
 
 Result<std::vector<Tensor>> Model::predict(std::span<const Tensor> x, int batchSize) {
-  if (x.size() != topology_.inputs.size())
-    return fail("the model has ", topology_.inputs.size(), " inputs, got ", x.size());
-  int32_t samples = x[0].shape().rank() ? x[0].shape()[0] : 0;
+  if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
+  int32_t samples = !x.empty() && x[0].shape().rank() ? x[0].shape()[0] : 0;
   std::vector<Tensor> outputs;
   for (Type type : outputTypes_) {
     type.shape[0] = samples;
     FJORD_TRY(Tensor t, Tensor::empty(type));
     outputs.push_back(std::move(t));
   }
-  std::vector<int32_t> rows;
-  for (int32_t begin = 0; begin < samples; begin += batchSize) {
-    int32_t count = std::min(batchSize, samples - begin);
-    FJORD_TRY(Program * p, program(kPredict, count));
-    rows.clear();
-    for (int32_t i = 0; count < samples && i < count; ++i) rows.push_back(begin + i);
-    for (size_t i = 0; i < x.size(); ++i) {
-      const Shape &have = x[i].shape(), &want = p->inputs[i].shape();
-      if (have.rank() < 1 || have[0] != samples || rowSize(have) != rowSize(want)) {
-        return fail("input ", i, ": got an array of shape ", have, ", the model wants ", want);
-      }
-      give(*p, i, x[i], rows);
-    }
+  for (int32_t begin = 0; begin < samples || begin == 0; begin += batchSize) {
+    if (samples == 0 && x.size() == topology_.inputs.size()) break;
+    FJORD_CHECK(beginPrediction(x, begin, std::min(batchSize, samples - begin)));
+    Program* p = std::exchange(begun_, nullptr);
     for (size_t i = 0; i < outputs.size(); ++i) {
-      p->executor.bindOutput(static_cast<int>(i),
-                             outputs[i].data<float>() + begin * rowSize(outputs[i].shape()));
+      p->executor->bindOutput(static_cast<int>(i),
+                              outputs[i].data<float>() + begin * rowSize(outputs[i].shape()));
     }
-    settle(*p);
-    p->executor.run();
+    p->executor->run();
   }
   return outputs;
 }

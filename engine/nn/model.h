@@ -12,6 +12,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "nn/topology.h"
 #include "nn/weights.h"
 #include "run/cpu.h"
+#include "run/gpu.h"
 
 namespace fjord {
 
@@ -55,6 +57,29 @@ struct StepMemory {
   int64_t total() const { return weights + state + data + arena; }
 };
 
+/// An input of a program that a GPU runs: weights and the optimizer's state stay there, the rest is
+/// given anew for each step.
+struct GpuInput {
+  enum Kind : int32_t { kGiven, kWeight, kSlot };
+  Kind kind = kGiven;
+  int32_t index = 0;  // of the weight or the slot
+  const void* data = nullptr;
+  int64_t bytes = 0;
+
+  void setKind(Kind k, int32_t i) {
+    kind = k;
+    index = i;
+  }
+};
+
+/// A step that has begun, for whoever runs it.
+struct GpuStep {
+  int64_t serial = 0;  // of the program: the same for the same mode and size of batch
+  const GpuProgram* program = nullptr;
+  std::span<const GpuInput> inputs;
+  std::span<float> results;
+};
+
 class Model {
  public:
   enum Mode { kPredict, kTest, kTrain };
@@ -71,6 +96,18 @@ class Model {
   /// One step in this mode; adds the loss and the metrics to `totals`. A loss that is not finite is
   /// an error of logs' caller to report, not of this function: the totals show it.
   Status run(Mode mode, const Batch& batch, Totals& totals);
+  /// From now on steps are programs for a GPU with these limits, which others run, between begin or
+  /// beginPrediction and finish; without limits they run here again.
+  void setGpu(std::optional<GpuLimits> limits);
+  bool isOnGpu() const { return gpu_.has_value(); }
+  /// The first half of run.
+  Status begin(Mode mode, const Batch& batch);
+  /// Rows [begin, begin + count) of x.
+  Status beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t count);
+  /// The step that has begun.
+  GpuStep gpuStep() const;
+  /// The second half: adds the results.
+  void finish(Totals& totals);
   Result<std::vector<Tensor>> predict(std::span<const Tensor> x, int batchSize = 32);
 
   Logs logs(const Totals& totals) const;
@@ -131,6 +168,9 @@ class Model {
   int64_t step_ = 0;
   int64_t version_ = 0;  // of the weights
   bool winograd_ = true;
+  std::optional<GpuLimits> gpu_;
+  Program* begun_ = nullptr;
+  int64_t programsMade_ = 0;
   double rate_ = -1;  // replaces the optimizer's where it is not negative
   std::vector<std::unique_ptr<Program>> programs_;
 };

@@ -121,7 +121,7 @@ T reduceRow(const T* x, int64_t n) {
   if (n >= kWays * kLanes) {
     V acc[kWays] = {R::kStart, R::kStart, R::kStart, R::kStart};
     for (; i + kWays * kLanes <= n; i += kWays * kLanes) {
-      for (int w = 0; w < kWays; ++w) acc[w] = R::step(acc[w], V::load(x + i + w * kLanes));
+      unrolled<kWays>([&](auto w) { acc[w] = R::step(acc[w], V::load(x + i + w * kLanes)); });
     }
     T lanes[kLanes];
     R::step(R::step(acc[0], acc[1]), R::step(acc[2], acc[3])).store(lanes);
@@ -138,8 +138,17 @@ void reduceColumns(const T* x, int64_t rows, int64_t stride, int64_t width, T* o
   if (first) std::fill_n(out, width, static_cast<T>(R::kStart));
   for (int64_t i = 0; i < rows; ++i, x += stride) {
     int64_t j = 0;
-    for (; j + kLanes <= width; j += kLanes)
-      R::step(V::load(out + j), V::load(x + j)).store(out + j);
+    auto vectors = [&](auto count) {
+      constexpr int kVectors = count;
+      for (; j + kVectors * kLanes <= width; j += kVectors * kLanes) {
+        unrolled<kVectors>([&](auto v) {
+          R::step(V::load(out + j + v * kLanes), V::load(x + j + v * kLanes))
+              .store(out + j + v * kLanes);
+        });
+      }
+    };
+    vectors(std::integral_constant<int, 4>());
+    vectors(std::integral_constant<int, 1>());
     for (; j < width; ++j) out[j] = R::step(out[j], x[j]);
   }
 }

@@ -1,6 +1,6 @@
 // GpuProgram: a plan as a list of dispatches, for a player that knows nothing of graphs.
 //
-//   FJORD_TRY(Plan plan, compile(graph, {.target = PlanOptions::kGpu}));
+//   FJORD_TRY(Plan plan, compile(graph, {.target = PlanOptions::kGpu, .mostArrays = 8}));
 //   FJORD_TRY(GpuProgram program, gpuProgram(plan, {.bindings = 8}));
 //   for (const auto& d : program.dispatches) ...      // program.shaders[d.shader], d.bindings, d.groups
 //

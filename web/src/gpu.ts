@@ -88,6 +88,10 @@ export class Gpu {
     this.bytes += size;
     return this.device.createBuffer({size, usage});
   }
+  /** A buffer for a program's arrays. */
+  storage(bytes: number): GPUBuffer {
+    return this.buffer(bytes, kStorage | kCopySrc | kCopyDst);
+  }
   free(buffer: GPUBuffer): void {
     this.bytes -= buffer.size;
     buffer.destroy();
@@ -150,7 +154,7 @@ export class Player {
     shared: (GPUBuffer | undefined)[],
   ) {
     const make = (bytes: number) => {
-      const buffer = gpu.buffer(bytes, kStorage | kCopySrc | kCopyDst);
+      const buffer = gpu.storage(bytes);
       this.own.push(buffer);
       return buffer;
     };

@@ -27,6 +27,7 @@ export {callbacks, constraints, initializers, input, Layer, layers, regularizers
 export {LayersModel, model, Sequential, sequential, type CompileArgs, type CustomCallbacks, type FitArgs, type History, type Logs} from './model.js';
 export {losses, Reduction} from './losses.js';
 export {io, type IOHandler, type ModelArtifacts} from './io.js';
+import {currentBackend, useBackend} from './device.js';
 export {browser, nextFrame} from './browser.js';
 
 // The elementwise ops by name. A module's exports are fixed when it is written: a test compares them with the table.
@@ -40,14 +41,18 @@ export const {
 
 export const version = {fjord: '0.1.0'};
 
-/** 'wasm' is what there is for now. */
+/**
+ * Where models train and predict from now on: 'wasm' or 'webgpu'. Ops on tensors are computed in WebAssembly either way. Throws
+ * where the browser has no WebGPU.
+ */
 export async function setBackend(name: string): Promise<boolean> {
-  if (name !== 'wasm') throw new Error(`There is no backend '${name}': use 'wasm'`);
+  if (name !== 'wasm' && name !== 'webgpu') throw new Error(`There is no backend '${name}': use 'wasm' or 'webgpu'`);
   await ready();
+  await useBackend(name);
   return true;
 }
 export function getBackend(): string {
-  return 'wasm';
+  return currentBackend();
 }
 
 /** A model from a place that handlers know: indexeddb://, localstorage://, http(s):// or an object with load(). */

@@ -4,11 +4,13 @@
 //   model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
 //   await model.fit(xs, ys, {epochs: 5, batchSize: 64});
 
+import {currentBackend, GpuModel} from './device.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments} from './engine.js';
 import {Optimizer} from './gradients.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
 import {Layer, SymbolicTensor, type Described, type Shape} from './layers.js';
-import {Tensor, tensor, tidy, type DataType} from './tensor.js';
+import {zeros} from './ops.js';
+import {fillLater, keep, Tensor, tensor, tidy, type DataType} from './tensor.js';
 
 export interface CompileArgs {
   optimizer: string | Optimizer | Described;
@@ -111,6 +113,10 @@ export class LayersModel {
   private outputCount?: number;
   private seed: number;
   private compiled?: object;
+  /** Where the model is on a GPU. */
+  private gpu?: GpuModel;
+  /** Steps on a GPU, one after the other. */
+  private queue: Promise<unknown> = Promise.resolve();
 
   constructor(
     protected description: () => Described,
@@ -182,14 +188,44 @@ export class LayersModel {
     return this.info().weights;
   }
   getWeights(trainableOnly = false): Tensor[] {
+    this.gpu?.check('getWeights');
     return this.info().weights.flatMap((w, i) => (trainableOnly && !w.trainable ? [] : [new Tensor(call('fj_modelWeight', this.built, i))]));
   }
   setWeights(values: Tensor[]): void {
     const count = this.info().weights.length;
     if (values.length !== count) throw new Error(`The model has ${count} weights, got ${values.length}`);
     values.forEach((t, i) => call('fj_modelSetWeight', this.built, i, t.handle));
+    this.gpu?.upload();
+  }
+  /** Brings the weights from the GPU, where they are there: before getWeights, and before anything that reads them at once. */
+  async sync(): Promise<void> {
+    if (this.gpu) await this.queued(async () => this.gpu?.sync());
   }
 
+  // ---- on a GPU -------------------------------------------------------------------------------------------------------------------
+
+  private get isElsewhere(): boolean {
+    return this.gpu !== undefined || currentBackend() === 'webgpu';
+  }
+  /** The model where the backend wants it: on the GPU, or undefined. */
+  private async place(): Promise<GpuModel | undefined> {
+    if (this.gpu?.isLost || (this.gpu && currentBackend() === 'wasm')) await this.leave();
+    if (currentBackend() === 'webgpu') this.gpu ??= await GpuModel.open(this.built);
+    return this.gpu;
+  }
+  private async leave(): Promise<void> {
+    const {gpu} = this;
+    if (!gpu) return;
+    if (!gpu.isLost) await gpu.sync();
+    gpu.dispose();
+    this.gpu = undefined;
+  }
+  /** `work` after what is on its way to the GPU. */
+  private queued<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.queue.then(work);
+    this.queue = next.catch(() => {});
+    return next;
+  }
   // ---- training -------------------------------------------------------------------------------------------------------------------
 
   compile(args: CompileArgs): void {
@@ -198,6 +234,9 @@ export class LayersModel {
     const described = optimizer instanceof Optimizer ? {class_name: optimizer.className, config: optimizer.config} : optimizer;
     // TensorFlow.js logs it as acc.
     const metrics: unknown = JSON.parse(JSON.stringify(listOf(args.metrics)), (_, name) => (name === 'accuracy' ? 'acc' : name));
+    this.gpu?.check('compile');
+    this.gpu?.dispose();
+    this.gpu = undefined;
     this.compiled = {optimizer: described, loss: args.loss, metrics, loss_weights: args.lossWeights};
     withArguments((a) => call('fj_modelCompile', this.built, a.json(this.compiled)));
     this.optimizer = optimizer;
@@ -218,6 +257,7 @@ export class LayersModel {
       classWeight: args.classWeight ?? null,
       callbacks: callbacks.filter(isDescribed),
     };
+    if (this.isElsewhere) await this.queued(() => this.place());
     const fit = withArguments((a) =>
       call('fj_fit', this.built, a.i32(arrays), listOf(x).length, listOf(y).length, validation.length ? 1 : 0, args.sampleWeight?.handle ?? 0, a.json(options)),
     );
@@ -245,7 +285,7 @@ export class LayersModel {
         for (const c of custom) await c.onBatchBegin?.(state.batch);
       }
       const epoch = state.epoch;
-      const event = call('fj_fitAdvance', fit);
+      const event = this.isElsewhere ? await this.queued(() => this.advanceOnGpu(fit)) : call('fj_fitAdvance', fit);
       state = callForJson<FitState>('fj_fitState', fit);
       const logs = numbers(event === 1 ? state.batchLogs : state.logs);
       if (event === 1) {
@@ -271,18 +311,36 @@ export class LayersModel {
         for (const c of custom) await c.onYield?.(epoch, state.batch, logs);
       }
     }
+    await this.sync();
     result.reason = state.reason;
   }
 
-  /** Batch after batch without training; gives the logs so far. */
-  private *evaluation(x: Tensor | Tensor[], y: Tensor | Tensor[], batchSize = 32): Generator<Logs> {
+  /** One batch of fit: begun by the engine, played by the GPU, finished by the engine. */
+  private async advanceOnGpu(fit: number): Promise<number> {
+    const gpu = await this.place();
+    let event = call('fj_fitAdvance', fit);
+    if (event === 4) {
+      await gpu!.playForResults(true);
+      event = call('fj_fitAdvance', fit);
+    }
+    // What a callback sees, and what is left if the GPU is lost, is the model after the epoch.
+    if (event === 3) await gpu?.sync();
+    return event;
+  }
+
+  /** Batch after batch without training; gives the logs so far, or undefined for a step that a GPU is to play. */
+  private *evaluation(x: Tensor | Tensor[], y: Tensor | Tensor[], batchSize = 32): Generator<Logs | undefined> {
     const arrays = [...listOf(x), ...listOf(y)].map((t) => t.handle);
     const fit = withArguments((a) =>
       call('fj_fit', this.built, a.i32(arrays), listOf(x).length, listOf(y).length, 0, 0, a.json({batchSize, evaluate: true})),
     );
     try {
       for (let done = false; !done; ) {
-        call('fj_fitAdvance', fit);
+        const event = call('fj_fitAdvance', fit);
+        if (event === 4) {
+          yield undefined;
+          call('fj_fitAdvance', fit);
+        }
         const state = callForJson<FitState>('fj_fitState', fit);
         done = state.done;
         yield numbers(state.logs);
@@ -293,29 +351,65 @@ export class LayersModel {
   }
   /** Loss and metrics, as scalars in the order of the logs: at once, as in TensorFlow.js. */
   evaluate(x: Tensor | Tensor[], y: Tensor | Tensor[], args: {batchSize?: number} = {}): Tensor | Tensor[] {
+    if (this.isElsewhere) throw new Error('evaluate answers at once, which a GPU does not: await model.evaluateAsync(x, y)');
     let logs: Logs = {};
-    for (logs of this.evaluation(x, y, args.batchSize));
+    for (const next of this.evaluation(x, y, args.batchSize)) logs = next ?? logs;
     return first(Object.values(logs).map((v) => tensor(v)));
   }
   /** The same by name, with pauses in which the page can draw and answer. */
   async evaluateAsync(x: Tensor | Tensor[], y: Tensor | Tensor[], args: {batchSize?: number} = {}): Promise<Logs> {
-    let logs: Logs = {};
-    let pausedAt = performance.now();
-    for (logs of this.evaluation(x, y, args.batchSize)) {
-      if (performance.now() - pausedAt < kBusyMilliseconds) continue;
-      await breathe();
-      pausedAt = performance.now();
-    }
-    return logs;
+    return this.queued(async () => {
+      const gpu = await this.place();
+      let logs: Logs = {};
+      let pausedAt = performance.now();
+      for (const next of this.evaluation(x, y, args.batchSize)) {
+        // A step has begun on the GPU.
+        if (!next) await gpu!.playForResults(false);
+        logs = next ?? logs;
+        if (performance.now() - pausedAt < kBusyMilliseconds) continue;
+        await breathe();
+        pausedAt = performance.now();
+      }
+      return logs;
+    });
   }
 
+  /** On a GPU the values come later: await data() of the result. */
   predict(x: Tensor | Tensor[], args: {batchSize?: number} = {}): Tensor | Tensor[] {
+    if (this.isElsewhere) return this.predictOnGpu(listOf(x), args.batchSize ?? 32);
     const handles = listOf(x).map((t) => t.handle);
     return withArguments((a) => {
       const out = a.i32(new Int32Array((this.outputCount ??= this.info().outputs.length)));
       const count = call('fj_modelPredict', this.built, a.i32(handles), handles.length, args.batchSize ?? 32, out);
       return first([...heap.i32(out, count)].map((handle) => new Tensor(handle)));
     });
+  }
+  private predictOnGpu(x: Tensor[], batchSize: number): Tensor | Tensor[] {
+    const samples = x[0]!.shape[0] ?? 0;
+    const inputs = x.map((t) => t.clone());
+    const outputs = this.info().outputs.map(({shape, dtype}) => zeros([samples, ...(shape.slice(1) as number[])], dtype));
+    // Whoever disposes of the result before it is there disposes of its own handle.
+    const kept = outputs.map((t) => t.clone());
+    for (const t of [...inputs, ...kept]) keep(t);
+    const done = this.queued(async () => {
+      try {
+        const gpu = await this.place();
+        const handles = inputs.map((t) => t.handle);
+        if (!gpu) throw new Error('The backend was changed before the prediction was made: predict again');
+        for (let begin = 0; begin < samples; begin += batchSize) {
+          const count = Math.min(batchSize, samples - begin);
+          withArguments((a) => call('fj_gpuPredict', this.built, a.i32(handles), handles.length, begin, count));
+          (await gpu.play(false)).forEach((bytes, i) => {
+            const values = new Float32Array(bytes);
+            const {handle} = kept[i]!;
+            heap.f32(engine().fj_data(handle) + (begin * 4 * values.length) / count, values.length).set(values);
+          });
+        }
+      } finally {
+        for (const t of [...inputs, ...kept]) t.dispose();
+      }
+    });
+    return first(outputs.map((t) => fillLater(t, done)));
   }
   predictOnBatch(x: Tensor | Tensor[]): Tensor | Tensor[] {
     return this.predict(x, {batchSize: listOf(x)[0]!.shape[0] ?? 1});
@@ -328,11 +422,24 @@ export class LayersModel {
     const values = Object.values(numbers(logs));
     return values.length === 1 ? values[0]! : values;
   }
+  private async batchAnywhere(train: number, x: Tensor | Tensor[], y: Tensor | Tensor[]): Promise<number | number[]> {
+    if (!this.isElsewhere) return this.batch(train, x, y);
+    return this.queued(async () => {
+      const gpu = await this.place();
+      if (!gpu) return this.batch(train, x, y);
+      const xs = listOf(x).map((t) => t.handle);
+      const ys = listOf(y).map((t) => t.handle);
+      withArguments((a) => call('fj_gpuBatch', this.built, train, a.i32(xs), xs.length, a.i32(ys), ys.length, 0));
+      await gpu.playForResults(train === 1);
+      const values = Object.values(numbers(callForJson<Logs>('fj_gpuFinish', this.built)));
+      return values.length === 1 ? values[0]! : values;
+    });
+  }
   async trainOnBatch(x: Tensor | Tensor[], y: Tensor | Tensor[]): Promise<number | number[]> {
-    return this.batch(1, x, y);
+    return this.batchAnywhere(1, x, y);
   }
   async testOnBatch(x: Tensor | Tensor[], y: Tensor | Tensor[]): Promise<number | number[]> {
-    return this.batch(0, x, y);
+    return this.batchAnywhere(0, x, y);
   }
   /** Of the next step. */
   get learningRate(): number {
@@ -390,6 +497,7 @@ export class LayersModel {
     return messageBytes();
   }
   async save(target: string | IOHandler, {includeOptimizer = false} = {}): Promise<SaveResult> {
+    await this.sync();
     return saveTo(target, {artifacts: () => this.artifacts(includeOptimizer), file: () => this.file(includeOptimizer)});
   }
   /** Weights and, where the artifacts have them, optimizer state, step and seed: training goes on as if never stopped. */
@@ -425,6 +533,8 @@ export class LayersModel {
   }
 
   dispose(): void {
+    this.gpu?.dispose();
+    this.gpu = undefined;
     if (this.handle) engine().fj_modelFree(this.handle);
     this.handle = 0;
     this.description = () => {

@@ -7,6 +7,7 @@
 // dispose() frees at once and using a tensor afterwards is an error; a tensor that is merely forgotten is freed when the
 // garbage collector finds it.
 
+import {bytesInGpu} from './device.js';
 import {call, engine, heap, heapBytes, withArguments} from './engine.js';
 import type {BinaryName, UnaryName} from './generated/tables.js';
 
@@ -35,6 +36,7 @@ export class Tensor {
   kept = false;
   /** The engine's handle; 0 once disposed. In an object of its own so that the garbage collector's notice can hold it. */
   private readonly held: {handle: number};
+  private waiting?: Promise<undefined>;
   private static next = 0;
 
   /** Wraps a handle of the engine. */
@@ -57,8 +59,11 @@ export class Tensor {
   get isDisposed(): boolean {
     return this.held.handle === 0;
   }
-  /** The engine's handle, or an error once disposed. */
+  /** The engine's handle, or an error once disposed or before its values are there. */
   get handle(): number {
+    if (this.waiting) {
+      throw new Error(`Tensor ${this.id} of shape [${this.shape}] is still being computed on the GPU, which answers later: await its data() first`);
+    }
     if (this.held.handle === 0) throw new Error(`Tensor ${this.id} of shape [${this.shape}] is disposed and cannot be used`);
     return this.held.handle;
   }
@@ -85,15 +90,18 @@ export class Tensor {
     return (this.dtype === 'bool' ? Uint8Array.from(integers) : integers.slice()) as T;
   }
   async data<T extends TypedArray = Float32Array>(): Promise<T> {
+    await this.waiting;
     return this.dataSync<T>();
   }
   arraySync(): NestedArray {
     return nest(this.dataSync(), this.shape);
   }
   async array(): Promise<NestedArray> {
+    await this.waiting;
     return this.arraySync();
   }
   async bytes(): Promise<Uint8Array> {
+    await this.waiting;
     const values = this.dataSync<TypedArray>();
     return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   }
@@ -109,6 +117,14 @@ export class Tensor {
   clone(): Tensor {
     return new Tensor(call('fj_clone', this.handle));
   }
+}
+
+/** A tensor whose values a GPU is still computing: `done` fills the engine's array. Until then only its data can be awaited. */
+export function fillLater(t: Tensor, done: Promise<void>): Tensor {
+  const waiting = done.then(() => (t['waiting'] = undefined));
+  waiting.catch(() => {});
+  t['waiting'] = waiting;
+  return t;
 }
 
 /** An array of arrays from values in row-major order. */
@@ -271,6 +287,8 @@ export interface MemoryInfo {
   numDataBuffers: number;
   /** All memory that the engine holds for arrays, models and plans included. */
   numBytesInEngine: number;
+  /** All buffers on the GPU. */
+  numBytesInGPU: number;
   /** The WebAssembly memory, which grows and never shrinks. */
   numBytesInHeap: number;
   unreliable: boolean;
@@ -281,6 +299,6 @@ export function memory(): MemoryInfo {
     const pointer = a.f64(new Float64Array(4));
     engine().fj_memory(pointer);
     const [numTensors, numBytes, numDataBuffers, numBytesInEngine] = heap.f64(pointer, 4) as unknown as [number, number, number, number];
-    return {numTensors, numBytes, numDataBuffers, numBytesInEngine, numBytesInHeap: heapBytes(), unreliable: false};
+    return {numTensors, numBytes, numDataBuffers, numBytesInEngine, numBytesInGPU: bytesInGpu(), numBytesInHeap: heapBytes(), unreliable: false};
   });
 }

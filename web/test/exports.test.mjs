@@ -8,7 +8,7 @@ import {fileURLToPath} from 'node:url';
 import {fj, judge} from './helpers.mjs';
 
 const root = new URL('../../', import.meta.url);
-const code = ['web/test/', 'check/browser/']
+const code = ['web/test/', 'check/browser/', 'check/gpu/']
   .flatMap((folder) => readdirSync(new URL(folder, root)).map((file) => new URL(folder + file, root)))
   .filter((url) => /js$/.test(url.pathname) && url.href !== import.meta.url)
   .map((url) => readFileSync(url, 'utf8').replaceAll(/^\s*(\/\/|\*|\/\*).*$/gm, ''))

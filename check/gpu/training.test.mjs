@@ -1,0 +1,178 @@
+// Whole models on WebGPU, in headless Chromium: beside the same models in WebAssembly.
+import assert from 'node:assert/strict';
+import {after, before, test} from 'node:test';
+import {launch} from '../../tools/browser.mjs';
+import {serve} from '../../tools/serve.mjs';
+
+let server, browser, page;
+before(async () => {
+  server = await serve();
+  browser = await launch();
+  page = await browser.newPage();
+  page.on('pageerror', (error) => console.error(error));
+  await page.goto(`${server.url}/check/gpu/blank.html`);
+  await page.evaluate(async () => {
+    const tf = (window.tf = await import('/fjord/fjord.js'));
+    await tf.ready();
+    const x = (shape) => tf.randomUniform([96, ...shape], -1, 1, 'float32', 3);
+    window.data = (shape) => [x(shape), tf.oneHot(tf.tensor1d(Array.from({length: 96}, (_, i) => (i * 7) % 5), 'int32'), 5)];
+    window.models = {
+      mlp: (optimizer) => [[20], [tf.layers.dense({units: 33, activation: 'relu'}), tf.layers.dropout({rate: 0.3}), tf.layers.dense({units: 5, activation: 'softmax'})], optimizer],
+      cnn: (optimizer) => [
+        [9, 9, 2],
+        [
+          tf.layers.conv2d({filters: 6, kernelSize: 3, padding: 'same', activation: 'relu'}),
+          tf.layers.batchNormalization(),
+          tf.layers.maxPooling2d({poolSize: 2}),
+          tf.layers.conv2d({filters: 4, kernelSize: 3}),
+          tf.layers.flatten(),
+          tf.layers.dense({units: 5, activation: 'softmax'}),
+        ],
+        optimizer,
+      ],
+    };
+    /** A model with weights that depend on the seed alone. */
+    window.make = (name, optimizer) => {
+      const [inputShape, layers] = window.models[name]();
+      const model = tf.sequential({layers: [tf.layers.inputLayer({inputShape}), ...layers], seed: 11});
+      model.compile({optimizer, loss: 'categoricalCrossentropy', metrics: ['accuracy']});
+      return [model, ...window.data(inputShape)];
+    };
+    window.losses = async (backend, name, optimizer, steps) => {
+      await tf.setBackend(backend);
+      const [model, x, y] = window.make(name, optimizer);
+      const list = [];
+      for (let i = 0; i < steps; ++i) list.push((await model.trainOnBatch(x, y))[0]);
+      const predicted = await model.predict(x, {batchSize: 50}).data();
+      const logs = await model.evaluateAsync(x, y, {batchSize: 40});
+      await model.sync();
+      const weights = await Promise.all(model.getWeights().map((t) => t.data()));
+      model.dispose();
+      return {list, predicted: [...predicted], logs, weights: weights.map((w) => [...w])};
+    };
+  });
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+const close = (a, b, tolerance, what) => {
+  assert.equal(a.length, b.length, what);
+  a.forEach((v, i) => assert.ok(Math.abs(v - b[i]) <= tolerance * (1 + Math.abs(b[i])), `${what}, element ${i}: ${v}, want ${b[i]}`));
+};
+
+for (const name of ['mlp', 'cnn']) {
+  for (const optimizer of ['sgd', 'adam']) {
+    test(`${name} with ${optimizer}: 20 steps, a prediction, an evaluation and the weights are those of WebAssembly`, async () => {
+      const [gpu, cpu] = await page.evaluate(
+        async ([name, optimizer]) => [await window.losses('webgpu', name, optimizer, 20), await window.losses('wasm', name, optimizer, 20)],
+        [name, optimizer],
+      );
+      close(gpu.list, cpu.list, 1e-3, 'loss');
+      assert.ok(gpu.list.at(-1) < gpu.list[0], 'the loss falls');
+      close(gpu.predicted, cpu.predicted, 1e-3, 'prediction');
+      close(Object.values(gpu.logs), Object.values(cpu.logs), 1e-3, 'evaluation');
+      gpu.weights.forEach((w, i) => close(w, cpu.weights[i], 2e-3, `weight ${i}`));
+    });
+  }
+}
+
+test('fit with validation, callbacks that predict, and saving', async () => {
+  const {history, seen, same} = await page.evaluate(async () => {
+    await tf.setBackend('webgpu');
+    const [model, x, y] = window.make('mlp', 'adam');
+    const seen = [];
+    const {history} = await model.fit(x, y, {
+      epochs: 3,
+      batchSize: 40,
+      validationSplit: 0.25,
+      callbacks: {onEpochEnd: async () => void seen.push((await model.predict(x).data()).length)},
+    });
+    let file;
+    await model.save({save: async (artifacts) => ((file = artifacts), {modelArtifactsInfo: {}})});
+    const predicted = await model.predict(x).data();
+    await tf.setBackend('wasm');
+    const again = await tf.loadLayersModel({load: async () => file});
+    const same = Math.max(...(await again.predict(x).data()).map((v, i) => Math.abs(v - predicted[i])));
+    return {history, seen, same};
+  });
+  assert.equal(history.loss.length, 3);
+  assert.ok(history.val_loss.at(-1) < history.val_loss[0]);
+  assert.deepEqual(seen, [480, 480, 480]);
+  assert.ok(same < 1e-5, `${same}`);
+});
+
+test('what cannot answer at once says so', async () => {
+  const errors = await page.evaluate(async () => {
+    await tf.setBackend('webgpu');
+    const [model, x, y] = window.make('mlp', 'sgd');
+    const said = (f) => {
+      try {
+        f();
+        return '';
+      } catch (error) {
+        return error.message;
+      }
+    };
+    await model.trainOnBatch(x, y);
+    const pending = model.predict(x);
+    const list = [said(() => pending.dataSync()), said(() => pending.add(1)), said(() => model.getWeights()), said(() => model.evaluate(x, y))];
+    await pending.data();
+    list.push(said(() => pending.dataSync()));
+    await model.sync();
+    list.push(said(() => model.getWeights()));
+    model.dispose();
+    await tf.setBackend('wasm');
+    return list;
+  });
+  assert.match(errors[0], /await its data\(\)/);
+  assert.match(errors[1], /await its data\(\)/);
+  assert.match(errors[2], /await model\.sync\(\)/i);
+  assert.match(errors[3], /evaluateAsync/);
+  assert.deepEqual(errors.slice(4), ['', '']);
+});
+
+test('1,000 steps leave no memory on the GPU and make nothing after the second', async () => {
+  const {start, second, last, end} = await page.evaluate(async () => {
+    await tf.setBackend('webgpu');
+    const start = tf.memory().numBytesInGPU;
+    const [model, x, y] = window.make('mlp', 'adam');
+    const measure = () => [tf.memory().numBytesInGPU, model.gpu.gpu.pipelineCount];
+    await model.trainOnBatch(x, y);
+    await model.trainOnBatch(x, y);
+    const second = measure();
+    for (let i = 2; i < 1000; ++i) await model.trainOnBatch(x, y);
+    const last = measure();
+    model.dispose();
+    const end = tf.memory().numBytesInGPU;
+    await tf.setBackend('wasm');
+    return {start, second, last, end};
+  });
+  assert.deepEqual(last, second);
+  assert.equal(end, start);
+});
+
+test('a device that is lost in training is reported, and the model goes on with its last host copy', async () => {
+  const {message, before, after, falls} = await page.evaluate(async () => {
+    await tf.setBackend('webgpu');
+    const [model, x, y] = window.make('mlp', 'sgd');
+    await model.fit(x, y, {epochs: 2, batchSize: 48});
+    const values = async () => [...(await model.getWeights()[0].data())];
+    const before = await values();
+    let message = '';
+    let batches = 0;
+    const destroy = {onBatchEnd: () => void (++batches === 2 && model.gpu.gpu.device.destroy())};
+    await model.fit(x, y, {epochs: 2, batchSize: 24, callbacks: destroy}).catch((error) => (message = error.message));
+    // Its first step opens another device, with the weights of before.
+    await model.evaluateAsync(x, y);
+    const after = await values();
+    const {history} = await model.fit(x, y, {epochs: 2, batchSize: 48});
+    model.dispose();
+    await tf.setBackend('wasm');
+    return {message, before, after, falls: history.loss[1] < history.loss[0]};
+  });
+  assert.match(message, /The GPU was lost in step \d+/);
+  assert.deepEqual(after, before);
+  assert.ok(falls);
+});

@@ -1,0 +1,182 @@
+// A model whose steps run on a GPU: what the engine begins is uploaded, played and read back.
+//
+// Weights and the optimizer's state live in buffers that all programs of the model share. The engine has a copy of them, which
+// sync() renews: it is what saving reads, and what a model goes on with when its device is lost.
+
+import {call, callForJson, engine, heap, withArguments} from './engine.js';
+import {Gpu, type GpuProgram, type Player, type Progress} from './gpu.js';
+
+/** A program as the engine describes it, and where each of its inputs comes from. */
+interface ModelProgram extends GpuProgram {
+  sources: [kind: number, index: number][];
+}
+// Kinds of sources.
+const kGiven = 0;
+const kMostPrograms = 8;
+
+export type Backend = 'wasm' | 'webgpu';
+let backend: Backend = 'wasm';
+let opened: Promise<Gpu> | undefined;
+let gpu: Gpu | undefined;
+
+/** Models take their next step there. */
+export async function useBackend(name: Backend): Promise<void> {
+  if (name === 'webgpu') await openGpu();
+  backend = name;
+}
+export function currentBackend(): Backend {
+  return backend;
+}
+/** Bytes of all buffers on the GPU. */
+export function bytesInGpu(): number {
+  return gpu?.bytes ?? 0;
+}
+
+function openGpu(): Promise<Gpu> {
+  opened ??= Gpu.open().then(
+    (made) => {
+      // Whoever needs one after it is lost opens another.
+      void made.lost.then(() => (opened = undefined));
+      return (gpu = made);
+    },
+    (error: unknown) => {
+      opened = undefined;
+      throw error;
+    },
+  );
+  return opened;
+}
+
+export class GpuModel {
+  private readonly players = new Map<number, {player: Player; sources: ModelProgram['sources']}>();
+  /** By kind and number: 1 weights, 2 the optimizer's state. */
+  private readonly resident = new Map<string, {buffer: GPUBuffer; bytes: number; kind: number; index: number}>();
+  /** Whether the GPU's arrays are newer than the engine's copy. */
+  private ahead = false;
+  steps = 0;
+
+  private constructor(
+    private readonly gpu: Gpu,
+    private readonly model: number,
+  ) {}
+
+  static async open(model: number): Promise<GpuModel> {
+    const gpu = await openGpu();
+    const {bindings, bindingBytes, bufferBytes, groupsPerDimension} = gpu.limits;
+    withArguments((a) => call('fj_modelSetGpu', model, a.f64([bindings, bindingBytes, bufferBytes, groupsPerDimension])));
+    return new GpuModel(gpu, model);
+  }
+
+  get adapter(): string {
+    return this.gpu.name;
+  }
+  get isLost(): boolean {
+    return this.gpu.isLost;
+  }
+
+  /** The engine has new weights: the GPU's are uploaded anew. */
+  upload(): void {
+    for (const {buffer, bytes, kind, index} of this.resident.values()) {
+      this.gpu.device.queue.writeBuffer(buffer, 0, this.host(kind, index, bytes));
+    }
+    for (const {player} of this.players.values()) player.refresh();
+    this.ahead = false;
+  }
+
+  /** Throws where the engine's copy is older than what is on the GPU. */
+  check(what: string): void {
+    if (this.ahead) throw new Error(`${what} would see old values: the weights are on the GPU. Await model.sync() first`);
+  }
+
+  /** Brings weights and the optimizer's state to the engine. */
+  async sync(): Promise<void> {
+    if (!this.ahead) return;
+    const all = [...this.resident.values()];
+    const [first] = this.players.values();
+    const values = await first!.player.read(
+      all.map(({buffer}) => buffer),
+      all.map(({bytes}) => bytes),
+    );
+    all.forEach(({kind, index, bytes}, i) => this.host(kind, index, bytes).set(new Float32Array(values[i]!)));
+    this.ahead = false;
+  }
+
+  /** Plays the step that the engine has begun; resolves to the bytes of its outputs. */
+  async play(trains: boolean, onProgress?: (progress: Progress) => void): Promise<ArrayBuffer[]> {
+    const step = withArguments((a) => {
+      const out = a.i32(new Int32Array(3 + 3 * 64));
+      const given = call('fj_gpuStep', this.model, out) - 1;
+      return heap.i32(out, 3 + 3 * given).slice();
+    });
+    const [serial] = step;
+    const known = this.players.get(serial!) ?? (await this.prepare(serial!, onProgress));
+    for (let at = 3; at < step.length; at += 3) known.player.write(step[at]!, heap.f32(step[at + 1]!, step[at + 2]! / 4) as Float32Array<ArrayBuffer>);
+    known.player.run();
+    if (trains) {
+      this.ahead = true;
+      for (const {player} of this.players.values()) if (player !== known.player) player.refresh();
+    }
+    ++this.steps;
+    try {
+      return await known.player.readOutputs();
+    } catch (error) {
+      // A lost device says so in its own time.
+      const why = await Promise.race([this.gpu.lost, new Promise<undefined>((resolve) => setTimeout(resolve, 200))]);
+      if (!why) throw error;
+      throw new Error(
+        `The GPU was lost in step ${this.steps} of this model (${why.message || why.reason}), which is not repeated: the model goes on, on a new device, with the ` +
+          `weights that the engine had last, those of the end of an epoch or of sync()`,
+      );
+    }
+  }
+
+  /** The same, and its results are given to the engine. */
+  async playForResults(trains: boolean): Promise<void> {
+    const outputs = await this.play(trains);
+    withArguments((a) => {
+      const out = a.i32(new Int32Array(3 + 3 * 64));
+      call('fj_gpuStep', this.model, out);
+      const [, pointer, count] = heap.i32(out, 3);
+      const results = heap.f32(pointer!, count!);
+      outputs.forEach((bytes, i) => (results[i] = new Float32Array(bytes)[0]!));
+    });
+  }
+
+  private host(kind: number, index: number, bytes: number): Float32Array<ArrayBuffer> {
+    const pointer = call('fj_gpuHostCopy', this.model, kind, index);
+    return heap.f32(pointer, bytes / 4) as Float32Array<ArrayBuffer>;
+  }
+
+  private async prepare(serial: number, onProgress?: (progress: Progress) => void) {
+    const program = callForJson<ModelProgram>('fj_gpuProgram', this.model);
+    const shared = program.sources.map(([kind, index], input) => {
+      if (kind === kGiven) return undefined;
+      const key = `${kind} ${index}`;
+      const known = this.resident.get(key);
+      if (known) return known.buffer;
+      const bytes = program.inputs[input]!;
+      const buffer = this.gpu.storage(bytes);
+      this.gpu.device.queue.writeBuffer(buffer, 0, this.host(kind, index, bytes));
+      this.resident.set(key, {buffer, bytes, kind, index});
+      return buffer;
+    });
+    const made = {player: await this.gpu.player(program, {shared, onProgress}), sources: program.sources};
+    // The engine keeps as many, and forgets the oldest first.
+    if (this.players.size === kMostPrograms) {
+      const [oldest, {player}] = this.players.entries().next().value!;
+      player.dispose();
+      this.players.delete(oldest);
+    }
+    this.players.set(serial, made);
+    return made;
+  }
+
+  /** Frees what is on the GPU. */
+  dispose(): void {
+    for (const {player} of this.players.values()) player.dispose();
+    for (const {buffer} of this.resident.values()) this.gpu.free(buffer);
+    this.players.clear();
+    this.resident.clear();
+    engine().fj_modelSetGpu(this.model, 0);
+  }
+}
