@@ -1,5 +1,5 @@
-// What a second thread brings to a whole training step, and how long the first step takes, which plans and packs, in headless
-// Chromium: the paper's grid.
+// What a second thread brings to a whole training step, how long the plan of a step takes, and the first step, in which the
+// browser still compiles, in headless Chromium: the paper's grid.
 //
 //   ./dev bench scaling [--only 4x256] [--rounds 15] [--slice 80] [--json rows.json]
 //
@@ -30,14 +30,15 @@ const server = await serve();
 const browser = await launch();
 const rows = [];
 try {
-  console.log(['cell '.padEnd(7), ...['MFLOP', '1 thread, ms', '2 threads, ms', 'faster', 'first step, ms'].map((t) => t.padStart(15))].join(''));
+  console.log(['cell '.padEnd(7), ...['MFLOP', '1 thread, ms', '2 threads, ms', 'faster', 'plan, ms', 'first step, ms'].map((t) => t.padStart(15))].join(''));
   for (const cell of cells) {
     const page = await browser.newPage();
     await page.goto(`${server.url}/check/bench/blank.html`);
-    const {samples, first} = await page.evaluate(
+    const {samples, plan, first} = await page.evaluate(
       async ([{layers, batch, input, classes}, rounds, slice]) => {
         const run = [];
         const samples = [[], []];
+        let plan;
         let first;
         for (const threads of [1, 2]) {
           // Another address, another instance.
@@ -53,7 +54,10 @@ try {
           model.compile({optimizer: 'sgd', loss: 'categoricalCrossentropy'});
           const x = tf.randomUniform([batch, ...input]);
           const y = tf.oneHot(tf.range(0, batch, 1, 'int32').mod(tf.scalar(classes, 'int32')), classes);
-          const start = performance.now();
+          let start = performance.now();
+          await model.warmup({batchSize: batch});
+          plan = performance.now() - start;
+          start = performance.now();
           await model.trainOnBatch(x, y);
           first = performance.now() - start;
           run.push(() => model.trainOnBatch(x, y));
@@ -70,15 +74,15 @@ try {
             samples[which].push((performance.now() - start) / steps);
           }
         }
-        return {samples, first};
+        return {samples, plan, first};
       },
       [cell, Number(options.rounds), Number(options.slice)],
     );
     await page.close();
     const [one, two] = samples.map(median);
-    const row = {title: cell.title, mflop: flops(cell) / 1e6, one, two, faster: one / two, first};
+    const row = {title: cell.title, mflop: flops(cell) / 1e6, one, two, faster: one / two, plan, first};
     rows.push(row);
-    const texts = [row.mflop.toFixed(1), one.toFixed(3), two.toFixed(3), `${row.faster.toFixed(2)}x`, first.toFixed(1)];
+    const texts = [row.mflop.toFixed(1), one.toFixed(3), two.toFixed(3), `${row.faster.toFixed(2)}x`, plan.toFixed(1), first.toFixed(1)];
     console.log([cell.title.padEnd(7), ...texts.map((t) => t.padStart(15))].join(''));
   }
 } finally {

@@ -133,6 +133,45 @@ test('what cannot answer at once says so', async () => {
   assert.deepEqual(errors.slice(4), ['', '']);
 });
 
+test('warmup compiles what a step needs, and says how far it is', async () => {
+  const {told, before, after} = await page.evaluate(async () => {
+    await tf.setBackend('webgpu');
+    const [model, x, y] = window.make('cnn', 'rmsprop');
+    const told = [];
+    await model.warmup({batchSize: 96, onProgress: (p) => told.push(p)});
+    const before = model.gpu.gpu.pipelineCount;
+    await model.trainOnBatch(x, y);
+    const after = model.gpu.gpu.pipelineCount;
+    model.dispose();
+    await tf.setBackend('wasm');
+    return {told, before, after};
+  });
+  assert.equal(after, before);
+  assert.ok(told.length > 10 && told.every(({done, of}, i) => done === i + 1 && of === told.length), JSON.stringify(told));
+});
+
+test('auto measures both and keeps the faster', async () => {
+  const {first, then, loss, alone} = await page.evaluate(async () => {
+    await tf.setBackend('auto');
+    const [model, x, y] = window.make('mlp', 'sgd');
+    const first = model.placement();
+    const {history} = await model.fit(x, y, {epochs: 1, batchSize: 32, shuffle: false});
+    const then = model.placement();
+    await tf.setBackend('wasm');
+    const [other] = window.make('mlp', 'sgd');
+    const alone = (await other.fit(x, y, {epochs: 1, batchSize: 32, shuffle: false})).history.loss[0];
+    model.dispose();
+    other.dispose();
+    return {first, then, loss: history.loss[0], alone};
+  });
+  assert.deepEqual(first, {backend: 'wasm'});
+  const {wasm, webgpu} = then.milliseconds;
+  assert.ok(wasm > 0 && webgpu > 0, JSON.stringify(then));
+  assert.equal(then.backend, webgpu < wasm ? 'webgpu' : 'wasm');
+  // What was tried was a copy.
+  assert.ok(Math.abs(loss - alone) < 1e-3 * alone, `${loss}, ${alone}`);
+});
+
 test('1,000 steps leave no memory on the GPU and make nothing after the second', async () => {
   const {start, second, last, end} = await page.evaluate(async () => {
     await tf.setBackend('webgpu');

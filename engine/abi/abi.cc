@@ -446,6 +446,13 @@ int fj_modelMemory(int model, int train, int batch) {
   });
 }
 
+int fj_modelPrepare(int model, int train, int batch) {
+  return withModel(model, [&](auto& m) {
+    Status status = m->prepare(train ? Model::kTrain : Model::kPredict, batch);
+    return status ? 1 : failure(status.error());
+  });
+}
+
 int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out) {
   return withModel(model, [&](auto& m) {
     std::vector<Tensor> in;
@@ -458,8 +465,16 @@ int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int3
   });
 }
 
+namespace {
+int writeLogs(const Logs& logs, double* out) {
+  int count = std::min<int>(kMostLogs, static_cast<int>(logs.size()));
+  for (int i = 0; i < count; ++i) out[i] = logs[i].second;
+  return count;
+}
+}  // namespace
+
 int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
-                  int yCount, int weights) {
+                  int yCount, int weights, double* out) {
   return withModel(model, [&](auto& m) {
     std::vector<Tensor> x, y, w;
     if (!collect(xs, xCount, x) || !collect(ys, yCount, y) ||
@@ -468,7 +483,7 @@ int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int
     Totals totals;
     Status status = m->run(train ? Model::kTrain : Model::kTest,
                            {.x = x, .y = y, .weights = w.empty() ? nullptr : &w[0]}, totals);
-    return status ? text(logsJson(m->logs(totals))) : failure(status.error());
+    return status ? writeLogs(m->logs(totals), out) : failure(status.error());
   });
 }
 
@@ -540,11 +555,11 @@ int fj_gpuProgram(int model) {
   });
 }
 
-int fj_gpuFinish(int model) {
+int fj_gpuFinish(int model, double* out) {
   return withModel(model, [&](auto& m) {
     Totals totals;
     m->finish(totals);
-    return text(logsJson(m->logs(totals)));
+    return writeLogs(m->logs(totals), out);
   });
 }
 

@@ -17,6 +17,9 @@
 #define FJ_API
 #endif
 
+/// Most values that a step logs: others are left out.
+enum { kMostLogs = 64 };
+
 extern "C" {
 
 /// Starts the engine with this many threads (1 in builds without). Again: changes the number;
@@ -83,11 +86,14 @@ FJ_API int fj_modelSetRate(int model, double rate);
 FJ_API int fj_modelSetWinograd(int model, int allowed);
 /// JSON: the bytes that a step holds, of training (1) or of predicting (0).
 FJ_API int fj_modelMemory(int model, int train, int batch);
+/// Plans a step of training (1) or of predicting (0) before it is needed.
+FJ_API int fj_modelPrepare(int model, int train, int batch);
 /// Writes the handles of the outputs, returns how many.
 FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out);
-/// One training (1) or test (0) step on whole arrays; the logs as JSON text.
+/// One training (1) or test (0) step on whole arrays. Writes loss and metrics to out[kMostLogs],
+/// returns how many.
 FJ_API int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
-                         int yCount, int weights);
+                         int yCount, int weights, double* out);
 
 // ---- models on a GPU, which JavaScript runs ----
 /// limits: bindings, bindingBytes, bufferBytes, groupsPerDimension (run/gpu.h); null: the CPU again.
@@ -104,8 +110,8 @@ FJ_API int fj_gpuStep(int model, int32_t* out);
 /// Its program as JSON text (abi/gpu_json.h), with "sources": for each input 0 given, 1 a weight or
 /// 2 a piece of the optimizer's state, and its number.
 FJ_API int fj_gpuProgram(int model);
-/// The second half of fj_modelBatch: the logs as JSON text.
-FJ_API int fj_gpuFinish(int model);
+/// The second half of fj_modelBatch.
+FJ_API int fj_gpuFinish(int model, double* out);
 /// Where the host's copy of a weight (1) or a piece of the optimizer's state (2) lies.
 FJ_API void* fj_gpuHostCopy(int model, int kind, int index);
 

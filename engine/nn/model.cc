@@ -207,6 +207,14 @@ void Model::setGpu(std::optional<GpuLimits> limits) {
   gpu_ = limits;
 }
 
+Status Model::prepare(Mode mode, int32_t batch) {
+  if (mode != kPredict && !isCompiled())
+    return fail("the model is not compiled: call compile with an optimizer and a loss first");
+  if (batch < 1) return fail("a batch needs at least one sample");
+  FJORD_TRY(begun_, program(mode, batch));
+  return {};
+}
+
 GpuStep Model::gpuStep() const {
   if (!gpu_ || !begun_) return {};
   return {begun_->serial, &begun_->gpu, begun_->gpuInputs, begun_->results};

@@ -104,6 +104,8 @@ class Model {
   Status begin(Mode mode, const Batch& batch);
   /// Rows [begin, begin + count) of x.
   Status beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t count);
+  /// Plans a step before it is needed; on a GPU gpuStep then tells its program.
+  Status prepare(Mode mode, int32_t batch);
   /// The step that has begun.
   GpuStep gpuStep() const;
   /// The second half: adds the results.

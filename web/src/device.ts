@@ -14,7 +14,9 @@ interface ModelProgram extends GpuProgram {
 const kGiven = 0;
 const kMostPrograms = 8;
 
-export type Backend = 'wasm' | 'webgpu';
+export type Place = 'wasm' | 'webgpu';
+/** 'auto' leaves it to each model. */
+export type Backend = Place | 'auto';
 let backend: Backend = 'wasm';
 let opened: Promise<Gpu> | undefined;
 let gpu: Gpu | undefined;
@@ -67,8 +69,18 @@ export class GpuModel {
     return new GpuModel(gpu, model);
   }
 
+  /** What the adapter says it is. */
   get adapter(): string {
     return this.gpu.name;
+  }
+  /** Compiles the shaders of the step that the engine has prepared. */
+  async warm(onProgress?: (progress: Progress) => void): Promise<void> {
+    const serial = withArguments((a) => {
+      const out = a.i32(new Int32Array(3 + 3 * 64));
+      call('fj_gpuStep', this.model, out);
+      return heap.i32(out, 1)[0]!;
+    });
+    if (!this.players.has(serial)) await this.prepare(serial, onProgress);
   }
   get isLost(): boolean {
     return this.gpu.isLost;

@@ -42,6 +42,7 @@ export type FunctionName =
   | 'fj_modelSetWinograd'
   | 'fj_modelMemory'
   | 'fj_modelPredict'
+  | 'fj_modelPrepare'
   | 'fj_modelSetGpu'
   | 'fj_gpuBatch'
   | 'fj_gpuPredict'

@@ -4,12 +4,13 @@
 //   model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
 //   await model.fit(xs, ys, {epochs: 5, batchSize: 64});
 
-import {currentBackend, GpuModel} from './device.js';
+import {currentBackend, GpuModel, type Place} from './device.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments} from './engine.js';
 import {Optimizer} from './gradients.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
+import type {Progress} from './gpu.js';
 import {Layer, SymbolicTensor, type Described, type Shape} from './layers.js';
-import {zeros} from './ops.js';
+import {slice, zeros} from './ops.js';
 import {fillLater, keep, Tensor, tensor, tidy, type DataType} from './tensor.js';
 
 export interface CompileArgs {
@@ -43,6 +44,18 @@ export interface FitArgs {
   sampleWeight?: Tensor;
   verbose?: number;
   yieldEvery?: unknown;
+}
+export interface WarmupArgs {
+  /** Of training, if the model is compiled; otherwise of predicting. */
+  training?: boolean;
+  batchSize?: number;
+  onProgress?: (progress: Progress) => void;
+}
+/** Where the steps of a model run. With the backend 'auto' milliseconds a step where each was tried; NaN where it cannot run. */
+export interface Placement {
+  backend: Place;
+  milliseconds?: Record<Place, number>;
+  adapter?: string;
 }
 export interface History {
   epoch: number[];
@@ -86,6 +99,9 @@ interface FitState {
 // A frame at 60 Hz is 16.7 ms: work this long, then let the page draw and answer.
 const kBusyMilliseconds = 10;
 
+// Steps that the backend 'auto' tries on each backend.
+const kTriedSteps = 5;
+
 const isNode = typeof process === 'object' && !!process.versions?.node;
 /** Lets events and frames happen. A message is not delayed as a nested timer is. */
 function breathe(): Promise<void> {
@@ -103,6 +119,10 @@ function breathe(): Promise<void> {
 const listOf = <T>(x: T | T[] | undefined): T[] => (x === undefined ? [] : Array.isArray(x) ? x : [x]);
 const isDescribed = (c: CallbackArg): c is Described => 'class_name' in c;
 const first = (list: Tensor[]): Tensor | Tensor[] => (list.length === 1 ? list[0]! : list);
+/** Room for the values that a step logs. */
+const kLogs = new Float64Array(64);
+/** The loss, or the loss and the metrics. */
+const valuesOf = (count: number, pointer: number) => (count === 1 ? heap.f64(pointer, 1)[0]! : [...heap.f64(pointer, count)]);
 /** NaN and infinity travel as texts. */
 const numbers = (logs: Logs): Logs => Object.fromEntries(Object.entries(logs).map(([key, value]) => [key, Number(value)]));
 
@@ -115,6 +135,10 @@ export class LayersModel {
   private compiled?: object;
   /** Where the model is on a GPU. */
   private gpu?: GpuModel;
+  /** What the backend 'auto' has found for this model. */
+  private found?: Placement;
+  /** Set on the copies that it is found with. */
+  private forced?: Place;
   /** Steps on a GPU, one after the other. */
   private queue: Promise<unknown> = Promise.resolve();
 
@@ -204,13 +228,17 @@ export class LayersModel {
 
   // ---- on a GPU -------------------------------------------------------------------------------------------------------------------
 
+  private get wanted(): Place {
+    const backend = this.forced ?? currentBackend();
+    return backend === 'auto' ? (this.found?.backend ?? 'wasm') : backend;
+  }
   private get isElsewhere(): boolean {
-    return this.gpu !== undefined || currentBackend() === 'webgpu';
+    return this.gpu !== undefined || this.wanted === 'webgpu';
   }
   /** The model where the backend wants it: on the GPU, or undefined. */
   private async place(): Promise<GpuModel | undefined> {
-    if (this.gpu?.isLost || (this.gpu && currentBackend() === 'wasm')) await this.leave();
-    if (currentBackend() === 'webgpu') this.gpu ??= await GpuModel.open(this.built);
+    if (this.gpu?.isLost || (this.gpu && this.wanted === 'wasm')) await this.leave();
+    if (this.wanted === 'webgpu') this.gpu ??= await GpuModel.open(this.built);
     return this.gpu;
   }
   private async leave(): Promise<void> {
@@ -219,6 +247,52 @@ export class LayersModel {
     if (!gpu.isLost) await gpu.sync();
     gpu.dispose();
     this.gpu = undefined;
+  }
+  /** Where the next step runs, and what was measured to find that. */
+  placement(): Placement {
+    const adapter = this.gpu?.adapter;
+    return {backend: this.wanted, ...(currentBackend() === 'auto' ? this.found : {}), ...(adapter ? {adapter} : {})};
+  }
+  /** For the backend 'auto', once: a few training steps of a copy of the model on each backend; the faster one stays. */
+  private async find(x: Tensor | Tensor[], y: Tensor | Tensor[], batchSize: number): Promise<void> {
+    if (currentBackend() !== 'auto' || this.forced || this.found) return;
+    const rows = (t: Tensor) => slice(t, t.shape.map(() => 0), [Math.min(batchSize, t.shape[0]!), ...t.shape.slice(1)]);
+    const [xs, ys] = [listOf(x).map(rows), listOf(y).map(rows)];
+    const milliseconds = {wasm: NaN, webgpu: NaN};
+    for (const place of ['wasm', 'webgpu'] as const) {
+      const copy = modelFrom(this.file(true));
+      copy.forced = place;
+      try {
+        // Planned and compiled, then into the caches.
+        for (let i = 0; i < 2; ++i) await copy.trainOnBatch(xs, ys);
+        const times: number[] = [];
+        for (let i = 0; i < kTriedSteps; ++i) {
+          const start = performance.now();
+          await copy.trainOnBatch(xs, ys);
+          times.push(performance.now() - start);
+        }
+        milliseconds[place] = times.sort((a, b) => a - b)[kTriedSteps >> 1]!;
+      } catch (error) {
+        if (place === 'wasm') throw error;
+      } finally {
+        copy.dispose();
+      }
+    }
+    for (const t of [...xs, ...ys]) t.dispose();
+    this.found = {backend: milliseconds.webgpu < milliseconds.wasm ? 'webgpu' : 'wasm', milliseconds};
+  }
+  /** Plans a step before it is needed; on a GPU compiles its shaders, all at once, and says how far it is. */
+  async warmup({training = this.compiled !== undefined, batchSize = 32, onProgress}: WarmupArgs = {}): Promise<void> {
+    if (!this.isElsewhere) {
+      call('fj_modelPrepare', this.built, training ? 1 : 0, batchSize);
+      onProgress?.({done: 1, of: 1});
+      return;
+    }
+    await this.queued(async () => {
+      const gpu = await this.place();
+      call('fj_modelPrepare', this.built, training ? 1 : 0, batchSize);
+      await gpu?.warm(onProgress);
+    });
   }
   /** `work` after what is on its way to the GPU. */
   private queued<T>(work: () => Promise<T>): Promise<T> {
@@ -257,6 +331,7 @@ export class LayersModel {
       classWeight: args.classWeight ?? null,
       callbacks: callbacks.filter(isDescribed),
     };
+    await this.find(x, y, options.batchSize);
     if (this.isElsewhere) await this.queued(() => this.place());
     const fit = withArguments((a) =>
       call('fj_fit', this.built, a.i32(arrays), listOf(x).length, listOf(y).length, validation.length ? 1 : 0, args.sampleWeight?.handle ?? 0, a.json(options)),
@@ -418,11 +493,14 @@ export class LayersModel {
   private batch(train: number, x: Tensor | Tensor[], y: Tensor | Tensor[]): number | number[] {
     const xs = listOf(x).map((t) => t.handle);
     const ys = listOf(y).map((t) => t.handle);
-    const logs = withArguments((a) => callForJson<Logs>('fj_modelBatch', this.built, train, a.i32(xs), xs.length, a.i32(ys), ys.length, 0));
-    const values = Object.values(numbers(logs));
-    return values.length === 1 ? values[0]! : values;
+    return withArguments((a) => {
+      const out = a.f64(kLogs);
+      return valuesOf(call('fj_modelBatch', this.built, train, a.i32(xs), xs.length, a.i32(ys), ys.length, 0, out), out);
+    });
   }
   private async batchAnywhere(train: number, x: Tensor | Tensor[], y: Tensor | Tensor[]): Promise<number | number[]> {
+    if (!this.isElsewhere && currentBackend() !== 'auto') return this.batch(train, x, y);
+    if (train === 1) await this.find(x, y, listOf(x)[0]!.shape[0] ?? 1);
     if (!this.isElsewhere) return this.batch(train, x, y);
     return this.queued(async () => {
       const gpu = await this.place();
@@ -431,8 +509,10 @@ export class LayersModel {
       const ys = listOf(y).map((t) => t.handle);
       withArguments((a) => call('fj_gpuBatch', this.built, train, a.i32(xs), xs.length, a.i32(ys), ys.length, 0));
       await gpu.playForResults(train === 1);
-      const values = Object.values(numbers(callForJson<Logs>('fj_gpuFinish', this.built)));
-      return values.length === 1 ? values[0]! : values;
+      return withArguments((a) => {
+        const out = a.f64(kLogs);
+        return valuesOf(call('fj_gpuFinish', this.built, out), out);
+      });
     });
   }
   async trainOnBatch(x: Tensor | Tensor[], y: Tensor | Tensor[]): Promise<number | number[]> {
@@ -493,6 +573,7 @@ export class LayersModel {
   }
   /** The same as one safetensors file. */
   file(includeOptimizer = false): ModelFile {
+    this.gpu?.check('file');
     call('fj_modelSave', this.built, includeOptimizer ? 1 : 0);
     return messageBytes();
   }
@@ -502,6 +583,8 @@ export class LayersModel {
   }
   /** Weights and, where the artifacts have them, optimizer state, step and seed: training goes on as if never stopped. */
   restore(artifacts: ModelArtifacts): void {
+    this.gpu?.dispose();
+    this.gpu = undefined;
     const step = artifacts.userDefinedMetadata?.step;
     if (typeof artifacts.userDefinedMetadata?.seed === 'number') this.seed = artifacts.userDefinedMetadata.seed;
     if (artifacts.trainingConfig && 'optimizer' in artifacts.trainingConfig) {
