@@ -1,7 +1,7 @@
 // One network in every framework: dense and convolutional layers with ReLU, softmax and cross-entropy, plain gradient descent
 // on the mean loss of a batch. All get the same weights, so all should report the same losses.
 //
-//   const net = await frameworks.fjord.create(cell, layers, batches);
+//   const net = await sets.wasm.fjord.create(cell, layers, batches);
 //   const loss = await net.step(i);           // trains on batches[i]; the mean loss before the update
 //   net.dispose();
 //
@@ -16,7 +16,7 @@ const convolutional = (cell) => cell.layers.some(({type}) => type === 'conv2d');
 async function layersModel(tf, cell, layers, batches) {
   const make = {
     dense: ({kernel, relu}) => tf.layers.dense({units: kernel[1], activation: relu ? 'relu' : 'softmax'}),
-    conv2d: ({kernel}) => tf.layers.conv2d({filters: kernel[3], kernelSize: 3, padding: 'same', activation: 'relu'}),
+    conv2d: ({kernel}) => tf.layers.conv2d({filters: kernel[3], kernelSize: kernel[0], padding: 'same', activation: 'relu'}),
     maxPool: ({size}) => tf.layers.maxPooling2d({poolSize: size}),
     flatten: () => tf.layers.flatten(),
   };
@@ -27,6 +27,7 @@ async function layersModel(tf, cell, layers, batches) {
   values.forEach((t) => t.dispose());
   const data = batches.map((b) => [tf.tensor(b.x, [cell.batch, ...cell.input]), tf.tensor(b.oneHot, [cell.batch, cell.classes])]);
   return {
+    model,
     step: (i) => model.trainOnBatch(...data[i]),
     dispose() {
       data.flat().forEach((t) => t.dispose());
@@ -41,7 +42,7 @@ function convNet(cell, layers, batches) {
   const shape = cell.input.length === 1 ? [1, 1, height] : [width, height, depth];
   const make = {
     dense: ({kernel, relu}) => (relu ? {type: 'fc', num_neurons: kernel[1], activation: 'relu'} : {type: 'softmax', num_classes: kernel[1]}),
-    conv2d: ({kernel}) => ({type: 'conv', sx: 3, pad: 1, stride: 1, filters: kernel[3], activation: 'relu'}),
+    conv2d: ({kernel}) => ({type: 'conv', sx: kernel[0], pad: (kernel[0] - 1) / 2, stride: 1, filters: kernel[3], activation: 'relu'}),
     maxPool: ({size}) => ({type: 'pool', sx: size, stride: size}),
   };
   const net = new convnetjs.Net();
@@ -77,10 +78,10 @@ function convNet(cell, layers, batches) {
 }
 
 /** One compiled function from weights to weights. Arguments are consumed: `.ref` keeps one for later. Images are [C,H,W]. */
-async function jax(cell, layers, batches) {
+async function jax(device, cell, layers, batches) {
   const {defaultDevice, init, jit, lax, nn, numpy: np, tree, valueAndGrad} = await import('/node_modules/@jax-js/jax/dist/index.js');
-  await init('wasm');
-  defaultDevice('wasm');
+  await init(device);
+  defaultDevice(device);
   const image = cell.input.length === 3;
   const apply = {
     dense: (h, {relu}, {w, b}) => (relu ? nn.relu(np.dot(h, w).add(b)) : np.dot(h, w).add(b)),
@@ -123,6 +124,10 @@ async function jax(cell, layers, batches) {
 }
 
 async function tensorflow(backend) {
+  if (backend !== 'wasm') {
+    if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js has no backend ${backend} here`);
+    return;
+  }
   tf.wasm.setWasmPaths('/node_modules/@tensorflow/tfjs-backend-wasm/dist/');
   tf.wasm.setThreadsCount(2);
   // It takes half of the cores at most, whatever it is asked for: two threads if it sees four. Only while it starts,
@@ -149,34 +154,50 @@ export function native(name) {
   };
 }
 
-/** before() comes before each slice of steps: TensorFlow.js has one backend at a time. */
-export const frameworks = {
+/** TensorFlow.js on a backend. before() comes before each slice of steps: it has one at a time. */
+const tfjs = (backend) => ({
+  before: () => tensorflow(backend),
+  async create(...given) {
+    await this.before();
+    this.about = backend === 'wasm' ? `${tf.version.tfjs}, ${tf.wasm.getThreadsCount()} threads` : tf.version.tfjs;
+    return layersModel(tf, ...given);
+  },
+});
+const fjord = () => import('/fjord/fjord.js');
+
+const onCpu = {
   fjord: {
     async create(...given) {
-      const fjord = await import('/fjord/fjord.js');
-      fjord.wasm.setThreadsCount(2);
-      await fjord.ready();
-      this.about = `${fjord.wasm.getVariant()}, ${fjord.wasm.getThreadsCount()} threads`;
-      return layersModel(fjord, ...given);
+      const tf = await fjord();
+      tf.wasm.setThreadsCount(2);
+      await tf.ready();
+      this.about = `${tf.wasm.getVariant()}, ${tf.wasm.getThreadsCount()} threads`;
+      return layersModel(tf, ...given);
     },
   },
   'tfjs wasm': {
+    ...tfjs('wasm'),
     refuses: (cell) => (convolutional(cell) ? "its WebAssembly backend has no gradient of a convolution's filter" : ''),
-    before: () => tensorflow('wasm'),
-    async create(...given) {
-      await this.before();
-      this.about = `${tf.version.tfjs}, ${tf.wasm.getThreadsCount()} threads`;
-      return layersModel(tf, ...given);
-    },
   },
-  'tfjs cpu': {
-    before: () => tensorflow('cpu'),
-    async create(...given) {
-      await this.before();
-      this.about = tf.version.tfjs;
-      return layersModel(tf, ...given);
-    },
-  },
+  'tfjs cpu': tfjs('cpu'),
   ConvNetJS: {create: async (...given) => convNet(...given)},
-  'jax-js': {create: jax},
+  'jax-js': {create: (...given) => jax('wasm', ...given)},
 };
+
+const onGpu = {
+  fjord: {
+    async create(...given) {
+      const tf = await fjord();
+      await tf.setBackend('webgpu');
+      const net = await layersModel(tf, ...given);
+      return {...net, placement: () => net.model.placement()};
+    },
+  },
+  'tfjs webgpu': tfjs('webgpu'),
+  'tfjs webgl': tfjs('webgl'),
+  'jax-js': {create: (...given) => jax('webgpu', ...given)},
+  'tfjs cpu (reference)': tfjs('cpu'),
+};
+
+/** What computes on the CPU, what on the GPU. A name that ends in (reference) is compared with, and not a peer. */
+export const sets = {wasm: onCpu, webgpu: onGpu};

@@ -5,7 +5,7 @@
 //
 // A cell: {title, width, batch, input, classes, layers, batches, compared, rate}: `input` the shape of a sample, `batches` how many
 // batches of digits there are, `compared` how many steps are compared before time is taken. A layer has a type:
-//   {type: 'dense', kernel: [in,out], relu}         {type: 'conv2d', kernel: [3,3,in,out]}: 'same' padding, ReLU
+//   {type: 'dense', kernel: [in,out], relu}         {type: 'conv2d', kernel: [k,k,in,out]}: 'same' padding, ReLU
 //   {type: 'maxPool', size}: stride = size, 'valid'  {type: 'flatten'}
 // The last layer gives logits of a softmax with cross-entropy, the mean of a batch; plain gradient descent.
 import {createWriteStream, mkdirSync} from 'node:fs';
@@ -43,7 +43,21 @@ function cnn(count, width) {
   return {title: `${count}x${width}`, width, batch, input: [28, 28, 1], classes, layers, batches: 1, compared: 2, rate: 0.001};
 }
 
+/** The network of examples/mnist: two convolutions of 5x5, pooled. */
+function mnist() {
+  const layers = [
+    {type: 'conv2d', kernel: [5, 5, 1, 8], relu: true},
+    {type: 'maxPool', size: 2},
+    {type: 'conv2d', kernel: [5, 5, 8, 16], relu: true},
+    {type: 'maxPool', size: 2},
+    {type: 'flatten'},
+    {type: 'dense', kernel: [784, classes], relu: false},
+  ];
+  return {title: 'mnist', width: 16, batch, input: [28, 28, 1], classes, layers, batches: 8, compared: 16, rate: 0.05};
+}
+
 export const networks = {
+  mnist: () => [mnist()],
   mlp: () => [1, 2, 4, 8].flatMap((depth) => [64, 128, 256].map((width) => mlp(depth, width))),
   cnn: () => [6, 9, 15, 27].flatMap((count) => [200, 400, 800].map((width) => cnn(count, width))),
 };
@@ -63,7 +77,7 @@ function* weightsOf({layers, input}) {
     if (!kernel) continue;
     const [fanIn, fanOut] = [kernel.slice(0, -1).reduce((a, b) => a * b), kernel.at(-1)];
     // A filter over an image smaller than itself sees zeros around it, which bring no variance.
-    const seen = type === 'conv2d' ? Math.min(size, 3) ** 2 * kernel[2] : fanIn;
+    const seen = type === 'conv2d' ? Math.min(size, kernel[0]) ** 2 * kernel[2] : fanIn;
     const limit = Math.sqrt(6 / (input.length === 1 ? fanIn + fanOut : seen));
     yield Float32Array.from({length: fanIn * fanOut}, () => (2 * uniform() - 1) * limit);
     yield new Float32Array(fanOut);

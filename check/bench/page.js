@@ -1,6 +1,10 @@
 // One cell: makes its network in frameworks, compares, then times. Called by train.mjs as window.measure(cell, options) and
 // window.probe(cell, name); says on window.report(text) what it is doing.
-import {frameworks, native} from './frameworks.js';
+import {native, sets} from './frameworks.js';
+
+// train.html?webgpu
+const isGpu = location.search === '?webgpu';
+const frameworks = sets[isGpu ? 'webgpu' : 'wasm'];
 
 const size = (shape) => shape.reduce((a, b) => a * b);
 
@@ -19,13 +23,14 @@ async function dataOf(cell) {
   return [layers, x.map((x, i) => ({x, oneHot: y[i], labels: Array.from({length: cell.batch}, (_, k) => label(y[i], k))}))];
 }
 
-/** Why these losses are wrong, or ''. The reference is another framework's; float32 sums in another order differ by 1e-4. */
+/** Why these losses are wrong, or ''. The reference is another framework's; float32 sums in another order differ by 1e-4, and a
+ * GPU's functions by more. */
 function wrong({batches}, losses, reference) {
   if (!losses.every(Number.isFinite)) return `the loss is ${losses.find((v) => !Number.isFinite(v))}`;
   if (reference?.length !== losses.length) return 'there is nothing to compare with: the reference failed';
   const mean = (list) => list.reduce((a, b) => a + b) / list.length;
   if (!(mean(losses.slice(-batches)) < mean(losses.slice(0, batches)))) return 'the loss does not fall';
-  const far = losses.findIndex((v, i) => Math.abs(v - reference[i]) > 1e-4 * Math.abs(reference[i]));
+  const far = losses.findIndex((v, i) => Math.abs(v - reference[i]) > (isGpu ? 1e-3 : 1e-4) * Math.abs(reference[i]));
   return far < 0 ? '' : `step ${far + 1} has the loss ${losses[far]}, another framework ${reference[far]}`;
 }
 
@@ -43,6 +48,7 @@ async function begin(name, cell, data) {
       row.first ??= (performance.now() - start) / 1e3;
     }
     row.about = framework.about ?? '';
+    if (row.net.placement) row.about = row.net.placement().adapter;
   } catch (error) {
     row.error = String(error?.message ?? error);
   }
@@ -67,11 +73,11 @@ window.measure = async (cell, {rounds, slice, names, natives}) => {
   }
   // TensorFlow.js on plain JavaScript is the reference; where it is too slow, the first of these; for itself, the next.
   const right = rows.filter((row) => !row.error);
-  const order = ['tfjs cpu', 'TensorFlow (native)', 'PyTorch (native)', 'ConvNetJS', 'jax-js', 'fjord'];
+  const order = ['tfjs cpu', 'tfjs cpu (reference)', 'TensorFlow (native)', 'PyTorch (native)', 'ConvNetJS', 'jax-js', 'tfjs webgpu', 'fjord'];
   const known = order.map((name) => right.find((row) => row.name === name)).filter(Boolean);
   for (const row of right) row.error = wrong(cell, row.losses, known.find((other) => other !== row)?.losses);
 
-  const timed = right.filter((row) => !row.error);
+  const timed = right.filter((row) => !row.error && !row.name.endsWith('(reference)'));
   let next = 0;
   for (let round = 0; round < rounds; ++round) {
     // Another goes first in each round, so that none always follows the same.

@@ -2,14 +2,17 @@
 // ratios. `mlp` is the grid of the paper (1 to 8 hidden layers of 64 to 256 units), `cnn` the convolutional networks of its
 // section 5, both on batches of 64 digits.
 //
-//   ./dev bench train [--network mlp|cnn] [--only 2x128] [--native] [--pytorch] [--rounds 9, or 3] [--slice 150] [--budget 10]
+//   ./dev bench train [--network mlp|cnn|mnist] [--backend webgpu] [--only 2x128] [--native] [--pytorch] [--rounds 9, or 3] [--slice 150] [--budget 10]
 //                     [--json rows.json] [--save]
+//
+// With --backend webgpu what trains on a GPU: TensorFlow.js (webgpu, webgl), jax-js. The first steps, in which shaders are
+// compiled, are told too. A software adapter computes rightly and says nothing about speed.
 //
 // A framework is timed only after its losses on real digits were those of another one. Samples are slices of `slice` ms in
 // rotating order, so that whatever else the machine does hits all alike; the table has their medians. With --native, Fjord and
 // TensorFlow as native programs take their turns too, with --pytorch also PyTorch. A convolutional network's wide steps can take a
 // framework minutes: one whose first step takes more than `budget` seconds is left out and shown as such.
-import {rmSync} from 'node:fs';
+import {rmSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
 import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
@@ -21,6 +24,7 @@ import {networks, writeData} from './networks.mjs';
 const {values: options} = parseArgs({
   options: {
     network: {type: 'string', default: 'mlp'},
+    backend: {type: 'string', default: 'wasm'},
     only: {type: 'string', multiple: true},
     native: {type: 'boolean', default: false},
     pytorch: {type: 'boolean', default: false},
@@ -38,12 +42,14 @@ function refuse(why) {
 }
 
 if (options.network === 'rnn') refuse('Fjord has no recurrent layers yet, so there is nothing to measure: take --network mlp or cnn');
-if (!(options.network in networks)) refuse(`There is no network ${options.network}: take --network mlp or cnn`);
+if (!(options.network in networks)) refuse(`There is no network ${options.network}: take --network mlp, cnn or mnist`);
+if (!['wasm', 'webgpu'].includes(options.backend)) refuse(`There is no backend ${options.backend}: take wasm or webgpu`);
 const all = networks[options.network]();
 const cells = all.filter(({title}) => !options.only || options.only.includes(title));
 if (cells.length < (options.only?.length ?? 1)) refuse(`Not all of ${options.only.join(', ')} are cells; there are ${all.map(({title}) => title).join(', ')}`);
 // What trains a convolution in the browser may need minutes for it, and then nothing there can be compared with.
-const probing = options.network === 'cnn';
+const onGpu = options.backend === 'webgpu';
+const probing = options.network === 'cnn' && !onGpu;
 options.native ||= options.pytorch || probing;
 options.rounds ??= probing ? 3 : 9;
 
@@ -64,7 +70,7 @@ async function open(browser, title) {
   page.on('pageerror', (error) => console.error(`page: ${error.message}`));
   await page.exposeFunction('report', (text) => status(`${title}: ${text}`));
   await page.exposeFunction('native', (name, request) => natives[name](request));
-  await page.goto(`${server.url}/check/bench/train.html`);
+  await page.goto(`${server.url}/check/bench/train.html${onGpu ? '?webgpu' : ''}`);
   await page.waitForFunction(() => window.ready);
   return page;
 }
@@ -125,12 +131,14 @@ try {
     }
     rows.push(...measured);
     print(cell, measured);
+    if (onGpu) console.log(`         the first step, ms: ${measured.map(({name, first}) => `${name} ${(1e3 * first).toFixed(0)}`).join(', ')}`);
   }
 } finally {
   await browser.close();
   await server.close();
   Object.values(natives).forEach((ask) => ask.stop());
 }
+if (onGpu && /swiftshader|llvmpipe|software/i.test(rows[0]?.about)) console.log('\nTHE ADAPTER IS SOFTWARE: THESE TIMES SAY NOTHING ABOUT A GPU.');
 console.log();
 summarize('Fjord against the fastest peer', ratioOf);
 if (options.native) {
@@ -141,7 +149,13 @@ if (options.native) {
   }
   summarize('Fjord (native) against Fjord in Chromium', ratio('fjord', 'Fjord (native)'));
 }
-process.exit(finish(options.network === 'mlp' ? 'train' : 'train-cnn', about(browser.version()), rows, options) || (errors ? 1 : 0));
+// Only what computes on the CPU is published.
+const published = {mlp: 'train', cnn: 'train-cnn'}[options.network];
+if (onGpu || !published) {
+  if (options.json) writeFileSync(options.json, `${JSON.stringify({about: about(browser.version()), rows}, null, 1)}\n`);
+  process.exit(errors ? 1 : 0);
+}
+process.exit(finish(published, about(browser.version()), rows, options) || (errors ? 1 : 0));
 
 function timeOf(measured, name) {
   return measured.find((row) => row.name === name)?.median ?? NaN;
@@ -149,7 +163,7 @@ function timeOf(measured, name) {
 
 /** How many times longer the fastest peer in the browser takes. */
 function ratioOf([fjord, ...peers]) {
-  const times = peers.filter((row) => row.median && !row.name.endsWith('(native)')).map((row) => row.median);
+  const times = peers.filter((row) => row.median && !/\((native|reference)\)$/.test(row.name)).map((row) => row.median);
   return times.length ? Math.min(...times) / fjord.median : NaN;
 }
 
@@ -166,6 +180,7 @@ function print(cell, measured) {
   const texts = measured.map((row) => {
     const wide = Math.max(17, row.name.length + 1);
     if (row.over) return `over ${row.over} s`.padStart(wide);
+    if (row.name.endsWith('(reference)') && !row.error) return 'compared'.padStart(wide);
     if (!row.median) return (row.refused ? 'cannot' : 'wrong').padStart(wide);
     const times = row === fjord ? '' : `${(row.median / fjord.median).toFixed(1)}x`;
     return `${row.median.toFixed(row.median < 10 ? 2 : 1)} ${times.padStart(7)}`.padStart(wide);

@@ -66,6 +66,20 @@ test('it trains, draws its chart, reads digits it has never seen, and its consol
   await page.context().close();
 });
 
+test('it trains on WebGPU', async () => {
+  const page = await setting.page({path: '/mnist/?model=mlp&epochs=1&images=6400&backend=webgpu'});
+  await page.waitForFunction(state('ready'), null, {timeout: 60000});
+  assert.match(await page.textContent('#engine'), /WebGPU/);
+  await train(page);
+  const {accuracy, placement} = await page.evaluate(() => ({accuracy: window.fjordExample.testAccuracy, placement: window.fjordExample.model.placement()}));
+  assert.ok(accuracy > 0.8, `the accuracy is ${accuracy}`);
+  assert.equal(placement.backend, 'webgpu');
+  await drawSeven(page);
+  assert.match(await reading(page), /Reads \d/);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
 test('a drawn digit is read, a picture can be put on the pad, and it can be cleared', async () => {
   const page = await opened();
   await train(page);

@@ -1,6 +1,6 @@
 // The page: what is shown, what the buttons do, and what tests may rely on.
 //
-//   ?model=cnn|mlp   ?epochs=5   ?autostart=1 (train at once)   ?images=60000 (train with fewer)
+//   ?model=cnn|mlp   ?backend=wasm|webgpu|auto   ?epochs=5   ?autostart=1 (train at once)   ?images=60000 (train with fewer)
 //   document.body.dataset.state   loading → ready → training → done, or error; ready again after Stop
 //   window.fjordExample           see at the end of this file
 import {load, kPixels} from './data.js';
@@ -191,12 +191,12 @@ function showLive(of, meter) {
   glance(of);
 }
 
-function glance(of) {
+async function glance(of) {
   const indices = grid.indices();
   if (!indices.length) return;
   const pixels = new Float32Array(indices.length * kPixels);
   indices.forEach((index, i) => pixels.set(pixelsOf(index), i * kPixels));
-  const p = network.probabilities(of.model, pixels);
+  const p = await network.probabilities(of.model, pixels);
   indices.forEach((index, i) => (of.read[index] = best(p.subarray(10 * i, 10 * i + 10))));
   markGrid();
   classifyPad();
@@ -224,12 +224,15 @@ const markGrid = () => grid.mark((index) => run().read[index]);
 
 let drawing = null;
 
-function classifyPad(announce) {
+async function classifyPad(announce) {
   const paper = element('pad').parentElement;
   paper.classList.toggle('inked', drawing !== null);
   element('clear').hidden = drawing === null;
   if (drawing) paint(element('seen'), drawing, 1);
-  const p = drawing && run() ? network.probabilities(run().model, drawing) : new Float32Array(10);
+  const asked = drawing;
+  const p = drawing && run() ? await network.probabilities(run().model, drawing) : new Float32Array(10);
+  // Another drawing may have come since.
+  if (asked !== drawing) return;
   const top = drawing ? best(p) : -1;
   [...element('bars').children].forEach((item, digit) => {
     item.classList.toggle('best', digit === top);
@@ -338,7 +341,8 @@ function fail(error) {
 }
 
 function describe({backend, variant, threads}) {
-  const words = [backend === 'wasm' ? 'WebAssembly' : backend, variant?.replaceAll('-', ' ').replace('simd', 'SIMD'), plural(threads, 'thread')];
+  const names = {wasm: 'WebAssembly', webgpu: 'WebGPU, WebAssembly', auto: 'WebGPU or WebAssembly'};
+  const words = [names[backend], variant?.replaceAll('-', ' ').replace('simd', 'SIMD'), plural(threads, 'thread')];
   element('engine').textContent = words.filter(Boolean).join(' · ');
   if (crossOriginIsolated) return element('engine').append(' · cross-origin isolated');
   element('engine').insertAdjacentHTML(
@@ -363,7 +367,7 @@ async function main() {
   });
   // Imported here and not above, so that a browser without WebAssembly SIMD gets a page that says so.
   const engine = import('./network.js').then(async (module) => {
-    describe(await module.start());
+    describe(await module.start(options.get('backend') ?? 'wasm'));
     network = module;
   });
   const digits = load(kData, (bytes, total) => {
