@@ -323,7 +323,7 @@ struct Options {
 };
 
 int measure(const Problem& p, const Options& options, Threads& threads, Limits& limits) {
-  auto plan = compile(p.graph, {.threads = threads.count()});
+  auto plan = compile(p.graph, {.threads = threads.count(), .winograd = true});
   if (!plan) return std::fprintf(stderr, "%s: %s\n", p.name.c_str(), plan.error().message.c_str());
   auto executor = Executor::make(std::move(*plan), threads);
   if (!executor) return std::fprintf(stderr, "%s\n", executor.error().message.c_str());
