@@ -73,7 +73,7 @@ window.measure = async (cell, {rounds, slice, names, natives}) => {
   }
   // TensorFlow.js on plain JavaScript is the reference; where it is too slow, the first of these; for itself, the next.
   const right = rows.filter((row) => !row.error);
-  const order = ['tfjs cpu', 'tfjs cpu (reference)', 'TensorFlow (native)', 'PyTorch (native)', 'ConvNetJS', 'jax-js', 'tfjs webgpu', 'fjord'];
+  const order = ['tfjs cpu', 'tfjs cpu (reference)', 'TensorFlow (native)', 'PyTorch (native)', 'ConvNetJS', 'tfjs webgpu', 'fjord', 'jax-js'];
   const known = order.map((name) => right.find((row) => row.name === name)).filter(Boolean);
   for (const row of right) row.error = wrong(cell, row.losses, known.find((other) => other !== row)?.losses);
 
