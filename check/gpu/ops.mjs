@@ -29,7 +29,7 @@ export async function playCases({only, list = false, dawn = false} = {}, say = (
   try {
     const page = await browser.newPage();
     await page.exposeFunction('say', say);
-    await page.goto(`${server.url}/check/gpu/blank.html`);
+    await page.goto(`${server.url}/check/bench/blank.html`);
     return await page.evaluate(async (list) => {
       const [{Gpu}, {tryCases}, cases] = await Promise.all([import('/gpu/gpu.mjs'), import('/check/gpu/try.mjs'), fetch('/gpu/cases.json').then((r) => r.json())]);
       return tryCases(await Gpu.open(), cases.map((c) => JSON.stringify(c)), list, window.say);

@@ -10,7 +10,7 @@ before(async () => {
   browser = await launch();
   page = await browser.newPage();
   page.on('pageerror', (error) => console.error(error));
-  await page.goto(`${server.url}/check/gpu/blank.html`);
+  await page.goto(`${server.url}/check/bench/blank.html`);
   await page.evaluate(async () => {
     const tf = (window.tf = await import('/fjord/fjord.js'));
     await tf.ready();

@@ -10,6 +10,7 @@
 #include "ops/conv.wgsl.h"
 #include "ops/conv_dx.wgsl.h"
 #include "ops/conv_y.wgsl.h"
+#include "ops/window.wgsl.h"
 #include "ops/winograd.h"
 
 namespace fjord {
@@ -69,7 +70,7 @@ void convShader(ShaderWriter& w, const Geometry& g, std::string_view form) {
   w.constant("kOC", g.oc);
   w.constant("kGroupC", g.groupC());
   w.constant("kGroupOC", g.groupOC());
-  w.text({kConvWgsl, form});
+  w.text({kWindowWgsl, kConvWgsl, form});
 }
 
 }  // namespace conv

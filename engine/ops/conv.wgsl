@@ -7,35 +7,20 @@
 //   filter    taps x channels in      output pixels           channels out
 var<private> part: u32;  // of the channels
 
-/// x at tap (ky, kx) and channel c of the window of output pixel `p` = (image, oy, ox).
+/// x at tap (ky, kx) and channel c of the window of output pixel `p`; t counts taps and channels.
 fn windowAt(p: u32, t: u32) -> f32 {
-  let c = t % kGroupC;
-  let kx = t / kGroupC % kKW;
-  let ky = t / (kGroupC * kKW);
-  let ox = p % kOW;
-  let oy = p / kOW % kOH;
-  let image = p / (kOW * kOH);
-  let iy = i32(oy * kStrideY + ky * kDilationY) - kBeforeY;
-  let ix = i32(ox * kStrideX + kx * kDilationX) - kBeforeX;
-  if (iy < 0 || ix < 0 || iy >= i32(kH) || ix >= i32(kW)) { return 0.0; }
-  return in0(((image * kH + u32(iy)) * kW + u32(ix)) * kC + part * kGroupC + c);
+  let tap = t / kGroupC;
+  let pixel = inputPixel(outputPlace(p, 1u), tap / kKW, tap % kKW);
+  if (pixel < 0) { return 0.0; }
+  return in0(u32(pixel) * kC + part * kGroupC + t % kGroupC);
 }
 
 /// dy where tap (ky, kx) of its window looks at input pixel `p`, channel o.
 fn gradientAt(p: u32, t: u32) -> f32 {
-  let o = t % kGroupOC;
-  let kx = t / kGroupOC % kKW;
-  let ky = t / (kGroupOC * kKW);
-  let ix = p % kW;
-  let iy = p / kW % kH;
-  let image = p / (kW * kH);
-  let sy = i32(iy) + kBeforeY - i32(ky * kDilationY);
-  let sx = i32(ix) + kBeforeX - i32(kx * kDilationX);
-  if (sy < 0 || sx < 0) { return 0.0; }
-  let oy = u32(sy) / kStrideY;
-  let ox = u32(sx) / kStrideX;
-  if (u32(sy) % kStrideY != 0u || u32(sx) % kStrideX != 0u || oy >= kOH || ox >= kOW) { return 0.0; }
-  return in0(((image * kOH + oy) * kOW + ox) * kOC + part * kGroupOC + o);
+  let tap = t / kGroupOC;
+  let pixel = outputPixel(inputPlace(p, 1u), tap / kKW, tap % kKW);
+  if (pixel < 0) { return 0.0; }
+  return in0(u32(pixel) * kOC + part * kGroupOC + t % kGroupOC);
 }
 
 fn forGroup(group: vec3u, local: u32) {

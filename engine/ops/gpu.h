@@ -8,7 +8,7 @@
 // constants by name. It has one of
 //
 //   fn element(i: u32)                          called for each i below ShaderWriter::elements
-//   fn forGroup(group: vec3u, local: u32)      called by each of the threads of a workgroup
+//   fn forGroup(group: vec3u, local: u32)       called by each of the threads of a workgroup
 //
 // Numbers are f32, or i32 for int32 and bool. run/gpu.h makes programs of it.
 #pragma once
@@ -45,7 +45,7 @@ class ShaderWriter {
 
   /// Begins a shader that calls element(i).
   void elements(int64_t count);
-  /// Begins a shader that calls workgroup(group, local).
+  /// Begins a shader that calls forGroup(group, local).
   void workgroups(std::array<int64_t, 3> groups, int threads);
   /// WGSL as it is.
   void text(std::initializer_list<std::string_view> parts);

@@ -13,6 +13,8 @@ interface ModelProgram extends GpuProgram {
 // Kinds of sources.
 const kGiven = 0;
 const kMostPrograms = 8;
+// Inputs that a step is given anew: data, labels, weights of samples, rate, step, random state.
+const kMostGiven = 64;
 
 export type Place = 'wasm' | 'webgpu';
 /** 'auto' leaves it to each model. */
@@ -50,7 +52,8 @@ function openGpu(): Promise<Gpu> {
 }
 
 export class GpuModel {
-  private readonly players = new Map<number, {player: Player; sources: ModelProgram['sources']}>();
+  /** By the number of their program. */
+  private readonly players = new Map<number, Player>();
   /** By kind and number: 1 weights, 2 the optimizer's state. */
   private readonly resident = new Map<string, {buffer: GPUBuffer; bytes: number; kind: number; index: number}>();
   /** Whether the GPU's arrays are newer than the engine's copy. */
@@ -75,11 +78,7 @@ export class GpuModel {
   }
   /** Compiles the shaders of the step that the engine has prepared. */
   async warm(onProgress?: (progress: Progress) => void): Promise<void> {
-    const serial = withArguments((a) => {
-      const out = a.i32(new Int32Array(3 + 3 * 64));
-      call('fj_gpuStep', this.model, out);
-      return heap.i32(out, 1)[0]!;
-    });
+    const {serial} = this.begun();
     if (!this.players.has(serial)) await this.prepare(serial, onProgress);
   }
   get isLost(): boolean {
@@ -91,7 +90,7 @@ export class GpuModel {
     for (const {buffer, bytes, kind, index} of this.resident.values()) {
       this.gpu.device.queue.writeBuffer(buffer, 0, this.host(kind, index, bytes));
     }
-    for (const {player} of this.players.values()) player.refresh();
+    for (const player of this.players.values()) player.refresh();
     this.ahead = false;
   }
 
@@ -105,7 +104,7 @@ export class GpuModel {
     if (!this.ahead) return;
     const all = [...this.resident.values()];
     const [first] = this.players.values();
-    const values = await first!.player.read(
+    const values = await first!.read(
       all.map(({buffer}) => buffer),
       all.map(({bytes}) => bytes),
     );
@@ -113,24 +112,30 @@ export class GpuModel {
     this.ahead = false;
   }
 
-  /** Plays the step that the engine has begun; resolves to the bytes of its outputs. */
-  async play(trains: boolean, onProgress?: (progress: Progress) => void): Promise<ArrayBuffer[]> {
-    const step = withArguments((a) => {
-      const out = a.i32(new Int32Array(3 + 3 * 64));
+  /** The step that the engine has begun: its program's number, where results go, and what is given anew. */
+  private begun() {
+    return withArguments((a) => {
+      const out = a.i32(new Int32Array(3 + 3 * kMostGiven));
       const given = call('fj_gpuStep', this.model, out) - 1;
-      return heap.i32(out, 3 + 3 * given).slice();
+      const [serial, results, count, ...rest] = heap.i32(out, 3 + 3 * given);
+      const uploads = Array.from({length: given}, (_, i) => ({input: rest[3 * i]!, pointer: rest[3 * i + 1]!, bytes: rest[3 * i + 2]!}));
+      return {serial: serial!, results: results!, count: count!, uploads};
     });
-    const [serial] = step;
-    const known = this.players.get(serial!) ?? (await this.prepare(serial!, onProgress));
-    for (let at = 3; at < step.length; at += 3) known.player.write(step[at]!, heap.f32(step[at + 1]!, step[at + 2]! / 4) as Float32Array<ArrayBuffer>);
-    known.player.run();
+  }
+
+  /** Plays the step that the engine has begun; resolves to the bytes of its outputs. */
+  async play(trains: boolean): Promise<ArrayBuffer[]> {
+    const {serial, uploads} = this.begun();
+    const player = this.players.get(serial) ?? (await this.prepare(serial));
+    for (const {input, pointer, bytes} of uploads) player.write(input, heap.f32(pointer, bytes / 4) as Float32Array<ArrayBuffer>);
+    player.run();
     if (trains) {
       this.ahead = true;
-      for (const {player} of this.players.values()) if (player !== known.player) player.refresh();
+      for (const other of this.players.values()) if (other !== player) other.refresh();
     }
     ++this.steps;
     try {
-      return await known.player.readOutputs();
+      return await player.readOutputs();
     } catch (error) {
       // A lost device says so in its own time.
       const why = await Promise.race([this.gpu.lost, new Promise<undefined>((resolve) => setTimeout(resolve, 200))]);
@@ -145,13 +150,9 @@ export class GpuModel {
   /** The same, and its results are given to the engine. */
   async playForResults(trains: boolean): Promise<void> {
     const outputs = await this.play(trains);
-    withArguments((a) => {
-      const out = a.i32(new Int32Array(3 + 3 * 64));
-      call('fj_gpuStep', this.model, out);
-      const [, pointer, count] = heap.i32(out, 3);
-      const results = heap.f32(pointer!, count!);
-      outputs.forEach((bytes, i) => (results[i] = new Float32Array(bytes)[0]!));
-    });
+    const {results, count} = this.begun();
+    const values = heap.f32(results, count);
+    outputs.forEach((bytes, i) => (values[i] = new Float32Array(bytes)[0]!));
   }
 
   private host(kind: number, index: number, bytes: number): Float32Array<ArrayBuffer> {
@@ -159,7 +160,7 @@ export class GpuModel {
     return heap.f32(pointer, bytes / 4) as Float32Array<ArrayBuffer>;
   }
 
-  private async prepare(serial: number, onProgress?: (progress: Progress) => void) {
+  private async prepare(serial: number, onProgress?: (progress: Progress) => void): Promise<Player> {
     const program = callForJson<ModelProgram>('fj_gpuProgram', this.model);
     const shared = program.sources.map(([kind, index], input) => {
       if (kind === kGiven) return undefined;
@@ -172,10 +173,10 @@ export class GpuModel {
       this.resident.set(key, {buffer, bytes, kind, index});
       return buffer;
     });
-    const made = {player: await this.gpu.player(program, {shared, onProgress}), sources: program.sources};
+    const made = await this.gpu.player(program, {shared, onProgress});
     // The engine keeps as many, and forgets the oldest first.
     if (this.players.size === kMostPrograms) {
-      const [oldest, {player}] = this.players.entries().next().value!;
+      const [oldest, player] = this.players.entries().next().value!;
       player.dispose();
       this.players.delete(oldest);
     }
@@ -185,7 +186,7 @@ export class GpuModel {
 
   /** Frees what is on the GPU. */
   dispose(): void {
-    for (const {player} of this.players.values()) player.dispose();
+    for (const player of this.players.values()) player.dispose();
     for (const {buffer} of this.resident.values()) this.gpu.free(buffer);
     this.players.clear();
     this.resident.clear();

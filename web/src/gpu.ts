@@ -5,7 +5,7 @@
 //   const player = await gpu.player(program, {onProgress: ({done, of}) => ..});
 //   player.write(0, x);
 //   player.run();
-//   const [y] = await player.read([0]);
+//   const [y] = await player.readOutputs();
 
 /** engine/abi/gpu_json.h describes it. */
 export interface GpuProgram {
@@ -38,13 +38,14 @@ const kStorage = 128;
 const kRead = 1;
 const kCompute = 4;
 
+// A binding, and a copy, has at least four bytes, in fours.
+const padded = (bytes: number) => Math.max(4, (bytes + 3) & ~3);
+
 /** One adapter's device, the pipelines made for it, and the bytes that its buffers take. */
 export class Gpu {
   readonly limits: GpuLimits;
   /** What the adapter says it is. */
   readonly name: string;
-  /** Software adapters compute rightly and say nothing about speed. */
-  readonly isSoftware: boolean;
   readonly lost: Promise<GPUDeviceLostInfo>;
   isLost = false;
   bytes = 0;
@@ -63,7 +64,6 @@ export class Gpu {
       groupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     };
     this.name = [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(' ') || 'unnamed adapter';
-    this.isSoftware = /swiftshader|llvmpipe|lavapipe|basic render|software/i.test(this.name);
     this.lost = device.lost.then((why) => ((this.isLost = true), why));
   }
 
@@ -83,8 +83,7 @@ export class Gpu {
   }
 
   buffer(bytes: number, usage: number): GPUBuffer {
-    // A binding has at least four bytes, in fours.
-    const size = Math.max(4, (bytes + 3) & ~3);
+    const size = padded(bytes);
     this.bytes += size;
     return this.device.createBuffer({size, usage});
   }
@@ -206,7 +205,7 @@ export class Player {
   /** The values of buffers after what has been submitted so far, in one copy. */
   async read(buffers: GPUBuffer[], bytes: number[]): Promise<ArrayBuffer[]> {
     const {device} = this.gpu;
-    const sizes = bytes.map((n) => Math.max(4, (n + 3) & ~3));
+    const sizes = bytes.map(padded);
     const total = sizes.reduce((a, b) => a + b, 0);
     // A ring: as many buffers as reads are under way.
     let at = this.staging.findIndex((buffer) => buffer.size >= total);

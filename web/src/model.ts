@@ -245,7 +245,11 @@ export class LayersModel {
     const {gpu} = this;
     if (!gpu) return;
     if (!gpu.isLost) await gpu.sync();
-    gpu.dispose();
+    this.drop();
+  }
+  /** Frees what is on the GPU: the model is what the engine has of it. */
+  private drop(): void {
+    this.gpu?.dispose();
     this.gpu = undefined;
   }
   /** Where the next step runs, and what was measured to find that. */
@@ -309,8 +313,7 @@ export class LayersModel {
     // TensorFlow.js logs it as acc.
     const metrics: unknown = JSON.parse(JSON.stringify(listOf(args.metrics)), (_, name) => (name === 'accuracy' ? 'acc' : name));
     this.gpu?.check('compile');
-    this.gpu?.dispose();
-    this.gpu = undefined;
+    this.drop();
     this.compiled = {optimizer: described, loss: args.loss, metrics, loss_weights: args.lossWeights};
     withArguments((a) => call('fj_modelCompile', this.built, a.json(this.compiled)));
     this.optimizer = optimizer;
@@ -583,8 +586,7 @@ export class LayersModel {
   }
   /** Weights and, where the artifacts have them, optimizer state, step and seed: training goes on as if never stopped. */
   restore(artifacts: ModelArtifacts): void {
-    this.gpu?.dispose();
-    this.gpu = undefined;
+    this.drop();
     const step = artifacts.userDefinedMetadata?.step;
     if (typeof artifacts.userDefinedMetadata?.seed === 'number') this.seed = artifacts.userDefinedMetadata.seed;
     if (artifacts.trainingConfig && 'optimizer' in artifacts.trainingConfig) {
@@ -616,8 +618,7 @@ export class LayersModel {
   }
 
   dispose(): void {
-    this.gpu?.dispose();
-    this.gpu = undefined;
+    this.drop();
     if (this.handle) engine().fj_modelFree(this.handle);
     this.handle = 0;
     this.description = () => {
