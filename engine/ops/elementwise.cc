@@ -344,11 +344,13 @@ bool writesInPlace(const Chain& chain, const Chain::Store& store, std::span<cons
 }  // namespace
 
 void runChain(const Chain& chain, std::span<const View> operands, std::span<const View> results,
-              int64_t begin, int64_t end, std::byte* tiles) {
+              const Strip& strip, std::byte* tiles) {
   Registers r{tiles, {}};
+  int size = tileSize(chain);
+  int64_t filled = std::min<int64_t>(size, strip.end - strip.begin + kLanes - 1);
   for (int i = 0; i < chain.registers; ++i) r.place[i] = r.tile(i);
   for (const Chain::Constant& c : chain.constants) {
-    std::fill_n(static_cast<uint32_t*>(r.tile(c.reg)), kTile, c.bits);
+    std::fill_n(static_cast<uint32_t*>(r.tile(c.reg)), filled, c.bits);
   }
   uint64_t inPlace = 0;
   for (const Chain::Store& s : chain.stores) {
@@ -356,12 +358,11 @@ void runChain(const Chain& chain, std::span<const View> operands, std::span<cons
   }
   for (const Chain::Load& load : chain.loads) {
     if (!load.dense && load.dims.empty()) {
-      std::fill_n(static_cast<uint32_t*>(r.tile(load.reg)), kTile,
+      std::fill_n(static_cast<uint32_t*>(r.tile(load.reg)), filled,
                   *operands[load.operand].as<uint32_t>());
     }
   }
-  int size = tileSize(chain);
-  for (int64_t at = begin; at < end; at += size) {
+  auto runAt = [&](int64_t begin, int64_t at, int64_t end) {
     int n = static_cast<int>(std::min<int64_t>(size, end - at));
     // A ragged tile is copied in and out: its last vector would touch what belongs to another
     // thread or another array.
@@ -398,6 +399,10 @@ void runChain(const Chain& chain, std::span<const View> operands, std::span<cons
       uint32_t* target = results[s.result].as<uint32_t>() + at;
       if (r.place[s.reg] != target) std::memcpy(target, r.place[s.reg], bytes);
     }
+  };
+  for (int64_t row = 0; row < strip.rows; ++row) {
+    int64_t begin = strip.begin + row * strip.stride, end = strip.end + row * strip.stride;
+    for (int64_t at = begin; at < end; at += size) runAt(begin, at, end);
   }
 }
 

@@ -68,11 +68,11 @@ struct Chain {
 /// Most registers of a chain.
 inline constexpr int kMaxRegisters = 64;
 
-/// Elements [begin, end) of the space. operands[i].data and results[i].data are indexed by
+/// These elements of the space. operands[i].data and results[i].data are indexed by
 /// Load::operand and Store::result; a result may share memory with a dense operand. `tiles` has
 /// scratchBytesPerThread() bytes.
 void runChain(const Chain& chain, std::span<const View> operands, std::span<const View> results,
-              int64_t begin, int64_t end, std::byte* tiles);
+              const Strip& strip, std::byte* tiles);
 
 /// Makes the passes of the instructions.
 void linkPasses(Chain& chain);

@@ -154,8 +154,8 @@ struct InPlace {
   int64_t ld;
 };
 
-/// Rows [row, end) against packed panels [panel, lastPanel) of B; one thread's work. finish(row,
-/// end) for rows that are done and still in cache.
+/// Rows [row, end) against packed panels [panel, lastPanel) of B, of which packedB is the first; one
+/// thread's work. finish(row, end) for rows that are done and still in cache.
 template <class PackA, class Finish>
 void gemmRows(const GemmShape& s, const PackA& packA, int64_t k, int count, const float* packedB,
               float* packedA, float* c, int64_t ldc, int64_t row, int64_t end, int64_t panel,
@@ -169,7 +169,7 @@ void gemmRows(const GemmShape& s, const PackA& packA, int64_t k, int count, cons
     }
     for (int64_t p = panel; p < lastPanel; ++p) {
       int columns = static_cast<int>(std::min<int64_t>(kColumns, s.n - p * kColumns));
-      const float* b = packedB + p * count * kColumns;
+      const float* b = packedB + (p - panel) * count * kColumns;
       for (int64_t r = row; r < blockEnd; r += kRows) {
         int rows = static_cast<int>(std::min<int64_t>(kRows, blockEnd - r));
         Target to{c + r * ldc + p * kColumns, ldc, columns, k > 0};
@@ -192,13 +192,13 @@ struct Packed {
   const float* b;
 };
 
-/// Panels [from, to) of B's rows [k, k + count), one after the other.
+/// Panels [from, to) of B's rows [k, k + count), one after the other, `from` at `panels`.
 template <class PackB>
 void packPanels(const GemmShape& s, const PackB& packB, int64_t k, int count, int64_t from,
                 int64_t to, float* panels) {
   for (int64_t p = from; p < to; ++p) {
     int columns = static_cast<int>(std::min<int64_t>(kColumns, s.n - p * kColumns));
-    packB(k, count, p * kColumns, columns, panels + p * count * kColumns);
+    packB(k, count, p * kColumns, columns, panels + (p - from) * count * kColumns);
   }
 }
 
@@ -208,7 +208,7 @@ void packAll(const GemmShape& s, const PackB& packB, float* to, Threads& threads
   for (int64_t k = 0; k < s.k; k += kDepth) {
     int count = static_cast<int>(std::min<int64_t>(kDepth, s.k - k));
     threads.forRange(panels, 1, [&](int64_t from, int64_t end, int) {
-      packPanels(s, packB, k, count, from, end, to + k * panels * kColumns);
+      packPanels(s, packB, k, count, from, end, to + (k * panels + from * count) * kColumns);
     });
   }
 }
@@ -232,44 +232,60 @@ void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, 
   bool fewRows = !kPackA && kPackB && s.m <= kBlockRows && panels >= 4 * most;
   bool byRows = rowTiles >= panels || (rowTiles >= most && !fewRows);
   int parts = static_cast<int>(std::min<int64_t>(most, byRows ? rowTiles : panels));
-  int64_t depth = std::min<int64_t>(s.k, kDepth);
+  int64_t depth = std::min<int64_t>(s.k, kDepth), sizeA = depth * blockRows(s);
   float* packedA = scratch + (kPackB ? depth * panels * kColumns : 0);
-  int64_t sizeA = depth * blockRows(s);
-  for (int64_t k = 0; k < s.k || k == 0; k += kDepth) {
-    int count = static_cast<int>(std::min<int64_t>(kDepth, s.k - k));
-    bool finishes = k + kDepth >= s.k && ldc == s.n;
-    const float* packedB = scratch;
-    if constexpr (!kPackB) packedB = packB.b + k * panels * kColumns;
-    auto pack = [&](int64_t from, int64_t to) {
-      if constexpr (kPackB) packPanels(s, packB, k, count, from, to, scratch);
-    };
-    auto multiply = [&](int part, int64_t row, int64_t end, int64_t panel, int64_t lastPanel,
-                        const auto& finish) {
-      gemmRows(s, packA, k, count, packedB, packedA + part * sizeA, c, ldc, row, end, panel,
-               lastPanel, finish);
-    };
-    auto finish = [&](int64_t from, int64_t to, int part) {
-      if (finishes) epilogue(epilogueOffset + from, epilogueOffset + to, part);
-    };
-    if (byRows) {
-      if (kPackB)
-        threads.run(parts,
-                    [&](int part) { pack(panels * part / parts, panels * (part + 1) / parts); });
-      threads.run(parts, [&](int part) {
-        int64_t row = rowTiles * part / parts * kRows, end = rowTiles * (part + 1) / parts * kRows;
-        multiply(part, row, std::min(s.m, end), 0, panels,
-                 [&](int64_t from, int64_t to) { finish(from * s.n, to * s.n, part); });
-      });
-      continue;
-    }
-    threads.run(parts, [&](int part) {
-      int64_t panel = panels * part / parts, lastPanel = panels * (part + 1) / parts;
-      for (int64_t p = panel; p < lastPanel; ++p) {
-        pack(p, p + 1);
-        multiply(part, 0, s.m, p, p + 1, [](int64_t, int64_t) {});
+  auto multiply = [&](int part, int64_t k, int count, const float* b, int64_t row, int64_t end,
+                      int64_t panel, int64_t lastPanel, const auto& done) {
+    gemmRows(s, packA, k, count, b, packedA + part * sizeA, c, ldc, row, end, panel, lastPanel,
+             done);
+  };
+  auto finish = [&](int64_t k, Strip strip, int part) {
+    strip.begin += epilogueOffset;
+    strip.end += epilogueOffset;
+    if (k + kDepth >= s.k && ldc == s.n) epilogue(strip, part);
+  };
+  auto forDepth = [&](const auto& work) {
+    for (int64_t k = 0; k < s.k || k == 0; k += kDepth)
+      work(k, static_cast<int>(std::min<int64_t>(kDepth, s.k - k)));
+  };
+  auto multiplyRows = [&](int part, int64_t k, int count, const float* b) {
+    int64_t row = rowTiles * part / parts * kRows, end = rowTiles * (part + 1) / parts * kRows;
+    multiply(part, k, count, b, row, std::min(s.m, end), 0, panels,
+             [&](int64_t from, int64_t to) { finish(k, {from * s.n, to * s.n}, part); });
+  };
+  auto multiplyColumns = [&](int part, int64_t k, int count) {
+    int64_t panel = panels * part / parts, lastPanel = panels * (part + 1) / parts;
+    for (int64_t p = panel; p < lastPanel; ++p) {
+      const float* b;
+      if constexpr (kPackB) {
+        float* own = scratch + part * depth * kColumns;
+        packPanels(s, packB, k, count, p, p + 1, own);
+        b = own;
+      } else {
+        b = packB.b + (k * panels + p * count) * kColumns;
       }
-      int64_t from = panel * kColumns, to = std::min(s.n, lastPanel * kColumns);
-      for (int64_t row = 0; row < s.m; ++row) finish(row * s.n + from, row * s.n + to, part);
+      multiply(part, k, count, b, 0, s.m, p, p + 1, [](int64_t, int64_t) {});
+    }
+    finish(k, {panel * kColumns, std::min(s.n, lastPanel * kColumns), s.m, s.n}, part);
+  };
+  if (!byRows) {
+    threads.run(parts, [&](int part) {
+      forDepth([&](int64_t k, int count) { multiplyColumns(part, k, count); });
+    });
+  } else if constexpr (kPackB) {
+    forDepth([&](int64_t k, int count) {
+      threads.run(parts, [&](int part) {
+        int64_t from = panels * part / parts;
+        packPanels(s, packB, k, count, from, panels * (part + 1) / parts,
+                   scratch + from * count * kColumns);
+      });
+      threads.run(parts, [&](int part) { multiplyRows(part, k, count, scratch); });
+    });
+  } else {
+    threads.run(parts, [&](int part) {
+      forDepth([&](int64_t k, int count) {
+        multiplyRows(part, k, count, packB.b + k * panels * kColumns);
+      });
     });
   }
 }

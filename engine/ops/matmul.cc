@@ -200,7 +200,7 @@ struct MatMul {
       } else {
         skinny<Stored::kRows>(s.m, s.n, s.k, left, right, y, begin, end);
       }
-      for (int64_t r = 0; r < s.m; ++r) c.epilogue(at + r * s.n + begin, at + r * s.n + end, part);
+      c.epilogue({at + begin, at + end, s.m, s.n}, part);
     });
   }
 

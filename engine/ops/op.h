@@ -42,16 +42,22 @@ namespace fjord {
 
 // ---- what kernels get
 
+/// Elements [begin, end) of an array, and of each further row of `rows`, which are `stride` apart.
+struct Strip {
+  int64_t begin, end, rows = 1, stride = 0;
+};
+
 /// Elementwise work to be done on each part of an op's output as soon as it is finished, while it
 /// is in cache.
 struct Epilogue {
   const void* chain = nullptr;
-  void (*apply)(const Epilogue& self, int64_t begin, int64_t end, int part) = nullptr;
+  void (*apply)(const Epilogue& self, const Strip& strip, int part) = nullptr;
 
-  /// Elements [begin, end) of the output are final. `part` is Threads::run's index, or 0.
-  void operator()(int64_t begin, int64_t end, int part) const {
-    if (apply) apply(*this, begin, end, part);
+  /// These elements of the output are final. `part` is Threads::run's index, or 0.
+  void operator()(const Strip& strip, int part) const {
+    if (apply) apply(*this, strip, part);
   }
+  void operator()(int64_t begin, int64_t end, int part) const { (*this)(Strip{begin, end}, part); }
 };
 
 struct Call {

@@ -56,8 +56,8 @@ struct ChainCall {
   std::byte* tiles;
   int64_t tileBytes;  // of one thread
 
-  void operator()(int64_t begin, int64_t end, int part) const {
-    runChain(*chain, in, out, begin, end, tiles + part * tileBytes);
+  void operator()(const Strip& strip, int part) const {
+    runChain(*chain, in, out, strip, tiles + part * tileBytes);
   }
 };
 
@@ -73,14 +73,15 @@ void Executor::runStep(const Step& step, const Views& v) {
                   views.subspan(v.chainOut, step.chainOut.size()), arena + step.tiles,
                   step.tileBytes / plan_.threads};
   if (step.op == OpId::kCount) {
-    threads_->forRange(step.chain->space.size(), kChainGrain, chain);
+    threads_->forRange(step.chain->space.size(), kChainGrain,
+                       [&](int64_t begin, int64_t end, int part) { chain({begin, end}, part); });
     return;
   }
   Epilogue epilogue;
   if (step.chain) {
     epilogue.chain = &chain;
-    epilogue.apply = [](const Epilogue& self, int64_t begin, int64_t end, int part) {
-      (*static_cast<const ChainCall*>(self.chain))(begin, end, part);
+    epilogue.apply = [](const Epilogue& self, const Strip& strip, int part) {
+      (*static_cast<const ChainCall*>(self.chain))(strip, part);
     };
   }
   void* prepared = v.prepared < 0 ? nullptr : views_[v.prepared].data;
