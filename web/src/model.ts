@@ -262,28 +262,32 @@ export class LayersModel {
     if (currentBackend() !== 'auto' || this.forced || this.found) return;
     const rows = (t: Tensor) => slice(t, t.shape.map(() => 0), [Math.min(batchSize, t.shape[0]!), ...t.shape.slice(1)]);
     const [xs, ys] = [listOf(x).map(rows), listOf(y).map(rows)];
-    const milliseconds = {wasm: NaN, webgpu: NaN};
-    for (const place of ['wasm', 'webgpu'] as const) {
-      const copy = modelFrom(this.file(true));
-      copy.forced = place;
-      try {
-        // Planned and compiled, then into the caches.
-        for (let i = 0; i < 2; ++i) await copy.trainOnBatch(xs, ys);
-        const times: number[] = [];
-        for (let i = 0; i < kTriedSteps; ++i) {
-          const start = performance.now();
-          await copy.trainOnBatch(xs, ys);
-          times.push(performance.now() - start);
-        }
-        milliseconds[place] = times.sort((a, b) => a - b)[kTriedSteps >> 1]!;
-      } catch (error) {
-        if (place === 'wasm') throw error;
-      } finally {
-        copy.dispose();
-      }
+    try {
+      const wasm = await this.timeOf('wasm', xs, ys);
+      // What cannot run there is not faster there.
+      const webgpu = await this.timeOf('webgpu', xs, ys).catch(() => NaN);
+      this.found = {backend: webgpu < wasm ? 'webgpu' : 'wasm', milliseconds: {wasm, webgpu}};
+    } finally {
+      for (const t of [...xs, ...ys]) t.dispose();
     }
-    for (const t of [...xs, ...ys]) t.dispose();
-    this.found = {backend: milliseconds.webgpu < milliseconds.wasm ? 'webgpu' : 'wasm', milliseconds};
+  }
+  /** Milliseconds that a copy of the model takes for a training step there: a median. */
+  private async timeOf(place: Place, xs: Tensor[], ys: Tensor[]): Promise<number> {
+    const copy = modelFrom(this.file(true));
+    copy.forced = place;
+    try {
+      // Planned and compiled, then into the caches.
+      for (let i = 0; i < 2; ++i) await copy.trainOnBatch(xs, ys);
+      const times: number[] = [];
+      for (let i = 0; i < kTriedSteps; ++i) {
+        const start = performance.now();
+        await copy.trainOnBatch(xs, ys);
+        times.push(performance.now() - start);
+      }
+      return times.sort((a, b) => a - b)[kTriedSteps >> 1]!;
+    } finally {
+      copy.dispose();
+    }
   }
   /** Plans a step before it is needed; on a GPU compiles its shaders, all at once, and says how far it is. */
   async warmup({training = this.compiled !== undefined, batchSize = 32, onProgress}: WarmupArgs = {}): Promise<void> {

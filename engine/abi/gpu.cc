@@ -1,0 +1,92 @@
+// The steps of a model that is on a GPU, which the caller plays.
+#include "abi/abi.h"
+#include "abi/gpu_json.h"
+#include "abi/runtime.h"
+
+using namespace fjord;
+
+int fj_modelSetGpu(int model, const double* limits) {
+  return withModel(model, [&](auto& m) {
+    if (!limits) {
+      m->setGpu({});
+    } else {
+      m->setGpu(GpuLimits{static_cast<int>(limits[0]), static_cast<int64_t>(limits[1]),
+                          static_cast<int64_t>(limits[2]), static_cast<int64_t>(limits[3])});
+    }
+    return 1;
+  });
+}
+
+int fj_gpuBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys, int yCount,
+                int weights) {
+  return withModel(model, [&](auto& m) {
+    std::vector<Tensor> x, y, w;
+    if (!collect(xs, xCount, x) || !collect(ys, yCount, y) ||
+        !collect(&weights, weights ? 1 : 0, w))
+      return 0;
+    Status status = m->begin(train ? Model::kTrain : Model::kTest,
+                             {.x = x, .y = y, .weights = w.empty() ? nullptr : &w[0]});
+    return status ? 1 : failure(status.error());
+  });
+}
+
+int fj_gpuPredict(int model, const int32_t* xs, int xCount, int begin, int count) {
+  return withModel(model, [&](auto& m) {
+    std::vector<Tensor> x;
+    if (!collect(xs, xCount, x)) return 0;
+    Status status = m->beginPrediction(x, begin, count);
+    return status ? 1 : failure(status.error());
+  });
+}
+
+namespace {
+int32_t addressOf(const void* p) { return static_cast<int32_t>(reinterpret_cast<intptr_t>(p)); }
+}  // namespace
+
+int fj_gpuStep(int model, int32_t* out) {
+  return withModel(model, [&](auto& m) {
+    GpuStep step = m->gpuStep();
+    if (!step.program) return failure("no step has begun on the GPU");
+    *out++ = static_cast<int32_t>(step.serial);
+    *out++ = addressOf(step.results.data());
+    *out++ = static_cast<int32_t>(step.results.size());
+    int given = 0;
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      if (step.inputs[i].kind != GpuInput::kGiven) continue;
+      *out++ = static_cast<int32_t>(i);
+      *out++ = addressOf(step.inputs[i].data);
+      *out++ = static_cast<int32_t>(step.inputs[i].bytes);
+      ++given;
+    }
+    return given + 1;
+  });
+}
+
+int fj_gpuProgram(int model) {
+  return withModel(model, [&](auto& m) {
+    GpuStep step = m->gpuStep();
+    if (!step.program) return failure("no step has begun on the GPU");
+    Json json = toJson(*step.program), sources = Json::array();
+    for (const GpuInput& in : step.inputs) sources.push_back({static_cast<int>(in.kind), in.index});
+    json["sources"] = sources;
+    return text(json);
+  });
+}
+
+int fj_gpuFinish(int model, double* out) {
+  return withModel(model, [&](auto& m) {
+    Totals totals;
+    m->finish(totals);
+    return writeLogs(m->logs(totals), out);
+  });
+}
+
+void* fj_gpuHostCopy(int model, int kind, int index) {
+  void* data = nullptr;
+  withModel(model, [&](auto& m) {
+    const std::vector<Weight>& list = kind == GpuInput::kWeight ? m->mutableWeights() : m->slots();
+    if (index >= 0 && index < static_cast<int>(list.size())) data = list[index].value.view().data;
+    return data ? 1 : failure(cat("the model has no array number ", index));
+  });
+  return data;
+}

@@ -1,0 +1,278 @@
+// Models and their training.
+#include "abi/abi.h"
+#include "abi/runtime.h"
+#include "io/model_file.h"
+
+using namespace fjord;
+
+namespace {
+
+Json typeJson(const Type& type) {
+  Json shape = Json::array();
+  for (int32_t d : type.shape) shape.push_back(d < 0 ? Json(nullptr) : Json(d));
+  return {{"dtype", name(type.dtype)}, {"shape", shape}};
+}
+
+Json logsJson(const Logs& logs) {
+  Json j = Json::object();
+  // JSON has no NaN: a string says it, and the JavaScript side reads it back as a number.
+  for (const auto& [key, value] : logs)
+    j[key] = value - value == 0 ? Json(value) : Json(cat(value));
+  return j;
+}
+
+}  // namespace
+
+int fj_model(const char* json, uint32_t seed) {
+  return withJson(json, [&](const Json& j) {
+    Result<std::unique_ptr<Model>> model = Model::fromJson(j, *runtime().threads, {.seed = seed});
+    return model ? runtime().models.add(std::move(*model)) : failure(model.error());
+  });
+}
+void fj_modelFree(int model) { runtime().models.remove(model); }
+
+int fj_modelCompile(int model, const char* json) {
+  return withModel(model, [&](auto& m) {
+    return withJson(json, [&](const Json& j) {
+      Status status = m->compile(j);
+      return status ? 1 : failure(status.error());
+    });
+  });
+}
+
+int fj_modelSave(int model, int optimizer) {
+  return withModel(model, [&](auto& m) {
+    Result<std::string> file = saveModel(*m, {.optimizer = optimizer != 0});
+    if (!file) return failure(file.error());
+    runtime().message = std::move(*file);
+    return 1;
+  });
+}
+
+int fj_modelLoad(const uint8_t* bytes, int length) {
+  Result<Safetensors> file =
+      readSafetensors(std::as_bytes(std::span(bytes, static_cast<size_t>(length))));
+  if (!file) return failure(file.error());
+  Result<std::unique_ptr<Model>> model = loadModel(*file, *runtime().threads);
+  return model ? runtime().models.add(std::move(*model)) : failure(model.error());
+}
+
+int fj_modelDescription(int model) {
+  return withModel(model, [&](auto& m) {
+    return text({{"model", m->json()}, {"training", m->compileOptions()}});
+  });
+}
+
+int fj_modelInfo(int model) {
+  return withModel(model, [&](auto& m) {
+    Json inputs = Json::array(), outputs = Json::array(), weights = Json::array();
+    for (const Type& t : m->inputTypes()) inputs.push_back(typeJson(t));
+    for (const Type& t : m->outputTypes()) outputs.push_back(typeJson(t));
+    for (const Weight& w : m->weights()) {
+      Json j = typeJson(w.value.type());
+      j["name"] = w.name;
+      j["trainable"] = w.trainable;
+      weights.push_back(j);
+    }
+    Json slots = Json::array();
+    for (const Weight& w : m->slots()) {
+      Json j = typeJson(w.value.type());
+      j["name"] = w.name;
+      slots.push_back(j);
+    }
+    return text({{"inputs", inputs},
+                 {"outputs", outputs},
+                 {"weights", weights},
+                 {"slots", slots},
+                 {"seed", m->seed()},
+                 {"summary", m->summary()},
+                 {"step", m->step()},
+                 {"rate", m->rate()}});
+  });
+}
+
+int fj_modelWeight(int model, int index) {
+  return withModel(model, [&](auto& m) {
+    bool exists = index >= 0 && index < static_cast<int>(m->weights().size());
+    return exists ? newTensor(m->weights()[index].value.copy())
+                  : failure(cat("the model has no weight number ", index));
+  });
+}
+
+int fj_modelSetWeight(int model, int index, int tensor) {
+  return withModel(model, [&](auto& m) {
+    TensorEntry* t = tensorOf(tensor);
+    if (!t) return 0;
+    if (index < 0 || index >= static_cast<int>(m->weights().size()))
+      return failure(cat("the model has no weight number ", index));
+    Weight& w = m->mutableWeights()[index];
+    if (w.value.type() != t->tensor.type()) {
+      return failure(
+          cat("the weight ", w.name, " is ", w.value.type(), ", got ", t->tensor.type()));
+    }
+    std::memcpy(w.value.view().data, t->tensor.view().data,
+                static_cast<size_t>(w.value.type().bytes()));
+    return 1;
+  });
+}
+
+int fj_modelSlot(int model, int index) {
+  return withModel(model, [&](auto& m) {
+    bool exists = index >= 0 && index < static_cast<int>(m->slots().size());
+    return exists ? newTensor(m->slots()[index].value.copy())
+                  : failure(cat("the optimizer has no state number ", index));
+  });
+}
+
+int fj_modelSetSlot(int model, const char* name, int tensor) {
+  return withModel(model, [&](auto& m) {
+    TensorEntry* t = tensorOf(tensor);
+    if (!t) return 0;
+    Result<Tensor> copy = t->tensor.copy();
+    if (!copy) return failure(copy.error());
+    m->setSlot(name, std::move(*copy));
+    return 1;
+  });
+}
+
+int fj_modelSetStep(int model, double step) {
+  return withModel(model, [&](auto& m) {
+    m->setStep(static_cast<int64_t>(step));
+    return 1;
+  });
+}
+
+int fj_modelSetRate(int model, double rate) {
+  return withModel(model, [&](auto& m) {
+    m->setRate(rate);
+    return 1;
+  });
+}
+
+int fj_modelSetWinograd(int model, int allowed) {
+  return withModel(model, [&](auto& m) {
+    m->setWinograd(allowed);
+    return 1;
+  });
+}
+
+int fj_modelMemory(int model, int train, int batch) {
+  return withModel(model, [&](auto& m) {
+    Result<StepMemory> memory = m->stepMemory(train ? Model::kTrain : Model::kPredict, batch);
+    if (!memory) return failure(memory.error());
+    return text(Json{{"weights", memory->weights},
+                     {"optimizer", memory->state},
+                     {"batch", memory->data},
+                     {"live", memory->live},
+                     {"arena", memory->arena},
+                     {"least", memory->least()},
+                     {"total", memory->total()}});
+  });
+}
+
+int fj_modelPrepare(int model, int train, int batch) {
+  return withModel(model, [&](auto& m) {
+    Status status = m->prepare(train ? Model::kTrain : Model::kPredict, batch);
+    return status ? 1 : failure(status.error());
+  });
+}
+
+int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out) {
+  return withModel(model, [&](auto& m) {
+    std::vector<Tensor> in;
+    if (!collect(xs, count, in)) return 0;
+    if (batchSize < 1) return failure(cat("batchSize must be at least 1, got ", batchSize));
+    Result<std::vector<Tensor>> outputs = m->predict(in, batchSize);
+    if (!outputs) return failure(outputs.error());
+    for (size_t i = 0; i < outputs->size(); ++i) out[i] = newTensor(Result<Tensor>((*outputs)[i]));
+    return static_cast<int>(outputs->size());
+  });
+}
+
+int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
+                  int yCount, int weights, double* out) {
+  return withModel(model, [&](auto& m) {
+    std::vector<Tensor> x, y, w;
+    if (!collect(xs, xCount, x) || !collect(ys, yCount, y) ||
+        !collect(&weights, weights ? 1 : 0, w))
+      return 0;
+    Totals totals;
+    Status status = m->run(train ? Model::kTrain : Model::kTest,
+                           {.x = x, .y = y, .weights = w.empty() ? nullptr : &w[0]}, totals);
+    return status ? writeLogs(m->logs(totals), out) : failure(status.error());
+  });
+}
+
+int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int validation,
+           int sampleWeights, const char* options) {
+  return withModel(model, [&](auto& m) {
+    return withJson(options, [&](const Json& j) {
+      Samples samples, held;
+      bool ok = collect(arrays, xCount, samples.x) && collect(arrays + xCount, yCount, samples.y);
+      if (validation) {
+        const int32_t* rest = arrays + xCount + yCount;
+        ok = ok && collect(rest, xCount, held.x) && collect(rest + xCount, yCount, held.y);
+      }
+      if (!ok) return 0;
+      if (sampleWeights) {
+        TensorEntry* w = tensorOf(sampleWeights);
+        if (!w) return 0;
+        samples.weights = w->tensor;
+      }
+      FitOptions o;
+      o.epochs = intOr(j, "epochs", 1);
+      o.initialEpoch = intOr(j, "initialEpoch", 0);
+      o.batchSize = intOr(j, "batchSize", 32);
+      o.shuffle = boolOr(j, "shuffle", true);
+      o.validationSplit = numberOr(j, "validationSplit", 0);
+      o.classWeight = member(j, "classWeight");
+      o.callbacks = member(j, "callbacks");
+      Result<std::unique_ptr<Fit>> fit =
+          boolOr(j, "evaluate", false) ? Fit::evaluation(*m, std::move(samples), o.batchSize)
+                                       : Fit::begin(*m, std::move(samples), o, std::move(held));
+      return fit ? runtime().fits.add({m, std::move(*fit)}) : failure(fit.error());
+    });
+  });
+}
+
+int fj_fitAdvance(int fit) {
+  FitEntry* f = runtime().fits.find(fit);
+  if (!f) return failure("the training was ended: it cannot go on");
+  Result<Fit::Event> event = f->fit->advance();
+  return event ? static_cast<int>(*event) + 1 : failure(event.error());
+}
+
+int fj_fitState(int fit) {
+  FitEntry* f = runtime().fits.find(fit);
+  if (!f) return failure("the training was ended");
+  const Fit& state = *f->fit;
+  return text({{"epoch", state.epoch()},
+               {"batch", state.batch()},
+               {"batches", state.batches()},
+               {"done", state.done()},
+               {"reason", state.reason()},
+               {"checkpoints", state.checkpoints()},
+               {"logs", logsJson(state.logs())},
+               {"batchLogs", logsJson(state.batchLogs())}});
+}
+
+void fj_fitStop(int fit) {
+  if (FitEntry* f = runtime().fits.find(fit)) f->fit->stop();
+}
+void fj_fitFree(int fit) { runtime().fits.remove(fit); }
+
+int fj_layerShape(const char* className, const char* config, const char* inputs) {
+  return withJson(config, [&](const Json& c) {
+    return withJson(inputs, [&](const Json& list) {
+      std::vector<Type> types;
+      for (const Json& j : list) {
+        auto shape = intsOf<kMaxRank>(member(j, "shape"));
+        if (!shape) return failure("an input needs a shape");
+        types.push_back(
+            {stringOr(j, "dtype", "float32") == "int32" ? DType::kI32 : DType::kF32, *shape});
+      }
+      Result<Type> type = inferLayer(className, c, types);
+      return type ? text(typeJson(*type)) : failure(type.error());
+    });
+  });
+}

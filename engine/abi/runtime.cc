@@ -1,0 +1,52 @@
+#include "abi/runtime.h"
+
+namespace fjord {
+
+Runtime& runtime() {
+  static Runtime instance;
+  return instance;
+}
+
+int failure(const Error& error) {
+  runtime().message = error.message;
+  return 0;
+}
+int failure(std::string message) {
+  runtime().message = std::move(message);
+  return 0;
+}
+int text(const Json& json) {
+  runtime().message = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return 1;
+}
+
+TensorEntry* tensorOf(int handle) {
+  TensorEntry* t = runtime().tensors.find(handle);
+  if (!t) failure("the tensor was disposed of: it cannot be used any more");
+  return t;
+}
+int newTensor(Traced value) {
+  TensorEntry entry;
+  static_cast<Traced&>(entry) = std::move(value);
+  return runtime().tensors.add(std::move(entry));
+}
+int newTensor(Result<Tensor> t) {
+  return t ? newTensor(Traced{std::move(*t), runtime().eager->newId()}) : failure(t.error());
+}
+
+bool collect(const int32_t* handles, int count, std::vector<Tensor>& out) {
+  for (int i = 0; i < count; ++i) {
+    TensorEntry* t = tensorOf(handles[i]);
+    if (!t) return false;
+    out.push_back(t->tensor);
+  }
+  return true;
+}
+
+int writeLogs(const Logs& logs, double* out) {
+  int count = std::min<int>(kMostLogs, static_cast<int>(logs.size()));
+  for (int i = 0; i < count; ++i) out[i] = logs[i].second;
+  return count;
+}
+
+}  // namespace fjord
