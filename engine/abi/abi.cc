@@ -1,8 +1,6 @@
 // Threads, tensors, ops, the tape, optimizers.
 #include "abi/abi.h"
 
-#include <cstring>
-
 #include "abi/runtime.h"
 
 using namespace fjord;

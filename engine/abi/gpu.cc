@@ -20,13 +20,10 @@ int fj_modelSetGpu(int model, const double* limits) {
 int fj_gpuBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys, int yCount,
                 int weights) {
   return withModel(model, [&](auto& m) {
-    std::vector<Tensor> x, y, w;
-    if (!collect(xs, xCount, x) || !collect(ys, yCount, y) ||
-        !collect(&weights, weights ? 1 : 0, w))
-      return 0;
-    Status status = m->begin(train ? Model::kTrain : Model::kTest,
-                             {.x = x, .y = y, .weights = w.empty() ? nullptr : &w[0]});
-    return status ? 1 : failure(status.error());
+    return withBatch(xs, xCount, ys, yCount, weights, [&](const Batch& batch) {
+      Status status = m->begin(train ? Model::kTrain : Model::kTest, batch);
+      return status ? 1 : failure(status.error());
+    });
   });
 }
 

@@ -192,14 +192,11 @@ int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int3
 int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
                   int yCount, int weights, double* out) {
   return withModel(model, [&](auto& m) {
-    std::vector<Tensor> x, y, w;
-    if (!collect(xs, xCount, x) || !collect(ys, yCount, y) ||
-        !collect(&weights, weights ? 1 : 0, w))
-      return 0;
-    Totals totals;
-    Status status = m->run(train ? Model::kTrain : Model::kTest,
-                           {.x = x, .y = y, .weights = w.empty() ? nullptr : &w[0]}, totals);
-    return status ? writeLogs(m->logs(totals), out) : failure(status.error());
+    return withBatch(xs, xCount, ys, yCount, weights, [&](const Batch& batch) {
+      Totals totals;
+      Status status = m->run(train ? Model::kTrain : Model::kTest, batch, totals);
+      return status ? writeLogs(m->logs(totals), out) : failure(status.error());
+    });
   });
 }
 

@@ -1,5 +1,7 @@
 #include "abi/runtime.h"
 
+#include <algorithm>
+
 namespace fjord {
 
 Runtime& runtime() {

@@ -1,8 +1,7 @@
-// What the functions of abi.h work on: tensors, optimizers, models and trainings by handle, and the message
-// that a function leaves.
+// What the functions of abi.h work on: tensors, optimizers, models and trainings by handle, and the
+// message that a function leaves.
 #pragma once
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -93,6 +92,15 @@ template <class F>
 int withModel(int handle, F f) {
   std::shared_ptr<Model>* model = runtime().models.find(handle);
   return model ? f(*model) : failure("the model was disposed of: it cannot be used any more");
+}
+
+/// f of the batch that these tensors are; `weights` is a tensor, or 0 for none.
+template <class F>
+int withBatch(const int32_t* xs, int xCount, const int32_t* ys, int yCount, int weights, F f) {
+  std::vector<Tensor> x, y, w;
+  if (!collect(xs, xCount, x) || !collect(ys, yCount, y) || !collect(&weights, weights ? 1 : 0, w))
+    return 0;
+  return f(Batch{.x = x, .y = y, .weights = w.empty() ? nullptr : &w[0]});
 }
 
 template <class F>
