@@ -1,23 +1,19 @@
-// Matrix multiplication C [M,N] = A [M,K] B [K,N] over operands that are described by how to pack
-// them, so that a transposed matrix, or the patches of a convolution, are never written out in
-// memory.
+// Matrix multiplication C [M,N] = A [M,K] B [K,N]. A is read where it lies, by rows or as its
+// transpose; B is described by how to pack it, so that its transpose is never written out in memory.
 //
-//   auto packA = [&](int64_t row, int rows, int64_t k, int count, float* panel) { .. };
 //   auto packB = [&](int64_t k, int count, int64_t column, int columns, float* panel) { .. };
-//   gemm({M, N, K}, packA, packB, c, N, scratch, threads);    // scratch: gemmScratch floats
+//   gemm({M, N, K}, {a, K, 1}, packB, c, scratch, threads);    // scratch: gemmScratch floats
 //
-// A by rows needs no packing: InPlace{a, lda} stands for packA. packA(row, rows, k, count,
-// panel): A[row .. row + rows, k .. k + count) into
-//   panel[count][kRows], missing rows as zeros.
 // packB(k, count, column, columns, panel): B[k .. k + count, column .. column + columns) into
-//   panel[count][kColumns], likewise.
+//   panel[count][kColumns], missing columns as zeros.
 //
 // B that seldom changes is packed once: packAll(shape, packB, to, threads) into gemmPacked floats,
 // and Packed{to} stands for packB.
 //
 // The blocking is Goto and van de Geijn's ("Anatomy of high-performance matrix multiplication",
-// 2008): a panel of B [kDepth, kColumns] stays in the first-level cache while all panels of a block
-// of A pass over it. Every element of C is summed in one order, whatever the number of threads.
+// 2008), but for A, which they pack: a panel of B [kDepth, kColumns] stays in the first-level cache
+// while all rows of a block of A pass over it. Every element of C is summed in one order, whatever
+// the number of threads.
 #pragma once
 
 #include <algorithm>
@@ -32,9 +28,8 @@ struct GemmShape {
   int64_t m = 0, n = 0, k = 0;
 };
 
-// Registers: kRows * 2 accumulators, two vectors of B, one of A. WebAssembly has 16 registers of 4
-// lanes to work with (x64): 4 x 2 leaves room; AVX2 holds 6 x 2 of 8 lanes; AVX-512 has 32
-// registers.
+// Registers: kRows * 2 accumulators, two vectors of B, one of A. AVX2, and WebAssembly on x64, have 16:
+// 6 x 2 takes 15 of them. AVX-512 has 32.
 inline constexpr int kRows = kLanes == 16 ? 8 : 6;
 inline constexpr int kColumns = 2 * kLanes;
 // A panel of B is 512 * 2 vectors: 16 KB in WebAssembly, half of the smallest first-level cache.
@@ -69,18 +64,19 @@ struct Sums {
     });
   }
   [[gnu::always_inline]] void store(const Target& to) const {
-    if (to.columns == V * kLanes) {
-      unrolled<R * V>([&](auto i) __attribute__((always_inline)) {
-        float* c = to.c + i / V * to.ldc + i % V * kLanes;
-        F32 sum = row[i / V][i % V];
-        (to.accumulate ? sum + F32::load(c) : sum).store(c);
-      });
-      return;
-    }
     unrolled<R>([&](auto r) __attribute__((always_inline)) {
-      float values[V * kLanes], *c = to.c + r * to.ldc;
-      unrolled<V>([&](auto v) { row[r][v].store(values + v * kLanes); });
-      for (int j = 0; j < to.columns; ++j) c[j] = to.accumulate ? c[j] + values[j] : values[j];
+      float* c = to.c + r * to.ldc;
+      int columns = to.columns;
+      unrolled<V>([&](auto v) __attribute__((always_inline)) {
+        float* at = c + v * kLanes;
+        if (int rest = columns - v * kLanes; rest >= kLanes) {
+          (to.accumulate ? row[r][v] + F32::load(at) : row[r][v]).store(at);
+        } else {
+          float values[kLanes];
+          row[r][v].store(values);
+          for (int j = 0; j < rest; ++j) at[j] = to.accumulate ? at[j] + values[j] : values[j];
+        }
+      });
     });
   }
 };
@@ -95,92 +91,90 @@ void runTile(int rows, int columns, const Tile& tile) {
   kRuns[rows - 1 + (columns > kLanes ? kRows : 0)](tile);
 }
 
-/// Sum over k of a[k][r] b[k][j], A packed.
-struct PackedTile {
-  int count;
-  const float *a, *b;
-  Target to;
-
-  template <int R, int V>
-  void run() const {
-    Sums<R, V> sums;
-    sums.clear();
-    const float *left = a, *right = b;
-    for (int k = count; k > 0; --k, left += kRows, right += kColumns)
-      sums.add(right, [&](int r) { return left[r]; });
-    sums.store(to);
-  }
+/// A matrix where it lies: `row` floats from one row to the next, `step` from one column to the next.
+struct Strided {
+  const float* a;
+  int64_t row, step;
 };
 
-/// The same with A's rows, `lda` apart, where they lie.
-struct InPlaceTile {
-  int count;
-  const float* a;
-  int64_t lda;
+/// `tiles` tiles, one below the other: each the sum over k of A's rows times b[k][j], B packed V
+/// vectors wide where that is more than a panel.
+struct Tiles {
+  int tiles, count;
+  Strided a;
   const float* b;
   Target to;
 
   template <int R, int V>
   void run() const {
-    Sums<R, V> sums;
-    sums.clear();
-    const float *left[R], *right = b;
-    unrolled<R>([&](auto r) { left[r] = a + r * lda; });
-    for (int k = count; k > 0; --k, right += kColumns) {
-      sums.add(right, [&](int r) { return *left[r]; });
-      unrolled<R>([&](auto r) { ++left[r]; });
+    const float* top = a.a;
+    Target c = to;
+    for (int t = tiles; t > 0; --t, top += R * a.row, c.c += R * c.ldc) {
+      Sums<R, V> sums;
+      sums.clear();
+      const float *left[R], *right = b;
+      unrolled<R>([&](auto r) { left[r] = top + r * a.row; });
+      for (int k = count; k > 0; --k, right += std::max(V * kLanes, kColumns)) {
+        sums.add(right, [&](int r) { return *left[r]; });
+        unrolled<R>([&](auto r) { left[r] += a.step; });
+      }
+      sums.store(c);
     }
-    sums.store(to);
   }
 };
 
 inline int64_t panelsOf(int64_t n) { return (n + kColumns - 1) / kColumns; }
 
-/// Rows of A that a thread packs at a time.
+/// A's columns are a multiple of a page apart: all that a tile reads of them competes for one set of
+/// the first-level cache, at two thirds of the speed.
+inline bool collides(const Strided& a) { return a.step % 1024 == 0; }
+
+/// Rows of A that pass over a panel of B together.
 inline int64_t blockRows(const GemmShape& s) {
   return std::min<int64_t>(kBlockRows, (s.m + kRows - 1) / kRows * kRows);
 }
 
-/// Floats of scratch that gemm needs for what it packs.
-inline int64_t gemmScratch(const GemmShape& s, int threads, bool packsA, bool packsB) {
+/// Floats of scratch that gemm needs, with B packed already or not.
+inline int64_t gemmScratch(const GemmShape& s, const Strided& a, int threads, bool packed) {
   int64_t depth = std::min<int64_t>(s.k, kDepth);
-  int64_t a = depth * blockRows(s), b = depth * panelsOf(s.n) * kColumns;
-  return (packsA ? a * threads : 0) + (packsB ? b : 0);
+  return (packed ? 0 : depth * panelsOf(s.n) * kColumns) +
+         (collides(a) ? depth * blockRows(s) * threads : 0);
 }
-
-/// A [M,K] by rows, read where it lies.
-struct InPlace {
-  const float* a;
-  int64_t ld;
-};
 
 /// Rows [row, end) against packed panels [panel, lastPanel) of B, of which packedB is the first; one
 /// thread's work. finish(row, end) for rows that are done and still in cache.
-template <class PackA, class Finish>
-void gemmRows(const GemmShape& s, const PackA& packA, int64_t k, int count, const float* packedB,
-              float* packedA, float* c, int64_t ldc, int64_t row, int64_t end, int64_t panel,
-              int64_t lastPanel, const Finish& finish) {
+template <class Finish>
+void gemmRows(const GemmShape& s, const Strided& a, int64_t k, int count, const float* packedB,
+              float* copy, float* c, int64_t row, int64_t end, int64_t panel, int64_t lastPanel,
+              const Finish& finish) {
   for (; row < end; row += kBlockRows) {
-    int64_t blockEnd = std::min<int64_t>(row + kBlockRows, end);
-    constexpr bool kPack = !std::same_as<PackA, InPlace>;
-    for (int64_t r = row; kPack && r < blockEnd; r += kRows) {
-      int rows = static_cast<int>(std::min<int64_t>(kRows, blockEnd - r));
-      if constexpr (kPack) packA(r, rows, k, count, packedA + (r - row) * count);
+    int64_t rows = std::min<int64_t>(kBlockRows, end - row);
+    Strided block{a.a + row * a.row + k * a.step, a.row, a.step};
+    if (collides(a)) {
+      for (int i = 0; i < count; ++i) {
+        for (int64_t r = 0; r < rows; ++r) copy[i * rows + r] = block.a[i * a.step + r * a.row];
+      }
+      block = {copy, 1, rows};
     }
     for (int64_t p = panel; p < lastPanel; ++p) {
       int columns = static_cast<int>(std::min<int64_t>(kColumns, s.n - p * kColumns));
-      const float* b = packedB + (p - panel) * count * kColumns;
-      for (int64_t r = row; r < blockEnd; r += kRows) {
-        int rows = static_cast<int>(std::min<int64_t>(kRows, blockEnd - r));
-        Target to{c + r * ldc + p * kColumns, ldc, columns, k > 0};
-        if constexpr (kPack) {
-          runTile(rows, columns, PackedTile{count, packedA + (r - row) * count, b, to});
-        } else {
-          runTile(rows, columns, InPlaceTile{count, packA.a + r * packA.ld + k, packA.ld, b, to});
-        }
-      }
+      auto tiles = [&](int64_t from, int64_t each, int64_t number) {
+        Strided left{block.a + from * block.row, block.row, block.step};
+        Target to{c + (row + from) * s.n + p * kColumns, s.n, columns, k > 0};
+        runTile(static_cast<int>(each), columns,
+                Tiles{static_cast<int>(number), count, left,
+                      packedB + (p - panel) * count * kColumns, to});
+      };
+      // In a tile of three rows and less the multiply-adds wait for one another: two share what is
+      // left over.
+      int64_t whole = rows / kRows, rest = rows % kRows;
+      if (whole && rest && rest < 4) --whole, rest += kRows;
+      int64_t half = rest > kRows ? rest / 2 : 0;
+      if (whole) tiles(0, kRows, whole);
+      if (rest) tiles(whole * kRows, rest - half, 1);
+      if (half) tiles(rows - half, half, 1);
     }
-    finish(row, blockEnd);
+    finish(row, row + rows);
   }
 }
 
@@ -214,39 +208,46 @@ void packAll(const GemmShape& s, const PackB& packB, float* to, Threads& threads
 }
 
 // Below this much work a second thread costs more than it brings.
-inline constexpr int64_t kThreadFlops = 200'000;
+inline constexpr int64_t kThreadFlops = 150'000;
 
-/// C with rows `ldc` apart. Runs the epilogue over what is finished if rows are contiguous (ldc ==
-/// N) and it is given.
-template <class PackA, class PackB>
-void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, int64_t ldc,
-          float* scratch, Threads& threads, const Epilogue& epilogue = {},
-          int64_t epilogueOffset = 0) {
+/// Runs the epilogue over what is finished, at `epilogueOffset`.
+template <class PackB>
+void gemm(const GemmShape& s, const Strided& a, const PackB& packB, float* c, float* scratch,
+          Threads& threads, const Epilogue& epilogue = {}, int64_t epilogueOffset = 0) {
   int64_t panels = panelsOf(s.n), rowTiles = (s.m + kRows - 1) / kRows;
   if (s.m <= 0 || s.n <= 0) return;
   int64_t flops = 2 * s.m * s.n * std::max<int64_t>(s.k, 1);
   int64_t most = std::min<int64_t>(threads.count(), std::max<int64_t>(1, flops / kThreadFlops));
-  constexpr bool kPackA = !std::same_as<PackA, InPlace>, kPackB = !std::same_as<PackB, Packed>;
+  constexpr bool kPackB = !std::same_as<PackB, Packed>;
+  int64_t depth = std::min<int64_t>(s.k, kDepth);
   // Split by columns, a thread packs each panel of B and uses it at once; by rows, all panels are
-  // packed by all threads, which wait for one another, and A by each its own.
-  bool fewRows = !kPackA && kPackB && s.m <= kBlockRows && panels >= 4 * most;
-  bool byRows = rowTiles >= panels || (rowTiles >= most && !fewRows);
+  // packed by all threads, which wait for one another.
+  bool byColumns = kPackB && a.step == 1 && s.m <= kBlockRows && panels >= 4 * most;
+  bool byRows = !byColumns && rowTiles >= std::min(panels, most);
   int parts = static_cast<int>(std::min<int64_t>(most, byRows ? rowTiles : panels));
-  int64_t depth = std::min<int64_t>(s.k, kDepth), sizeA = depth * blockRows(s);
-  float* packedA = scratch + (kPackB ? depth * panels * kColumns : 0);
+  float* copies = scratch + (kPackB ? depth * panels * kColumns : 0);
   auto multiply = [&](int part, int64_t k, int count, const float* b, int64_t row, int64_t end,
                       int64_t panel, int64_t lastPanel, const auto& done) {
-    gemmRows(s, packA, k, count, b, packedA + part * sizeA, c, ldc, row, end, panel, lastPanel,
+    gemmRows(s, a, k, count, b, copies + part * depth * blockRows(s), c, row, end, panel, lastPanel,
              done);
   };
   auto finish = [&](int64_t k, Strip strip, int part) {
     strip.begin += epilogueOffset;
     strip.end += epilogueOffset;
-    if (k + kDepth >= s.k && ldc == s.n) epilogue(strip, part);
+    if (k + kDepth >= s.k) epilogue(strip, part);
   };
   auto forDepth = [&](const auto& work) {
     for (int64_t k = 0; k < s.k || k == 0; k += kDepth)
       work(k, static_cast<int>(std::min<int64_t>(kDepth, s.k - k)));
+  };
+  // Panels [from, to) of B's rows [k, k + count), packed into `room` if they are not yet.
+  auto panelsAt = [&](int64_t k, int count, int64_t from, int64_t to, float* room) -> const float* {
+    if constexpr (kPackB) {
+      packPanels(s, packB, k, count, from, to, room);
+      return room;
+    } else {
+      return packB.b + (k * panels + from * count) * kColumns;
+    }
   };
   auto multiplyRows = [&](int part, int64_t k, int count, const float* b) {
     int64_t row = rowTiles * part / parts * kRows, end = rowTiles * (part + 1) / parts * kRows;
@@ -256,14 +257,7 @@ void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, 
   auto multiplyColumns = [&](int part, int64_t k, int count) {
     int64_t panel = panels * part / parts, lastPanel = panels * (part + 1) / parts;
     for (int64_t p = panel; p < lastPanel; ++p) {
-      const float* b;
-      if constexpr (kPackB) {
-        float* own = scratch + part * depth * kColumns;
-        packPanels(s, packB, k, count, p, p + 1, own);
-        b = own;
-      } else {
-        b = packB.b + (k * panels + p * count) * kColumns;
-      }
+      const float* b = panelsAt(k, count, p, p + 1, scratch + part * depth * kColumns);
       multiply(part, k, count, b, 0, s.m, p, p + 1, [](int64_t, int64_t) {});
     }
     finish(k, {panel * kColumns, std::min(s.n, lastPanel * kColumns), s.m, s.n}, part);
@@ -276,8 +270,7 @@ void gemm(const GemmShape& s, const PackA& packA, const PackB& packB, float* c, 
     forDepth([&](int64_t k, int count) {
       threads.run(parts, [&](int part) {
         int64_t from = panels * part / parts;
-        packPanels(s, packB, k, count, from, panels * (part + 1) / parts,
-                   scratch + from * count * kColumns);
+        panelsAt(k, count, from, panels * (part + 1) / parts, scratch + from * count * kColumns);
       });
       threads.run(parts, [&](int part) { multiplyRows(part, k, count, scratch); });
     });

@@ -3,6 +3,7 @@
 
 #include "ops/gemm.h"
 #include "ops/matmul.wgsl.h"
+#include "ops/narrow.h"
 #include "ops/skinny.h"
 
 namespace fjord {
@@ -18,21 +19,10 @@ Sizes sizesOf(const Shape& a, const MatMulAttrs& attrs, const Shape& out) {
           out.size() / std::max<int64_t>(1, int64_t{out[-1]} * out[-2])};
 }
 
-/// A stored as its transpose [K,M].
-struct ColumnsOf {
-  const float* a;
-  int64_t ld;
-  void operator()(int64_t row, int rows, int64_t k, int count, float* panel) const {
-    const float* from = a + k * ld + row;
-    for (int i = 0; i < count; ++i, from += ld, panel += kRows) {
-      if (rows == kRows) {
-        for (int r = 0; r < kRows; ++r) panel[r] = from[r];
-      } else {
-        for (int r = 0; r < kRows; ++r) panel[r] = r < rows ? from[r] : 0;
-      }
-    }
-  }
-};
+/// A [M,K], or stored as its transpose [K,M].
+Strided leftOf(const float* a, const Sizes& s, const MatMulAttrs& attrs) {
+  return attrs.transposeA ? Strided{a, 1, s.m} : Strided{a, s.k, 1};
+}
 
 /// B [K,N] by columns.
 struct PanelsOf {
@@ -91,8 +81,8 @@ Shape withoutMatrix(Shape s) {
   return s;
 }
 
-// A thread is worth waking to read this many floats of B: some 5 us from the second-level cache.
-constexpr int64_t kSkinnyFloats = 1 << 16;
+// A thread is worth waking to read this many floats of B: some 1.5 us from the second-level cache.
+constexpr int64_t kSkinnyFloats = 1 << 15;
 
 // Packing a matrix saves a few percent of a product with a batch. A larger one, such as the first
 // dense layer of VGG-16 (411 MB), is not worth the memory of a second copy.
@@ -124,13 +114,15 @@ struct MatMul {
   static int64_t scratch(const ScratchCall& c, const MatMulAttrs& a) {
     Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
     if (s.m <= kSkinnyRows) return s.m * s.k * 4;
-    return gemmScratch({s.m, s.n, s.k}, c.threads, a.transposeA, !c.prepared) * 4;
+    if (isNarrow(s.n)) return s.k * kNarrowColumns * 4;
+    return gemmScratch({s.m, s.n, s.k}, leftOf(nullptr, s, a), c.threads, c.prepared) * 4;
   }
 
   static int64_t prepared(const ScratchCall& c, const MatMulAttrs& a) {
     Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
     int64_t bytes = gemmPacked({s.m, s.n, s.k}) * 4;
-    bool once = s.m > kSkinnyRows && c.in[1].shape.rank() == 2 && bytes <= kPreparedBytes;
+    bool once =
+        s.m > kSkinnyRows && !isNarrow(s.n) && c.in[1].shape.rank() == 2 && bytes <= kPreparedBytes;
     return once ? bytes : 0;
   }
 
@@ -153,6 +145,8 @@ struct MatMul {
       const float* right = c.in[1].as<float>() + matrixOffset(y, out, i);
       if (s.m <= kSkinnyRows) {
         multiplySkinny(c, a, s, left, right, i * s.m * s.n);
+      } else if (isNarrow(s.n)) {
+        multiplyNarrow(c, a, s, left, right, i * s.m * s.n);
       } else {
         multiply(c, a, s, left, right, i * s.m * s.n);
       }
@@ -161,23 +155,16 @@ struct MatMul {
 
   static void multiply(const Call& c, const MatMulAttrs& a, const Sizes& s, const float* left,
                        const float* right, int64_t at) {
-    auto packed = [&](const auto& packA, const auto& packB) {
-      gemm({s.m, s.n, s.k}, packA, packB, c.out.as<float>() + at, s.n,
+    auto with = [&](const auto& packB) {
+      gemm({s.m, s.n, s.k}, leftOf(left, s, a), packB, c.out.as<float>() + at,
            reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue, at);
     };
-    auto withB = [&](const auto& packA) {
-      if (c.prepared) {
-        packed(packA, Packed{reinterpret_cast<const float*>(c.prepared)});
-      } else if (a.transposeB) {
-        packed(packA, TransposedPanelsOf{right, s.k});
-      } else {
-        packed(packA, PanelsOf{right, s.n});
-      }
-    };
-    if (a.transposeA) {
-      withB(ColumnsOf{left, s.m});
+    if (c.prepared) {
+      with(Packed{reinterpret_cast<const float*>(c.prepared)});
+    } else if (a.transposeB) {
+      with(TransposedPanelsOf{right, s.k});
     } else {
-      withB(InPlace{left, s.k});
+      with(PanelsOf{right, s.n});
     }
   }
 
@@ -190,9 +177,9 @@ struct MatMul {
       }
       left = rows;
     }
-    // Split by whole cache lines; the last one, which may be ragged, belongs to the last part.
-    constexpr int64_t kLine = 16;
-    int64_t grain = kLine * (1 + kSkinnyFloats / (kLine * std::max<int64_t>(s.k, 1)));
+    int64_t parts = std::clamp<int64_t>(s.n * s.k / kSkinnyFloats, 1, c.threads.count());
+    int64_t strips = (s.n + kSkinnyStrip - 1) / kSkinnyStrip;
+    int64_t grain = (strips + parts - 1) / parts * kSkinnyStrip;
     c.threads.forRange(s.n, grain, [&](int64_t begin, int64_t end, int part) {
       float* y = c.out.as<float>() + at;
       if (a.transposeB) {
@@ -201,6 +188,18 @@ struct MatMul {
         skinny<Stored::kRows>(s.m, s.n, s.k, left, right, y, begin, end);
       }
       c.epilogue({at + begin, at + end, s.m, s.n}, part);
+    });
+  }
+
+  static void multiplyNarrow(const Call& c, const MatMulAttrs& a, const Sizes& s, const float* left,
+                             const float* right, int64_t at) {
+    float* panel = reinterpret_cast<float*>(c.scratch);
+    packNarrow(s.k, s.n, right, a.transposeB ? 1 : s.n, a.transposeB ? s.k : 1, panel);
+    int64_t grain =
+        kNarrowRows * (1 + kThreadFlops / (2 * kNarrowRows * s.n * std::max<int64_t>(s.k, 1)));
+    c.threads.forRange(s.m, grain, [&](int64_t begin, int64_t end, int part) {
+      narrow(s.k, s.n, leftOf(left, s, a), panel, c.out.as<float>() + at, begin, end);
+      c.epilogue(at + begin * s.n, at + end * s.n, part);
     });
   }
 
@@ -258,7 +257,8 @@ struct MatMul {
 
   static std::vector<Case> cases() {
     std::vector<Case> cases;
-    // All transposes, at sizes on both sides of the tile and beyond the depth of a block.
+    // All transposes, at sizes on both sides of the tile and beyond the depth of a block, with few
+    // columns, and with a transpose whose columns are a page apart.
     for (bool ta : {false, true}) {
       for (bool tb : {false, true}) {
         for (auto [m, k, n] : {std::array{1, 1, 1},
@@ -267,6 +267,9 @@ struct MatMul {
                                {2, 600, 70},
                                {4, 9, 300},
                                {8, 600, 10},
+                               {8, 600, 20},
+                               {22, 30, 12},
+                               {1024, 7, 30},
                                {65, 64, 66}}) {
           cases.push_back(makeCase(
               "matrix",

@@ -17,6 +17,9 @@ namespace fjord {
 
 inline constexpr int64_t kSkinnyRows = 4;
 
+/// Columns of C that are summed together: a share of the work is a multiple of it.
+inline constexpr int64_t kSkinnyStrip = 8 * kLanes;
+
 enum class Stored { kRows, kColumns };
 
 /// c[r][j] += sum over U steps of a[r][u] b[u][j], for columns [begin, end): R rows of C are read
@@ -63,8 +66,13 @@ void skinnyRows(int64_t n, int64_t k, const float* a, const float* b, float* c, 
   // Strips are the faster way through a second-level cache, whole rows through memory.
   constexpr int64_t kCached = 1 << 18;
   if (R == 1 && k * n <= kCached) {
-    for (; begin + 8 * kLanes <= end; begin += 8 * kLanes) sumColumns<8>(n, k, a, b, c, begin);
-    for (; begin + kLanes <= end; begin += kLanes) sumColumns<1>(n, k, a, b, c, begin);
+    auto strips = [&](auto vectors) {
+      for (; begin + vectors * kLanes <= end; begin += vectors * kLanes)
+        sumColumns<vectors>(n, k, a, b, c, begin);
+    };
+    strips(std::integral_constant<int, 8>());
+    strips(std::integral_constant<int, 4>());
+    strips(std::integral_constant<int, 1>());
   }
   for (int r = 0; begin < end && r < R; ++r)
     std::memset(c + r * n + begin, 0, static_cast<size_t>(end - begin) * 4);
