@@ -1,5 +1,6 @@
 // Speed of the engine's steps beside the machine's own limits, in the same moments: a bare
-// multiply-add loop for products, a bare copy loop over as many bytes for the rest.
+// multiply-add loop for products, for the rest a bare loop over as many bytes: one that reads for
+// what reads weights once, a copy for what writes as much as it reads.
 //
 //   fjord_bench_ops [--threads 2] [--rounds 15] [--slice 4] [--list] [WORD...]
 //
@@ -39,6 +40,7 @@ struct Problem {
   Graph graph;
   double operations = 0;  // of multiply-adds; 0 where the work is moving bytes
   double bytes = 0;       // read and written, each array once
+  bool reads = false;     // nearly all of them read
 
   Value input(const Shape& shape, bool isParameter = false) {
     Type type{DType::kF32, shape};
@@ -66,8 +68,22 @@ void buildMatMul(Problem& p, const std::vector<int>& s) {
   Value b = p.input(tb ? Shape{s[1], s[2]} : Shape{s[2], s[1]});
   p.output(matMul(a, b, {ta, tb}));
   // With few rows the work is to read B.
-  if (s[0] > 4) p.operations = 2.0 * s[0] * s[1] * s[2];
+  p.reads = s[0] <= 4;
+  if (!p.reads) p.operations = 2.0 * s[0] * s[1] * s[2];
   p.name = cat(s[0], 'x', s[1], 'x', s[2], ta ? " A'" : "", tb ? " B'" : "");
+}
+
+/// One sample through a network of the paper's grid: {layers, width}.
+void buildPredict(Problem& p, const std::vector<int>& s) {
+  Value x = p.input({1, 784});
+  for (int layer = 0; layer <= s[0]; ++layer) {
+    int units = layer < s[0] ? s[1] : 10;
+    Value y = matMul(x, p.input({x.shape()[1], units}, true), {}) + p.input({units}, true);
+    x = layer < s[0] ? relu(y) : softmax(y);
+  }
+  p.output(x);
+  p.reads = true;
+  p.name = cat(s[0], 'x', s[1]);
 }
 
 /// {N, H, C, OC, K, stride, groups}; `same` padding, square images.
@@ -213,6 +229,9 @@ const Row kRows[] = {
       {1, 1024, 1024, 0, 1},
       {4, 1024, 1024, 0, 0},
       {8, 1024, 1024, 0, 0}}},
+    {"predict one sample",
+     buildPredict,
+     {{1, 64}, {1, 128}, {1, 256}, {4, 64}, {4, 128}, {4, 256}, {8, 64}, {8, 128}, {8, 256}}},
     {"conv2d",
      buildConv,
      {{64, 28, 1, 8, 5, 1, 1},
@@ -274,6 +293,17 @@ double multiplyAdds(int64_t loops, float* sink) {
   return 2.0 * kChains * kLanes * static_cast<double>(loops);
 }
 
+/// Adds up n floats, by vectors.
+[[gnu::noinline]] F32 sumOf(const float* from, int64_t n) {
+  constexpr int kChains = 8;
+  F32 sums[kChains];
+  unrolled<kChains>([&](auto i) { sums[i] = F32(0.0); });
+  for (int64_t at = 0; at + kChains * kLanes <= n; at += kChains * kLanes)
+    unrolled<kChains>([&](auto i) { sums[i] = sums[i] + F32::load(from + at + i * kLanes); });
+  unrolled<kChains - 1>([&](auto i) { sums[0] = sums[0] + sums[i + 1]; });
+  return sums[0];
+}
+
 struct Limits {
   Threads& threads;
   std::vector<float> from, to;
@@ -296,17 +326,30 @@ struct Limits {
   /// 1e9 bytes a second, read and written, of a copy that moves as many bytes as the problem.
   double copy(double bytes, double seconds) {
     int64_t n = std::max<int64_t>(kLanes, static_cast<int64_t>(bytes / 8) / kLanes * kLanes);
-    if (static_cast<int64_t>(from.size()) < n) {
-      from.assign(n, 1.0f);
-      to.assign(n, 0.0f);
-    }
+    if (static_cast<int64_t>(to.size()) < n) to.assign(n, 0.0f);
+    return 2 * stream(n, seconds, [&](int64_t begin, int64_t end, int) {
+             std::memcpy(&to[begin], &from[begin], static_cast<size_t>(end - begin) * 4);
+           });
+  }
+
+  /// 1e9 bytes a second of a loop that reads as many bytes as the problem.
+  double read(double bytes, double seconds) {
+    float sinks[64][kLanes] = {};
+    return stream(static_cast<int64_t>(bytes / 4), seconds, [&](int64_t begin, int64_t end, int i) {
+      (F32::load(sinks[i]) + sumOf(&from[begin], end - begin)).store(sinks[i]);
+    });
+  }
+
+ private:
+  /// 1e9 bytes a second at which work(begin, end, part) passes over n floats.
+  template <class F>
+  double stream(int64_t n, double seconds, const F& work) {
+    if (static_cast<int64_t>(from.size()) < n) from.assign(n, 1.0f);
     auto start = Clock::now();
     double spent = 0, moved = 0;
     do {
-      threads.forRange(n, 4096, [&](int64_t begin, int64_t end, int) {
-        std::memcpy(&to[begin], &from[begin], static_cast<size_t>(end - begin) * 4);
-      });
-      moved += static_cast<double>(n) * 8;
+      threads.forRange(n, 4096, work);
+      moved += static_cast<double>(n) * 4;
       spent = secondsSince(start);
     } while (spent < seconds);
     return moved / spent * 1e-9;
@@ -342,10 +385,13 @@ int measure(const Problem& p, const Options& options, Threads& threads, Limits& 
     executor->bindOutput(static_cast<int>(i), allocate(made.outputs[i]));
 
   for (auto start = Clock::now(); secondsSince(start) < 10 * options.slice;) executor->run();
+  auto limit = [&](double seconds) {
+    if (p.operations > 0) return limits.multiplyAdd(seconds);
+    return p.reads ? limits.read(p.bytes, seconds) : limits.copy(p.bytes, seconds);
+  };
   std::vector<double> times, ceilings;
   for (int round = 0; round < options.rounds; ++round) {
-    ceilings.push_back(p.operations > 0 ? limits.multiplyAdd(options.slice / 2)
-                                        : limits.copy(p.bytes, options.slice / 2));
+    ceilings.push_back(limit(options.slice / 2));
     auto start = Clock::now();
     int runs = 0;
     double spent = 0;
