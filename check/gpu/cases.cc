@@ -43,16 +43,16 @@ struct Trial {
     in.push_back(graph.input(references.back().type));
     return in.back();
   }
-  /// `want` stands in for the reference of the only output.
+  /// `want` stands in for the reference of the only output. A product is tried as threads compute it that
+  /// work alone, and in tiles.
   void print(std::string_view op, std::string_view name, double tolerance,
-             const std::vector<double>* want = nullptr) {
-    Json line = {{"op", op}, {"name", name}, {"tolerance", tolerance}};
+             const std::vector<double>* want = nullptr, const GpuLimits& limits = {}) {
     if (!graph.status()) {
       std::fprintf(stderr, "%s\n", graph.status().error().message.c_str());
       std::exit(1);
     }
-    auto plan = compile(graph, {.target = PlanOptions::kGpu, .mostArrays = 8});
-    auto program = gpuProgram(*plan, {});
+    Json line = {{"op", op}, {"name", name}, {"tolerance", tolerance}};
+    auto program = make(limits, PlanOptions().aloneTerms);
     if (!program) {
       line["refused"] = program.error().message;
     } else {
@@ -67,6 +67,18 @@ struct Trial {
       }
     }
     std::printf("%s\n", line.dump().c_str());
+    auto tiles = make(limits, 0);
+    if (!program || !tiles || tiles->shaders == program->shaders) return;
+    line["program"] = toJson(*tiles);
+    line["name"] = cat(name, ", in tiles");
+    std::printf("%s\n", line.dump().c_str());
+  }
+
+  Result<GpuProgram> make(const GpuLimits& limits, int64_t aloneTerms) const {
+    PlanOptions options = limits.planOptions();
+    options.aloneTerms = aloneTerms;
+    FJORD_TRY(Plan plan, compile(graph, options));
+    return gpuProgram(plan, limits);
   }
 };
 
@@ -143,6 +155,18 @@ void printChains() {
   }
 }
 
+/// Gradients whose arrays are in several buffers, because one may not be so large.
+void printPages() {
+  uint64_t seed = 14'000;
+  Trial t;
+  Value x = t.add(floats({64, 33}), ++seed), v = t.add(floats({33, 40}), ++seed);
+  Value w = t.add(floats({40, 33}), ++seed);
+  Value y = sum(square(relu(matMul(relu(matMul(x, v)), w)) - x), {});
+  t.graph.output(y);
+  for (Value dx : grad(y, {{v, w}})) t.graph.output(dx);
+  t.print("pages", "of 16 KB", 5e-6, nullptr, {.bufferBytes = 16 << 10});
+}
+
 /// Random numbers have no reference but their definition: bit for bit where they are uniform.
 void printRandom() {
   const PhiloxKey key{12345, 678};
@@ -190,5 +214,6 @@ int main() {
   fjord::testing::printRows();
   fjord::testing::printOps();
   fjord::testing::printChains();
+  fjord::testing::printPages();
   fjord::testing::printRandom();
 }

@@ -12,7 +12,7 @@ Json toJson(const GpuProgram& program) {
   }
   Json json = {{"shaders", program.shaders},
                {"dispatches", dispatches},
-               {"arena", program.arenaBytes},
+               {"arenas", program.arenas},
                {"settled", {program.settledBegin, program.settledEnd}}};
   for (auto [name, types] : {std::pair("inputs", &program.inputs), {"outputs", &program.outputs}}) {
     json[name] = Json::array();

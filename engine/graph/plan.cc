@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "graph/chain.h"
+#include "ops/gpu.h"
 #include "ops/op.h"
 
 namespace fjord {
@@ -40,6 +41,8 @@ class Planner {
     target_ = options.target;
     plan_.threads = options.threads;
     plan_.winograd = options.winograd;
+    plan_.pageBytes = options.pageBytes;
+    plan_.aloneTerms = options.aloneTerms;
   }
 
   Plan build();
@@ -54,6 +57,7 @@ class Planner {
   void addPrepares(int32_t operand);
   void addCopy(const Operand& from, const Operand& to);
   void assignOutstanding();
+  int64_t inOnePage(int64_t offset, int64_t bytes) const;
   int32_t resultStorage(int32_t node, const Step& step);
   int32_t assignedStorage(int32_t node, const Step& step);
   bool readsDensely(const Step& step, int32_t storage) const;
@@ -310,10 +314,16 @@ void Planner::assignOutstanding() {
 }
 
 void Planner::addScratch(Step& step) {
-  if (target_ == PlanOptions::kGpu) return;
+  std::vector<Type> in;
+  for (const Operand& o : step.in) in.push_back(o.type);
+  if (target_ == PlanOptions::kGpu) {
+    if (step.op == OpId::kCount || !opInfo(step.op).gpu) return;
+    ShaderWriter writer(in, step.out.type, plan_.aloneTerms);
+    opInfo(step.op).gpu(writer, step.attrs);
+    step.scratchBytes = writer.shares * step.out.type.bytes();
+    return;
+  }
   if (step.op != OpId::kCount && opInfo(step.op).scratch) {
-    std::vector<Type> in;
-    for (const Operand& o : step.in) in.push_back(o.type);
     step.scratchBytes = opInfo(step.op).scratch(
         {in, step.out.type, plan_.threads, step.prepared >= 0, plan_.winograd}, step.attrs);
   }
@@ -330,6 +340,13 @@ void Planner::keepSettled() {
 }
 
 // ---- arena
+
+/// The first offset from there on at which so many bytes do not cross into another buffer.
+int64_t Planner::inOnePage(int64_t offset, int64_t bytes) const {
+  int64_t page = plan_.pageBytes;
+  bool crosses = page > 0 && offset % page + bytes > page;
+  return crosses ? (offset / page + 1) * page : offset;
+}
 
 /// Largest first, each at the lowest offset where nothing that lives at the same time is in the
 /// way.
@@ -361,7 +378,7 @@ void Planner::layOut() {
       bool together = other->life.first <= block.life.last && block.life.first <= other->life.last;
       if (!together) continue;
       if (offset + block.bytes <= *other->offset) break;
-      offset = std::max(offset, *other->offset + other->bytes);
+      offset = inOnePage(std::max(offset, *other->offset + other->bytes), block.bytes);
     }
     *block.offset = offset;
     plan_.arenaBytes = std::max(plan_.arenaBytes, offset + block.bytes);

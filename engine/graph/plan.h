@@ -53,8 +53,7 @@ struct Step {
 
 struct PlanOptions {
   enum Target : uint8_t { kCpu, kGpu };
-  /// A GPU's plan prepares nothing, needs no room for kernels to work in, and has its arrays at offsets
-  /// at which a GPU can bind them.
+  /// A GPU's plan prepares nothing, and has its arrays at offsets at which a GPU can bind them.
   Target target = kCpu;
   int threads = 1;
   bool fuse = true;
@@ -62,6 +61,13 @@ struct PlanOptions {
   int mostArrays = 0;
   /// Winograd's algorithm where it is faster: rounds otherwise than a sum of products.
   bool winograd = false;
+  /// For a GPU. Bytes of the arena's buffers, where it has several: none of its arrays crosses from one
+  /// into the next, but those that are larger. 0: there is one, however large.
+  int64_t pageBytes = 0;
+  /// For a GPU. Multiply-adds of the largest product whose threads compute alone: half a millisecond of
+  /// a slow GPU at worst, and the shader is compiled in a fraction of the time (ops/gemm_alone.wgsl). 0:
+  /// all are computed in tiles.
+  int64_t aloneTerms = 1 << 24;
 };
 
 struct Plan {
@@ -79,6 +85,7 @@ struct Plan {
   int64_t liveBytes = 0;
   int threads = 1;
   bool winograd = false;
+  int64_t pageBytes = 0, aloneTerms = 0;
 };
 
 Result<Plan> compile(const Graph& graph, const PlanOptions& options = {});

@@ -267,9 +267,7 @@ Status Model::Builder::build(Mode mode) {
 }
 
 Result<Plan> Model::Builder::plan() const {
-  if (model_.gpu_)
-    return fjord::compile(graph,
-                          {.target = PlanOptions::kGpu, .mostArrays = model_.gpu_->bindings});
+  if (model_.gpu_) return fjord::compile(graph, model_.gpu_->planOptions());
   return fjord::compile(graph, {.threads = model_.threads_.count(), .winograd = model_.winograd_});
 }
 

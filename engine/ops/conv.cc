@@ -326,8 +326,8 @@ struct Conv2D {
   }
   static void gpu(ShaderWriter& w, const Attrs& a) {
     Geometry g = geometry(w.in(0).shape, w.in(1).shape, a);
-    w.gemm(g.n * g.oh * g.ow, g.groupOC(), g.kh * g.kw * g.groupC(), g.groups, true, false);
-    convShader(w, g, kConvYWgsl);
+    w.gemm(g.n * g.oh * g.ow, g.groupOC(), g.kh * g.kw * g.groupC(), g.groups, true, false,
+           [&] { convShader(w, g, kConvYWgsl); });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value x = g.in[0], filter = g.in[1];
@@ -390,8 +390,8 @@ struct Conv2DInput {
   }
   static void gpu(ShaderWriter& w, const Attrs& a) {
     Geometry g = geometry(a.inputShape, w.in(1).shape, a);
-    w.gemm(g.n * g.h * g.w, g.groupC(), g.kh * g.kw * g.groupOC(), g.groups, true, true);
-    convShader(w, g, kConvDxWgsl);
+    w.gemm(g.n * g.h * g.w, g.groupC(), g.kh * g.kw * g.groupOC(), g.groups, true, true,
+           [&] { convShader(w, g, kConvDxWgsl); });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value dy = g.in[0], filter = g.in[1];

@@ -6,6 +6,7 @@
 //   dx        input pixels            taps x channels out     channels in
 //   filter    taps x channels in      output pixels           channels out
 var<private> part: u32;  // of the channels
+fn begin(product: u32) { part = product; }
 
 /// x at tap (ky, kx) and channel c of the window of output pixel `p`; t counts taps and channels.
 fn windowAt(p: u32, t: u32) -> f32 {
@@ -21,9 +22,4 @@ fn gradientAt(p: u32, t: u32) -> f32 {
   let pixel = outputPixel(inputPlace(p, 1u), tap / kKW, tap % kKW);
   if (pixel < 0) { return 0.0; }
   return in0(u32(pixel) * kOC + part * kGroupOC + t % kGroupOC);
-}
-
-fn forGroup(group: vec3u, local: u32) {
-  part = group.z;
-  gemm(group.y * kTile, group.x * kTile, local);
 }

@@ -8,6 +8,7 @@
 #include "ops/gather.wgsl.h"
 #include "ops/op.h"
 #include "ops/scatter_add.wgsl.h"
+#include "ops/scatter_add_row.wgsl.h"
 
 namespace fjord {
 
@@ -137,12 +138,17 @@ struct ScatterAdd {
   }
   static void gpu(ShaderWriter& w, const Attrs& a) {
     Layout l = layoutOf(w.in(1).shape, axisOf(a.axis, w.in(1).shape.rank()));
-    w.elements(w.out().shape.size());
+    bool alone = l.count <= 64;
+    if (alone) {
+      w.elements(w.out().shape.size());
+    } else {
+      w.workgroupsOf("kRows", l.outer * a.size, (l.inner + 63) / 64, 64);
+    }
     w.numbers(w.out());
     w.constant("kSize", a.size);
     w.constant("kInner", l.inner);
     w.constant("kN", l.count);
-    w.text({kScatterAddWgsl});
+    w.text({alone ? kScatterAddWgsl : kScatterAddRowWgsl});
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Layout l = layoutOf(c.in[1].type.shape, axisOf(a.axis, c.in[1].type.shape.rank()));
@@ -150,10 +156,14 @@ struct ScatterAdd {
   }
   static std::vector<Case> cases() {
     Input some{{DType::kI32, {6}}, 0, 4};
-    return {makeCase("rows", {some, floats({6, 5})}, Attrs{.size = 4}),
-            makeCase("columns", {some, floats({3, 6})}, Attrs{.axis = 1, .size = 4}),
-            makeCase("indices outside", {Input{{DType::kI32, {6}}, -1, 4}, floats({6, 5})},
-                     Attrs{.size = 3})};
+    return {
+        makeCase("rows", {some, floats({6, 5})}, Attrs{.size = 4}),
+        makeCase("columns", {some, floats({3, 6})}, Attrs{.axis = 1, .size = 4}),
+        makeCase("indices outside", {Input{{DType::kI32, {6}}, -1, 4}, floats({6, 5})},
+                 Attrs{.size = 3}),
+        makeCase("many", {Input{{DType::kI32, {150}}, -1, 9}, floats({150, 70})}, Attrs{.size = 9}),
+        makeCase("many columns", {Input{{DType::kI32, {150}}, 0, 5}, floats({3, 150})},
+                 Attrs{.axis = 1, .size = 5})};
   }
 };
 

@@ -1,6 +1,10 @@
 #include "ops/gpu.h"
 
+#include <algorithm>
+
 #include "ops/gemm.wgsl.h"
+#include "ops/gemm_alone.wgsl.h"
+#include "ops/gemm_tiles.wgsl.h"
 
 namespace fjord {
 
@@ -33,6 +37,14 @@ void ShaderWriter::workgroups(std::array<int64_t, 3> groups, int threads) {
   shaders.push_back({.text = {}, .groups = groups, .threads = threads});
 }
 
+void ShaderWriter::workgroupsOf(std::string_view name, int64_t count, int64_t z, int threads) {
+  // What every device allows of a dimension.
+  int64_t x = std::clamp<int64_t>(count, 1, 65535);
+  workgroups({x, (count + x - 1) / x, z}, threads);
+  constant("kGroupsX", x);
+  constant(name, count);
+}
+
 void ShaderWriter::text(std::initializer_list<std::string_view> parts) {
   for (std::string_view part : parts) shaders.back().text += part;
 }
@@ -57,19 +69,46 @@ void ShaderWriter::walk(std::string_view name, const Shape& dims, const Shape& s
   shaders.back().text += wgslWalk(name, dims, strides, offset);
 }
 
-void ShaderWriter::gemm(int64_t m, int64_t n, int64_t k, int64_t count, bool leftByK,
-                        bool rightByK) {
-  // Small tiles where large ones would leave most of the GPU without work.
-  int64_t tile = m * n * count >= 1 << 20 ? 64 : 32;
-  workgroups({(n + tile - 1) / tile, (m + tile - 1) / tile, count},
-             static_cast<int>(tile / 4 * (tile / 4)));
-  constant("kTile", tile);
+void ShaderWriter::gemm(int64_t m, int64_t n, int64_t k, int64_t count, bool leftByK, bool rightByK,
+                        const std::function<void()>& operands) {
+  // Small tiles where large ones would leave most of the GPU without work; none where most of a tile
+  // would be empty.
+  int64_t side = m * n * count >= 1 << 20 ? 64 : 32;
+  bool alone = m * n * k * count <= aloneTerms_ || (aloneTerms_ > 0 && std::min(m, n) <= side / 2);
+  if (alone) side = 4;
+  int64_t down = (m + side - 1) / side, across = (n + side - 1) / side;
+  // Few results of many terms would leave most of it without work too: their terms are shared out.
+  constexpr int64_t kBusyThreads = 4096, kLeastTerms = 512;
+  int64_t threads = down * across * count * (side / 4) * (side / 4);
+  int64_t share = std::max(kLeastTerms, k * threads / kBusyThreads);
+  int64_t parts = std::max<int64_t>(1, (k + share - 1) / share);
+  if (alone) {
+    elements(down * across * count * parts);
+    constant("kAcross", across);
+    constant("kDown", down);
+    constant("kRows", std::min<int64_t>(m, 4));
+  } else {
+    workgroups({across, down, count * parts}, static_cast<int>(side / 4 * (side / 4)));
+    constant("kTile", side);
+    flag("kLeftByK", leftByK);
+    flag("kRightByK", rightByK);
+  }
   constant("kM", m);
   constant("kN", n);
   constant("kK", k);
-  flag("kLeftByK", leftByK);
-  flag("kRightByK", rightByK);
-  text({kGemmWgsl});
+  constant("kShares", parts);
+  constant("kTerms", share);
+  text({kGemmWgsl, alone ? kGemmAloneWgsl : kGemmTilesWgsl});
+  operands();
+  if (parts == 1) return;
+  shaders.back().role = Shader::kShares;
+  shares = parts;
+  elements(out_.shape.size());
+  shaders.back().role = Shader::kJoins;
+  constant("kShares", parts);
+  text(
+      {"fn element(i:u32){var v=share_of(0u,i);for(var "
+       "s=1u;s<kShares;s++){v+=share_of(s,i);}put(i,v);}\n"});
 }
 
 }  // namespace fjord

@@ -10,10 +10,14 @@
 //   fn element(i: u32)                          called for each i below ShaderWriter::elements
 //   fn forGroup(group: vec3u, local: u32)       called by each of the threads of a workgroup
 //
+// A result whose terms are shared out among shaders' threads is put together by a last one: see
+// Shader::Role.
+//
 // Numbers are f32, or i32 for int32 and bool. run/gpu.h makes programs of it.
 #pragma once
 
 #include <array>
+#include <functional>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -34,12 +38,20 @@ struct Shader {
   int threads = 64;
   /// The only input that it reads, or -1 for all.
   int reads = -1;
+  /// kShares: put(i, value) goes to array number `share`, a variable of the shader, of
+  /// ShaderWriter::shares arrays like the output. kJoins: reads these by share_of(share, i), and no
+  /// input.
+  enum Role : uint8_t { kWhole, kShares, kJoins };
+  Role role = kWhole;
 };
 
 /// Collects the shaders of one op, which run one after the other.
 class ShaderWriter {
  public:
-  ShaderWriter(std::span<const Type> in, const Type& out) : in_(in), out_(out) {}
+  /// A product of up to `aloneTerms` multiply-adds, or of few rows or columns, is computed by threads
+  /// that work alone; none if it is 0.
+  ShaderWriter(std::span<const Type> in, const Type& out, int64_t aloneTerms)
+      : in_(in), out_(out), aloneTerms_(aloneTerms) {}
   const Type& in(int i) const { return in_[i]; }
   const Type& out() const { return out_; }
 
@@ -47,6 +59,9 @@ class ShaderWriter {
   void elements(int64_t count);
   /// Begins a shader that calls forGroup(group, local).
   void workgroups(std::array<int64_t, 3> groups, int threads);
+  /// The same with a group for each of `count`, times z: constants kGroupsX and `name` = count, of which
+  /// group.y * kGroupsX + group.x is one if it is below.
+  void workgroupsOf(std::string_view name, int64_t count, int64_t z, int threads);
   /// WGSL as it is.
   void text(std::initializer_list<std::string_view> parts);
   /// const name = value, a u32.
@@ -61,15 +76,20 @@ class ShaderWriter {
   /// with these strides.
   void walk(std::string_view name, const Shape& dims, const Shape& strides, int64_t offset);
   void reads(int input) { shaders.back().reads = input; }
-  /// Begins gemm.wgsl for `count` products of M x K by K x N. The flags: whether the neighbours of an
+  /// `count` products of M x K by K x N: gemm_tiles.wgsl, or gemm_alone.wgsl where they are small,
+  /// with what `operands` writes (gemm.wgsl says what). The flags: whether the neighbours of an
   /// element in memory are those of the next term, so that threads fetch neighbours.
-  void gemm(int64_t m, int64_t n, int64_t k, int64_t count, bool leftByK, bool rightByK);
+  void gemm(int64_t m, int64_t n, int64_t k, int64_t count, bool leftByK, bool rightByK,
+            const std::function<void()>& operands);
 
   std::vector<Shader> shaders;
+  /// Arrays that shaders of the role kShares write; 0 without.
+  int64_t shares = 0;
 
  private:
   std::span<const Type> in_;
   Type out_;
+  int64_t aloneTerms_;
 };
 
 /// The same as ShaderWriter::walk, as text.

@@ -207,7 +207,9 @@ struct MatMul {
   /// the operand was.
   static void gpu(ShaderWriter& w, const MatMulAttrs& a) {
     Sizes s = sizesOf(w.in(0).shape, a, w.out().shape);
-    w.gemm(s.m, s.n, s.k, s.batch, !a.transposeA, a.transposeB);
+    w.gemm(s.m, s.n, s.k, s.batch, !a.transposeA, a.transposeB, [&] { operands(w, a); });
+  }
+  static void operands(ShaderWriter& w, const MatMulAttrs& a) {
     Shape batches = withoutMatrix(w.out().shape);
     for (int i = 0; i < 2; ++i) {
       // Of an operand that has fewer matrices, one serves several.

@@ -13,6 +13,7 @@
 #include "ops/cumsum.wgsl.h"
 #include "ops/op.h"
 #include "ops/reduce.wgsl.h"
+#include "ops/reduce_alone.wgsl.h"
 
 namespace fjord {
 
@@ -204,7 +205,7 @@ void reduce(const Call& c, const Shape& axes) {
   });
 }
 
-/// reduce.wgsl: `functions` define start(), join(a, b) and last(a) of Number.
+/// reduce.wgsl, or reduce_alone.wgsl for few elements: `functions` define start(), join(a, b) and last(a) of Number.
 void reduceShader(ShaderWriter& w, const Shape& axes,
                   std::initializer_list<std::string_view> functions) {
   const Shape& shape = w.in(0).shape;
@@ -214,21 +215,25 @@ void reduceShader(ShaderWriter& w, const Shape& axes,
   // of one.
   constexpr int64_t kThreads = 256;
   bool innerKept = s.kept.dims.rank() > 0 && s.kept.strides[-1] == 1;
+  // A thread is enough for the samples of a batch.
+  constexpr int64_t kAlone = 64;
   int64_t most = innerKept ? kThreads / std::min<int64_t>(64, results) : kThreads, lanes = 1;
-  while (2 * lanes <= std::min(most, reduced)) lanes *= 2;
-  int64_t outputs = kThreads / lanes, groups = (results + outputs - 1) / outputs;
-  int64_t x = std::clamp<int64_t>(groups, 1, 65535);
-  w.workgroups({x, (groups + x - 1) / x, 1}, kThreads);
+  while (reduced > kAlone && 2 * lanes <= std::min(most, reduced)) lanes *= 2;
+  int64_t outputs = kThreads / lanes;
+  if (lanes == 1) {
+    w.elements(results);
+  } else {
+    w.workgroupsOf("kGroups", (results + outputs - 1) / outputs, 1, kThreads);
+    w.constant("kLanes", lanes);
+    w.constant("kOutputs", outputs);
+    w.constant("kResults", results);
+  }
   w.numbers(w.in(0));
   w.walk("kept", s.kept.dims, s.kept.strides, 0);
   w.walk("reduced", s.reduced.dims, s.reduced.strides, 0);
-  w.constant("kLanes", lanes);
-  w.constant("kOutputs", outputs);
-  w.constant("kGroupsX", x);
-  w.constant("kResults", results);
   w.constant("kReduced", reduced);
   w.text(functions);
-  w.text({kReduceWgsl});
+  w.text({lanes == 1 ? kReduceAloneWgsl : kReduceWgsl});
 }
 /// start(), join() and last() of a reduction that gives what it joins.
 void reduceShader(ShaderWriter& w, const Shape& axes, std::string_view start,
@@ -264,6 +269,8 @@ std::vector<Case> reductionCases(double lo, double hi, bool distinct) {
   return {makeCase("all", in({37}), A{}),
           makeCase("last", in({7, 65}), A{.axes = {-1}}),
           makeCase("first", in({33, 17}), A{.axes = {0}}),
+          makeCase("many rows", in({130, 5}), A{.axes = {0}}),
+          makeCase("many of two axes", in({3, 9, 31}), A{.axes = {1, 2}}),
           makeCase("middle", in({3, 9, 5}), A{.axes = {1}, .keepDims = true}),
           makeCase("outer two of three", in({4, 6, 19}), A{.axes = {0, 1}}),
           makeCase("inner two of three", in({5, 8, 9}), A{.axes = {1, 2}}),

@@ -11,14 +11,11 @@ fn forGroup(group: vec3u, local: u32) {
     let first = kept(o);
     for (var r = lane; r < kReduced; r += kLanes) { total = join(total, in0(first + reduced(r))); }
   }
-  if (kLanes > 1u) {
-    joined[local] = total;
+  joined[local] = total;
+  workgroupBarrier();
+  for (var half = kLanes / 2u; half > 0u; half /= 2u) {
+    if (lane < half) { joined[local] = join(joined[local], joined[local + half * kOutputs]); }
     workgroupBarrier();
-    for (var half = kLanes / 2u; half > 0u; half /= 2u) {
-      if (lane < half) { joined[local] = join(joined[local], joined[local + half * kOutputs]); }
-      workgroupBarrier();
-    }
-    total = joined[local];
   }
-  if (o < kResults && lane == 0u) { put(o, last(total)); }
+  if (o < kResults && lane == 0u) { put(o, last(joined[local])); }
 }

@@ -6,6 +6,7 @@
 #include "ops/along.wgsl.h"
 #include "ops/op.h"
 #include "ops/softmax.wgsl.h"
+#include "ops/softmax_row.wgsl.h"
 
 namespace fjord {
 
@@ -64,11 +65,19 @@ struct SoftmaxOp {
   }
   static void gpu(ShaderWriter& w, const A& a) {
     Layout l = layoutOf(w.in(0).shape, a.axis);
-    w.elements(l.outer * l.inner);
+    // A thread is enough for the classes of a classifier.
+    bool alone = l.count <= 128;
+    constexpr int kThreads = 128;
+    if (alone) {
+      w.elements(l.outer * l.inner);
+    } else {
+      w.workgroupsOf("kColumns", l.outer * l.inner, 1, kThreads);
+      w.constant("kThreads", kThreads);
+    }
     w.constant("kCount", l.count);
     w.constant("kInner", l.inner);
     w.flag("kLogarithm", logarithm);
-    w.text({kAlongWgsl, kSoftmaxWgsl});
+    w.text({kAlongWgsl, alone ? kSoftmaxWgsl : kSoftmaxRowWgsl});
   }
   static void reference(const ReferenceCall& c, const A& a) {
     Layout l = layoutOf(c.in[0].type.shape, a.axis);
@@ -82,7 +91,9 @@ struct SoftmaxOp {
     return {makeCase("rows", {floats({5, 10}, -2, 2)}, A{}),
             makeCase("columns", {floats({7, 3}, -2, 2)}, A{.axis = 0}),
             makeCase("middle", {floats({2, 9, 4}, -2, 2)}, A{.axis = 1}),
-            makeCase("one class", {floats({3, 2, 33}, -2, 2)}, A{})};
+            makeCase("one class", {floats({3, 2, 33}, -2, 2)}, A{}),
+            makeCase("many classes", {floats({3, 301}, -2, 2)}, A{}),
+            makeCase("many in the middle", {floats({2, 130, 3}, -2, 2)}, A{.axis = 1})};
   }
 };
 

@@ -63,13 +63,15 @@ class Writer {
 
   std::string text(const Shader& shader, const GpuLimits& limits, std::array<int64_t, 3>& groups);
   std::vector<GpuProgram::Binding> bindings() const;
+  GpuProgram::Binding place(int64_t offset, int64_t bytes) const;
   size_t bindingCount() const { return bound_.size(); }
 
  private:
   struct Bound {
-    int32_t storage;
+    int32_t storage;  // or kScratch
     DType dtype;
   };
+  static constexpr int32_t kScratch = -1;
   struct Register {
     std::string name;
     DType dtype = DType::kF32;
@@ -77,11 +79,15 @@ class Writer {
     uint32_t bits = 0;
   };
 
-  int bind(const Operand& o);
+  int bind(const Operand& o) { return bind(o.storage, o.type.dtype); }
+  int bind(int32_t storage, DType dtype);
+  void addReads(const Shader& shader, std::string& functions);
+  void addPut(const Shader& shader, std::string& functions);
   std::string read(const Operand& o, std::string_view index);
   std::string write(const Operand& o, std::string_view index, const Register& value);
   std::string as(const Register& r, DType dtype) const;
   std::string chain(std::string& functions);
+  std::string elementsOfChain();
   Register instruction(const Chain::Instruction& i, int number, std::string& lines,
                        std::string& functions, const std::vector<Register>& registers);
 
@@ -92,11 +98,11 @@ class Writer {
 
 bool isFloat(DType t) { return t == DType::kF32; }
 
-int Writer::bind(const Operand& o) {
+int Writer::bind(int32_t storage, DType dtype) {
   for (size_t i = 0; i < bound_.size(); ++i) {
-    if (bound_[i].storage == o.storage) return static_cast<int>(i);
+    if (bound_[i].storage == storage) return static_cast<int>(i);
   }
-  bound_.push_back({o.storage, o.type.dtype});
+  bound_.push_back({storage, dtype});
   return static_cast<int>(bound_.size()) - 1;
 }
 
@@ -207,21 +213,52 @@ std::string Writer::chain(std::string& functions) {
   return lines;
 }
 
+/// in0(i), in1(i), .. or share_of(share, i).
+void Writer::addReads(const Shader& shader, std::string& functions) {
+  if (shader.role == Shader::kJoins) {
+    DType t = step_.out.type.dtype;
+    functions += cat("fn share_of(share:u32,i:u32)->", wgslType(t), "{return b", bind(kScratch, t),
+                     "[share*", step_.out.type.shape.size(), "u+i];}\n");
+    return;
+  }
+  for (size_t k = 0; k < step_.in.size(); ++k) {
+    if (shader.reads >= 0 && shader.reads != static_cast<int>(k)) continue;
+    functions += cat("fn in", k, "(i:u32)->", wgslType(step_.in[k].type.dtype), "{return ",
+                     read(step_.in[k], "i"), ";}\n");
+  }
+}
+
+void Writer::addPut(const Shader& shader, std::string& functions) {
+  Register v{"v", step_.out.type.dtype};
+  std::string put;
+  if (shader.role == Shader::kShares) {
+    put = cat("b", bind(kScratch, v.dtype), "[share*", step_.out.type.shape.size(), "u+i]=v;\n");
+  } else {
+    if (writesOutput) put += write(step_.out, "i", v);
+    if (withChain && step_.chain) put += chain(functions);
+  }
+  functions += cat("fn put(i:u32,v:", wgslType(v.dtype), "){\n", put, "}\n");
+}
+
+/// How many elements a chain has. Where it needs no shape for its work it asks the length of a
+/// result, so that the chains of all shapes are one shader: an optimizer's updates, say.
+std::string Writer::elementsOfChain() {
+  const Chain& chain = *step_.chain;
+  int64_t elements = chain.space.size();
+  bool anyShape = std::ranges::all_of(
+      chain.loads, [](const Chain::Load& load) { return load.dense || load.dims.empty(); });
+  const Operand& result = step_.chainOut[chain.stores[0].result];
+  bool whole = plan_.storages[result.storage].bytes == elements * 4;
+  return anyShape && whole ? cat("arrayLength(&b", bind(result), ")") : cat(elements, "u");
+}
+
 std::string Writer::text(const Shader& shader, const GpuLimits& limits,
                          std::array<int64_t, 3>& groups) {
   std::string functions, body;
   bool isOp = withOp && step_.op != OpId::kCount;
   if (isOp) {
-    for (size_t k = 0; k < step_.in.size(); ++k) {
-      if (shader.reads >= 0 && shader.reads != static_cast<int>(k)) continue;
-      functions += cat("fn in", k, "(i:u32)->", wgslType(step_.in[k].type.dtype), "{return ",
-                       read(step_.in[k], "i"), ";}\n");
-    }
-    std::string put;
-    Register v{"v", step_.out.type.dtype};
-    if (writesOutput) put += write(step_.out, "i", v);
-    if (withChain && step_.chain) put += chain(functions);
-    functions += cat("fn put(i:u32,v:", wgslType(v.dtype), "){\n", put, "}\n");
+    addReads(shader, functions);
+    addPut(shader, functions);
     body = shader.text;
   } else {
     body = cat("fn element(i:u32){\n", chain(functions), "}\n");
@@ -237,8 +274,9 @@ std::string Writer::text(const Shader& shader, const GpuLimits& limits,
             x = std::min(count, limits.groupsPerDimension);
     groups = {x, x == 0 ? 0 : (count + x - 1) / x, 1};
     entry = cat("@compute @workgroup_size(", threads,
-                ") fn main(@builtin(global_invocation_id) id:vec3u){let i=id.y*", x * threads,
-                "u+id.x;if(i<", elements, "u){element(i);}}\n");
+                ") fn main(@builtin(global_invocation_id) id:vec3u){let i=",
+                groups[1] > 1 ? cat("id.y*", x * threads, "u+") : "", "id.x;if(i<",
+                isOp ? cat(elements, "u") : elementsOfChain(), "){element(i);}}\n");
   } else {
     groups = shader.groups;
     entry = cat("@compute @workgroup_size(", threads,
@@ -252,10 +290,23 @@ std::string Writer::text(const Shader& shader, const GpuLimits& limits,
 std::vector<GpuProgram::Binding> Writer::bindings() const {
   std::vector<GpuProgram::Binding> list;
   for (const Bound& b : bound_) {
+    if (b.storage == kScratch) {
+      list.push_back(place(step_.scratch, step_.scratchBytes));
+      continue;
+    }
     const Storage& s = plan_.storages[b.storage];
-    list.push_back({s.kind, s.index, s.offset, s.bytes});
+    list.push_back(s.kind == Storage::kArena
+                       ? place(s.offset, s.bytes)
+                       : GpuProgram::Binding{s.kind, s.index, s.offset, s.bytes});
   }
   return list;
+}
+
+/// Where bytes of the arena are: in which of its buffers.
+GpuProgram::Binding Writer::place(int64_t offset, int64_t bytes) const {
+  int64_t page = plan_.pageBytes;
+  if (page == 0) return {Storage::kArena, 0, offset, bytes};
+  return {Storage::kArena, static_cast<int32_t>(offset / page), offset % page, bytes};
 }
 
 // ---- the program
@@ -286,10 +337,10 @@ Status Programmer::add(Writer& writer, const Shader& shader, const Step& step) {
     return fail(name, " needs ", d.bindings.size(), " buffers at once, this GPU allows ",
                 limits_.bindings);
   }
+  int64_t most = std::min(limits_.bindingBytes, limits_.bufferBytes);
   for (const GpuProgram::Binding& b : d.bindings) {
-    if (b.bytes > limits_.bindingBytes)
-      return fail(name, " needs an array of ", b.bytes, " bytes, this GPU allows ",
-                  limits_.bindingBytes);
+    if (b.bytes > most)
+      return fail(name, " needs an array of ", b.bytes, " bytes, this GPU allows ", most);
   }
   for (int64_t n : d.groups) {
     if (n > limits_.groupsPerDimension)
@@ -323,10 +374,11 @@ Status Programmer::addStep(size_t index) {
   if (!info.gpu) return fail(info.name, " has no GPU form: ", info.noGpu);
   std::vector<Type> in;
   for (const Operand& o : step.in) in.push_back(o.type);
-  ShaderWriter writer(in, step.out.type);
+  ShaderWriter writer(in, step.out.type, plan_.aloneTerms);
   info.gpu(writer, step.attrs);
   const std::vector<Shader>& shaders = writer.shaders;
-  // A chain that would bind too many buffers beside the op's is a dispatch of its own.
+  // A chain that would bind too many buffers beside the op's is a dispatch of its own; so is that of
+  // an op whose shaders have a part of the output each.
   bool splits = false;
   bool overwritten = std::ranges::any_of(
       step.chainOut, [&](const Operand& o) { return o.storage == step.out.storage; });
@@ -335,8 +387,10 @@ Status Programmer::addStep(size_t index) {
     Writer trial(plan_, step);
     trial.writesOutput = writesOutput;
     std::array<int64_t, 3> groups;
-    trial.text(shaders[0], limits_, groups);
-    splits = shaders.size() > 1 || static_cast<int>(trial.bindingCount()) > limits_.bindings;
+    trial.text(shaders.back(), limits_, groups);
+    splits = std::ranges::count(shaders, Shader::kShares, &Shader::role) + 1 <
+                 static_cast<int64_t>(shaders.size()) ||
+             static_cast<int>(trial.bindingCount()) > limits_.bindings;
   }
   for (const Shader& shader : shaders) {
     Writer op(plan_, step);
@@ -353,11 +407,9 @@ Status Programmer::addStep(size_t index) {
 Result<GpuProgram> Programmer::build() {
   program_.inputs = plan_.inputs;
   program_.outputs = plan_.outputs;
-  program_.arenaBytes = plan_.arenaBytes;
-  if (plan_.arenaBytes > limits_.bufferBytes) {
-    return fail("a step needs ", plan_.arenaBytes,
-                " bytes beside weights and data, this GPU allows buffers of ", limits_.bufferBytes);
-  }
+  int64_t page = std::max<int64_t>(1, plan_.pageBytes ? plan_.pageBytes : plan_.arenaBytes);
+  for (int64_t begin = 0; begin < plan_.arenaBytes; begin += page)
+    program_.arenas.push_back(std::min(page, plan_.arenaBytes - begin));
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     if (static_cast<int32_t>(i) == plan_.settledBegin)
       program_.settledBegin = static_cast<int32_t>(program_.dispatches.size());

@@ -1,7 +1,8 @@
 // GpuProgram: a plan as a list of dispatches, for a player that knows nothing of graphs.
 //
-//   FJORD_TRY(Plan plan, compile(graph, {.target = PlanOptions::kGpu, .mostArrays = 8}));
-//   FJORD_TRY(GpuProgram program, gpuProgram(plan, {.bindings = 8}));
+//   GpuLimits limits{.bindings = 8};
+//   FJORD_TRY(Plan plan, compile(graph, limits.planOptions()));
+//   FJORD_TRY(GpuProgram program, gpuProgram(plan, limits));
 //   for (const auto& d : program.dispatches) ...      // program.shaders[d.shader], d.bindings, d.groups
 //
 // A shader's entry point is `main`; its bindings are storage buffers of group 0, numbered in the order
@@ -22,12 +23,18 @@ struct GpuLimits {
   int64_t bindingBytes = 128 << 20;    // maxStorageBufferBindingSize
   int64_t bufferBytes = 256 << 20;     // maxBufferSize
   int64_t groupsPerDimension = 65535;  // maxComputeWorkgroupsPerDimension
+
+  /// Those of a plan that keeps to the limits.
+  PlanOptions planOptions() const {
+    return {
+        .target = PlanOptions::kGpu, .mostArrays = bindings, .pageBytes = bufferBytes / 256 * 256};
+  }
 };
 
 struct GpuProgram {
   struct Binding {
     Storage::Kind kind = Storage::kArena;
-    int32_t index = 0;  // which input or output
+    int32_t index = 0;  // which input, output or arena
     int64_t offset = 0, bytes = 0;
   };
   struct Dispatch {
@@ -40,7 +47,8 @@ struct GpuProgram {
   std::vector<Type> inputs, outputs;
   /// Dispatches [settledBegin, settledEnd) run again only when a parameter has changed.
   int32_t settledBegin = 0, settledEnd = 0;
-  int64_t arenaBytes = 0;
+  /// Bytes of each buffer for what lives during a run only.
+  std::vector<int64_t> arenas;
 };
 
 /// Fails where a step has no GPU form, with its reason, or asks for more than the limits.

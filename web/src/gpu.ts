@@ -13,7 +13,7 @@ export interface GpuProgram {
   dispatches: {shader: number; bindings: [kind: number, index: number, offset: number, bytes: number][]; groups: [number, number, number]}[];
   inputs: number[];
   outputs: number[];
-  arena: number;
+  arenas: number[];
   settled: [begin: number, end: number];
 }
 
@@ -159,7 +159,7 @@ export class Player {
     };
     this.inputs = program.inputs.map((bytes, i) => shared[i] ?? make(bytes));
     this.outputs = program.outputs.map((bytes) => make(bytes));
-    const places = [[make(program.arena)], this.inputs, this.outputs];
+    const places = [program.arenas.map(make), this.inputs, this.outputs];
     this.groups = program.dispatches.map(({bindings}) =>
       gpu.device.createBindGroup({
         layout: gpu.layout(bindings.length),
