@@ -139,9 +139,9 @@ test('warmup compiles what a step needs, and says how far it is', async () => {
     const [model, x, y] = window.make('cnn', 'rmsprop');
     const told = [];
     await model.warmup({batchSize: 96, onProgress: (p) => told.push(p)});
-    const before = model.gpu.gpu.pipelineCount;
+    const before = model.home.gpu.gpu.pipelineCount;
     await model.trainOnBatch(x, y);
-    const after = model.gpu.gpu.pipelineCount;
+    const after = model.home.gpu.gpu.pipelineCount;
     model.dispose();
     await tf.setBackend('wasm');
     return {told, before, after};
@@ -177,7 +177,7 @@ test('1,000 steps leave no memory on the GPU and make nothing after the second',
     await tf.setBackend('webgpu');
     const start = tf.memory().numBytesInGPU;
     const [model, x, y] = window.make('mlp', 'adam');
-    const measure = () => [tf.memory().numBytesInGPU, model.gpu.gpu.pipelineCount];
+    const measure = () => [tf.memory().numBytesInGPU, model.home.gpu.gpu.pipelineCount];
     await model.trainOnBatch(x, y);
     await model.trainOnBatch(x, y);
     const second = measure();
@@ -201,7 +201,7 @@ test('a device that is lost in training is reported, and the model goes on with 
     const before = await values();
     let message = '';
     let batches = 0;
-    const destroy = {onBatchEnd: () => void (++batches === 2 && model.gpu.gpu.device.destroy())};
+    const destroy = {onBatchEnd: () => void (++batches === 2 && model.home.gpu.gpu.device.destroy())};
     await model.fit(x, y, {epochs: 2, batchSize: 24, callbacks: destroy}).catch((error) => (message = error.message));
     // Its first step opens another device, with the weights of before.
     await model.evaluateAsync(x, y);

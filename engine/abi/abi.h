@@ -120,9 +120,13 @@ FJ_API void* fj_gpuHostCopy(int model, int kind, int index);
 /// "validationSplit", "initialEpoch", "classWeight", "callbacks", "evaluate"}.
 FJ_API int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int validation,
                   int sampleWeights, const char* options);
-/// Runs one batch. Returns 1 batch, 2 validation batch, 3 end of an epoch, 4 a step has begun that a
-/// GPU is to run, 0 failure.
-FJ_API int fj_fitAdvance(int fit);
+/// For a model on a GPU: begins the next batch, after those that have begun. Returns 1 there is none to
+/// begin now, 2 a training batch, 3 another, 0 failure.
+FJ_API int fj_fitBegin(int fit);
+/// Runs one batch, or finishes the first that has begun. Returns 1 batch, 2 validation batch, 3 end of
+/// an epoch, 0 failure. Writes to out[3]: batches of the epoch so far, whether it is done, the loss of
+/// the batch.
+FJ_API int fj_fitAdvance(int fit, double* out);
 /// JSON text: {"epoch", "batch", "batches", "done", "reason", "checkpoints": [..], "logs": {..} of
 /// the epoch so far, "batchLogs": {..} of the last batch}.
 FJ_API int fj_fitState(int fit);

@@ -232,11 +232,24 @@ int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int validat
   });
 }
 
-int fj_fitAdvance(int fit) {
+int fj_fitBegin(int fit) {
+  FitEntry* f = runtime().fits.find(fit);
+  if (!f) return failure("the training was ended: it cannot go on");
+  bool trains = f->fit->mode() == Model::kTrain;
+  Result<bool> begun = f->fit->beginBatch();
+  if (!begun) return failure(begun.error());
+  return !*begun ? 1 : trains ? 2 : 3;
+}
+
+int fj_fitAdvance(int fit, double* out) {
   FitEntry* f = runtime().fits.find(fit);
   if (!f) return failure("the training was ended: it cannot go on");
   Result<Fit::Event> event = f->fit->advance();
-  return event ? static_cast<int>(*event) + 1 : failure(event.error());
+  if (!event) return failure(event.error());
+  out[0] = f->fit->batch();
+  out[1] = f->fit->done();
+  out[2] = f->fit->batchLogs().empty() ? 0 : f->fit->batchLogs()[0].second;
+  return static_cast<int>(*event) + 1;
 }
 
 int fj_fitState(int fit) {

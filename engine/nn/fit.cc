@@ -263,27 +263,48 @@ void Fit::startEpoch() {
     std::swap(order_[i - 1], order_[random.below(static_cast<uint32_t>(i))]);
 }
 
-/// False where the step has only begun: it goes on when somebody has run it.
-Result<bool> Fit::runBatch(const Samples& samples, std::span<const int32_t> order, int batch,
-                           Model::Mode mode, Totals& totals) {
-  if (waiting_) {
-    waiting_ = false;
-    model_.finish(totals);
-    return true;
-  }
-  size_t begin = static_cast<size_t>(batch) * options_.batchSize;
+Fit::~Fit() {
+  if (begun_ > 0) model_.abandon();
+}
+
+int Fit::validationBatches() const {
+  return batchesOf(validationOrder_.size(), options_.batchSize);
+}
+
+Model::Mode Fit::mode() const {
+  return isTraining() && !evaluating_ ? Model::kTrain : Model::kTest;
+}
+
+/// Of the samples to train on, or once these are through, of those to validate with.
+Batch Fit::batchAt(int number) const {
+  const Samples& samples = isTraining() ? samples_ : validation_;
+  std::span<const int32_t> order = isTraining() ? order_ : validationOrder_;
+  size_t begin = static_cast<size_t>(number) * options_.batchSize;
   size_t count = std::min<size_t>(options_.batchSize, order.size() - begin);
-  Batch b{.x = samples.x,
+  return {.x = samples.x,
           .y = samples.y,
           .weights = samples.weights ? &samples.weights : nullptr,
           .rows = order.subspan(begin, count)};
-  if (!model_.isOnGpu()) {
-    FJORD_CHECK(model_.run(mode, b, totals));
-    return true;
-  }
-  FJORD_CHECK(model_.begin(mode, b));
-  waiting_ = true;
-  return false;
+}
+
+Result<bool> Fit::beginBatch() {
+  if (done_ || stopping_ || !model_.isOnGpu()) return false;
+  int number = (isTraining() ? batch_ : validationBatch_) + begun_;
+  if (number >= (isTraining() ? batches_ : validationBatches())) return false;
+  Status begun = model_.begin(mode(), batchAt(number));
+  if (!begun) done_ = true;
+  FJORD_CHECK(begun);
+  ++begun_;
+  return true;
+}
+
+Status Fit::runBatch(Totals& totals) {
+  if (!model_.isOnGpu())
+    return model_.run(mode(), batchAt(isTraining() ? batch_ : validationBatch_), totals);
+  if (begun_ == 0) return fail("fit: no batch has begun on the GPU");
+  --begun_;
+  model_.finish(totals);
+  return {};
 }
 
 Result<Fit::Event> Fit::advance() {
@@ -295,13 +316,11 @@ Result<Fit::Event> Fit::advance() {
 
 Result<Fit::Event> Fit::next() {
   if (done_) return fail("fit: training is over");
-  // stop() ends the epoch here: no further batch is trained.
-  // A step that has begun is finished.
-  if (batch_ < batches_ && (!stopping_ || waiting_)) {
+  // stop() ends the epoch here: no further batch is trained. What has begun is finished.
+  bool goesOn = !stopping_ || begun_ > 0;
+  if (isTraining() && goesOn) {
     Totals batch;
-    FJORD_TRY(bool ran, runBatch(samples_, order_, batch_,
-                                 evaluating_ ? Model::kTest : Model::kTrain, batch));
-    if (!ran) return kGpuStep;
+    FJORD_CHECK(runBatch(batch));
     ++batch_;
     totals_.add(batch);
     batchLogs_ = model_.logs(batch);
@@ -316,11 +335,8 @@ Result<Fit::Event> Fit::next() {
     if (evaluating_) done_ = batch_ == batches_;
     return kBatchEnd;
   }
-  int validationBatches = batchesOf(validationOrder_.size(), options_.batchSize);
-  if (validationBatch_ < validationBatches && (!stopping_ || waiting_)) {
-    FJORD_TRY(bool ran, runBatch(validation_, validationOrder_, validationBatch_, Model::kTest,
-                                 validationTotals_));
-    if (!ran) return kGpuStep;
+  if (validationBatch_ < validationBatches() && goesOn) {
+    FJORD_CHECK(runBatch(validationTotals_));
     ++validationBatch_;
     return kValidationBatch;
   }

@@ -34,9 +34,8 @@ struct FitOptions {
 
 class Fit {
  public:
-  /// kGpuStep: the model is on a GPU and has begun a step, which whoever drives the training runs before
-  /// the next call of advance.
-  enum Event { kBatchEnd, kValidationBatch, kEpochEnd, kGpuStep };
+  ~Fit();
+  enum Event { kBatchEnd, kValidationBatch, kEpochEnd };
 
   static Result<std::unique_ptr<Fit>> begin(Model& model, Samples samples,
                                             const FitOptions& options, Samples validation = {});
@@ -46,6 +45,12 @@ class Fit {
   /// Runs one batch. After the last one of an epoch come its validation batches, then kEpochEnd.
   /// An error ends the training.
   Result<Event> advance();
+  /// For a model on a GPU, whose steps are run by whoever drives the training: begins a batch, after
+  /// those that have begun; false where the next thing to do is another, or needs their results.
+  /// advance() then finishes the first of them.
+  Result<bool> beginBatch();
+  /// Of the next batch.
+  Model::Mode mode() const;
   bool done() const { return done_; }
   void stop() { stopping_ = true; }
 
@@ -72,8 +77,10 @@ class Fit {
   void startEpoch();
   Status endEpoch();
   Result<Event> next();
-  Result<bool> runBatch(const Samples& samples, std::span<const int32_t> order, int batch,
-                        Model::Mode mode, Totals& totals);
+  bool isTraining() const { return batch_ < batches_; }
+  int validationBatches() const;
+  Batch batchAt(int number) const;
+  Status runBatch(Totals& totals);
 
   Model& model_;
   FitOptions options_;
@@ -85,7 +92,9 @@ class Fit {
   std::string reason_;
   std::vector<std::string> checkpoints_;
   int epoch_ = 0, batch_ = 0, batches_ = 0, validationBatch_ = 0;
-  bool done_ = false, stopping_ = false, evaluating_ = false, waiting_ = false;
+  /// Batches that have begun on a GPU and are not finished.
+  int begun_ = 0;
+  bool done_ = false, stopping_ = false, evaluating_ = false;
 };
 
 }  // namespace fjord

@@ -97,12 +97,14 @@ void Model::setWinograd(bool allowed) {
   winograd_ = allowed;
 }
 
-double Model::rate() const {
+double Model::rate() const { return rateOf(step_); }
+
+double Model::rateOf(int64_t step) const {
   if (rate_ >= 0) return rate_;
   std::optional<Choice> choice = choiceOf(member(compiled_, "optimizer"));
   Result<const OptimizerRow*> row = findOptimizer(choice ? choice->name : "");
   if (!row) return 0;
-  return learningRate(choice->config, (*row)->rate, step_).value_or(0);
+  return learningRate(choice->config, (*row)->rate, step).value_or(0);
 }
 
 Result<Model::Program*> Model::program(Mode mode, int32_t batch) {
@@ -114,8 +116,14 @@ Result<Model::Program*> Model::program(Mode mode, int32_t batch) {
   // Data sets end in a smaller batch and are tested in another: a few sizes recur, more would only
   // hold memory.
   constexpr size_t kMaxPrograms = 8;
-  if (programs_.size() == kMaxPrograms) programs_.erase(programs_.begin());
   FJORD_TRY(auto made, builder.finish(mode));
+  if (programs_.size() >= kMaxPrograms) {
+    auto isUnfinished = [&](const auto& p) {
+      return std::ranges::find(unfinished_, p.get()) != unfinished_.end();
+    };
+    auto oldest = std::ranges::find_if_not(programs_, isUnfinished);
+    if (oldest != programs_.end()) programs_.erase(oldest);
+  }
   programs_.push_back(std::move(made));
   return programs_.back().get();
 }
@@ -204,6 +212,7 @@ Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
 void Model::setGpu(std::optional<GpuLimits> limits) {
   programs_.clear();
   begun_ = nullptr;
+  unfinished_.clear();
   gpu_ = limits;
 }
 
@@ -255,20 +264,23 @@ Status Model::begin(Mode mode, const Batch& batch) {
   } else {
     std::ranges::fill(weights.span<float>(), 1.0f);
   }
-  p->scalars[0] = static_cast<float>(rate());
-  p->scalars[1] = static_cast<float>(step_ + 1);
+  int64_t step = step_ + std::ranges::count(unfinished_, kTrain, &Program::mode);
+  p->scalars[0] = static_cast<float>(rateOf(step));
+  p->scalars[1] = static_cast<float>(step + 1);
   p->state[0] = static_cast<int32_t>(seed_);
   p->state[1] = static_cast<int32_t>(seed_ >> 32);
-  p->state[2] = static_cast<int32_t>(step_);
-  p->state[3] = static_cast<int32_t>(step_ >> 32);
+  p->state[2] = static_cast<int32_t>(step);
+  p->state[3] = static_cast<int32_t>(step >> 32);
   settle(*p);
   begun_ = p;
+  unfinished_.push_back(p);
   return {};
 }
 
 void Model::finish(Totals& totals) {
-  Program* p = std::exchange(begun_, nullptr);
-  if (!p || p->mode == kPredict) return;
+  if (unfinished_.empty()) return;
+  Program* p = unfinished_.front();
+  unfinished_.pop_front();
   if (p->mode == kTrain) {
     ++step_;
     ++version_;
@@ -316,7 +328,7 @@ Result<std::vector<Tensor>> Model::predict(std::span<const Tensor> x, int batchS
   for (int32_t begin = 0; begin < samples || begin == 0; begin += batchSize) {
     if (samples == 0 && x.size() == topology_.inputs.size()) break;
     FJORD_CHECK(beginPrediction(x, begin, std::min(batchSize, samples - begin)));
-    Program* p = std::exchange(begun_, nullptr);
+    Program* p = begun_;
     for (size_t i = 0; i < outputs.size(); ++i) {
       p->executor->bindOutput(static_cast<int>(i),
                               outputs[i].data<float>() + begin * rowSize(outputs[i].shape()));

@@ -11,6 +11,7 @@
 // of batch.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -100,16 +101,18 @@ class Model {
   /// beginPrediction and finish; without limits they run here again.
   void setGpu(std::optional<GpuLimits> limits);
   bool isOnGpu() const { return gpu_.has_value(); }
-  /// The first half of run.
+  /// The first half of run. On a GPU several steps may have begun: they finish in their order.
   Status begin(Mode mode, const Batch& batch);
   /// Rows [begin, begin + count) of x.
   Status beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t count);
   /// Plans a step before it is needed; on a GPU gpuStep then tells its program.
   Status prepare(Mode mode, int32_t batch);
-  /// The step that has begun.
+  /// The step that has begun, or was prepared, last.
   GpuStep gpuStep() const;
-  /// The second half: adds the results.
+  /// The second half, of the step that has begun first: adds the results.
   void finish(Totals& totals);
+  /// Forgets the steps that have begun: their GPU is lost, and they do not count.
+  void abandon() { unfinished_.clear(); }
   Result<std::vector<Tensor>> predict(std::span<const Tensor> x, int batchSize = 32);
 
   Logs logs(const Totals& totals) const;
@@ -155,6 +158,7 @@ class Model {
 
   Model(Threads& threads, Json json, Topology topology, uint64_t seed);
   Result<Program*> program(Mode mode, int32_t batch);
+  double rateOf(int64_t step) const;
   void settle(Program& p) const;
 
   Threads& threads_;
@@ -171,7 +175,8 @@ class Model {
   int64_t version_ = 0;  // of the weights
   bool winograd_ = true;
   std::optional<GpuLimits> gpu_;
-  Program* begun_ = nullptr;
+  Program* begun_ = nullptr;  // last, or prepared
+  std::deque<Program*> unfinished_;
   int64_t programsMade_ = 0;
   double rate_ = -1;  // replaces the optimizer's where it is not negative
   std::vector<std::unique_ptr<Program>> programs_;

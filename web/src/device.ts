@@ -16,6 +16,14 @@ const kMostPrograms = 8;
 // Inputs that a step is given anew: data, labels, weights of samples, rate, step, random state.
 const kMostGiven = 64;
 
+/** A step that was submitted. */
+export interface Pending {
+  /** The bytes of its outputs. */
+  values: Promise<ArrayBuffer[]>;
+  /** Gives them to the engine, as results of a training or a test step. */
+  deliver(): Promise<void>;
+}
+
 export type Place = 'wasm' | 'webgpu';
 /** 'auto' leaves it to each model. */
 export type Backend = Place | 'auto';
@@ -59,6 +67,7 @@ export class GpuModel {
   /** Whether the GPU's arrays are newer than the engine's copy. */
   private ahead = false;
   steps = 0;
+  private isDisposed = false;
 
   private constructor(
     private readonly gpu: Gpu,
@@ -123,9 +132,9 @@ export class GpuModel {
     });
   }
 
-  /** Plays the step that the engine has begun; resolves to the bytes of its outputs. */
-  async play(trains: boolean): Promise<ArrayBuffer[]> {
-    const {serial, uploads} = this.begun();
+  /** Submits the step that the engine has begun. */
+  async submit(trains: boolean): Promise<Pending> {
+    const {serial, uploads, results, count} = this.begun();
     const player = this.players.get(serial) ?? (await this.prepare(serial));
     for (const {input, pointer, bytes} of uploads) player.write(input, heap.f32(pointer, bytes / 4) as Float32Array<ArrayBuffer>);
     player.run();
@@ -133,7 +142,19 @@ export class GpuModel {
       this.ahead = true;
       for (const other of this.players.values()) if (other !== player) other.refresh();
     }
-    ++this.steps;
+    const values = this.outputsOf(player, ++this.steps);
+    // Whoever awaits another step's outputs first may never come to these.
+    values.catch(() => {});
+    const deliver = async () => {
+      const outputs = await values;
+      if (this.isDisposed) return;
+      const into = heap.f32(results, count);
+      outputs.forEach((bytes, i) => (into[i] = new Float32Array(bytes)[0]!));
+    };
+    return {values, deliver};
+  }
+
+  private async outputsOf(player: Player, step: number): Promise<ArrayBuffer[]> {
     try {
       return await player.readOutputs();
     } catch (error) {
@@ -141,18 +162,10 @@ export class GpuModel {
       const why = await Promise.race([this.gpu.lost, new Promise<undefined>((resolve) => setTimeout(resolve, 200))]);
       if (!why) throw error;
       throw new Error(
-        `The GPU was lost in step ${this.steps} of this model (${why.message || why.reason}), which is not repeated: the model goes on, on a new device, with the ` +
+        `The GPU was lost in step ${step} of this model (${why.message || why.reason}), which is not repeated: the model goes on, on a new device, with the ` +
           `weights that the engine had last, those of the end of an epoch or of sync()`,
       );
     }
-  }
-
-  /** The same, and its results are given to the engine. */
-  async playForResults(trains: boolean): Promise<void> {
-    const outputs = await this.play(trains);
-    const {results, count} = this.begun();
-    const values = heap.f32(results, count);
-    outputs.forEach((bytes, i) => (values[i] = new Float32Array(bytes)[0]!));
   }
 
   private host(kind: number, index: number, bytes: number): Float32Array<ArrayBuffer> {
@@ -186,6 +199,7 @@ export class GpuModel {
 
   /** Frees what is on the GPU. */
   dispose(): void {
+    this.isDisposed = true;
     for (const player of this.players.values()) player.dispose();
     for (const {buffer} of this.resident.values()) this.gpu.free(buffer);
     this.players.clear();

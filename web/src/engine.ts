@@ -52,6 +52,7 @@ export type FunctionName =
   | 'fj_gpuHostCopy'
   | 'fj_modelBatch'
   | 'fj_fit'
+  | 'fj_fitBegin'
   | 'fj_fitAdvance'
   | 'fj_fitState'
   | 'fj_fitStop'

@@ -4,13 +4,14 @@
 //   model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
 //   await model.fit(xs, ys, {epochs: 5, batchSize: 64});
 
-import {currentBackend, GpuModel, type Place} from './device.js';
+import {currentBackend, type Pending} from './device.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments} from './engine.js';
 import {Optimizer} from './gradients.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
-import type {Progress} from './gpu.js';
 import {Layer, SymbolicTensor, type Described, type Shape} from './layers.js';
+import type {Progress} from './gpu.js';
 import {slice, zeros} from './ops.js';
+import {Home, type Placement} from './place.js';
 import {fillLater, keep, Tensor, tensor, tidy, type DataType} from './tensor.js';
 
 export interface CompileArgs {
@@ -50,12 +51,6 @@ export interface WarmupArgs {
   training?: boolean;
   batchSize?: number;
   onProgress?: (progress: Progress) => void;
-}
-/** Where the steps of a model run. With the backend 'auto' milliseconds a step where each was tried; NaN where it cannot run. */
-export interface Placement {
-  backend: Place;
-  milliseconds?: Record<Place, number>;
-  adapter?: string;
 }
 export interface History {
   epoch: number[];
@@ -99,9 +94,6 @@ interface FitState {
 // A frame at 60 Hz is 16.7 ms: work this long, then let the page draw and answer.
 const kBusyMilliseconds = 10;
 
-// Steps that the backend 'auto' tries on each backend.
-const kTriedSteps = 5;
-
 const isNode = typeof process === 'object' && !!process.versions?.node;
 /** Lets events and frames happen. A message is not delayed as a nested timer is. */
 function breathe(): Promise<void> {
@@ -123,6 +115,33 @@ const first = (list: Tensor[]): Tensor | Tensor[] => (list.length === 1 ? list[0
 const kLogs = new Float64Array(64);
 /** The loss, or the loss and the metrics. */
 const valuesOf = (count: number, pointer: number) => (count === 1 ? heap.f64(pointer, 1)[0]! : [...heap.f64(pointer, count)]);
+
+// What fj_fitAdvance says has ended, and what fj_fitBegin says has begun.
+const kBatchEnd = 1;
+const kEpochEnd = 3;
+const kNothingBegun = 1;
+const kTrainingBegun = 2;
+interface Advance {
+  event: number;
+  /** Batches of the epoch so far. */
+  batch: number;
+  done: boolean;
+  /** Of the batch. */
+  loss: number;
+}
+// Batches that are on their way to a GPU at a time: it should never wait for the page.
+const kMostBegun = 3;
+const kAdvance = new Float64Array(3);
+/** Takes the next batch of a training or an evaluation, or finishes what has begun on a GPU. */
+function advanceHere(fit: number): Advance {
+  return withArguments((a) => {
+    const out = a.f64(kAdvance);
+    const event = call('fj_fitAdvance', fit, out);
+    const [batch, done, loss] = heap.f64(out, 3);
+    return {event, batch: batch!, done: done !== 0, loss: loss!};
+  });
+}
+const logsOf = (fit: number): Logs => numbers(callForJson<FitState>('fj_fitState', fit).logs);
 /** NaN and infinity travel as texts. */
 const numbers = (logs: Logs): Logs => Object.fromEntries(Object.entries(logs).map(([key, value]) => [key, Number(value)]));
 
@@ -133,14 +152,7 @@ export class LayersModel {
   private outputCount?: number;
   private seed: number;
   private compiled?: object;
-  /** Where the model is on a GPU. */
-  private gpu?: GpuModel;
-  /** What the backend 'auto' has found for this model. */
-  private found?: Placement;
-  /** Set on the copies that it is found with. */
-  private forced?: Place;
-  /** Steps on a GPU, one after the other. */
-  private queue: Promise<unknown> = Promise.resolve();
+  private home = new Home(() => this.built);
 
   constructor(
     protected description: () => Described,
@@ -212,102 +224,45 @@ export class LayersModel {
     return this.info().weights;
   }
   getWeights(trainableOnly = false): Tensor[] {
-    this.gpu?.check('getWeights');
+    this.home.gpu?.check('getWeights');
     return this.info().weights.flatMap((w, i) => (trainableOnly && !w.trainable ? [] : [new Tensor(call('fj_modelWeight', this.built, i))]));
   }
   setWeights(values: Tensor[]): void {
     const count = this.info().weights.length;
     if (values.length !== count) throw new Error(`The model has ${count} weights, got ${values.length}`);
     values.forEach((t, i) => call('fj_modelSetWeight', this.built, i, t.handle));
-    this.gpu?.upload();
+    this.home.gpu?.upload();
   }
-  /** Brings the weights from the GPU, where they are there: before getWeights, and before anything that reads them at once. */
-  async sync(): Promise<void> {
-    if (this.gpu) await this.queued(async () => this.gpu?.sync());
-  }
-
   // ---- on a GPU -------------------------------------------------------------------------------------------------------------------
 
-  private get wanted(): Place {
-    const backend = this.forced ?? currentBackend();
-    return backend === 'auto' ? (this.found?.backend ?? 'wasm') : backend;
-  }
-  private get isElsewhere(): boolean {
-    return this.gpu !== undefined || this.wanted === 'webgpu';
-  }
-  /** The model where the backend wants it: on the GPU, or undefined. */
-  private async place(): Promise<GpuModel | undefined> {
-    if (this.gpu?.isLost || (this.gpu && this.wanted === 'wasm')) await this.leave();
-    if (this.wanted === 'webgpu') this.gpu ??= await GpuModel.open(this.built);
-    return this.gpu;
-  }
-  private async leave(): Promise<void> {
-    const {gpu} = this;
-    if (!gpu) return;
-    if (!gpu.isLost) await gpu.sync();
-    this.drop();
-  }
-  /** Frees what is on the GPU: the model is what the engine has of it. */
-  private drop(): void {
-    this.gpu?.dispose();
-    this.gpu = undefined;
+  /** Brings the weights from the GPU, where they are there: before getWeights, and before anything that reads them at once. */
+  async sync(): Promise<void> {
+    await this.home.sync();
   }
   /** Where the next step runs, and what was measured to find that. */
   placement(): Placement {
-    const adapter = this.gpu?.adapter;
-    return {backend: this.wanted, ...(currentBackend() === 'auto' ? this.found : {}), ...(adapter ? {adapter} : {})};
+    return this.home.placement;
   }
-  /** For the backend 'auto', once: a few training steps of a copy of the model on each backend; the faster one stays. */
-  private async find(x: Tensor | Tensor[], y: Tensor | Tensor[], batchSize: number): Promise<void> {
-    if (currentBackend() !== 'auto' || this.forced || this.found) return;
+  /** Plans a step before it is needed; on a GPU compiles its shaders, all at once, and says how far it is. */
+  async warmup({training = this.compiled !== undefined, batchSize = 32, onProgress}: WarmupArgs = {}): Promise<void> {
+    await this.home.warm(training, batchSize, onProgress);
+  }
+  /** For the backend 'auto', once: measures where such batches are trained on faster. */
+  private async findPlace(x: Tensor | Tensor[], y: Tensor | Tensor[], batchSize: number): Promise<void> {
+    if (!this.home.isOpen) return;
     const rows = (t: Tensor) => slice(t, t.shape.map(() => 0), [Math.min(batchSize, t.shape[0]!), ...t.shape.slice(1)]);
     const [xs, ys] = [listOf(x).map(rows), listOf(y).map(rows)];
     try {
-      const wasm = await this.timeOf('wasm', xs, ys);
-      // What cannot run there is not faster there.
-      const webgpu = await this.timeOf('webgpu', xs, ys).catch(() => NaN);
-      this.found = {backend: webgpu < wasm ? 'webgpu' : 'wasm', milliseconds: {wasm, webgpu}};
+      await this.home.find((place) => {
+        const copy = modelFrom(this.file(true));
+        copy.home = new Home(() => copy.built, place);
+        return {train: () => copy.trainOnBatch(xs, ys), dispose: () => copy.dispose()};
+      });
     } finally {
       for (const t of [...xs, ...ys]) t.dispose();
     }
   }
-  /** Milliseconds that a copy of the model takes for a training step there: a median. */
-  private async timeOf(place: Place, xs: Tensor[], ys: Tensor[]): Promise<number> {
-    const copy = modelFrom(this.file(true));
-    copy.forced = place;
-    try {
-      // Planned and compiled, then into the caches.
-      for (let i = 0; i < 2; ++i) await copy.trainOnBatch(xs, ys);
-      const times: number[] = [];
-      for (let i = 0; i < kTriedSteps; ++i) {
-        const start = performance.now();
-        await copy.trainOnBatch(xs, ys);
-        times.push(performance.now() - start);
-      }
-      return times.sort((a, b) => a - b)[kTriedSteps >> 1]!;
-    } finally {
-      copy.dispose();
-    }
-  }
-  /** Plans a step before it is needed; on a GPU compiles its shaders, all at once, and says how far it is. */
-  async warmup({training = this.compiled !== undefined, batchSize = 32, onProgress}: WarmupArgs = {}): Promise<void> {
-    if (!this.isElsewhere) {
-      call('fj_modelPrepare', this.built, training ? 1 : 0, batchSize);
-      onProgress?.({done: 1, of: 1});
-      return;
-    }
-    await this.queued(async () => {
-      const gpu = await this.place();
-      call('fj_modelPrepare', this.built, training ? 1 : 0, batchSize);
-      await gpu?.warm(onProgress);
-    });
-  }
-  /** `work` after what is on its way to the GPU. */
-  private queued<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.queue.then(work);
-    this.queue = next.catch(() => {});
-    return next;
-  }
+
   // ---- training -------------------------------------------------------------------------------------------------------------------
 
   compile(args: CompileArgs): void {
@@ -316,8 +271,8 @@ export class LayersModel {
     const described = optimizer instanceof Optimizer ? {class_name: optimizer.className, config: optimizer.config} : optimizer;
     // TensorFlow.js logs it as acc.
     const metrics: unknown = JSON.parse(JSON.stringify(listOf(args.metrics)), (_, name) => (name === 'accuracy' ? 'acc' : name));
-    this.gpu?.check('compile');
-    this.drop();
+    this.home.gpu?.check('compile');
+    this.home.drop();
     this.compiled = {optimizer: described, loss: args.loss, metrics, loss_weights: args.lossWeights};
     withArguments((a) => call('fj_modelCompile', this.built, a.json(this.compiled)));
     this.optimizer = optimizer;
@@ -338,8 +293,8 @@ export class LayersModel {
       classWeight: args.classWeight ?? null,
       callbacks: callbacks.filter(isDescribed),
     };
-    await this.find(x, y, options.batchSize);
-    if (this.isElsewhere) await this.queued(() => this.place());
+    await this.findPlace(x, y, options.batchSize);
+    if (this.home.isElsewhere) await this.home.queued(() => this.home.enter());
     const fit = withArguments((a) =>
       call('fj_fit', this.built, a.i32(arrays), listOf(x).length, listOf(y).length, validation.length ? 1 : 0, args.sampleWeight?.handle ?? 0, a.json(options)),
     );
@@ -347,7 +302,7 @@ export class LayersModel {
     this.stopTraining = false;
     try {
       for (const c of custom) await c.onTrainBegin?.();
-      await this.run(fit, custom, result);
+      await this.run(fit, custom, options, result);
       for (const c of custom) await c.onTrainEnd?.();
     } finally {
       engine().fj_fitFree(fit);
@@ -355,28 +310,32 @@ export class LayersModel {
     return result;
   }
 
-  private async run(fit: number, custom: CustomCallbacks[], result: History): Promise<void> {
+  private async run(fit: number, custom: CustomCallbacks[], options: {callbacks: Described[]}, result: History): Promise<void> {
+    const seesBatches = custom.some((c) => c.onBatchBegin || c.onBatchEnd || c.onYield) || options.callbacks.some((c) => c.class_name === 'TerminateOnNaN');
+    const advance = this.advancer(fit, seesBatches ? 1 : kMostBegun);
     let state = callForJson<FitState>('fj_fitState', fit);
     let pausedAt = performance.now();
     let begins = true;
     let warned = false;
-    while (!state.done) {
-      if (begins) for (const c of custom) await c.onEpochBegin?.(state.epoch);
+    for (let done = state.done; !done; ) {
+      const {epoch} = state;
+      if (begins) for (const c of custom) await c.onEpochBegin?.(epoch);
       begins = false;
-      if (custom.some((c) => c.onBatchBegin) && state.batch < state.batches) {
+      if (seesBatches && state.batch < state.batches) {
         for (const c of custom) await c.onBatchBegin?.(state.batch);
       }
-      const epoch = state.epoch;
-      const event = this.isElsewhere ? await this.queued(() => this.advanceOnGpu(fit)) : call('fj_fitAdvance', fit);
-      state = callForJson<FitState>('fj_fitState', fit);
-      const logs = numbers(event === 1 ? state.batchLogs : state.logs);
-      if (event === 1) {
-        if (!warned && !Number.isFinite(logs['loss'])) {
-          console.warn(`The loss is ${logs['loss']} in batch ${state.batch} of epoch ${epoch + 1}: a lower learning rate or clipnorm may help`);
+      const now = await advance();
+      done = now.done;
+      // What took place is asked for where somebody wants to know.
+      if (seesBatches || now.event === kEpochEnd) state = callForJson<FitState>('fj_fitState', fit);
+      const logs = numbers(now.event === kBatchEnd ? state.batchLogs : state.logs);
+      if (now.event === kBatchEnd) {
+        if (!warned && !Number.isFinite(now.loss)) {
+          console.warn(`The loss is ${now.loss} in batch ${now.batch} of epoch ${epoch + 1}: a lower learning rate or clipnorm may help`);
           warned = true;
         }
-        for (const c of custom) await c.onBatchEnd?.(state.batch - 1, {batch: state.batch - 1, ...logs});
-      } else if (event === 3) {
+        for (const c of custom) await c.onBatchEnd?.(now.batch - 1, {batch: now.batch - 1, ...logs});
+      } else if (now.event === kEpochEnd) {
         result.epoch.push(epoch);
         for (const [key, value] of Object.entries(logs)) (result.history[key] ??= []).push(value);
         for (const url of state.checkpoints) await this.save(url, {includeOptimizer: true});
@@ -384,81 +343,81 @@ export class LayersModel {
         begins = true;
       }
       if (this.stopTraining) {
-        if (event === 3) break;
+        if (now.event === kEpochEnd) break;
         engine().fj_fitStop(fit);
       }
       if (performance.now() - pausedAt > kBusyMilliseconds) {
         await breathe();
         pausedAt = performance.now();
-        for (const c of custom) await c.onYield?.(epoch, state.batch, logs);
+        for (const c of custom) await c.onYield?.(epoch, now.batch, logs);
       }
     }
     await this.sync();
-    result.reason = state.reason;
+    result.reason = callForJson<FitState>('fj_fitState', fit).reason;
   }
 
-  /** One batch of fit: begun by the engine, played by the GPU, finished by the engine. */
-  private async advanceOnGpu(fit: number): Promise<number> {
-    const gpu = await this.place();
-    let event = call('fj_fitAdvance', fit);
-    if (event === 4) {
-      await gpu!.playForResults(true);
-      event = call('fj_fitAdvance', fit);
-    }
-    // What a callback sees, and what is left if the GPU is lost, is the model after the epoch.
-    if (event === 3) await gpu?.sync();
-    return event;
+  /**
+   * What takes the next batch of a training or an evaluation, wherever the model is. On a GPU up to `most` batches are on their
+   * way: the results of the first are awaited while the next ones are computed.
+   */
+  private advancer(fit: number, most: number): () => Promise<Advance> {
+    const pending: Pending[] = [];
+    const onGpu = async () => {
+      // What has begun on one device is finished there.
+      const gpu = pending.length ? this.home.gpu : await this.home.enter();
+      while (gpu && pending.length < most) {
+        const begun = call('fj_fitBegin', fit);
+        if (begun === kNothingBegun) break;
+        pending.push(await gpu.submit(begun === kTrainingBegun));
+      }
+      await pending.shift()?.deliver();
+      const now = advanceHere(fit);
+      // What a callback sees, and what is left if the GPU is lost, is the model after the epoch.
+      if (now.event === kEpochEnd) await gpu?.sync();
+      return now;
+    };
+    return async () => (this.home.isElsewhere ? this.home.queued(onGpu) : advanceHere(fit));
   }
 
-  /** Batch after batch without training; gives the logs so far, or undefined for a step that a GPU is to play. */
-  private *evaluation(x: Tensor | Tensor[], y: Tensor | Tensor[], batchSize = 32): Generator<Logs | undefined> {
+  /** Begins an evaluation, which goes on as a training does. */
+  private evaluation(x: Tensor | Tensor[], y: Tensor | Tensor[], batchSize = 32): number {
     const arrays = [...listOf(x), ...listOf(y)].map((t) => t.handle);
-    const fit = withArguments((a) =>
+    return withArguments((a) =>
       call('fj_fit', this.built, a.i32(arrays), listOf(x).length, listOf(y).length, 0, 0, a.json({batchSize, evaluate: true})),
     );
+  }
+  /** Loss and metrics, as scalars in the order of the logs: at once, as in TensorFlow.js. */
+  evaluate(x: Tensor | Tensor[], y: Tensor | Tensor[], args: {batchSize?: number} = {}): Tensor | Tensor[] {
+    if (this.home.isElsewhere) throw new Error('evaluate answers at once, which a GPU does not: await model.evaluateAsync(x, y)');
+    const fit = this.evaluation(x, y, args.batchSize);
     try {
-      for (let done = false; !done; ) {
-        const event = call('fj_fitAdvance', fit);
-        if (event === 4) {
-          yield undefined;
-          call('fj_fitAdvance', fit);
-        }
-        const state = callForJson<FitState>('fj_fitState', fit);
-        done = state.done;
-        yield numbers(state.logs);
-      }
+      while (!advanceHere(fit).done);
+      return first(Object.values(logsOf(fit)).map((v) => tensor(v)));
     } finally {
       engine().fj_fitFree(fit);
     }
   }
-  /** Loss and metrics, as scalars in the order of the logs: at once, as in TensorFlow.js. */
-  evaluate(x: Tensor | Tensor[], y: Tensor | Tensor[], args: {batchSize?: number} = {}): Tensor | Tensor[] {
-    if (this.isElsewhere) throw new Error('evaluate answers at once, which a GPU does not: await model.evaluateAsync(x, y)');
-    let logs: Logs = {};
-    for (const next of this.evaluation(x, y, args.batchSize)) logs = next ?? logs;
-    return first(Object.values(logs).map((v) => tensor(v)));
-  }
   /** The same by name, with pauses in which the page can draw and answer. */
   async evaluateAsync(x: Tensor | Tensor[], y: Tensor | Tensor[], args: {batchSize?: number} = {}): Promise<Logs> {
-    return this.queued(async () => {
-      const gpu = await this.place();
-      let logs: Logs = {};
+    if (this.home.isElsewhere) await this.home.queued(() => this.home.enter());
+    const fit = this.evaluation(x, y, args.batchSize);
+    const advance = this.advancer(fit, kMostBegun);
+    try {
       let pausedAt = performance.now();
-      for (const next of this.evaluation(x, y, args.batchSize)) {
-        // A step has begun on the GPU.
-        if (!next) await gpu!.playForResults(false);
-        logs = next ?? logs;
+      while (!(await advance()).done) {
         if (performance.now() - pausedAt < kBusyMilliseconds) continue;
         await breathe();
         pausedAt = performance.now();
       }
-      return logs;
-    });
+      return logsOf(fit);
+    } finally {
+      engine().fj_fitFree(fit);
+    }
   }
 
   /** On a GPU the values come later: await data() of the result. */
   predict(x: Tensor | Tensor[], args: {batchSize?: number} = {}): Tensor | Tensor[] {
-    if (this.isElsewhere) return this.predictOnGpu(listOf(x), args.batchSize ?? 32);
+    if (this.home.isElsewhere) return this.predictOnGpu(listOf(x), args.batchSize ?? 32);
     const handles = listOf(x).map((t) => t.handle);
     return withArguments((a) => {
       const out = a.i32(new Int32Array((this.outputCount ??= this.info().outputs.length)));
@@ -473,15 +432,15 @@ export class LayersModel {
     // Whoever disposes of the result before it is there disposes of its own handle.
     const kept = outputs.map((t) => t.clone());
     for (const t of [...inputs, ...kept]) keep(t);
-    const done = this.queued(async () => {
+    const done = this.home.queued(async () => {
       try {
-        const gpu = await this.place();
+        const gpu = await this.home.enter();
         const handles = inputs.map((t) => t.handle);
         if (!gpu) throw new Error('The backend was changed before the prediction was made: predict again');
         for (let begin = 0; begin < samples; begin += batchSize) {
           const count = Math.min(batchSize, samples - begin);
           withArguments((a) => call('fj_gpuPredict', this.built, a.i32(handles), handles.length, begin, count));
-          (await gpu.play(false)).forEach((bytes, i) => {
+          (await (await gpu.submit(false)).values).forEach((bytes, i) => {
             const values = new Float32Array(bytes);
             const {handle} = kept[i]!;
             heap.f32(engine().fj_data(handle) + (begin * 4 * values.length) / count, values.length).set(values);
@@ -506,16 +465,16 @@ export class LayersModel {
     });
   }
   private async batchAnywhere(train: number, x: Tensor | Tensor[], y: Tensor | Tensor[]): Promise<number | number[]> {
-    if (!this.isElsewhere && currentBackend() !== 'auto') return this.batch(train, x, y);
-    if (train === 1) await this.find(x, y, listOf(x)[0]!.shape[0] ?? 1);
-    if (!this.isElsewhere) return this.batch(train, x, y);
-    return this.queued(async () => {
-      const gpu = await this.place();
+    if (!this.home.isElsewhere && currentBackend() !== 'auto') return this.batch(train, x, y);
+    if (train === 1) await this.findPlace(x, y, listOf(x)[0]!.shape[0] ?? 1);
+    if (!this.home.isElsewhere) return this.batch(train, x, y);
+    return this.home.queued(async () => {
+      const gpu = await this.home.enter();
       if (!gpu) return this.batch(train, x, y);
       const xs = listOf(x).map((t) => t.handle);
       const ys = listOf(y).map((t) => t.handle);
       withArguments((a) => call('fj_gpuBatch', this.built, train, a.i32(xs), xs.length, a.i32(ys), ys.length, 0));
-      await gpu.playForResults(train === 1);
+      await (await gpu.submit(train === 1)).deliver();
       return withArguments((a) => {
         const out = a.f64(kLogs);
         return valuesOf(call('fj_gpuFinish', this.built, out), out);
@@ -580,7 +539,7 @@ export class LayersModel {
   }
   /** The same as one safetensors file. */
   file(includeOptimizer = false): ModelFile {
-    this.gpu?.check('file');
+    this.home.gpu?.check('file');
     call('fj_modelSave', this.built, includeOptimizer ? 1 : 0);
     return messageBytes();
   }
@@ -590,7 +549,7 @@ export class LayersModel {
   }
   /** Weights and, where the artifacts have them, optimizer state, step and seed: training goes on as if never stopped. */
   restore(artifacts: ModelArtifacts): void {
-    this.drop();
+    this.home.drop();
     const step = artifacts.userDefinedMetadata?.step;
     if (typeof artifacts.userDefinedMetadata?.seed === 'number') this.seed = artifacts.userDefinedMetadata.seed;
     if (artifacts.trainingConfig && 'optimizer' in artifacts.trainingConfig) {
@@ -622,7 +581,7 @@ export class LayersModel {
   }
 
   dispose(): void {
-    this.drop();
+    this.home.drop();
     if (this.handle) engine().fj_modelFree(this.handle);
     this.handle = 0;
     this.description = () => {
