@@ -326,7 +326,8 @@ struct Conv2D {
   }
   static void gpu(ShaderWriter& w, const Attrs& a) {
     Geometry g = geometry(w.in(0).shape, w.in(1).shape, a);
-    w.gemm(g.n * g.oh * g.ow, g.groupOC(), g.kh * g.kw * g.groupC(), g.groups, true, false,
+    w.gemm(g.n * g.oh * g.ow, g.groupOC(), g.kh * g.kw * g.groupC(), g.groups,
+           {true, g.groupC() % 4 == 0}, {false, g.groupOC() % 4 == 0},
            [&] { convShader(w, g, kConvYWgsl); });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
@@ -390,7 +391,8 @@ struct Conv2DInput {
   }
   static void gpu(ShaderWriter& w, const Attrs& a) {
     Geometry g = geometry(a.inputShape, w.in(1).shape, a);
-    w.gemm(g.n * g.h * g.w, g.groupC(), g.kh * g.kw * g.groupOC(), g.groups, true, true,
+    w.gemm(g.n * g.h * g.w, g.groupC(), g.kh * g.kw * g.groupOC(), g.groups,
+           {true, g.groupOC() % 4 == 0}, {true, g.groupOC() % 4 == 0},
            [&] { convShader(w, g, kConvDxWgsl); });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {

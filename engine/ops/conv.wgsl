@@ -8,18 +8,17 @@
 var<private> part: u32;  // of the channels
 fn begin(product: u32) { part = product; }
 
-/// x at tap (ky, kx) and channel c of the window of output pixel `p`; t counts taps and channels.
-fn windowAt(p: u32, t: u32) -> f32 {
+/// The place of x at tap (ky, kx) and channel c of the window of output pixel `p`, or -1; t counts taps
+/// and channels.
+fn windowPlace(p: u32, t: u32) -> i32 {
   let tap = t / kGroupC;
   let pixel = inputPixel(outputPlace(p, 1u), tap / kKW, tap % kKW);
-  if (pixel < 0) { return 0.0; }
-  return in0(u32(pixel) * kC + part * kGroupC + t % kGroupC);
+  return select(-1, pixel * i32(kC) + i32(part * kGroupC + t % kGroupC), pixel >= 0);
 }
 
-/// dy where tap (ky, kx) of its window looks at input pixel `p`, channel o.
-fn gradientAt(p: u32, t: u32) -> f32 {
+/// The place of dy where tap (ky, kx) of its window looks at input pixel `p`, channel o, or -1.
+fn gradientPlace(p: u32, t: u32) -> i32 {
   let tap = t / kGroupOC;
   let pixel = outputPixel(inputPlace(p, 1u), tap / kKW, tap % kKW);
-  if (pixel < 0) { return 0.0; }
-  return in0(u32(pixel) * kOC + part * kGroupOC + t % kGroupOC);
+  return select(-1, pixel * i32(kOC) + i32(part * kGroupOC + t % kGroupOC), pixel >= 0);
 }

@@ -1,3 +1,3 @@
-fn left(m: u32, k: u32) -> f32 { return windowAt(m, k); }
-fn right(k: u32, n: u32) -> f32 { return in1(k * kOC + part * kGroupOC + n); }
+fn leftPlace(m: u32, k: u32) -> i32 { return windowPlace(m, k); }
+fn rightPlace(k: u32, n: u32) -> u32 { return k * kOC + part * kGroupOC + n; }
 fn finish(m: u32, n: u32, value: f32) { put(m * kOC + part * kGroupOC + n, value); }

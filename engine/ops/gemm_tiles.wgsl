@@ -2,17 +2,9 @@
 // memory.
 const kSide = kTile / 4u;
 const kDepth = 16u;
+const kBlocks = kDepth / 4u * kSide;
 var<workgroup> tileLeft: array<vec4f, kDepth * kSide>;   // [k][m / 4]
 var<workgroup> tileRight: array<vec4f, kDepth * kSide>;  // [k][n / 4]
-
-fn leftAt(m: u32, k: u32, end: u32) -> f32 {
-  if (m < kM && k < end) { return left(m, k); }
-  return 0.0;
-}
-fn rightAt(k: u32, n: u32, end: u32) -> f32 {
-  if (n < kN && k < end) { return right(k, n); }
-  return 0.0;
-}
 
 fn forGroup(group: vec3u, local: u32) {
   // A variable of the module could differ between threads, for all that the compiler knows.
@@ -29,15 +21,19 @@ fn forGroup(group: vec3u, local: u32) {
   var s3 = vec4f();
   let end = min(kK, (ownShare + 1u) * kTerms);
   for (var k0 = ownShare * kTerms; k0 < end; k0 += kDepth) {
-    for (var e = local; e < kDepth * kSide; e += kSide * kSide) {
-      let k = select(e / kSide, e % kDepth, kLeftByK);
-      let q = select(e % kSide, e / kDepth, kLeftByK);
-      let m = firstM + 4u * q;
-      tileLeft[k * kSide + q] = vec4f(leftAt(m, k0 + k, end), leftAt(m + 1u, k0 + k, end), leftAt(m + 2u, k0 + k, end), leftAt(m + 3u, k0 + k, end));
-      let kr = select(e / kSide, e % kDepth, kRightByK);
-      let qr = select(e % kSide, e / kDepth, kRightByK);
-      let n = firstN + 4u * qr;
-      tileRight[kr * kSide + qr] = vec4f(rightAt(k0 + kr, n, end), rightAt(k0 + kr, n + 1u, end), rightAt(k0 + kr, n + 2u, end), rightAt(k0 + kr, n + 3u, end));
+    // One half of the threads fetches from the left, the other from the right: neighbours in memory.
+    for (var e = local; e < 2u * kBlocks; e += kSide * kSide) {
+      let block = e % kBlocks;
+      let byK = select(kRightByK, kLeftByK, e < kBlocks);
+      let k = 4u * select(block / kSide, block % (kDepth / 4u), byK);
+      let q = select(block % kSide, block / (kDepth / 4u), byK);
+      if (e < kBlocks) {
+        let a = leftBlock(firstM + 4u * q, k0 + k, end);
+        for (var j = 0u; j < 4u; j++) { tileLeft[(k + j) * kSide + q] = a[j]; }
+      } else {
+        let b = rightBlock(k0 + k, firstN + 4u * q, end);
+        for (var j = 0u; j < 4u; j++) { tileRight[(k + j) * kSide + q] = b[j]; }
+      }
     }
     workgroupBarrier();
     for (var k = 0u; k < kDepth; k++) {

@@ -4,6 +4,10 @@
 
 #include "ops/gemm.wgsl.h"
 #include "ops/gemm_alone.wgsl.h"
+#include "ops/gemm_left.wgsl.h"
+#include "ops/gemm_left4.wgsl.h"
+#include "ops/gemm_right.wgsl.h"
+#include "ops/gemm_right4.wgsl.h"
 #include "ops/gemm_tiles.wgsl.h"
 
 namespace fjord {
@@ -69,8 +73,8 @@ void ShaderWriter::walk(std::string_view name, const Shape& dims, const Shape& s
   shaders.back().text += wgslWalk(name, dims, strides, offset);
 }
 
-void ShaderWriter::gemm(int64_t m, int64_t n, int64_t k, int64_t count, bool leftByK, bool rightByK,
-                        const std::function<void()>& operands) {
+void ShaderWriter::gemm(int64_t m, int64_t n, int64_t k, int64_t count, GemmOperand left,
+                        GemmOperand right, const std::function<void()>& operands) {
   // Small tiles where large ones would leave most of the GPU without work; none where most of a tile
   // would be empty.
   int64_t side = m * n * count >= 1 << 20 ? 64 : 32;
@@ -80,25 +84,27 @@ void ShaderWriter::gemm(int64_t m, int64_t n, int64_t k, int64_t count, bool lef
   // Few results of many terms would leave most of it without work too: their terms are shared out.
   constexpr int64_t kBusyThreads = 4096, kLeastTerms = 512;
   int64_t threads = down * across * count * (side / 4) * (side / 4);
-  int64_t share = std::max(kLeastTerms, k * threads / kBusyThreads);
+  int64_t share = std::max(kLeastTerms, k * threads / kBusyThreads / 16 * 16);
   int64_t parts = std::max<int64_t>(1, (k + share - 1) / share);
   if (alone) {
     elements(down * across * count * parts);
     constant("kAcross", across);
     constant("kDown", down);
-    constant("kRows", std::min<int64_t>(m, 4));
   } else {
     workgroups({across, down, count * parts}, static_cast<int>(side / 4 * (side / 4)));
     constant("kTile", side);
-    flag("kLeftByK", leftByK);
-    flag("kRightByK", rightByK);
   }
+  flag("kLeftByK", left.byK);
+  flag("kRightByK", right.byK);
   constant("kM", m);
   constant("kN", n);
   constant("kK", k);
   constant("kShares", parts);
   constant("kTerms", share);
-  text({kGemmWgsl, alone ? kGemmAloneWgsl : kGemmTilesWgsl});
+  text({kGemmWgsl, left.vectors ? kGemmLeft4Wgsl : kGemmLeftWgsl,
+        right.vectors ? kGemmRight4Wgsl : kGemmRightWgsl, alone ? kGemmAloneWgsl : kGemmTilesWgsl});
+  if (left.vectors) vectors(0);
+  if (right.vectors) vectors(1);
   operands();
   if (parts == 1) return;
   shaders.back().role = Shader::kShares;

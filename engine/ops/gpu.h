@@ -38,6 +38,8 @@ struct Shader {
   int threads = 64;
   /// The only input that it reads, or -1 for all.
   int reads = -1;
+  /// Bit k: it reads input k in fours as well, see ShaderWriter::vectors.
+  uint32_t vectors = 0;
   /// kShares: put(i, value) goes to array number `share`, a variable of the shader, of
   /// ShaderWriter::shares arrays like the output. kJoins: reads these by share_of(share, i), and no
   /// input.
@@ -76,10 +78,20 @@ class ShaderWriter {
   /// with these strides.
   void walk(std::string_view name, const Shape& dims, const Shape& strides, int64_t offset);
   void reads(int input) { shaders.back().reads = input; }
+  /// The shader has in0v(i) or in1v(i), .. for this input: elements i to i + 3, i a multiple of 4. Their
+  /// number is one too.
+  void vectors(int input) { shaders.back().vectors |= 1u << input; }
   /// `count` products of M x K by K x N: gemm_tiles.wgsl, or gemm_alone.wgsl where they are small,
-  /// with what `operands` writes (gemm.wgsl says what). The flags: whether the neighbours of an
-  /// element in memory are those of the next term, so that threads fetch neighbours.
-  void gemm(int64_t m, int64_t n, int64_t k, int64_t count, bool leftByK, bool rightByK,
+  /// with what `operands` writes (gemm.wgsl says what).
+  struct GemmOperand {
+    /// Whether the neighbours of an element in memory are those of the next term, so that threads
+    /// fetch neighbours.
+    bool byK;
+    /// Whether an element whose number in that direction is a multiple of 4 is followed by three
+    /// neighbours, at a place that is one too.
+    bool vectors;
+  };
+  void gemm(int64_t m, int64_t n, int64_t k, int64_t count, GemmOperand left, GemmOperand right,
             const std::function<void()>& operands);
 
   std::vector<Shader> shaders;

@@ -207,7 +207,9 @@ struct MatMul {
   /// the operand was.
   static void gpu(ShaderWriter& w, const MatMulAttrs& a) {
     Sizes s = sizesOf(w.in(0).shape, a, w.out().shape);
-    w.gemm(s.m, s.n, s.k, s.batch, !a.transposeA, a.transposeB, [&] { operands(w, a); });
+    ShaderWriter::GemmOperand left{!a.transposeA, (a.transposeA ? s.m : s.k) % 4 == 0};
+    ShaderWriter::GemmOperand right{a.transposeB, (a.transposeB ? s.k : s.n) % 4 == 0};
+    w.gemm(s.m, s.n, s.k, s.batch, left, right, [&] { operands(w, a); });
   }
   static void operands(ShaderWriter& w, const MatMulAttrs& a) {
     Shape batches = withoutMatrix(w.out().shape);

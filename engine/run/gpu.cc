@@ -70,6 +70,7 @@ class Writer {
   struct Bound {
     int32_t storage;  // or kScratch
     DType dtype;
+    bool vectors = false;  // declared as vec4f
   };
   static constexpr int32_t kScratch = -1;
   struct Register {
@@ -81,6 +82,7 @@ class Writer {
 
   int bind(const Operand& o) { return bind(o.storage, o.type.dtype); }
   int bind(int32_t storage, DType dtype);
+  void bindVectors(const Shader& shader);
   void addReads(const Shader& shader, std::string& functions);
   void addPut(const Shader& shader, std::string& functions);
   std::string read(const Operand& o, std::string_view index);
@@ -112,6 +114,7 @@ std::string bitcast(DType from, DType to, std::string text) {
 
 std::string Writer::read(const Operand& o, std::string_view index) {
   int b = bind(o);
+  if (bound_[b].vectors) return cat("b", b, "[(", index, ")/4u][(", index, ")%4u]");
   return bitcast(bound_[b].dtype, o.type.dtype, cat("b", b, "[", index, "]"));
 }
 
@@ -225,6 +228,27 @@ void Writer::addReads(const Shader& shader, std::string& functions) {
     if (shader.reads >= 0 && shader.reads != static_cast<int>(k)) continue;
     functions += cat("fn in", k, "(i:u32)->", wgslType(step_.in[k].type.dtype), "{return ",
                      read(step_.in[k], "i"), ";}\n");
+    if (!(shader.vectors >> k & 1)) continue;
+    int b = bind(step_.in[k]);
+    auto at = [&](int i) { return read(step_.in[k], cat("i+", i, "u")); };
+    functions +=
+        cat("fn in", k, "v(i:u32)->vec4f{return ",
+            bound_[b].vectors ? cat("b", b, "[i/4u]")
+                              : cat("vec4f(", at(0), ",", at(1), ",", at(2), ",", at(3), ")"),
+            ";}\n");
+  }
+}
+
+/// An input that the shader reads in fours is bound so, unless it is read or written otherwise too.
+void Writer::bindVectors(const Shader& shader) {
+  for (size_t k = 0; k < step_.in.size(); ++k) {
+    if (!(shader.vectors >> k & 1) || shader.role == Shader::kJoins) continue;
+    const Operand& in = step_.in[k];
+    auto isIn = [&](const Operand& o) { return o.storage == in.storage; };
+    bool alone = std::ranges::count_if(step_.in, isIn) == 1 && !isIn(step_.out) &&
+                 std::ranges::none_of(step_.chainIn, isIn) &&
+                 std::ranges::none_of(step_.chainOut, isIn);
+    if (alone && in.type.dtype == DType::kF32) bound_[bind(in)].vectors = true;
   }
 }
 
@@ -257,6 +281,7 @@ std::string Writer::text(const Shader& shader, const GpuLimits& limits,
   std::string functions, body;
   bool isOp = withOp && step_.op != OpId::kCount;
   if (isOp) {
+    bindVectors(shader);
     addReads(shader, functions);
     addPut(shader, functions);
     body = shader.text;
@@ -268,7 +293,7 @@ std::string Writer::text(const Shader& shader, const GpuLimits& limits,
   std::string head, entry;
   for (size_t b = 0; b < bound_.size(); ++b)
     head += cat("@group(0) @binding(", b, ") var<storage,read_write> b", b, ":array<",
-                wgslType(bound_[b].dtype), ">;\n");
+                bound_[b].vectors ? "vec4f" : wgslType(bound_[b].dtype), ">;\n");
   if (elements > 0 || !isOp) {
     int64_t count = (elements + threads - 1) / threads,
             x = std::min(count, limits.groupsPerDimension);
