@@ -103,6 +103,24 @@ test('fit with validation, callbacks that predict, and saving', async () => {
   assert.ok(same < 1e-5, `${same}`);
 });
 
+test('batches that are begun ahead have the rates and random numbers of their steps', async () => {
+  const [gpu, cpu] = await page.evaluate(async () => {
+    const losses = async (backend) => {
+      await tf.setBackend(backend);
+      const [model, x, y] = window.make('mlp', 'sgd');
+      const schedule = {class_name: 'ExponentialDecay', config: {initial_learning_rate: 0.5, decay_steps: 2, decay_rate: 0.6}};
+      model.compile({optimizer: {class_name: 'SGD', config: {learning_rate: schedule, momentum: 0.9}}, loss: 'categoricalCrossentropy'});
+      const {history} = await model.fit(x, y, {epochs: 3, batchSize: 10, validationSplit: 0.25});
+      const logs = await model.evaluateAsync(x, y, {batchSize: 7});
+      model.dispose();
+      return [...history.loss, ...history.val_loss, logs.loss];
+    };
+    return [await losses('webgpu'), await losses('wasm')];
+  });
+  close(gpu, cpu, 1e-3, 'loss');
+  assert.ok(gpu[2] < gpu[0], 'the loss falls');
+});
+
 test('what cannot answer at once says so', async () => {
   const errors = await page.evaluate(async () => {
     await tf.setBackend('webgpu');

@@ -85,6 +85,9 @@ export class GpuModel {
   get adapter(): string {
     return this.gpu.name;
   }
+  get pipelines(): number {
+    return this.gpu.pipelineCount;
+  }
   /** Compiles the shaders of the step that the engine has prepared. */
   async warm(onProgress?: (progress: Progress) => void): Promise<void> {
     const {serial} = this.begun();

@@ -12,6 +12,8 @@ export interface Placement {
   backend: Place;
   milliseconds?: Record<Place, number>;
   adapter?: string;
+  /** Pipelines compiled so far, for all models. */
+  pipelines?: number;
 }
 
 /** A model that can be tried: a step is `train` of a batch. */
@@ -79,8 +81,8 @@ export class Home {
 
   /** Where the next step runs, and what was measured to find that. */
   get placement(): Placement {
-    const adapter = this.gpu?.adapter;
-    return {backend: this.wanted, ...(currentBackend() === 'auto' ? this.found : {}), ...(adapter ? {adapter} : {})};
+    const {adapter, pipelines} = this.gpu ?? {};
+    return {backend: this.wanted, ...(currentBackend() === 'auto' ? this.found : {}), ...(adapter ? {adapter, pipelines} : {})};
   }
   /** Takes a few steps of a copy of the model on each backend; the faster one stays. */
   async find(copyFor: (place: Place) => Trial): Promise<void> {
