@@ -274,6 +274,7 @@ struct MatMul {
                                {8, 600, 20},
                                {22, 30, 12},
                                {1024, 7, 30},
+                               {64, 10, 256},
                                {65, 64, 66}}) {
           cases.push_back(makeCase(
               "matrix",

@@ -100,7 +100,7 @@ export class GpuModel {
   /** The engine has new weights: the GPU's are uploaded anew. */
   upload(): void {
     for (const {buffer, bytes, kind, index} of this.resident.values()) {
-      this.gpu.device.queue.writeBuffer(buffer, 0, this.host(kind, index, bytes));
+      this.gpu.write(buffer, this.host(kind, index, bytes));
     }
     for (const player of this.players.values()) player.refresh();
     this.ahead = false;
@@ -139,7 +139,7 @@ export class GpuModel {
   async submit(trains: boolean): Promise<Pending> {
     const {serial, uploads, results, count} = this.begun();
     const player = this.players.get(serial) ?? (await this.prepare(serial));
-    for (const {input, pointer, bytes} of uploads) player.write(input, heap.f32(pointer, bytes / 4) as Float32Array<ArrayBuffer>);
+    for (const {input, pointer, bytes} of uploads) player.write(input, heap.f32(pointer, bytes / 4));
     player.run();
     if (trains) {
       this.ahead = true;
@@ -171,9 +171,9 @@ export class GpuModel {
     }
   }
 
-  private host(kind: number, index: number, bytes: number): Float32Array<ArrayBuffer> {
+  private host(kind: number, index: number, bytes: number): Float32Array {
     const pointer = call('fj_gpuHostCopy', this.model, kind, index);
-    return heap.f32(pointer, bytes / 4) as Float32Array<ArrayBuffer>;
+    return heap.f32(pointer, bytes / 4);
   }
 
   private async prepare(serial: number, onProgress?: (progress: Progress) => void): Promise<Player> {
@@ -185,7 +185,7 @@ export class GpuModel {
       if (known) return known.buffer;
       const bytes = program.inputs[input]!;
       const buffer = this.gpu.storage(bytes);
-      this.gpu.device.queue.writeBuffer(buffer, 0, this.host(kind, index, bytes));
+      this.gpu.write(buffer, this.host(kind, index, bytes));
       this.resident.set(key, {buffer, bytes, kind, index});
       return buffer;
     });

@@ -17,6 +17,11 @@ export interface GpuProgram {
   settled: [begin: number, end: number];
 }
 
+/** Of a program's array; a view of the engine's memory, which threads may share. */
+export type Values = Float32Array | Int32Array;
+
+const isNode = typeof process === 'object' && !!process.versions?.node;
+
 /** What a program is to be compiled for; the names are those of GpuLimits. */
 export interface GpuLimits {
   bindings: number;
@@ -90,6 +95,13 @@ export class Gpu {
   /** A buffer for a program's arrays. */
   storage(bytes: number): GPUBuffer {
     return this.buffer(bytes, kStorage | kCopySrc | kCopyDst);
+  }
+  /** Copies values to a buffer, in the order of the steps. */
+  write(buffer: GPUBuffer, values: Values): void {
+    if (!values.byteLength) return;
+    // Dawn in Node ends when it is given memory that threads share.
+    const own = isNode && !(values.buffer instanceof ArrayBuffer) ? values.slice() : values;
+    this.device.queue.writeBuffer(buffer, 0, own as Float32Array<ArrayBuffer>);
   }
   free(buffer: GPUBuffer): void {
     this.bytes -= buffer.size;
@@ -172,8 +184,8 @@ export class Player {
   }
 
   /** Copies values to an input, in the order of the steps. */
-  write(input: number, values: ArrayBufferView<ArrayBuffer>): void {
-    if (values.byteLength) this.gpu.device.queue.writeBuffer(this.inputs[input]!, 0, values);
+  write(input: number, values: Values): void {
+    this.gpu.write(this.inputs[input]!, values);
   }
 
   /** A parameter has changed: the next run computes anew what depends on it. */
