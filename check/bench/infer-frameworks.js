@@ -1,6 +1,6 @@
 // One model in every framework, from the files that models.py made, for one sample at a time.
 //
-//   const model = await frameworks.Fjord.create(folder, cell);
+//   const model = await sets.wasm.Fjord.create(folder, cell);
 //   const output = await model.run(x);        // x Float32Array, the output read back as Float32Array
 //   model.dispose();
 //
@@ -70,28 +70,36 @@ async function denseWeights(folder, cell) {
     });
 }
 
-const fjord = {
+/** What Fjord and TensorFlow.js have in common: from an array to an array. What a GPU computes is awaited. */
+const layersModel = (tf, model, shape, isGpu) => ({
+  model,
+  async run(x) {
+    const input = tf.tensor(x, [1, ...shape]);
+    const y = model.predict(input);
+    const values = isGpu ? await y.data() : y.dataSync();
+    y.dispose();
+    input.dispose();
+    return values;
+  },
+  dispose: () => model.dispose(),
+});
+
+const fjord = (backend) => ({
   async create(folder, cell) {
     const fj = await import('/fjord/fjord.js');
     fj.wasm.setThreadsCount(2);
-    await fj.ready();
+    await fj.setBackend(backend);
     this.about = `${fj.wasm.getVariant()}, ${fj.wasm.getThreadsCount()} threads`;
-    const model = await fj.loadLayersModel(`${folder}/model.safetensors`);
-    return {
-      run(x) {
-        const input = fj.tensor(x, [1, ...cell.shape]);
-        const y = model.predict(input);
-        const values = y.dataSync();
-        y.dispose();
-        input.dispose();
-        return values;
-      },
-      dispose: () => model.dispose(),
-    };
+    const made = layersModel(fj, await fj.loadLayersModel(`${folder}/model.safetensors`), cell.shape, backend === 'webgpu');
+    return backend === 'webgpu' ? {...made, placement: () => made.model.placement()} : made;
   },
-};
+});
 
 async function tensorflow(backend) {
+  if (backend !== 'wasm') {
+    if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js has no backend ${backend} here`);
+    return;
+  }
   tf.wasm.setWasmPaths('/node_modules/@tensorflow/tfjs-backend-wasm/dist/');
   tf.wasm.setThreadsCount(2);
   // It takes half of the cores at most, whatever it is asked for: two threads if it sees four.
@@ -120,27 +128,17 @@ const tfjs = (backend) => ({
       layer.setWeights(tensors);
       tensors.forEach((t) => t.dispose());
     }
-    return {
-      run(x) {
-        const input = tf.tensor(x, [1, ...cell.shape]);
-        const y = model.predict(input);
-        const values = y.dataSync();
-        y.dispose();
-        input.dispose();
-        return values;
-      },
-      dispose: () => model.dispose(),
-    };
+    return layersModel(tf, model, cell.shape, backend.startsWith('webg'));
   },
 });
 
-const onnx = {
+const onnx = (provider) => ({
   async create(folder, cell) {
-    const ort = await import('/node_modules/onnxruntime-web/dist/ort.wasm.min.mjs');
+    const ort = await import(`/node_modules/onnxruntime-web/dist/ort.${provider}.min.mjs`);
     ort.env.wasm.numThreads = 2;
     ort.env.wasm.wasmPaths = '/node_modules/onnxruntime-web/dist/';
     this.about = `${ort.env.versions.web}, ${ort.env.wasm.numThreads} threads`;
-    const session = await ort.InferenceSession.create(`${folder}/model.onnx`, {executionProviders: ['wasm'], graphOptimizationLevel: 'all'});
+    const session = await ort.InferenceSession.create(`${folder}/model.onnx`, {executionProviders: [provider], graphOptimizationLevel: 'all'});
     const [input] = session.inputNames;
     const [output] = session.outputNames;
     return {
@@ -148,7 +146,7 @@ const onnx = {
       dispose: () => session.release(),
     };
   },
-};
+});
 
 const litert = {
   async create(folder, cell) {
@@ -223,4 +221,8 @@ const jax = {
   },
 };
 
-export const frameworks = {Fjord: fjord, 'ONNX Runtime': onnx, LiteRT: litert, 'tfjs wasm': tfjs('wasm'), 'jax-js': jax, ConvNetJS: convnet, 'tfjs cpu': tfjs('cpu')};
+const onCpu = {Fjord: fjord('wasm'), 'ONNX Runtime': onnx('wasm'), LiteRT: litert, 'tfjs wasm': tfjs('wasm'), 'jax-js': jax, ConvNetJS: convnet, 'tfjs cpu': tfjs('cpu')};
+const onGpu = {Fjord: fjord('webgpu'), 'ONNX Runtime': onnx('webgpu'), 'tfjs webgpu': tfjs('webgpu'), 'tfjs webgl': tfjs('webgl')};
+
+/** What computes on the CPU, what on the GPU. */
+export const sets = {wasm: onCpu, webgpu: onGpu};

@@ -1,6 +1,9 @@
 // One model in every framework: compares with TensorFlow's output, then times. Called by infer.mjs as
 // window.measure(folder, options); says on window.report(text) what it is doing.
-import {frameworks} from './infer-frameworks.js';
+import {sets} from './infer-frameworks.js';
+
+// infer.html?webgpu
+const frameworks = sets[location.search === '?webgpu' ? 'webgpu' : 'wasm'];
 
 const floats = async (url) => new Float32Array(await (await fetch(url)).arrayBuffer());
 
@@ -12,7 +15,7 @@ function wrong(output, want) {
   return far < 0 ? '' : `output ${far} is ${output[far]}, TensorFlow's ${want[far]}`;
 }
 
-window.measure = async (folder, {rounds, slice, only}) => {
+window.measure = async (folder, {rounds, slice, budget, only}) => {
   const description = await (await fetch(`${folder}/model.json`)).json();
   const {layers} = description.config;
   const cell = {shape: layers[0].config.batch_shape.slice(1), layers, convolutional: layers.some((layer) => layer.class_name === 'Conv2D')};
@@ -29,12 +32,13 @@ window.measure = async (folder, {rounds, slice, only}) => {
       row.model = await framework.create(folder, cell);
       row.error = wrong(await row.model.run(x), want);
       row.first = performance.now() - start;
+      if (row.first > 1e3 * budget) row.reason = `making it and its first run took ${(row.first / 1e3).toFixed(0)} s of the budget of ${budget} s`;
     } catch (error) {
       row.error = String(error?.message ?? error);
     }
-    row.about = framework.about ?? '';
+    row.about = row.model?.placement?.().adapter ?? framework.about ?? '';
   }
-  const right = rows.filter((row) => row.model && !row.error);
+  const right = rows.filter((row) => row.model && !row.error && !row.reason);
   for (let round = 0; round < rounds; ++round) {
     // Another goes first in each round, so that none always follows the same.
     for (const row of [...right.slice(round % right.length), ...right.slice(0, round % right.length)]) {
@@ -50,7 +54,7 @@ window.measure = async (folder, {rounds, slice, only}) => {
       row.samples.push((performance.now() - start) / runs);
     }
   }
-  for (const row of right) row.model.dispose();
+  for (const row of rows) row.model?.dispose();
   return rows.map(({model: _, ...row}) => row);
 };
 window.ready = true;

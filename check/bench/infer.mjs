@@ -1,7 +1,10 @@
 // One sample through the networks of the paper's grid and through six convolutional networks, in headless Chromium, by
 // Fjord and by what else runs them there: milliseconds from an array of inputs to an array of outputs, and the ratios.
 //
-//   ./dev bench infer [--only resnet50] [--rounds 9] [--slice 150] [--peer 'ONNX Runtime'] [--json rows.json]
+//   ./dev bench infer [--backend webgpu] [--only resnet50] [--rounds 9] [--slice 150] [--peer 'ONNX Runtime'] [--json rows.json]
+//
+// With --backend webgpu what computes on a GPU, the convolutional networks alone: ONNX Runtime, TensorFlow.js (webgpu, webgl). One
+// that needs more than --budget seconds (120) to be made and run once is left out.
 //
 // A framework is timed only after its output was that of TensorFlow. Samples are slices of `slice` ms in rotating order; the
 // table has their medians. The first run makes the models' files (models.py), which takes minutes and 2 GB.
@@ -12,24 +15,32 @@ import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {root} from '../../tools/build.mjs';
 import {serve} from '../../tools/serve.mjs';
+import {chromiumArgs, isSoftware, softwareWarning} from '../gpu/adapter.mjs';
 import {about, finish} from './last.mjs';
 import {pythonWith} from './python.mjs';
 
 const {values: options} = parseArgs({
   options: {
+    backend: {type: 'string', default: 'wasm'},
     only: {type: 'string', multiple: true},
     peer: {type: 'string', multiple: true},
     rounds: {type: 'string', default: '9'},
     slice: {type: 'string', default: '150'},
+    budget: {type: 'string', default: '120'},
     json: {type: 'string'},
     save: {type: 'boolean', default: false},
     strict: {type: 'boolean', default: false},
   },
 });
+if (!['wasm', 'webgpu'].includes(options.backend)) {
+  console.error(`There is no backend ${options.backend}: take wasm or webgpu`);
+  process.exit(2);
+}
+const onGpu = options.backend === 'webgpu';
 const grid = [1, 2, 4, 8].flatMap((layers) => [64, 128, 256].map((width) => `${layers}x${width}`));
 const networks = ['squeezenet', 'mobilenetv2', 'resnet50', 'densenet121', 'inceptionv3', 'vgg16'];
 const all = [...grid, ...networks];
-const names = all.filter((name) => !options.only || options.only.includes(name));
+const names = (onGpu && !options.only ? networks : all).filter((name) => !options.only || options.only.includes(name));
 if (names.length < (options.only?.length ?? 1)) {
   console.error(`There is no model among ${options.only.join(', ')} or not all of them; there are ${all.join(', ')}`);
   process.exit(2);
@@ -60,15 +71,17 @@ let version = '';
 console.log(`${os.availableParallelism()} cores of ${os.cpus()[0].model}; ms for one sample, and how many of Fjord's`);
 for (const name of names) {
   // A browser for each, so that nothing is left over from the one before.
-  const browser = await launch();
+  const browser = await launch({args: onGpu ? chromiumArgs() : []});
   try {
     const page = await browser.newPage();
     page.on('pageerror', (error) => console.error(`page: ${error.message}`));
     await page.exposeFunction('report', (text) => status(`${name}: ${text}`));
-    await page.goto(`${server.url}/check/bench/infer.html`);
+    page.setDefaultTimeout(0);
+    await page.goto(`${server.url}/check/bench/infer.html${onGpu ? '?webgpu' : ''}`);
     await page.waitForFunction(() => window.ready);
     const only = options.peer && ['Fjord', ...options.peer];
-    const given = [`/models/${name}`, {rounds: Number(options.rounds), slice: Number(options.slice), only}];
+    const budget = onGpu ? Number(options.budget) : Infinity;
+    const given = [`/models/${name}`, {rounds: Number(options.rounds), slice: Number(options.slice), budget, only}];
     const measured = await page.evaluate(([folder, o]) => window.measure(folder, o), given);
     status('');
     for (const row of measured) {
@@ -79,6 +92,7 @@ for (const name of names) {
     if (!rows.length) {
       console.log(`Chromium ${version}`);
       for (const row of measured.filter((r) => r.about)) console.log(`${row.name}: ${row.about}`);
+      if (onGpu && isSoftware(measured[0].about)) console.log(softwareWarning);
       console.log(`\n${'model'.padEnd(13)}${measured.map((row) => row.name.padStart(17)).join('')}   fastest peer / Fjord`);
     }
     rows.push(...measured);
@@ -94,7 +108,10 @@ for (const [title, list] of [['the grid', grid], ['the convolutional networks', 
     console.log(`\n${title}, Fjord against the fastest peer: ${Math.min(...ratios).toFixed(2)}x at least, ${geometricMean(ratios).toFixed(2)}x in the geometric mean of ${ratios.length}`);
   }
 }
-process.exit(finish('infer', about(version), rows, options) || (errors ? 1 : 0));
+// Only what computes on the CPU is published.
+if (onGpu && options.json) writeFileSync(options.json, `${JSON.stringify({about: about(version), rows}, null, 1)}\n`);
+const slower = onGpu ? 0 : finish('infer', about(version), rows, options);
+process.exit(slower || (errors ? 1 : 0));
 
 /** How many times longer the fastest peer takes. */
 function ratioOf([fjord, ...peers]) {
@@ -112,6 +129,6 @@ function print(name, measured) {
   console.log(`${name.padEnd(13)}${texts.join('')}${`${ratioOf(measured).toFixed(2)}x`.padStart(12)}`);
   for (const row of measured.filter((r) => r.error || r.reason)) {
     if (row.error) ++errors;
-    if (row.error || name === names[0]) console.log(`    ${row.name}: ${row.error || row.reason}`);
+    if (row.error || onGpu || name === names[0]) console.log(`    ${row.name}: ${row.error || row.reason}`);
   }
 }

@@ -107,3 +107,9 @@ export async function writeData(cell) {
   await once(out, 'finish');
   return file;
 }
+
+/** Multiplications and additions of a step of dense layers: forward, the weights' gradients, and the inputs' but for the first layer's. */
+export function flops({layers, batch}) {
+  const products = layers.filter(({kernel}) => kernel).map(({kernel}) => 2 * batch * kernel[0] * kernel[1]);
+  return 3 * products.reduce((a, b) => a + b) - products[0];
+}

@@ -48,7 +48,7 @@ async function begin(name, cell, data) {
       row.first ??= (performance.now() - start) / 1e3;
     }
     row.about = framework.about ?? '';
-    if (row.net.placement) row.about = row.net.placement().adapter;
+    if (row.net.placement) ({adapter: row.about, pipelines: row.pipelines} = row.net.placement());
   } catch (error) {
     row.error = String(error?.message ?? error);
   }

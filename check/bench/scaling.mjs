@@ -8,7 +8,7 @@ import {writeFileSync} from 'node:fs';
 import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {serve} from '../../tools/serve.mjs';
-import {networks} from './networks.mjs';
+import {flops, networks} from './networks.mjs';
 
 const {values: options} = parseArgs({
   options: {only: {type: 'string', multiple: true}, rounds: {type: 'string', default: '15'}, slice: {type: 'string', default: '80'}, json: {type: 'string'}},
@@ -19,12 +19,6 @@ if (!cells.length) {
   process.exit(2);
 }
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
-
-/** Multiplications and additions of a step: forward, the weights' gradients, and the inputs' but for the first layer's. */
-function flops({layers, batch}) {
-  const products = layers.filter(({kernel}) => kernel).map(({kernel}) => 2 * batch * kernel[0] * kernel[1]);
-  return 3 * products.reduce((a, b) => a + b) - products[0];
-}
 
 const server = await serve();
 const browser = await launch();

@@ -17,6 +17,7 @@ import os from 'node:os';
 import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {serve} from '../../tools/serve.mjs';
+import {chromiumArgs, isSoftware, softwareWarning} from '../gpu/adapter.mjs';
 import {about, finish} from './last.mjs';
 import {startNatives} from './native.mjs';
 import {networks, writeData} from './networks.mjs';
@@ -58,7 +59,7 @@ const status = (text) => process.stdout.isTTY && process.stdout.write(`\r\x1b[K$
 
 const natives = options.native ? await startNatives(options) : {};
 const server = await serve();
-const browser = await launch();
+const browser = await launch({args: onGpu ? chromiumArgs() : []});
 const rows = [];
 let errors = 0;
 const slow = [];
@@ -131,14 +132,17 @@ try {
     }
     rows.push(...measured);
     print(cell, measured);
-    if (onGpu) console.log(`         the first step, ms: ${measured.map(({name, first}) => `${name} ${(1e3 * first).toFixed(0)}`).join(', ')}`);
+    if (onGpu) {
+      const first = ({name, first, pipelines}) => `${name} ${(1e3 * first).toFixed(0)}${pipelines ? ` (${pipelines} pipelines)` : ''}`;
+      console.log(`         the first step, ms: ${measured.map(first).join(', ')}`);
+    }
   }
 } finally {
   await browser.close();
   await server.close();
   Object.values(natives).forEach((ask) => ask.stop());
 }
-if (onGpu && /swiftshader|llvmpipe|software/i.test(rows[0]?.about)) console.log('\nTHE ADAPTER IS SOFTWARE: THESE TIMES SAY NOTHING ABOUT A GPU.');
+if (onGpu && isSoftware(rows[0]?.about)) console.log(`\n${softwareWarning}`);
 console.log();
 summarize('Fjord against the fastest peer', ratioOf);
 if (options.native) {
