@@ -205,19 +205,22 @@ void reduce(const Call& c, const Shape& axes) {
   });
 }
 
-/// reduce.wgsl, or reduce_alone.wgsl for few elements: `functions` define start(), join(a, b) and last(a) of Number.
+/// reduce.wgsl, or reduce_alone.wgsl for few elements: `functions` define start(), join(a, b) and
+/// last(a) of Number.
 void reduceShader(ShaderWriter& w, const Shape& axes,
                   std::initializer_list<std::string_view> functions) {
   const Shape& shape = w.in(0).shape;
   Split s = splitAxes(shape, *reducedAxes(axes, shape.rank()));
   int64_t results = w.out().shape.size(), reduced = s.reduced.dims.size();
   // Neighbouring threads fetch neighbours: of several results where those lie side by side, otherwise
-  // of one.
-  constexpr int64_t kThreads = 256;
+  // of one, and then 16 elements each before they wait for one another.
+  constexpr int64_t kThreads = 256, kNeighbours = 16, kEach = 16;
   bool innerKept = s.kept.dims.rank() > 0 && s.kept.strides[-1] == 1;
   // A thread is enough for the samples of a batch.
   constexpr int64_t kAlone = 64;
-  int64_t most = innerKept ? kThreads / std::min<int64_t>(64, results) : kThreads, lanes = 1;
+  int64_t most = innerKept ? kThreads / std::min<int64_t>(64, results)
+                           : std::clamp(reduced / kEach, kNeighbours, kThreads);
+  int64_t lanes = 1;
   while (reduced > kAlone && 2 * lanes <= std::min(most, reduced)) lanes *= 2;
   int64_t outputs = kThreads / lanes;
   if (lanes == 1) {
@@ -227,6 +230,7 @@ void reduceShader(ShaderWriter& w, const Shape& axes,
     w.constant("kLanes", lanes);
     w.constant("kOutputs", outputs);
     w.constant("kResults", results);
+    w.flag("kResultsAreNeighbours", innerKept);
   }
   w.numbers(w.in(0));
   w.walk("kept", s.kept.dims, s.kept.strides, 0);
