@@ -10,9 +10,11 @@ Json toJson(const GpuProgram& program) {
       bindings.push_back({static_cast<int>(b.kind), b.index, b.offset, b.bytes});
     dispatches.push_back({{"shader", d.shader}, {"bindings", bindings}, {"groups", d.groups}});
   }
+  Json arenas = Json::array();
+  for (int64_t bytes : program.arenas) arenas.push_back(bytes);
   Json json = {{"shaders", program.shaders},
                {"dispatches", dispatches},
-               {"arenas", program.arenas},
+               {"arenas", arenas},
                {"settled", {program.settledBegin, program.settledEnd}}};
   for (auto [name, types] : {std::pair("inputs", &program.inputs), {"outputs", &program.outputs}}) {
     json[name] = Json::array();

@@ -280,7 +280,7 @@ Status Model::begin(Mode mode, const Batch& batch) {
 void Model::finish(Totals& totals) {
   if (unfinished_.empty()) return;
   Program* p = unfinished_.front();
-  unfinished_.pop_front();
+  unfinished_.erase(unfinished_.begin());
   if (p->mode == kTrain) {
     ++step_;
     ++version_;

@@ -11,7 +11,6 @@
 // of batch.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -176,7 +175,7 @@ class Model {
   bool winograd_ = true;
   std::optional<GpuLimits> gpu_;
   Program* begun_ = nullptr;  // last, or prepared
-  std::deque<Program*> unfinished_;
+  std::vector<Program*> unfinished_;
   int64_t programsMade_ = 0;
   double rate_ = -1;  // replaces the optimizer's where it is not negative
   std::vector<std::unique_ptr<Program>> programs_;

@@ -71,6 +71,7 @@ void convShader(ShaderWriter& w, const Geometry& g, std::string_view form) {
   w.constant("kGroupC", g.groupC());
   w.constant("kGroupOC", g.groupOC());
   w.text({kWindowWgsl, kConvWgsl, form});
+  w.endGemm();
 }
 
 }  // namespace conv
@@ -327,8 +328,8 @@ struct Conv2D {
   static void gpu(ShaderWriter& w, const Attrs& a) {
     Geometry g = geometry(w.in(0).shape, w.in(1).shape, a);
     w.gemm(g.n * g.oh * g.ow, g.groupOC(), g.kh * g.kw * g.groupC(), g.groups,
-           {true, g.groupC() % 4 == 0}, {false, g.groupOC() % 4 == 0},
-           [&] { convShader(w, g, kConvYWgsl); });
+           {true, g.groupC() % 4 == 0}, {false, g.groupOC() % 4 == 0});
+    convShader(w, g, kConvYWgsl);
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value x = g.in[0], filter = g.in[1];
@@ -392,8 +393,8 @@ struct Conv2DInput {
   static void gpu(ShaderWriter& w, const Attrs& a) {
     Geometry g = geometry(a.inputShape, w.in(1).shape, a);
     w.gemm(g.n * g.h * g.w, g.groupC(), g.kh * g.kw * g.groupOC(), g.groups,
-           {true, g.groupOC() % 4 == 0}, {true, g.groupOC() % 4 == 0},
-           [&] { convShader(w, g, kConvDxWgsl); });
+           {true, g.groupOC() % 4 == 0}, {true, g.groupOC() % 4 == 0});
+    convShader(w, g, kConvDxWgsl);
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value dy = g.in[0], filter = g.in[1];

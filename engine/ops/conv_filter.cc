@@ -117,8 +117,8 @@ struct Conv2DFilter {
   static void gpu(ShaderWriter& w, const Attrs& a) {
     Geometry g = geometry(w.in(0).shape, a.filterShape, a);
     w.gemm(g.kh * g.kw * g.groupC(), g.groupOC(), g.n * g.oh * g.ow, g.groups,
-           {false, g.groupC() % 4 == 0}, {false, g.groupOC() % 4 == 0},
-           [&] { convShader(w, g, kConvFilterWgsl); });
+           {false, g.groupC() % 4 == 0}, {false, g.groupOC() % 4 == 0});
+    convShader(w, g, kConvFilterWgsl);
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value x = g.in[0], dy = g.in[1];

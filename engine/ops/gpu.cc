@@ -74,7 +74,7 @@ void ShaderWriter::walk(std::string_view name, const Shape& dims, const Shape& s
 }
 
 void ShaderWriter::gemm(int64_t m, int64_t n, int64_t k, int64_t count, GemmOperand left,
-                        GemmOperand right, const std::function<void()>& operands) {
+                        GemmOperand right) {
   // Small tiles where large ones would leave most of the GPU without work; none where most of a tile
   // would be empty.
   int64_t side = m * n * count >= 1 << 20 ? 64 : 32;
@@ -105,13 +105,16 @@ void ShaderWriter::gemm(int64_t m, int64_t n, int64_t k, int64_t count, GemmOper
         right.vectors ? kGemmRight4Wgsl : kGemmRightWgsl, alone ? kGemmAloneWgsl : kGemmTilesWgsl});
   if (left.vectors) vectors(0);
   if (right.vectors) vectors(1);
-  operands();
   if (parts == 1) return;
   shaders.back().role = Shader::kShares;
   shares = parts;
+}
+
+void ShaderWriter::endGemm() {
+  if (shares == 0) return;
   elements(out_.shape.size());
   shaders.back().role = Shader::kJoins;
-  constant("kShares", parts);
+  constant("kShares", shares);
   text(
       {"fn element(i:u32){var v=share_of(0u,i);for(var "
        "s=1u;s<kShares;s++){v+=share_of(s,i);}put(i,v);}\n"});

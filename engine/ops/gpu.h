@@ -17,7 +17,6 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -81,8 +80,6 @@ class ShaderWriter {
   /// The shader has in0v(i) or in1v(i), .. for this input: elements i to i + 3, i a multiple of 4. Their
   /// number is one too.
   void vectors(int input) { shaders.back().vectors |= 1u << input; }
-  /// `count` products of M x K by K x N: gemm_tiles.wgsl, or gemm_alone.wgsl where they are small,
-  /// with what `operands` writes (gemm.wgsl says what).
   struct GemmOperand {
     /// Whether the neighbours of an element in memory are those of the next term, so that threads
     /// fetch neighbours.
@@ -91,8 +88,10 @@ class ShaderWriter {
     /// neighbours, at a place that is one too.
     bool vectors;
   };
-  void gemm(int64_t m, int64_t n, int64_t k, int64_t count, GemmOperand left, GemmOperand right,
-            const std::function<void()>& operands);
+  /// Begins `count` products of M x K by K x N: gemm_tiles.wgsl, or gemm_alone.wgsl where they are
+  /// small. What the operands are is written next (gemm.wgsl says how), then endGemm called.
+  void gemm(int64_t m, int64_t n, int64_t k, int64_t count, GemmOperand left, GemmOperand right);
+  void endGemm();
 
   std::vector<Shader> shaders;
   /// Arrays that shaders of the role kShares write; 0 without.

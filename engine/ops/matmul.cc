@@ -209,9 +209,7 @@ struct MatMul {
     Sizes s = sizesOf(w.in(0).shape, a, w.out().shape);
     ShaderWriter::GemmOperand left{!a.transposeA, (a.transposeA ? s.m : s.k) % 4 == 0};
     ShaderWriter::GemmOperand right{a.transposeB, (a.transposeB ? s.k : s.n) % 4 == 0};
-    w.gemm(s.m, s.n, s.k, s.batch, left, right, [&] { operands(w, a); });
-  }
-  static void operands(ShaderWriter& w, const MatMulAttrs& a) {
+    w.gemm(s.m, s.n, s.k, s.batch, left, right);
     Shape batches = withoutMatrix(w.out().shape);
     for (int i = 0; i < 2; ++i) {
       // Of an operand that has fewer matrices, one serves several.
@@ -225,6 +223,7 @@ struct MatMul {
     w.flag("kTransposeLeft", a.transposeA);
     w.flag("kTransposeRight", a.transposeB);
     w.text({kMatmulWgsl});
+    w.endGemm();
   }
   static std::vector<Value> grad(const GradCall& g, const MatMulAttrs& a) {
     Value x = g.in[0], y = g.in[1], dx, dy;

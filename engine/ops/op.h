@@ -37,9 +37,6 @@
 
 namespace fjord {
 
-/// What runs once for a graph, and not for its numbers: made small, because it is downloaded.
-#define FJORD_ONCE [[clang::minsize]]
-
 // ---- what kernels get
 
 /// Elements [begin, end) of an array, and of each further row of `rows`, which are `stride` apart.

@@ -16,6 +16,9 @@
 
 #include "base/shape.h"
 
+/// What runs once for a graph, and not for its numbers: made small, because it is downloaded.
+#define FJORD_ONCE [[clang::minsize]]
+
 namespace fjord {
 
 class Graph;
@@ -99,14 +102,14 @@ struct CastAttrs {
 
 /// Visits each attribute as f("name", member), in the order of the list.
 template <class F>
-void visitAttrs(CastAttrs& a, F&& f) {
+FJORD_ONCE void visitAttrs(CastAttrs& a, F&& f) {
   f("dtype", a.dtype);
 }
 #define ATTR(type, name, ...) f(#name, a.name);
-#define OP(Name, name, arity, attrs)                                         \
-  template <class F>                                                         \
-  void visitAttrs([[maybe_unused]] Name##Attrs& a, [[maybe_unused]] F&& f) { \
-    attrs                                                                    \
+#define OP(Name, name, arity, attrs)                                                    \
+  template <class F>                                                                    \
+  FJORD_ONCE void visitAttrs([[maybe_unused]] Name##Attrs& a, [[maybe_unused]] F&& f) { \
+    attrs                                                                               \
   }
 #define COMPOSED OP
 #include "ops/all.inc"
