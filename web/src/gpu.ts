@@ -20,7 +20,7 @@ export interface GpuProgram {
 /** Of a program's array; a view of the engine's memory, which threads may share. */
 export type Values = Float32Array | Int32Array;
 
-const isNode = typeof process === 'object' && !!process.versions?.node;
+export const isNode = typeof process === 'object' && !!process.versions?.node;
 
 /** What a program is to be compiled for; the names are those of GpuLimits. */
 export interface GpuLimits {

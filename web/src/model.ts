@@ -9,7 +9,7 @@ import {call, callForJson, engine, heap, messageBytes, withArguments} from './en
 import {Optimizer} from './gradients.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
 import {Layer, SymbolicTensor, type Described, type Shape} from './layers.js';
-import type {Progress} from './gpu.js';
+import {isNode, type Progress} from './gpu.js';
 import {slice, zeros} from './ops.js';
 import {Home, type Placement} from './place.js';
 import {fillLater, keep, Tensor, tensor, tidy, type DataType} from './tensor.js';
@@ -94,7 +94,6 @@ interface FitState {
 // A frame at 60 Hz is 16.7 ms: work this long, then let the page draw and answer.
 const kBusyMilliseconds = 10;
 
-const isNode = typeof process === 'object' && !!process.versions?.node;
 /** Lets events and frames happen. A message is not delayed as a nested timer is. */
 function breathe(): Promise<void> {
   if (isNode) return new Promise((resolve) => setImmediate(resolve));
