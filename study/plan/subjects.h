@@ -1,0 +1,67 @@
+// The subjects and tasks, as their folders describe them: subjects/NAME/subject.json, tasks/NAME/task.json. docs/study.md says
+// what stands in them. A file with a mistake is an error that names the file and the place.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "plan/network.h"
+#include "plan/types.h"
+
+namespace fjord::study {
+
+struct Backend {
+  std::string name;   // "wasm"
+  std::string title;  // "WebAssembly"
+  bool gpu = false;   // needs an adapter
+  std::vector<std::string>
+      files;  // of its packages, which it loads beside the subject's: for the size of the library
+  std::map<std::string, std::string> unsupported;  // task to reason
+};
+
+struct Subject {
+  std::string name;     // the folder
+  std::string title;    // "TensorFlow.js"
+  std::string note;     // a label that every table carries, or ""
+  bool native = false;  // a program, not a page
+  bool paper = false;   // one of the paper's seven
+  std::string training =
+      "batch";  // "batch": as trainingLosses; "online": a pattern at a time; "full"; "none"
+  std::vector<std::string> packages;  // of npm or PyPI; the first is the one whose version is told
+  std::vector<std::string> files;     // "PACKAGE/path", in the order in which a page loads them
+  bool module = false;                // `files` ending in .js are modules, too
+  std::vector<std::string> command;   // of a native subject: {python} is its virtual environment's
+  std::string models;                 // the subject whose model files it reads; its own if ""
+  Network network;                    // size unset
+  std::vector<Backend> backends;
+  std::map<std::string, std::string> unsupported;  // task to reason, on all backends
+
+  /// Why it cannot do a task, or "".
+  std::string refuses(const std::string& backend, const std::string& task) const;
+};
+
+struct Task {
+  std::string name;        // "train"
+  std::string title;       // "Training"
+  bool sized = true;       // for each size of the network, or once
+  bool perBackend = true;  // or once for a subject, on its first backend
+  bool first = false;      // before all others: others need what it leaves
+  std::vector<std::string> phases;
+};
+
+struct Catalogue {
+  std::vector<Subject> subjects;  // sorted by name
+  std::vector<Task> tasks;
+  const Subject* subject(const std::string& name) const;
+  const Task* task(const std::string& name) const;
+};
+
+/// Reads `study` (the folder with subjects/ and tasks/).
+Result<Catalogue> readCatalogue(const std::string& study);
+/// As the API tells it to pages (GET /api/subjects).
+Json toJson(const Catalogue& catalogue);
+
+}  // namespace fjord::study
