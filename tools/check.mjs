@@ -66,7 +66,7 @@ async function types() {
 
 /** What must not stand in any file: hosts of package registries, and paths of somebody's machine. */
 const unwanted = [
-  [/registry[.]npmjs|pypi[.]org|pythonhosted[.]org|deb[.]debian[.]org|crates[.]io|"resolve[d]":/, 'names a package registry'],
+  [/registry[.]npmjs|pypi[.]org|pythonhosted[.]org|deb[.]debian[.]org|crates[.]io|"resolve[d]": "http/, 'names a package registry'],
   [/(^|[\s"'`=(:])\/(root|work|home\/\w+)\//m, 'holds a path of one machine'],
 ];
 

@@ -51,6 +51,7 @@ packages=(
   libhwy-dev googletest nlohmann-json3-dev libcli11-dev zlib1g-dev
   chromium chromium-driver libvulkan1
   python3 python3-venv xz-utils
+  libboost-dev libsqlite3-dev libpq-dev postgresql
 )
 
 installAsRoot() {
