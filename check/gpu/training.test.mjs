@@ -145,7 +145,7 @@ test('what cannot answer at once says so', async () => {
     return list;
   });
   assert.match(errors[0], /await its data\(\)/);
-  assert.match(errors[1], /await its data\(\)/);
+  assert.equal(errors[1], '', 'an op runs there, too');
   assert.match(errors[2], /await model\.sync\(\)/i);
   assert.match(errors[3], /evaluateAsync/);
   assert.deepEqual(errors.slice(4), ['', '']);

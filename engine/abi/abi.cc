@@ -14,8 +14,10 @@ int fj_init(int threads) {
     return failure("the number of threads can only change before models and optimizers are made");
   r.optimizers = {};
   r.eager.reset();
-  r.threads = std::make_unique<Threads>(threads);
-  r.eager = std::make_unique<Eager>(*r.threads);
+  auto made = std::make_unique<Threads>(threads);
+  r.place = std::make_unique<Place>(*made, std::move(r.place->remote), r.place->isRemote);
+  r.threads = std::move(made);
+  r.eager = std::make_unique<Eager>(*r.place);
   return r.threads->count();
 }
 
@@ -37,7 +39,7 @@ void fj_memory(double* out) {
 
 // ---- tensors
 
-int fj_tensor(int dtype, int rank, const int32_t* shape) {
+int fj_tensor(int dtype, int rank, const int32_t* shape, int there) {
   if (dtype < 0 || dtype > 2)
     return failure(cat("dtype ", dtype, " is not one that can be computed with"));
   if (rank < 0 || rank > kMaxRank)
@@ -49,10 +51,10 @@ int fj_tensor(int dtype, int rank, const int32_t* shape) {
     size *= d;
     if (size > int64_t{1} << 40) return failure(cat("the shape ", type.shape, " is too large"));
   }
-  return newTensor(Tensor::empty(type));
+  return newTensor(there ? runtime().place->remote->newTensor(type) : Tensor::empty(type));
 }
 void* fj_data(int tensor) {
-  TensorEntry* t = tensorOf(tensor);
+  TensorEntry* t = tensorHere(tensor);
   return t ? t->tensor.view().data : nullptr;
 }
 int fj_dtype(int tensor) {
@@ -128,7 +130,7 @@ int fj_optimizer(const char* json) {
     Result<double> rate = learningRate(choice->config, 0, 0);
     if (!rate) return failure(rate.error());
     return runtime().optimizers.add(
-        std::make_unique<EagerOptimizer>(*runtime().threads, **row, choice->config));
+        std::make_unique<EagerOptimizer>(*runtime().place, **row, choice->config));
   });
 }
 
@@ -143,7 +145,7 @@ int fj_optimizerApply(int optimizer, int32_t* variables, const int32_t* ids,
     // A variable's old value may be known elsewhere under another handle, or to a tape: that must
     // not change.
     if (v->tensor.buffer().isShared()) {
-      Result<Tensor> own = v->tensor.copy();
+      Result<Tensor> own = runtime().eager->copy(v->tensor);
       if (!own) return failure(own.error());
       v->tensor = std::move(*own);
     }

@@ -4,7 +4,7 @@
 // says why. Texts are UTF-8; a function that gives text leaves it in the message buffer as well.
 // One thread at a time.
 //
-//   int x = fj_tensor(kF32, 2, (int[]){2, 3});   float* data = fj_data(x);
+//   int x = fj_tensor(kF32, 2, (int[]){2, 3}, 0);   float* data = fj_data(x);
 //   int y = fj_op(op, (int[]){x, w}, 2, nullptr, 0);
 #pragma once
 
@@ -32,8 +32,9 @@ FJ_API int fj_messageLength();
 FJ_API void fj_memory(double* out);
 
 // ---- tensors ----
-/// dtype: 0 float32, 1 int32, 2 bool (as int32). Uninitialised.
-FJ_API int fj_tensor(int dtype, int rank, const int32_t* shape);
+/// dtype: 0 float32, 1 int32, 2 bool (as int32). Uninitialised. `there`: on the GPU, where the caller makes
+/// the buffer for its number.
+FJ_API int fj_tensor(int dtype, int rank, const int32_t* shape, int there);
 FJ_API void* fj_data(int tensor);
 FJ_API int fj_dtype(int tensor);
 /// Writes up to 8 numbers, returns how many.
@@ -114,6 +115,20 @@ FJ_API int fj_gpuProgram(int model);
 FJ_API int fj_gpuFinish(int model, double* out);
 /// Where the host's copy of a weight (1) or a piece of the optimizer's state (2) lies.
 FJ_API void* fj_gpuHostCopy(int model, int kind, int index);
+
+// ---- tensors on a GPU, which JavaScript runs ----
+/// Whether ops run there from now on. device: limits as above where it is another device than before, whose
+/// values are lost; else null.
+FJ_API void fj_eagerGpu(int on, const double* device);
+/// What is to be done there since the last call of fj_gpuPlayed (abi/remote.h); [0] how many numbers follow.
+FJ_API const int32_t* fj_gpuCommands();
+FJ_API void fj_gpuPlayed();
+/// A program of a command as JSON text (abi/gpu_json.h).
+FJ_API int fj_gpuEagerProgram(int number);
+/// The number of a tensor whose values are there only, else 0.
+FJ_API int fj_gpuNumber(int tensor);
+/// Where its values are to be written to, to be here as well.
+FJ_API void* fj_gpuLand(int tensor);
 
 // ---- training ----
 /// arrays: x.., y.., then validation x.., y..; options: {"epochs", "batchSize", "shuffle",

@@ -19,21 +19,21 @@ void put(std::string& key, const Type& type) {
 
 }  // namespace
 
-Executor* PlanCache::find(const std::string& key) {
+Runner* PlanCache::find(const std::string& key) {
   auto it = byKey_.find(key);
   if (it == byKey_.end()) return nullptr;
   entries_.splice(entries_.begin(), entries_, it->second);
-  return &it->second->executor;
+  return &it->second->runner;
 }
 
-Executor* PlanCache::add(const std::string& key, Executor executor) {
+Runner* PlanCache::add(const std::string& key, Runner runner) {
   if (entries_.size() == limit_) {
     byKey_.erase(entries_.back().key);
     entries_.pop_back();
   }
-  entries_.push_front({key, std::move(executor)});
+  entries_.push_front({key, std::move(runner)});
   byKey_[key] = entries_.begin();
-  return &entries_.front().executor;
+  return &entries_.front().runner;
 }
 
 void PlanCache::clear() {
@@ -43,23 +43,24 @@ void PlanCache::clear() {
 
 // ---- one op
 
-namespace {
-
-/// Binds, allocates the outputs, runs.
-Result<std::vector<Tensor>> runPlan(Executor& executor, std::span<const Tensor> inputs) {
-  for (size_t i = 0; i < inputs.size(); ++i)
-    executor.bindInput(static_cast<int>(i), inputs[i].view().data);
-  std::vector<Tensor> outputs;
-  for (size_t i = 0; i < executor.plan().outputs.size(); ++i) {
-    FJORD_TRY(Tensor t, Tensor::empty(executor.plan().outputs[i]));
-    executor.bindOutput(static_cast<int>(i), t.view().data);
-    outputs.push_back(std::move(t));
-  }
-  executor.run();
-  return outputs;
+void Eager::clear() {
+  ops_.clear();
+  gradients_.clear();
 }
 
-}  // namespace
+Result<Tensor> Eager::copy(const Tensor& t) {
+  std::string key;
+  put(key, t.type());
+  Runner* runner = ops_.find(key);
+  if (!runner) {
+    Graph graph;
+    graph.output(graph.input(t.type()));
+    FJORD_TRY(Runner made, place_.runner(graph));
+    runner = ops_.add(key, std::move(made));
+  }
+  FJORD_TRY(std::vector<Tensor> outputs, runner->run({&t, 1}));
+  return outputs[0];
+}
 
 Result<Traced> Eager::run(OpId op, std::span<const Traced> inputs, const Attrs& attrs) {
   std::string key;
@@ -70,8 +71,8 @@ Result<Traced> Eager::run(OpId op, std::span<const Traced> inputs, const Attrs& 
     put(key, t.tensor.type());
     tensors.push_back(t.tensor);
   }
-  Executor* executor = ops_.find(key);
-  if (!executor) {
+  Runner* runner = ops_.find(key);
+  if (!runner) {
     Graph graph;
     std::vector<Value> values;
     for (const Tensor& t : tensors) values.push_back(graph.input(t.type()));
@@ -79,11 +80,10 @@ Result<Traced> Eager::run(OpId op, std::span<const Traced> inputs, const Attrs& 
     FJORD_CHECK(graph.status());
     if (!y) return fail(opInfo(op).name, ": needs at least one input");
     graph.output(y);
-    FJORD_TRY(Plan plan, compile(graph, {.threads = threads_.count()}));
-    FJORD_TRY(Executor made, Executor::make(std::move(plan), threads_));
-    executor = ops_.add(key, std::move(made));
+    FJORD_TRY(Runner made, place_.runner(graph));
+    runner = ops_.add(key, std::move(made));
   }
-  FJORD_TRY(std::vector<Tensor> outputs, runPlan(*executor, tensors));
+  FJORD_TRY(std::vector<Tensor> outputs, runner->run(tensors));
   Traced result{std::move(outputs[0]), newId()};
   for (Tape& tape : tapes_) tape.push_back({op, attrs, {inputs.begin(), inputs.end()}, result});
   return result;
@@ -156,8 +156,8 @@ Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Tr
 Result<std::vector<Traced>> Eager::runBackward(const Backward& b) {
   std::vector<Tensor> inputs;
   for (const Traced& t : b.known) inputs.push_back(t.tensor);
-  Executor* executor = gradients_.find(b.key);
-  if (!executor) {
+  Runner* runner = gradients_.find(b.key);
+  if (!runner) {
     Graph cut;
     std::vector<Value> copies(b.graph.nodes().size());
     for (size_t i = 0; i < b.known.size(); ++i) {
@@ -176,11 +176,10 @@ Result<std::vector<Traced>> Eager::runBackward(const Backward& b) {
       copies[id] = emit(node.op, in, node.attrs);
     }
     for (Value r : b.results) cut.output(copies[r.id]);
-    FJORD_TRY(Plan plan, compile(cut, {.threads = threads_.count()}));
-    FJORD_TRY(Executor made, Executor::make(std::move(plan), threads_));
-    executor = gradients_.add(b.key, std::move(made));
+    FJORD_TRY(Runner made, place_.runner(cut));
+    runner = gradients_.add(b.key, std::move(made));
   }
-  FJORD_TRY(std::vector<Tensor> outputs, runPlan(*executor, inputs));
+  FJORD_TRY(std::vector<Tensor> outputs, runner->run(inputs));
   std::vector<Traced> results;
   for (Tensor& t : outputs) results.push_back({std::move(t), newId()});
   return results;
@@ -290,33 +289,28 @@ Status EagerOptimizer::apply(std::span<const Variable> variables) {
     put(key, v.id);
     put(key, v.value.type());
   }
-  Executor* executor = plans_.find(key);
-  if (!executor) {
+  Runner* runner = plans_.find(key);
+  if (!runner) {
     Graph graph;
     std::vector<std::string>& names = slotNames_[key];
     names.clear();
     FJORD_CHECK(build(variables, graph, names));
-    FJORD_TRY(Plan plan, compile(graph, {.threads = threads_.count()}));
-    FJORD_TRY(Executor made, Executor::make(std::move(plan), threads_));
-    executor = plans_.add(key, std::move(made));
+    FJORD_TRY(Runner made, place_.runner(graph));
+    runner = plans_.add(key, std::move(made));
   }
-  float scalars[2] = {static_cast<float>(rate()), static_cast<float>(step_ + 1)};
-  executor->bindInput(0, &scalars[0]);
-  executor->bindInput(1, &scalars[1]);
-  int count = static_cast<int>(variables.size());
-  for (int i = 0; i < count; ++i) {
-    executor->bindInput(2 + i, variables[i].value.view().data);
-    executor->bindInput(2 + count + i, variables[i].gradient.view().data);
+  std::vector<Tensor> inputs;
+  for (double number : {rate(), static_cast<double>(step_ + 1)}) {
+    float scalar = static_cast<float>(number);
+    FJORD_TRY(Tensor t, Tensor::of({}, std::span<const float>(&scalar, 1)));
+    inputs.push_back(std::move(t));
   }
-  const std::vector<std::string>& names = slotNames_[key];
-  for (size_t i = 0; i < names.size(); ++i) {
-    int index = 2 + 2 * count + static_cast<int>(i);
-    FJORD_TRY(Tensor t, slot(names[i], executor->plan().inputs[index], starts_[names[i]]));
-    executor->bindInput(index, t.view().data);
+  for (const Variable& v : variables) inputs.push_back(v.value);
+  for (const Variable& v : variables) inputs.push_back(v.gradient);
+  for (const std::string& name : slotNames_[key]) {
+    FJORD_TRY(Tensor t, slot(name, runner->inputs()[inputs.size()], starts_[name]));
+    inputs.push_back(std::move(t));
   }
-  executor->run();
-  executor->bindInput(0, nullptr);
-  executor->bindInput(1, nullptr);
+  FJORD_CHECK(runner->run(inputs));
   ++step_;
   return {};
 }

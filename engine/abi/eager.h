@@ -1,6 +1,7 @@
 // Eager: single ops and recorded sequences of them, run through cached plans.
 //
-//   Eager eager(threads);
+//   Place place{threads};
+//   Eager eager(place);
 //   FJORD_TRY(Traced y, eager.run(OpId::matMul, {{a, b}}, attrs));   // a plan of one op, made once
 //   eager.startTape(); ... eager.gradients(y, xs, nullptr) ... eager.stopTape();
 //
@@ -12,9 +13,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "abi/remote.h"
 #include "nn/optimizers.h"
 #include "nn/weights.h"
-#include "run/cpu.h"
 
 namespace fjord {
 
@@ -23,18 +24,29 @@ struct Traced {
   uint64_t id = 0;
 };
 
-/// Executors by a key of bytes, the least recently used given up first.
+/// Where ops run: on threads, or on a GPU, once there is a way to one.
+struct Place {
+  Threads& threads;
+  std::unique_ptr<Remote> remote;
+  bool isRemote = false;
+
+  Result<Runner> runner(const Graph& graph) {
+    return Runner::make(graph, threads, isRemote ? remote.get() : nullptr);
+  }
+};
+
+/// Runners by a key of bytes, the least recently used given up first.
 class PlanCache {
  public:
   explicit PlanCache(size_t limit) : limit_(limit) {}
-  Executor* find(const std::string& key);
-  Executor* add(const std::string& key, Executor executor);
+  Runner* find(const std::string& key);
+  Runner* add(const std::string& key, Runner runner);
   void clear();
 
  private:
   struct Entry {
     std::string key;
-    Executor executor;
+    Runner runner;
   };
   size_t limit_;
   std::list<Entry> entries_;  // the most recently used first
@@ -43,10 +55,15 @@ class PlanCache {
 
 class Eager {
  public:
-  explicit Eager(Threads& threads) : threads_(threads) {}
+  explicit Eager(Place& place) : place_(place) {}
 
   uint64_t newId() { return ++lastId_; }
+  /// The same values in memory of their own, where they are.
+  Result<Tensor> copy(const Tensor& t);
   Result<Traced> run(OpId op, std::span<const Traced> inputs, const Attrs& attrs);
+
+  /// Ops run somewhere else from now on: plans are of one place.
+  void clear();
 
   /// Tapes nest: each records what runs while it is the innermost or around it.
   void startTape() { tapes_.emplace_back(); }
@@ -70,7 +87,7 @@ class Eager {
   Result<std::vector<Traced>> runBackward(const Backward& backward);
   Result<std::vector<Traced>> replay(const Backward& backward);
 
-  Threads& threads_;
+  Place& place_;
   PlanCache ops_{512}, gradients_{64};
   std::vector<Tape> tapes_;
   uint64_t lastId_ = 0;
@@ -79,8 +96,8 @@ class Eager {
 /// An optimizer over loose variables: `minimize` in TensorFlow.js.
 class EagerOptimizer {
  public:
-  EagerOptimizer(Threads& threads, const OptimizerRow& row, Json config)
-      : threads_(threads), row_(row), config_(std::move(config)), plans_(8) {}
+  EagerOptimizer(Place& place, const OptimizerRow& row, Json config)
+      : place_(place), row_(row), config_(std::move(config)), plans_(8) {}
 
   struct Variable {
     uint64_t id;
@@ -88,6 +105,7 @@ class EagerOptimizer {
     Tensor gradient;
   };
   Status apply(std::span<const Variable> variables);
+  void clear() { plans_.clear(); }
   void setRate(double rate) { config_["learning_rate"] = rate; }
   double rate() const { return learningRate(config_, row_.rate, step_).value_or(0); }
   int64_t step() const { return step_; }
@@ -98,7 +116,7 @@ class EagerOptimizer {
                std::vector<std::string>& slotNames);
   Result<Tensor> slot(const std::string& name, const Type& type, double start);
 
-  Threads& threads_;
+  Place& place_;
   const OptimizerRow& row_;
   Json config_;
   PlanCache plans_;

@@ -1,18 +1,22 @@
-// The steps of a model that is on a GPU, which the caller plays.
+// What a GPU computes, which the caller plays: steps of models, and ops of tensors.
 #include "abi/abi.h"
 #include "abi/gpu_json.h"
 #include "abi/runtime.h"
 
 using namespace fjord;
 
+namespace {
+std::optional<GpuLimits> limitsOf(const double* numbers) {
+  if (!numbers) return {};
+  return GpuLimits{static_cast<int>(numbers[0]), static_cast<int64_t>(numbers[1]),
+                   static_cast<int64_t>(numbers[2]), static_cast<int64_t>(numbers[3])};
+}
+int32_t addressOf(const void* p) { return static_cast<int32_t>(reinterpret_cast<intptr_t>(p)); }
+}  // namespace
+
 int fj_modelSetGpu(int model, const double* limits) {
   return withModel(model, [&](auto& m) {
-    if (!limits) {
-      m->setGpu({});
-    } else {
-      m->setGpu(GpuLimits{static_cast<int>(limits[0]), static_cast<int64_t>(limits[1]),
-                          static_cast<int64_t>(limits[2]), static_cast<int64_t>(limits[3])});
-    }
+    m->setGpu(limitsOf(limits));
     return 1;
   });
 }
@@ -35,10 +39,6 @@ int fj_gpuPredict(int model, const int32_t* xs, int xCount, int begin, int count
     return status ? 1 : failure(status.error());
   });
 }
-
-namespace {
-int32_t addressOf(const void* p) { return static_cast<int32_t>(reinterpret_cast<intptr_t>(p)); }
-}  // namespace
 
 int fj_gpuStep(int model, int32_t* out) {
   return withModel(model, [&](auto& m) {
@@ -86,4 +86,42 @@ void* fj_gpuHostCopy(int model, int kind, int index) {
     return data ? 1 : failure(cat("the model has no array number ", index));
   });
   return data;
+}
+
+// ---- tensors
+
+void fj_eagerGpu(int on, const double* device) {
+  Runtime& r = runtime();
+  // Plans are of one place.
+  r.eager->clear();
+  r.optimizers.forEach([](auto& o) { o->clear(); });
+  r.place->isRemote = on != 0;
+  if (!device) return;
+  int32_t first = r.place->remote ? r.place->remote->next() : 1;
+  r.place->remote = std::make_unique<Remote>(*limitsOf(device), first);
+  Buffer::onRelease = [](int32_t number) {
+    if (Remote* remote = runtime().place->remote.get()) remote->release(number);
+  };
+}
+
+const int32_t* fj_gpuCommands() { return runtime().place->remote->commands().data(); }
+
+void fj_gpuPlayed() { runtime().place->remote->played(); }
+
+int fj_gpuEagerProgram(int number) {
+  const GpuProgram* program = runtime().place->remote->program(number);
+  return program ? text(toJson(*program)) : failure(cat("there is no program number ", number));
+}
+
+int fj_gpuNumber(int tensor) {
+  TensorEntry* t = tensorOf(tensor);
+  return t && !t->tensor.buffer().data() ? t->tensor.buffer().number() : 0;
+}
+
+void* fj_gpuLand(int tensor) {
+  TensorEntry* t = tensorOf(tensor);
+  if (!t) return nullptr;
+  Status landed = Buffer(t->tensor.buffer()).land();
+  if (!landed) failure(landed.error());
+  return t->tensor.view().data;
 }

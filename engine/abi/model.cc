@@ -101,7 +101,7 @@ int fj_modelWeight(int model, int index) {
 
 int fj_modelSetWeight(int model, int index, int tensor) {
   return withModel(model, [&](auto& m) {
-    TensorEntry* t = tensorOf(tensor);
+    TensorEntry* t = tensorHere(tensor);
     if (!t) return 0;
     if (index < 0 || index >= static_cast<int>(m->weights().size()))
       return failure(cat("the model has no weight number ", index));
@@ -126,7 +126,7 @@ int fj_modelSlot(int model, int index) {
 
 int fj_modelSetSlot(int model, const char* name, int tensor) {
   return withModel(model, [&](auto& m) {
-    TensorEntry* t = tensorOf(tensor);
+    TensorEntry* t = tensorHere(tensor);
     if (!t) return 0;
     Result<Tensor> copy = t->tensor.copy();
     if (!copy) return failure(copy.error());
@@ -212,7 +212,7 @@ int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int validat
       }
       if (!ok) return 0;
       if (sampleWeights) {
-        TensorEntry* w = tensorOf(sampleWeights);
+        TensorEntry* w = tensorHere(sampleWeights);
         if (!w) return 0;
         samples.weights = w->tensor;
       }

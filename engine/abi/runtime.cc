@@ -27,6 +27,12 @@ TensorEntry* tensorOf(int handle) {
   if (!t) failure("the tensor was disposed of: it cannot be used any more");
   return t;
 }
+TensorEntry* tensorHere(int handle) {
+  TensorEntry* t = tensorOf(handle);
+  if (!t) return nullptr;
+  Status here = needHere(t->tensor);
+  return here || failure(here.error()) ? t : nullptr;
+}
 int newTensor(Traced value) {
   TensorEntry entry;
   static_cast<Traced&>(entry) = std::move(value);
@@ -38,7 +44,7 @@ int newTensor(Result<Tensor> t) {
 
 bool collect(const int32_t* handles, int count, std::vector<Tensor>& out) {
   for (int i = 0; i < count; ++i) {
-    TensorEntry* t = tensorOf(handles[i]);
+    TensorEntry* t = tensorHere(handles[i]);
     if (!t) return false;
     out.push_back(t->tensor);
   }

@@ -61,7 +61,8 @@ struct FitEntry {
 
 struct Runtime {
   std::unique_ptr<Threads> threads = std::make_unique<Threads>(1);
-  std::unique_ptr<Eager> eager = std::make_unique<Eager>(*threads);
+  std::unique_ptr<Place> place = std::make_unique<Place>(*threads);
+  std::unique_ptr<Eager> eager = std::make_unique<Eager>(*place);
   Handles<TensorEntry> tensors;
   Handles<std::unique_ptr<EagerOptimizer>> optimizers;
   Handles<std::shared_ptr<Model>> models;
@@ -79,10 +80,12 @@ int text(const Json& json);
 
 /// The tensor of a handle; nullptr, and a failure, where there is none.
 TensorEntry* tensorOf(int handle);
+/// The same, and its values have to be here.
+TensorEntry* tensorHere(int handle);
 /// A handle for a value; 0 where it is a failure.
 int newTensor(Traced value);
 int newTensor(Result<Tensor> t);
-/// The tensors of some handles; false, and a failure, where one does not exist.
+/// The tensors of some handles; false, and a failure, where one does not exist or is on a GPU.
 bool collect(const int32_t* handles, int count, std::vector<Tensor>& out);
 
 /// At most kMostLogs values of `logs`; their number.

@@ -20,29 +20,58 @@ MemoryInfo memoryInfo() {
   return {liveBuffers.load(std::memory_order_relaxed), liveBytes.load(std::memory_order_relaxed)};
 }
 
-/// Sits in front of the data, one alignment unit wide.
+void (*Buffer::onRelease)(int32_t) = nullptr;
+
+/// Sits in front of the data, one alignment unit wide. Values that came from elsewhere lie in a block of
+/// their own, `landed`.
 struct Buffer::Block {
   std::atomic<int32_t> references;
   int64_t bytes;
+  int64_t held;  // of bytes, how many are memory of this block
+  int32_t number;
+  bool isHere;
+  Block* landed;
   void* data() { return reinterpret_cast<std::byte*>(this) + kAlignment; }
+
+  static Result<Block*> make(int64_t bytes, int64_t held);
+  void free();
 };
 
-Result<Buffer> Buffer::allocate(int64_t bytes) {
+Result<Buffer::Block*> Buffer::Block::make(int64_t bytes, int64_t held) {
   static_assert(sizeof(Block) <= kAlignment);
-  int64_t padded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  int64_t padded = (held + kAlignment - 1) / kAlignment * kAlignment;
   constexpr int64_t kLimit = sizeof(void*) == 4 ? int64_t{0xffff0000} : int64_t{1} << 46;
   void* memory = nullptr;
-  if (bytes >= 0 && padded <= kLimit - kAlignment) {
+  if (held >= 0 && padded <= kLimit - kAlignment) {
     memory = std::aligned_alloc(kAlignment, static_cast<size_t>(padded + kAlignment));
   }
   if (!memory) {
-    return fail("out of memory: ", bytes, " bytes were asked for while ", memoryInfo().bytes,
+    return fail("out of memory: ", held, " bytes were asked for while ", memoryInfo().bytes,
                 " are in use; dispose of tensors, or use smaller batches");
   }
+  liveBytes.fetch_add(held, std::memory_order_relaxed);
+  return new (memory) Block{1, bytes, held, 0, true, nullptr};
+}
+
+void Buffer::Block::free() {
+  liveBytes.fetch_sub(held, std::memory_order_relaxed);
+  this->~Block();
+  std::free(this);
+}
+
+Result<Buffer> Buffer::allocate(int64_t bytes) {
   Buffer buffer;
-  buffer.block_ = new (memory) Block{1, bytes};
+  FJORD_TRY(buffer.block_, Block::make(bytes, bytes));
   liveBuffers.fetch_add(1, std::memory_order_relaxed);
-  liveBytes.fetch_add(bytes, std::memory_order_relaxed);
+  return buffer;
+}
+
+Result<Buffer> Buffer::elsewhere(int64_t bytes, int32_t number) {
+  Buffer buffer;
+  FJORD_TRY(buffer.block_, Block::make(bytes, 0));
+  liveBuffers.fetch_add(1, std::memory_order_relaxed);
+  buffer.block_->number = number;
+  buffer.block_->isHere = false;
   return buffer;
 }
 
@@ -53,12 +82,25 @@ Buffer::Buffer(const Buffer& other) : block_(other.block_) {
 Buffer::~Buffer() {
   if (!block_ || block_->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   liveBuffers.fetch_sub(1, std::memory_order_relaxed);
-  liveBytes.fetch_sub(block_->bytes, std::memory_order_relaxed);
-  block_->~Block();
-  std::free(block_);
+  if (block_->number && onRelease) onRelease(block_->number);
+  if (block_->landed) block_->landed->free();
+  block_->free();
 }
 
-void* Buffer::data() const { return block_ ? block_->data() : nullptr; }
+void* Buffer::data() const {
+  if (!block_ || !block_->isHere) return nullptr;
+  return (block_->landed ? block_->landed : block_)->data();
+}
+int32_t Buffer::number() const { return block_ ? block_->number : 0; }
+void Buffer::setNumber(int32_t number) { block_->number = number; }
+void Buffer::forget() { block_->isHere = false; }
+Status Buffer::land() {
+  if (block_->held < block_->bytes && !block_->landed) {
+    FJORD_TRY(block_->landed, Block::make(block_->bytes, block_->bytes));
+  }
+  block_->isHere = true;
+  return {};
+}
 int64_t Buffer::bytes() const { return block_ ? block_->bytes : 0; }
 
 bool Buffer::isShared() const {

@@ -35,7 +35,7 @@ struct MemoryInfo {
 };
 MemoryInfo memoryInfo();
 
-/// A counted block of memory.
+/// A counted block of memory, here, on another machine's side (a GPU), or in both places.
 class Buffer {
  public:
   Buffer() = default;
@@ -49,8 +49,22 @@ class Buffer {
 
   /// Uninitialised memory, or an error that says how much was asked for.
   static Result<Buffer> allocate(int64_t bytes);
+  /// So many bytes that lie elsewhere only, under a number that means something there.
+  static Result<Buffer> elsewhere(int64_t bytes, int32_t number);
 
+  /// nullptr where the values are elsewhere only.
   void* data() const;
+  /// Where a copy lies elsewhere: its number, else 0.
+  int32_t number() const;
+  /// The values are in both places from now on.
+  void setNumber(int32_t number);
+  /// They have changed elsewhere: what lies here is not theirs any more.
+  void forget();
+  /// Memory for them here, to be filled by the caller.
+  Status land();
+  /// Hears the number of each buffer that is given up, while it is set.
+  static void (*onRelease)(int32_t number);
+
   int64_t bytes() const;
   /// Whether another Buffer refers to the same memory, so that writing to it would be seen
   /// elsewhere.

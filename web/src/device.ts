@@ -4,6 +4,7 @@
 // sync() renews: it is what saving reads, and what a model goes on with when its device is lost.
 
 import {call, callForJson, engine, heap, withArguments} from './engine.js';
+import {emptyThere, play, runOpsOn} from './eager.js';
 import {Gpu, type GpuProgram, type Player, type Progress} from './gpu.js';
 
 /** A program as the engine describes it, and where each of its inputs comes from. */
@@ -15,6 +16,13 @@ const kGiven = 0;
 const kMostPrograms = 8;
 // Inputs that a step is given anew: data, labels, weights of samples, rate, step, random state.
 const kMostGiven = 64;
+
+/** An input that a step is given anew, from the engine's memory. */
+interface Upload {
+  input: number;
+  pointer: number;
+  bytes: number;
+}
 
 /** A step that was submitted. */
 export interface Pending {
@@ -31,16 +39,18 @@ let backend: Backend = 'wasm';
 let opened: Promise<Gpu> | undefined;
 let gpu: Gpu | undefined;
 
-/** Models take their next step there. */
+/** Ops run there from now on, and models take their next step there. */
 export async function useBackend(name: Backend): Promise<void> {
-  if (name === 'webgpu') await openGpu();
+  const opened = name === 'webgpu' ? await openGpu() : undefined;
   backend = name;
+  runOpsOn(opened);
 }
 export function currentBackend(): Backend {
   return backend;
 }
 /** Bytes of all buffers on the GPU. */
 export function bytesInGpu(): number {
+  play();
   return gpu?.bytes ?? 0;
 }
 
@@ -49,6 +59,7 @@ function openGpu(): Promise<Gpu> {
     (made) => {
       // Whoever needs one after it is lost opens another.
       void made.lost.then(() => (opened = undefined));
+      if (backend === 'webgpu') runOpsOn(made);
       return (gpu = made);
     },
     (error: unknown) => {
@@ -75,9 +86,14 @@ export class GpuModel {
   ) {}
 
   static async open(model: number): Promise<GpuModel> {
-    const gpu = await openGpu();
-    const {bindings, bindingBytes, bufferBytes, groupsPerDimension} = gpu.limits;
-    withArguments((a) => call('fj_modelSetGpu', model, a.f64([bindings, bindingBytes, bufferBytes, groupsPerDimension])));
+    return GpuModel.on(await openGpu(), model);
+  }
+  /** The same at once, where a device is open. */
+  static now(model: number): GpuModel | undefined {
+    return gpu && !gpu.isLost ? GpuModel.on(gpu, model) : undefined;
+  }
+  private static on(gpu: Gpu, model: number): GpuModel {
+    withArguments((a) => call('fj_modelSetGpu', model, a.f64(gpu.numbers)));
     return new GpuModel(gpu, model);
   }
 
@@ -139,7 +155,7 @@ export class GpuModel {
   async submit(trains: boolean): Promise<Pending> {
     const {serial, uploads, results, count} = this.begun();
     const player = this.players.get(serial) ?? (await this.prepare(serial));
-    for (const {input, pointer, bytes} of uploads) player.write(input, heap.f32(pointer, bytes / 4));
+    this.give(player, uploads);
     player.run();
     if (trains) {
       this.ahead = true;
@@ -177,8 +193,14 @@ export class GpuModel {
   }
 
   private async prepare(serial: number, onProgress?: (progress: Progress) => void): Promise<Player> {
-    const program = callForJson<ModelProgram>('fj_gpuProgram', this.model);
-    const shared = program.sources.map(([kind, index], input) => {
+    const program = this.described();
+    return this.keep(serial, await this.gpu.player(program, {shared: this.sharedBy(program), onProgress}));
+  }
+  private described(): ModelProgram {
+    return callForJson<ModelProgram>('fj_gpuProgram', this.model);
+  }
+  private sharedBy(program: ModelProgram): (GPUBuffer | undefined)[] {
+    return program.sources.map(([kind, index], input) => {
       if (kind === kGiven) return undefined;
       const key = `${kind} ${index}`;
       const known = this.resident.get(key);
@@ -189,7 +211,8 @@ export class GpuModel {
       this.resident.set(key, {buffer, bytes, kind, index});
       return buffer;
     });
-    const made = await this.gpu.player(program, {shared, onProgress});
+  }
+  private keep(serial: number, made: Player): Player {
     // The engine keeps as many, and forgets the oldest first.
     if (this.players.size === kMostPrograms) {
       const [oldest, player] = this.players.entries().next().value!;
@@ -198,6 +221,32 @@ export class GpuModel {
     }
     this.players.set(serial, made);
     return made;
+  }
+
+  /** Predicts all rows of `xs` at once, in batches; the handles of the outputs, whose values stay on the GPU. */
+  predict(xs: number[], outputs: {type: number; shape: number[]}[], batchSize: number): number[] {
+    const made = outputs.map(({type, shape}) => emptyThere(type, shape));
+    const samples = outputs[0]!.shape[0]!;
+    for (let begin = 0; begin < samples; begin += batchSize) {
+      withArguments((a) => call('fj_gpuPredict', this.model, a.i32(xs), xs.length, begin, Math.min(batchSize, samples - begin)));
+      const {serial, uploads} = this.begun();
+      let player = this.players.get(serial);
+      if (!player) {
+        const program = this.described();
+        player = this.keep(serial, this.gpu.playerNow(program, this.sharedBy(program)));
+      }
+      this.give(player, uploads);
+      player.run();
+      const {program, outputs: values} = player;
+      made.forEach(({buffer}, i) => {
+        const rowBytes = outputs[i]!.shape.slice(1).reduce((n, d) => n * d, 4);
+        this.gpu.copy(values[i]!, buffer, begin * rowBytes, program.outputs[i]!);
+      });
+    }
+    return made.map(({handle}) => handle);
+  }
+  private give(player: Player, uploads: Upload[]): void {
+    for (const {input, pointer, bytes} of uploads) player.write(input, heap.f32(pointer, bytes / 4));
   }
 
   /** Frees what is on the GPU. */

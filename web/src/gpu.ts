@@ -7,10 +7,16 @@
 //   player.run();
 //   const [y] = await player.readOutputs();
 
+interface Dispatch {
+  shader: number;
+  bindings: [kind: number, index: number, offset: number, bytes: number][];
+  groups: [number, number, number];
+}
+
 /** engine/abi/gpu_json.h describes it. */
 export interface GpuProgram {
   shaders: string[];
-  dispatches: {shader: number; bindings: [kind: number, index: number, offset: number, bytes: number][]; groups: [number, number, number]}[];
+  dispatches: Dispatch[];
   inputs: number[];
   outputs: number[];
   arenas: number[];
@@ -55,6 +61,7 @@ export class Gpu {
   isLost = false;
   bytes = 0;
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  private readonly compiled = new Map<string, GPUComputePipeline>();
   private readonly layouts = new Map<number, GPUBindGroupLayout>();
 
   private constructor(
@@ -82,6 +89,12 @@ export class Gpu {
     return new Gpu(await adapter.requestDevice({requiredLimits}), adapter.info);
   }
 
+  /** The limits as the engine takes them. */
+  get numbers(): number[] {
+    const {bindings, bindingBytes, bufferBytes, groupsPerDimension} = this.limits;
+    return [bindings, bindingBytes, bufferBytes, groupsPerDimension];
+  }
+
   /** Pipelines made so far. */
   get pipelineCount(): number {
     return this.pipelines.size;
@@ -103,13 +116,29 @@ export class Gpu {
     const own = isNode && !(values.buffer instanceof ArrayBuffer) ? values.slice() : values;
     this.device.queue.writeBuffer(buffer, 0, own as Float32Array<ArrayBuffer>);
   }
+  /** Copies all of a buffer's `bytes` into another one. */
+  copy(from: GPUBuffer, to: GPUBuffer, offset: number, bytes: number): void {
+    const encoder = this.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(from, 0, to, offset, bytes);
+    this.device.queue.submit([encoder.finish()]);
+  }
   free(buffer: GPUBuffer): void {
     this.bytes -= buffer.size;
     buffer.destroy();
   }
 
+  /** The buffers of a dispatch; `places` are those of the arena, the inputs and the outputs. */
+  group({bindings}: Dispatch, places: GPUBuffer[][]): GPUBindGroup {
+    return this.device.createBindGroup({
+      layout: this.layout(bindings.length),
+      entries: bindings.map(([kind, index, offset, bytes], binding) => ({
+        binding,
+        resource: {buffer: places[kind]![index]!, offset, size: Math.max(4, bytes)},
+      })),
+    });
+  }
   /** So many storage buffers. */
-  layout(bindings: number): GPUBindGroupLayout {
+  private layout(bindings: number): GPUBindGroupLayout {
     let made = this.layouts.get(bindings);
     if (!made) {
       const entries = Array.from({length: bindings}, (_, binding) => ({binding, visibility: kCompute, buffer: {type: 'storage' as const}}));
@@ -118,34 +147,95 @@ export class Gpu {
     return made;
   }
 
+  private describe(code: string, bindings: number): GPUComputePipelineDescriptor & {compute: {module: GPUShaderModule}} {
+    const layout = this.device.createPipelineLayout({bindGroupLayouts: [this.layout(bindings)]});
+    return {layout, compute: {module: this.device.createShaderModule({code}), entryPoint: 'main'}};
+  }
   /** The pipeline of a shader: one for each text, compiled beside others and beside the page. */
   private pipeline(code: string, bindings: number): Promise<GPUComputePipeline> {
     let made = this.pipelines.get(code);
     if (!made) {
-      const module = this.device.createShaderModule({code});
-      const layout = this.device.createPipelineLayout({bindGroupLayouts: [this.layout(bindings)]});
-      made = this.device.createComputePipelineAsync({layout, compute: {module, entryPoint: 'main'}}).catch(async (error: unknown) => {
-        const {messages} = await module.getCompilationInfo();
+      const described = this.describe(code, bindings);
+      made = this.device.createComputePipelineAsync(described).catch(async (error: unknown) => {
+        const {messages} = await described.compute.module.getCompilationInfo();
         const said = messages.map((m) => `${m.lineNum}: ${m.message}`).join('\n');
         throw new Error(`The GPU's compiler refuses a shader: ${said || String(error)}\n${code}`);
       });
+      void made.then((pipeline) => this.compiled.set(code, pipeline)).catch(() => {});
       this.pipelines.set(code, made);
+    }
+    return made;
+  }
+  /** The same at once: what it is dispatched for waits until it is compiled, and the page does not. */
+  private pipelineNow(code: string, bindings: number): GPUComputePipeline {
+    let made = this.compiled.get(code);
+    if (!made) {
+      made = this.device.createComputePipeline(this.describe(code, bindings));
+      this.compiled.set(code, made);
+      this.pipelines.set(code, Promise.resolve(made));
     }
     return made;
   }
 
   /** Makes what a program needs. Inputs may be buffers of other players: weights that several programs share. */
-  async player(program: GpuProgram, {shared = [], onProgress}: {shared?: (GPUBuffer | undefined)[]; onProgress?: (progress: Progress) => void} = {}): Promise<Player> {
+  async player(program: GpuProgram, {shared = [], onProgress}: {shared?: Shared; onProgress?: (progress: Progress) => void} = {}): Promise<Player> {
     let done = 0;
     const pipelines = await Promise.all(
       program.shaders.map(async (code, i) => {
-        const {bindings} = program.dispatches.find(({shader}) => shader === i)!;
-        const pipeline = await this.pipeline(code, bindings.length);
+        const pipeline = await this.pipeline(code, bindingsOf(program, i));
         onProgress?.({done: ++done, of: program.shaders.length});
         return pipeline;
       }),
     );
     return new Player(this, program, pipelines, shared);
+  }
+  /** The same at once. */
+  playerNow(program: GpuProgram, shared: Shared): Player {
+    return new Player(this, program, this.pipelinesNow(program), shared);
+  }
+  pipelinesNow(program: GpuProgram): GPUComputePipeline[] {
+    return program.shaders.map((code, i) => this.pipelineNow(code, bindingsOf(program, i)));
+  }
+}
+
+type Shared = (GPUBuffer | undefined)[];
+
+const bindingsOf = ({dispatches}: GpuProgram, i: number) => dispatches.find(({shader}) => shader === i)!.bindings.length;
+
+/** Reads buffers back, in one copy, through a ring: as many buffers as reads are under way. */
+export class Staging {
+  private readonly ring: GPUBuffer[] = [];
+
+  constructor(private readonly gpu: Gpu) {}
+
+  async read(buffers: GPUBuffer[], bytes: number[]): Promise<ArrayBuffer[]> {
+    const {device} = this.gpu;
+    const sizes = bytes.map(padded);
+    const total = sizes.reduce((a, b) => a + b, 0);
+    let at = this.ring.findIndex((buffer) => buffer.size >= total);
+    const staging = at >= 0 ? this.ring.splice(at, 1)[0]! : this.gpu.buffer(total, kMapRead | kCopyDst);
+    const encoder = device.createCommandEncoder();
+    at = 0;
+    buffers.forEach((buffer, i) => {
+      encoder.copyBufferToBuffer(buffer, 0, staging, at, sizes[i]!);
+      at += sizes[i]!;
+    });
+    device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(kRead, 0, total);
+    const mapped = staging.getMappedRange(0, total);
+    at = 0;
+    const values = bytes.map((n, i) => {
+      const value = mapped.slice(at, at + n);
+      at += sizes[i]!;
+      return value;
+    });
+    staging.unmap();
+    this.ring.push(staging);
+    return values;
+  }
+
+  dispose(): void {
+    for (const buffer of this.ring) this.gpu.free(buffer);
   }
 }
 
@@ -154,16 +244,17 @@ export class Player {
   readonly inputs: GPUBuffer[];
   readonly outputs: GPUBuffer[];
   private readonly own: GPUBuffer[] = [];
-  private readonly staging: GPUBuffer[] = [];
+  private readonly staging: Staging;
   private readonly groups: GPUBindGroup[];
   private settled = false;
 
   constructor(
     private readonly gpu: Gpu,
-    private readonly program: GpuProgram,
+    readonly program: GpuProgram,
     private readonly pipelines: GPUComputePipeline[],
-    shared: (GPUBuffer | undefined)[],
+    shared: Shared,
   ) {
+    this.staging = new Staging(gpu);
     const make = (bytes: number) => {
       const buffer = gpu.storage(bytes);
       this.own.push(buffer);
@@ -172,15 +263,7 @@ export class Player {
     this.inputs = program.inputs.map((bytes, i) => shared[i] ?? make(bytes));
     this.outputs = program.outputs.map((bytes) => make(bytes));
     const places = [program.arenas.map(make), this.inputs, this.outputs];
-    this.groups = program.dispatches.map(({bindings}) =>
-      gpu.device.createBindGroup({
-        layout: gpu.layout(bindings.length),
-        entries: bindings.map(([kind, index, offset, bytes], binding) => ({
-          binding,
-          resource: {buffer: places[kind]![index]!, offset, size: Math.max(4, bytes)},
-        })),
-      }),
-    );
+    this.groups = program.dispatches.map((dispatch) => gpu.group(dispatch, places));
   }
 
   /** Copies values to an input, in the order of the steps. */
@@ -214,40 +297,17 @@ export class Player {
     this.gpu.device.queue.submit([encoder.finish()]);
   }
 
-  /** The values of buffers after what has been submitted so far, in one copy. */
-  async read(buffers: GPUBuffer[], bytes: number[]): Promise<ArrayBuffer[]> {
-    const {device} = this.gpu;
-    const sizes = bytes.map(padded);
-    const total = sizes.reduce((a, b) => a + b, 0);
-    // A ring: as many buffers as reads are under way.
-    let at = this.staging.findIndex((buffer) => buffer.size >= total);
-    const staging = at >= 0 ? this.staging.splice(at, 1)[0]! : this.gpu.buffer(total, kMapRead | kCopyDst);
-    const encoder = device.createCommandEncoder();
-    at = 0;
-    buffers.forEach((buffer, i) => {
-      encoder.copyBufferToBuffer(buffer, 0, staging, at, sizes[i]!);
-      at += sizes[i]!;
-    });
-    device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(kRead, 0, total);
-    const mapped = staging.getMappedRange(0, total);
-    at = 0;
-    const values = bytes.map((n, i) => {
-      const value = mapped.slice(at, at + n);
-      at += sizes[i]!;
-      return value;
-    });
-    staging.unmap();
-    this.staging.push(staging);
-    return values;
+  /** The values of buffers after what has been submitted so far. */
+  read(buffers: GPUBuffer[], bytes: number[]): Promise<ArrayBuffer[]> {
+    return this.staging.read(buffers, bytes);
   }
-
   /** The values of all outputs. */
   readOutputs(): Promise<ArrayBuffer[]> {
     return this.read(this.outputs, this.program.outputs);
   }
 
   dispose(): void {
-    for (const buffer of [...this.own, ...this.staging]) this.gpu.free(buffer);
+    for (const buffer of this.own) this.gpu.free(buffer);
+    this.staging.dispose();
   }
 }

@@ -3,6 +3,7 @@
 //   const df = tf.grad((x) => x.square().sum());
 //   const {value, grads} = tf.variableGrads(() => loss());
 
+import {play} from './eager.js';
 import {call, engine, heap, withArguments} from './engine.js';
 import {endScope, startScope, Tensor, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
 
@@ -54,6 +55,7 @@ function differentiate(f: () => Tensor, xs: readonly Tensor[], dy?: Tensor): {va
     const grads = withArguments((a) => {
       const out = a.i32(new Int32Array(xs.length));
       call('fj_gradients', value.handle, dy?.handle ?? 0, a.i32(xs.map((x) => x.handle)), xs.length, out);
+      play();
       return [...heap.i32(out, xs.length)].map((handle) => new Tensor(handle));
     });
     return (result = {value, grads});
@@ -143,6 +145,7 @@ export class Optimizer {
     withArguments((a) =>
       call('fj_optimizerApply', this.handle, a.i32(used.map((v) => v.handle)), a.i32(used.map((v) => v.variableId)), a.i32(grads.map((g) => g.handle)), used.length),
     );
+    play();
   }
   setLearningRate(rate: number): void {
     this.config['learning_rate'] = rate;

@@ -4,7 +4,7 @@
 //   model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
 //   await model.fit(xs, ys, {epochs: 5, batchSize: 64});
 
-import {currentBackend, type Pending} from './device.js';
+import {currentBackend, type GpuModel, type Pending} from './device.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments} from './engine.js';
 import {Optimizer} from './gradients.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
@@ -12,7 +12,7 @@ import {Layer, SymbolicTensor, type Described, type Shape} from './layers.js';
 import {isNode, type Progress} from './gpu.js';
 import {slice, zeros} from './ops.js';
 import {Home, type Placement} from './place.js';
-import {fillLater, keep, Tensor, tensor, tidy, type DataType} from './tensor.js';
+import {allHere, fillLater, keep, Tensor, tensor, tidy, typeNumber, type DataType} from './tensor.js';
 
 export interface CompileArgs {
   optimizer: string | Optimizer | Described;
@@ -282,6 +282,7 @@ export class LayersModel {
     const callbacks = listOf(args.callbacks);
     const custom = callbacks.filter((c): c is CustomCallbacks => !isDescribed(c));
     const validation = args.validationData ? [listOf(args.validationData[0]), listOf(args.validationData[1])].flat() : [];
+    await allHere(listOf(x), listOf(y), validation, args.sampleWeight ? [args.sampleWeight] : []);
     const arrays = [...listOf(x), ...listOf(y), ...validation].map((t) => t.handle);
     const options = {
       epochs: args.epochs ?? 1,
@@ -398,6 +399,7 @@ export class LayersModel {
   }
   /** The same by name, with pauses in which the page can draw and answer. */
   async evaluateAsync(x: Tensor | Tensor[], y: Tensor | Tensor[], args: {batchSize?: number} = {}): Promise<Logs> {
+    await allHere(listOf(x), listOf(y));
     if (this.home.isElsewhere) await this.home.queued(() => this.home.enter());
     const fit = this.evaluation(x, y, args.batchSize);
     const advance = this.advancer(fit, kMostBegun);
@@ -414,26 +416,39 @@ export class LayersModel {
     }
   }
 
-  /** On a GPU the values come later: await data() of the result. */
+  /** On a GPU the values come later: await data() of the result. While the model trains, or x is on the GPU, ops have to await it, too. */
   predict(x: Tensor | Tensor[], args: {batchSize?: number} = {}): Tensor | Tensor[] {
-    if (this.home.isElsewhere) return this.predictOnGpu(listOf(x), args.batchSize ?? 32);
+    const {batchSize = 32} = args;
+    const gpu = listOf(x).every((t) => t.isHere) ? this.home.now() : undefined;
+    if (gpu) return this.predictThere(gpu, listOf(x), batchSize);
+    if (this.home.isElsewhere) return this.predictLater(listOf(x), batchSize);
     const handles = listOf(x).map((t) => t.handle);
     return withArguments((a) => {
       const out = a.i32(new Int32Array((this.outputCount ??= this.info().outputs.length)));
-      const count = call('fj_modelPredict', this.built, a.i32(handles), handles.length, args.batchSize ?? 32, out);
+      const count = call('fj_modelPredict', this.built, a.i32(handles), handles.length, batchSize, out);
       return first([...heap.i32(out, count)].map((handle) => new Tensor(handle)));
     });
   }
-  private predictOnGpu(x: Tensor[], batchSize: number): Tensor | Tensor[] {
+  private outputsFor(x: Tensor[]): {shape: number[]; dtype: DataType}[] {
+    return this.info().outputs.map(({shape, dtype}) => ({shape: [x[0]!.shape[0] ?? 0, ...(shape.slice(1) as number[])], dtype}));
+  }
+  /** The values stay on the GPU, where ops can take them at once. */
+  private predictThere(gpu: GpuModel, x: Tensor[], batchSize: number): Tensor | Tensor[] {
+    const outputs = this.outputsFor(x).map(({shape, dtype}) => ({shape, type: typeNumber(dtype)}));
+    return first(gpu.predict(x.map((t) => t.handle), outputs, batchSize).map((handle) => new Tensor(handle)));
+  }
+  /** After what is on its way to the GPU. */
+  private predictLater(x: Tensor[], batchSize: number): Tensor | Tensor[] {
     const samples = x[0]!.shape[0] ?? 0;
     const inputs = x.map((t) => t.clone());
-    const outputs = this.info().outputs.map(({shape, dtype}) => zeros([samples, ...(shape.slice(1) as number[])], dtype));
+    const outputs = this.outputsFor(x).map(({shape, dtype}) => zeros(shape, dtype));
     // Whoever disposes of the result before it is there disposes of its own handle.
     const kept = outputs.map((t) => t.clone());
     for (const t of [...inputs, ...kept]) keep(t);
     const done = this.home.queued(async () => {
       try {
         const gpu = await this.home.enter();
+        await allHere(inputs);
         const handles = inputs.map((t) => t.handle);
         if (!gpu) throw new Error('The backend was changed before the prediction was made: predict again');
         for (let begin = 0; begin < samples; begin += batchSize) {
@@ -464,6 +479,7 @@ export class LayersModel {
     });
   }
   private async batchAnywhere(train: number, x: Tensor | Tensor[], y: Tensor | Tensor[]): Promise<number | number[]> {
+    await allHere(listOf(x), listOf(y));
     if (!this.home.isElsewhere && currentBackend() !== 'auto') return this.batch(train, x, y);
     if (train === 1) await this.findPlace(x, y, listOf(x)[0]!.shape[0] ?? 1);
     if (!this.home.isElsewhere) return this.batch(train, x, y);

@@ -32,6 +32,7 @@ export class Home {
   private found?: Placement;
   /** Steps on a GPU, one after the other. */
   private queue: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
 
   /** `handle` gives the engine's handle; `forced` is the place of a copy that is tried there. */
   constructor(
@@ -53,9 +54,15 @@ export class Home {
 
   /** `work` after what is on its way to the GPU. */
   queued<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.queue.then(work);
+    ++this.waiting;
+    const next = this.queue.then(work).finally(() => --this.waiting);
     this.queue = next.catch(() => {});
     return next;
+  }
+  /** The model on the GPU where ops run there, too, and nothing is on its way. */
+  now(): GpuModel | undefined {
+    if (this.waiting || currentBackend() !== 'webgpu' || this.forced === 'wasm' || this.gpu?.isLost) return undefined;
+    return (this.gpu ??= GpuModel.now(this.handle()));
   }
   /** The model where the backend wants it: on the GPU, or undefined. */
   async enter(): Promise<GpuModel | undefined> {

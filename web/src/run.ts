@@ -1,5 +1,6 @@
 // Runs an op of the engine by name, its attributes by the names of engine/ops/all.inc.
 
+import {play} from './eager.js';
 import {call, withArguments, type Arguments} from './engine.js';
 import {ops, type AttrType, type OpName} from './generated/tables.js';
 import {Tensor, toTensor, typeNumber, type DataType, type TensorLike} from './tensor.js';
@@ -46,6 +47,7 @@ export function run(op: OpName, inputs: ReadonlyArray<Tensor | TensorLike>, attr
   const handle = withArguments((a: Arguments) =>
     call('fj_op', ops[op][0], a.i32(tensors.map((t) => t.handle)), tensors.length, a.f64(numbers), numbers.length),
   );
+  play();
   // What was made only for this call is not needed any more.
   tensors.forEach((t, i) => t !== inputs[i] && t.dispose());
   return new Tensor(handle);

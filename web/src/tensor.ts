@@ -8,6 +8,7 @@
 // garbage collector finds it.
 
 import {bytesInGpu} from './device.js';
+import {bring} from './eager.js';
 import {call, engine, heap, heapBytes, withArguments} from './engine.js';
 import type {BinaryName, UnaryName} from './generated/tables.js';
 
@@ -82,31 +83,39 @@ export class Tensor {
 
   // ---- values --------------------------------------------------------------------------------------------------------------
 
-  /** A copy of the values: Float32Array, Int32Array, or Uint8Array for bools. */
+  /** A copy of the values: Float32Array, Int32Array, or Uint8Array for bools. What a GPU has computed answers to data() only. */
   dataSync<T extends TypedArray = Float32Array>(): T {
-    const pointer = engine().fj_data(this.handle);
-    if (this.dtype === 'float32') return heap.f32(pointer, this.size).slice() as T;
-    const integers = heap.i32(pointer, this.size);
-    return (this.dtype === 'bool' ? Uint8Array.from(integers) : integers.slice()) as T;
+    return this.typed<T>(heap.i32(call('fj_data', this.handle), this.size).slice().buffer);
   }
   async data<T extends TypedArray = Float32Array>(): Promise<T> {
-    await this.waiting;
-    return this.dataSync<T>();
+    // Who disposes of it after this call gets the values none the less.
+    if (this.waiting) await this.waiting;
+    const values = await bring(this.handle, this.size * 4);
+    return values ? this.typed<T>(values) : this.dataSync<T>();
+  }
+  private typed<T>(values: ArrayBuffer): T {
+    if (this.dtype === 'float32') return new Float32Array(values) as T;
+    const integers = new Int32Array(values);
+    return (this.dtype === 'bool' ? Uint8Array.from(integers) : integers) as T;
   }
   arraySync(): NestedArray {
     return nest(this.dataSync(), this.shape);
   }
   async array(): Promise<NestedArray> {
-    await this.waiting;
-    return this.arraySync();
+    return nest(await this.data(), this.shape);
   }
   async bytes(): Promise<Uint8Array> {
-    await this.waiting;
-    const values = this.dataSync<TypedArray>();
+    const values = await this.data<TypedArray>();
     return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   }
+  /** Where its values are still on a GPU, a little later. */
   print(): void {
-    console.log(this.toString());
+    if (this.isHere) console.log(this.toString());
+    else void this.data().then(() => this.print());
+  }
+  /** Whether its values can be read at once. */
+  get isHere(): boolean {
+    return !this.waiting && !engine().fj_gpuNumber(this.handle);
   }
   toString(): string {
     return `Tensor\n    ${format(this.arraySync(), 4, this.dtype === 'bool')}`;
@@ -125,6 +134,11 @@ export function fillLater(t: Tensor, done: Promise<void>): Tensor {
   waiting.catch(() => {});
   t['waiting'] = waiting;
   return t;
+}
+
+/** Awaits values that a GPU computes, for what needs them here. */
+export async function allHere(...lists: Tensor[][]): Promise<void> {
+  await Promise.all(lists.flat().map((t) => t.isHere || t.data()));
 }
 
 /** An array of arrays from values in row-major order. */
@@ -198,7 +212,7 @@ export function typeNumber(dtype: DataType): number {
 export function emptyTensor(shape: readonly number[], dtype: DataType): Tensor {
   const type = typeNumber(dtype);
   if (!shape.every(Number.isInteger)) throw new Error(`A shape is made of whole numbers, got [${shape}]`);
-  return new Tensor(withArguments((a) => call('fj_tensor', type, shape.length, a.i32(shape))));
+  return new Tensor(withArguments((a) => call('fj_tensor', type, shape.length, a.i32(shape), 0)));
 }
 
 /** A view of a tensor's memory, to be written to before anything else happens. */
