@@ -1,7 +1,7 @@
 // Builds with CMake's presets, and the npm package from what they leave.
 //
 //   node tools/build.mjs                   native and package
-//   node tools/build.mjs package asan      these parts
+//   node tools/build.mjs package asan      these parts; study is the lab, with the package
 //
 // build(preset, targets) and buildPackage() are for other programs of this folder.
 import {spawn} from 'node:child_process';
@@ -59,7 +59,7 @@ export function lastLines(output, count = 60) {
 
 /** Brings one preset's targets (all of them if none is named) up to date. */
 export async function build(preset, targets = []) {
-  if (!presets.includes(preset)) throw new Failure(`There is no part "${preset}" to build: ${presets.join(', ')}, package`);
+  if (!presets.includes(preset)) throw new Failure(`There is no part "${preset}" to build: ${presets.join(', ')}, package, study`);
   process.stdout.write(`building ${preset} ${process.stdout.isTTY ? '\n' : '... '}`);
   const start = performance.now();
   // Ninja sees by itself when CMakeLists.txt has changed, but not so the presets.
@@ -85,11 +85,17 @@ export async function buildPackage() {
   await must('node', ['web/build.mjs'], {show: true});
 }
 
+/** Builds the lab and what it measures of ours. */
+export async function buildStudy() {
+  await buildPackage();
+  await build('native', ['fjord_study', 'study_fjord_native']);
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const parts = process.argv.slice(2);
   try {
     for (const part of parts.length ? parts : ['package']) {
-      await (part === 'package' ? buildPackage() : build(part));
+      await ({package: buildPackage, study: buildStudy}[part] ?? (() => build(part)))();
     }
   } catch (error) {
     fail(error);

@@ -6,7 +6,7 @@
 // A suite that runs no test has failed.
 import {existsSync, readdirSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
-import {build, buildPackage, fail, folderOf, Failure, lastLines, root, run, variants} from './build.mjs';
+import {build, buildPackage, buildStudy, fail, folderOf, Failure, lastLines, root, run, variants} from './build.mjs';
 
 /** GoogleTest's closing lines, in its brief form: what ran and did not pass was skipped or has failed. */
 function gtestCounts(output) {
@@ -48,12 +48,32 @@ async function nodeTest(folder, prepare = buildPackage) {
   return {...result, ...nodeCounts(result.output)};
 }
 
+/** The tests of each folder of study/, one program each. */
+async function studyParts() {
+  await build('native', ['study_tests']);
+  const programs = readdirSync(folderOf('native')).filter((name) => /^study_\w+_tests$/.test(name));
+  const total = {code: 0, output: '', seconds: 0, passed: 0, failed: 0, skipped: 0};
+  for (const program of programs) {
+    const result = await run(`${folderOf('native')}/${program}`, ['--gtest_brief=1']);
+    const counts = gtestCounts(result.output);
+    if (result.code && !counts.failed) counts.failed = 1;
+    if (counts.failed) total.output += result.output;
+    total.code ||= result.code;
+    total.seconds += result.seconds;
+    for (const key of ['passed', 'failed', 'skipped']) total[key] += counts[key];
+  }
+  return total;
+}
+
 const suites = {
   native: () => gtest('native'),
   asan: () => gtest('asan'),
   // The thread sanitizer is for what has threads.
   tsan: () => gtest('tsan', ['--gtest_filter=*Thread*:*Executor*:*Parallel*']),
   ...Object.fromEntries(variants.map((variant) => [`wasm-${variant}`, () => gtest(`wasm-${variant}`)])),
+  'study-parts': studyParts,
+  harness: () => nodeTest('study'),
+  study: () => nodeTest('check/study', buildStudy),
   cli: () => nodeTest('check/cli', () => build('native', ['fjord_cli', 'circle'])),
   node: () => nodeTest('web/test'),
   gpu: () =>

@@ -2,8 +2,10 @@
 //
 //   Plan plan = makePlan(catalogue, {.sizes = {{1, 64}, {8, 256}}, .rounds = 3, .seed = 7});
 //
-// A round has every cell once; within it the order is drawn from the seed, so that what else the machine does hits all alike
-// (interleaved samples). Tasks that others need come first, once.
+// A round has every cell once; within it the order is drawn from the seed, so that what else the
+// machine does hits all alike (interleaved samples). Tasks that others need come first, once, in
+// round 0. What a subject cannot do is in the plan, too: it is told without a page
+// (Subject::refuses).
 #pragma once
 
 #include <vector>
@@ -14,9 +16,9 @@
 namespace fjord::study {
 
 struct PlanOptions {
-  std::vector<Size> sizes;
-  std::vector<std::string> subjects;  // "tfjs" or "tfjs/wasm"; all if empty
-  std::vector<std::string> tasks;     // all if empty
+  std::vector<Size> sizes = {};            // paperSizes() if empty
+  std::vector<std::string> subjects = {};  // "tfjs" or "tfjs/wasm"; all if empty
+  std::vector<std::string> tasks = {};     // all if empty; those that they need come along
   int rounds = 3;
   uint64_t seed = 1;
 };
@@ -26,14 +28,18 @@ struct Plan {
 };
 
 /// A subject, backend or task that is not in the catalogue is an error that lists those that are.
+/// Tasks that load a network (phase "load") bring the `first` tasks of the subject whose files they
+/// read.
 Result<Plan> makePlan(const Catalogue& catalogue, const PlanOptions& options);
 
-/// What is left when `done` are in the store: their cells and rounds are taken away, the order stays. For --resume.
+/// What is left when `done` are in the store: their cells and rounds are taken away, the order
+/// stays, the numbers go on from theirs. For --resume.
 std::vector<Trial> remaining(const Plan& plan, const std::vector<TrialRow>& done);
 
 /// The sizes of the paper's grid: 1, 2, 4, 8 hidden layers of 64, 128, 256 units.
 std::vector<Size> paperSizes();
-/// "1x64,8x256"
+inline constexpr int kMaxDepth = 16, kMaxWidth = 1024;
+/// "1x64,8x256": at most kMaxDepth layers of kMaxWidth units, no size twice.
 Result<std::vector<Size>> parseSizes(const std::string& text);
 
 }  // namespace fjord::study

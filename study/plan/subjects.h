@@ -1,5 +1,6 @@
-// The subjects and tasks, as their folders describe them: subjects/NAME/subject.json, tasks/NAME/task.json. docs/study.md says
-// what stands in them. A file with a mistake is an error that names the file and the place.
+// The subjects and tasks, as their folders describe them: subjects/NAME/subject.json,
+// tasks/NAME/task.json. docs/study.md says what stands in them. A file with a mistake is an error
+// that names the file and the place.
 #pragma once
 
 #include <map>
@@ -31,7 +32,7 @@ struct Subject {
   std::string training =
       "batch";  // "batch": as trainingLosses; "online": a pattern at a time; "full"; "none"
   std::vector<std::string> packages;  // of npm or PyPI; the first is the one whose version is told
-  std::vector<std::string> files;     // "PACKAGE/path", in the order in which a page loads them
+  std::vector<std::string> files;     // "PACKAGE/path" or "/path" of the server, in loading order
   bool module = false;                // `files` ending in .js are modules, too
   std::vector<std::string> command;   // of a native subject: {python} is its virtual environment's
   std::string models;                 // the subject whose model files it reads; its own if ""
@@ -48,6 +49,7 @@ struct Task {
   std::string title;       // "Training"
   bool sized = true;       // for each size of the network, or once
   bool perBackend = true;  // or once for a subject, on its first backend
+  bool perSubject = true;  // or once for all: it is about the harness, and any page will do
   bool first = false;      // before all others: others need what it leaves
   std::vector<std::string> phases;
 };

@@ -18,7 +18,8 @@
 
 namespace fjord::study {
 
-/// The size of the network of a cell: `depth` hidden layers of `width` units each; 0x0 for a task without a network.
+/// The size of the network of a cell: `depth` hidden layers of `width` units each; 0x0 for a task
+/// without a network.
 struct Size {
   int depth = 0;
   int width = 0;
@@ -49,11 +50,22 @@ enum class Outcome {
 inline constexpr const char* kOutcomeNames[] = {"ok",      "wrong", "unsupported",
                                                 "timeout", "crash", "error"};
 
-/// One number. `phase` is one of: download, parse, start, build, load, first, steady (milliseconds);
-/// file, memory, heap (bytes); cpu (percent of one core); frame, longtask (milliseconds); depth (calls).
+/// What a sample can be of, and its unit; docs/study.md says what each is.
+struct Phase {
+  const char* name;
+  const char* unit;
+};
+inline constexpr Phase kPhases[] = {
+    {"download", "ms"},  {"parse", "ms"},    {"start", "ms"},    {"build", "ms"},
+    {"load", "ms"},      {"first", "ms"},    {"steady", "ms"},   {"file", "bytes"},
+    {"memory", "bytes"}, {"heap", "bytes"},  {"cpu", "percent"}, {"frame", "ms"},
+    {"longtask", "ms"},  {"depth", "calls"},
+};
+
+/// One number, of a phase and in its unit.
 struct Sample {
   std::string phase;
-  std::string unit;  // "ms", "bytes", "percent", "calls"
+  std::string unit;
   double value = 0;
 };
 

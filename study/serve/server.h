@@ -10,6 +10,7 @@
 // docs/study.md has the API.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,8 +26,9 @@ namespace fjord::study {
 /// Parameters of a request's query, decoded.
 using Query = std::map<std::string, std::string>;
 
-/// What the API does. Functions are called from the server's threads, several at once. An error is the sender's fault (400),
-/// nothing found (nullopt) is 404.
+/// What the API does; all functions are there. They are called from the server's threads, several at once. Nothing found
+/// (nullopt) is 404; an error of `create` is the sender's fault (400). `phase` and `result` are called only for a trial that
+/// `trial` finds, with what has been checked, so an error of theirs is a conflict (409): the trial has its result already.
 struct Desk {
   /// GET /api/subjects: the subjects and tasks, for the index page and the extension.
   std::function<Json()> subjects;
@@ -49,14 +51,20 @@ struct Desk {
 struct ServerOptions {
   std::string host = "127.0.0.1";
   int port = 0;  // any free one
-  /// Prefix of a path to a folder: {"/harness/": "../study/harness"}. The longest prefix that fits is taken; a path never
-  /// leaves its folder, links included.
+  /// Prefix of a path to a folder: {"/harness/": "../study/harness"}. The longest prefix that fits is taken; "/" gives its
+  /// index.html. A path never leaves these folders: a link may lead from one into another, but not out of all.
   std::map<std::string, std::string> folders;
-  /// Where PUT /files/SUBJECT/SIZE/NAME writes, and GET reads: the model files of the subjects.
+  /// Where PUT /files/SUBJECT/SIZE/NAME writes, and GET reads: the model files of the subjects. Made where it is missing; ""
+  /// for none.
   std::string files;
   size_t largestJson = 1 << 20;  // bytes of a body
   size_t largestFile = 256 << 20;
   int threads = 2;
+  /// How long a client may take for the head of a request, for 256 KiB of a body, to take 256 KiB of an answer; four times as
+  /// long it may keep an idle connection.
+  std::chrono::milliseconds patience = std::chrono::seconds(15);
+  /// More at once are answered with 503. Fewer where the system allows fewer open files.
+  int connections = 8192;
 };
 
 class Server {
@@ -64,7 +72,7 @@ class Server {
   static Result<Server> start(const ServerOptions& options, Desk desk);
   Server(Server&&) noexcept;
   Server& operator=(Server&&) noexcept;
-  /// Answers what is under way, then stops.
+  /// Answers what is under way, for at most two seconds, then stops.
   ~Server();
 
   /// "http://127.0.0.1:41237", without a slash at its end.

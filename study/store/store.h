@@ -1,11 +1,13 @@
-// Where the lab keeps what it measured: SQLite in a file, or a PostgreSQL server that many machines report to. schema.sql
-// says what is kept; nothing is ever averaged on the way in.
+// Where the lab keeps what it measured: SQLite in a file, or a PostgreSQL server that many machines
+// report to. schema.sql says what is kept; nothing is ever averaged on the way in.
 //
-//   Result<Store> store = Store::open("study.sqlite");             // or "postgresql://user@host/lab"
+//   Result<Store> store = Store::open("study.sqlite");  // or "postgresql://user@host/lab"
 //   int64_t run = *store->addRun({.machine = .., .seed = 7});
-//   store->addTrial(row);                           // one transaction: all of its samples or none
+//   store->addTrial(row);                               // all of its samples or nothing
 //
-// A trial is written once, when it has ended, so a program that is killed loses the trial in progress at most.
+// A trial is written once, when it has ended, so a program that is killed loses the trial in
+// progress at most. Many programs may use one place at once. A Store is for one thread at a time;
+// another thread opens its own.
 #pragma once
 
 #include <cstdint>
@@ -61,22 +63,24 @@ class Database;
 
 class Store {
  public:
-  /// Opens or makes it; `where` is a file's path or a postgresql:// address. An older or newer schema is an error that
-  /// says what to do.
+  /// Opens or makes it; `where` is a file's path or a postgresql:// address. An older or newer
+  /// schema is an error that says what to do.
   static Result<Store> open(const std::string& where);
 
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
   ~Store();
 
-  /// Keeps a run; gives its id.
+  /// Keeps a run, whose own id is not looked at; gives its id: 1, 2, .. in this store.
   Result<int64_t> addRun(const Run& run);
   Status endRun(int64_t run, const std::string& ended);
-  /// Keeps a trial with all its samples, or nothing. A trial that is there already is an error.
+  /// Keeps a trial with all its samples, or nothing. A trial that is there already is an error, and
+  /// so is a sample that is not finite. In texts, bytes that are not UTF-8 become U+FFFD.
   Status addTrial(const TrialRow& row);
 
   Result<std::vector<Run>> runs();
-  /// The trials of a run, in the order of their ids, with samples in the order in which they were measured.
+  /// The trials of a run, in the order of their ids, with samples in the order in which they were
+  /// measured.
   Result<std::vector<TrialRow>> trials(int64_t run);
 
  private:

@@ -1,0 +1,11 @@
+// What is thrown where a framework or this browser lacks what a trial needs: it then ends as `unsupported` with this reason,
+// and not as an error.
+//
+//   throw new Unsupported('this browser has no WebGPU adapter');
+export class Unsupported extends Error {}
+
+/** Why a subject says that it cannot do a task on a backend of its, or undefined. */
+export function refusal({training, unsupported = {}}, backend, task) {
+  const none = task === 'train' && training === 'none' ? 'it only infers' : undefined;
+  return backend.unsupported?.[task] ?? unsupported[task] ?? none;
+}

