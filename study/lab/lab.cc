@@ -17,8 +17,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr Milliseconds kLook(500);
-// A page that trains answers nothing else meanwhile, so asking it is no test of its health: only an error that says "gone" is.
-constexpr Milliseconds kPulse(1'000), kBetweenPulses(3'000);
+// Whether a page that said nothing in its time is slow, or gone.
+constexpr Milliseconds kLastWords(1'000);
 
 TrialResult failed(Outcome outcome, const std::string& message) {
   return {.outcome = outcome, .message = message};
@@ -228,19 +228,16 @@ TrialResult Lab::inBrowser(const Cell& cell) {
 }
 
 std::optional<TrialResult> Lab::await(Session& session, int64_t id) {
-  Clock::time_point end = Clock::now() + options_.timeout, pulse = Clock::now() + kBetweenPulses;
-  if (!session.setDeadline(kPulse)) return {};
+  Clock::time_point end = Clock::now() + options_.timeout;
   while (Clock::now() < end) {
     if (auto result = trials_.wait(id, kLook)) return result;
-    if (Clock::now() < pulse) continue;
-    Result<std::string> title = session.title();
-    if (!title && saysCrash(title.error())) {
-      // The result may have come just before the end.
-      if (auto result = trials_.wait(id, Milliseconds(0))) return result;
-      return failed(Outcome::kCrash, title.error().message);
-    }
-    pulse = Clock::now() + kBetweenPulses;
+    // A driver that is asked meanwhile makes the page answer, and stops its requests when it does not.
+    if (session.process() && processTree(session.process()).empty())
+      return failed(Outcome::kCrash, "the browser has ended");
   }
+  if (!session.setDeadline(kLastWords)) return {};
+  Result<std::string> title = session.title();
+  if (!title && saysCrash(title.error())) return failed(Outcome::kCrash, title.error().message);
   return {};
 }
 
