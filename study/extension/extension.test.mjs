@@ -75,6 +75,7 @@ test('it walks through all trials, with a limit of time, although its worker is 
   await says('endless/cpu train 1x64: error, timeout: no result within 5 s');
   await says('wrong/cpu train 1x64: wrong, 0.3, not 0.1');
   assert.deepEqual([...lab.authorizations], [`Bearer ${kToken}`]);
+  assert.deepEqual(lab.profiled, ['3']);
   assert.equal(tabs().length, 1, 'one tab at a time');
   // The trial that never ends was never through its steady phase.
   assert.deepEqual(lab.used.map(({id, after, of}) => ({id, after, of})), [1, 3].map((id) => ({id, after: false, of: 'machine'})));

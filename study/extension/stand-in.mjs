@@ -25,7 +25,7 @@ const page = (id) => `<!doctype html><title>Trial</title><script type="module">
 
 export async function standIn() {
   const lab = {
-    reset: () => Object.assign(lab, {next: 0, results: {}, used: [], authorizations: new Set(), usage: 204, refusal: null}),
+    reset: () => Object.assign(lab, {next: 0, results: {}, used: [], profiled: [], authorizations: new Set(), usage: 204, refusal: null}),
   };
   lab.reset();
 
@@ -34,12 +34,13 @@ export async function standIn() {
     const {pathname, searchParams} = new URL(url, 'http://localhost');
     const [, id, what] = pathname.match(/^\/api\/trials\/(\d+)(?:\/(\w+))?$/) ?? [];
     if (headers.authorization) lab.authorizations.add(headers.authorization);
+    if (searchParams.has('profile')) lab.profiled.push(searchParams.get('trial'));
     if (pathname === '/harness/run.html') return [searchParams.get('token') === kToken ? 200 : 401, page(searchParams.get('trial'))];
     if (pathname === '/') return [200, '<title>The study</title>'];
     if (lab.refusal) return lab.refusal;
     if (pathname === '/api/next') {
       const subject = kCells[lab.next++];
-      return [200, subject ? {id: lab.next, subject, backend: 'cpu', task: 'train', size: '1x64', left: kCells.length - lab.next} : null];
+      return [200, subject ? {id: lab.next, subject, backend: 'cpu', task: 'train', size: '1x64', profile: subject === 'wrong', left: kCells.length - lab.next} : null];
     }
     if (id && !what && method === 'GET') return [200, {id: Number(id)}];
     if (what === 'usage') return [lab.usage, void lab.used.push({id: Number(id), after: id in lab.results, ...JSON.parse(body)})];

@@ -14,7 +14,7 @@ const idle = () => ({
   server: {address: '', token: ''},
   limit: 60, // seconds a trial
   tab: null,
-  trial: null, // {id, name}
+  trial: null, // {id, name, profile}
   phase: '',
   deadline: 0,
   done: 0,
@@ -99,7 +99,9 @@ async function proceed(walk) {
   walk.trial ??= await take(walk);
   if (!walk.trial) await end(walk, 'finished', '');
   await keep(walk);
-  await (walk.trial ? show(walk, '/harness/run.html', {trial: walk.trial.id}) : show(walk, '/'));
+  if (!walk.trial) return show(walk, '/');
+  // Pages are served so that they may be profiled only where they ask for it: it makes them slower.
+  await show(walk, '/harness/run.html', {trial: walk.trial.id, ...(walk.trial.profile && {profile: ''})});
 }
 
 async function show(walk, path, query) {
@@ -112,7 +114,8 @@ async function show(walk, path, query) {
 async function take(walk) {
   const trial = await next(walk.server);
   walk.left = trial ? (trial.left ?? null) : 0;
-  return trial && {id: trial.id, name: [`${trial.subject}/${trial.backend}`, trial.task, trial.size].filter(Boolean).join(' ')};
+  const name = trial && [`${trial.subject}/${trial.backend}`, trial.task, trial.size].filter(Boolean).join(' ');
+  return trial && {id: trial.id, name, profile: Boolean(trial.profile)};
 }
 
 function count(walk, outcome, message) {

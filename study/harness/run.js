@@ -74,6 +74,11 @@ async function resultOf(trial) {
 async function main() {
   try {
     const trial = await findTrial();
+    // A page may be profiled only if it was asked for so.
+    if (trial.profile && !query.has('profile')) {
+      location.replace(`run.html?trial=${trial.id}&profile${isWalk ? '&walk' : ''}`);
+      return;
+    }
     const result = await resultOf(trial);
     view.result(result);
     await send('POST', `/api/trials/${trial.id}/result`, result);

@@ -95,7 +95,7 @@ std::optional<std::string> lossesJson(const std::string& folder, const Query& qu
   auto batch = wholeIn(query, "batch", kBatch, 1, 1024);
   auto rate = numberIn(query, "rate", kRate, 0, 10);
   auto steps = wholeIn(query, "steps", 3, 1, kMostSteps);
-  if (!network || !batch || !rate || !steps || *batch * *steps > kMostDigits) return {};
+  if (!network || !batch || !rate || !steps) return {};
   auto digits = digitsOf(folder, *batch * *steps);
   if (!digits) return {};
   return Json(trainingLosses(*network, weightsOf(*network), digits->images, digits->labels, *batch,
@@ -162,13 +162,14 @@ Desk Trials::desk() {
         if (onPhase) onPhase(id, phase);
         return {};
       },
+      .usage = [this](int64_t id, const auto& samples) { return keepUsage(id, samples); },
       .result = [this](int64_t id, const TrialResult& r) { return accept(id, r); },
       .data = [this](const std::string& path, const Query& query) { return data(path, query); }};
 }
 
 int64_t Trials::add(const Cell& cell, bool isWalk) {
   std::lock_guard lock(mutex_);
-  tickets_[++last_] = {cell, isWalk, std::chrono::steady_clock::now(), {}};
+  tickets_[++last_] = {cell, isWalk, std::chrono::steady_clock::now(), {}, {}};
   return last_;
 }
 
@@ -203,6 +204,8 @@ Json Trials::json(int64_t id) {
   std::vector<std::string> files = subject.files;
   auto backend = std::ranges::find(subject.backends, cell.backend, &Backend::name);
   files.insert(files.end(), backend->files.begin(), backend->files.end());
+  const Task* task = catalogue_.task(cell.task);
+  bool isProfiled = task && std::ranges::find(task->phases, "depth") != task->phases.end();
   return {{"id", id},
           {"subject", cell.subject},
           {"backend", cell.backend},
@@ -211,6 +214,7 @@ Json Trials::json(int64_t id) {
           {"network", networkJson(subject, cell.size)},
           {"files", files},
           {"module", subject.module},
+          {"profile", isProfiled},
           {"models", subject.models.empty() ? subject.name : subject.models},
           {"budget", options_.budget},
           {"samples", options_.samples}};
@@ -250,8 +254,22 @@ Json Trials::next() {
   return json;
 }
 
-Status Trials::accept(int64_t id, const TrialResult& result) {
+Status Trials::keepUsage(int64_t id, const std::vector<Sample>& samples) {
+  std::lock_guard lock(mutex_);
+  auto found = tickets_.find(id);
+  if (found == tickets_.end()) return fail("the trial ", id, " is over");
+  if (found->second.result) return fail("the trial ", id, " has a result already");
+  std::vector<Sample>& used = found->second.used;
+  constexpr size_t kMostUsed = 20'000;
+  if (used.size() + samples.size() > kMostUsed)
+    return fail("the trial ", id, " has ", used.size(), " samples of use already");
+  used.insert(used.end(), samples.begin(), samples.end());
+  return {};
+}
+
+Status Trials::accept(int64_t id, const TrialResult& told) {
   Cell cell;
+  TrialResult result = told;
   double seconds;
   {
     std::lock_guard lock(mutex_);
@@ -259,6 +277,8 @@ Status Trials::accept(int64_t id, const TrialResult& result) {
     if (found == tickets_.end()) return fail("the trial ", id, " is over");
     Ticket& ticket = found->second;
     if (ticket.result) return fail("the trial ", id, " has a result already");
+    if (result.outcome == Outcome::kOk)
+      result.samples.insert(result.samples.end(), ticket.used.begin(), ticket.used.end());
     // Nobody waits for that of a walk: that there is one is enough.
     ticket.result = ticket.isWalk ? TrialResult{} : result;
     changed_.notify_all();

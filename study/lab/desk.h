@@ -71,11 +71,13 @@ class Trials {
     bool isWalk = false;  // nobody waits for it
     std::chrono::steady_clock::time_point start;
     std::optional<TrialResult> result;
+    std::vector<Sample> used;  // by what an extension has read
   };
   int64_t add(const Cell& cell, bool isWalk);
   Result<Json> create(const Cell& cell);
   Json next();
   Status check(const Cell& cell) const;
+  Status keepUsage(int64_t id, const std::vector<Sample>& samples);
   Status accept(int64_t id, const TrialResult& result);
   std::optional<std::pair<std::string, std::string>> data(const std::string& path,
                                                           const Query& query);

@@ -210,6 +210,7 @@ Catalogue catalogue() {
   train.name = "train";
   probe.name = "probe";
   probe.sized = false;
+  probe.phases = {"start", "depth"};
   Catalogue out;
   out.subjects = {program, page};
   out.tasks = {probe, train};
@@ -244,11 +245,13 @@ TEST_F(TrialsTest, PagesAreToldOfTheirTrial) {
             R"("network":{"depth":2,"width":128,"sizes":[784,128,128,10],"hidden":"tanh",)"
             R"("output":"sigmoid","bias":false,"batch":64,"rate":0.05,"training":"batch"},)"
             R"("files":["tfjs/tf.js","wasm/wasm.js","wasm/wasm.wasm"],"module":false,)"
+            R"("profile":false,)"
             R"("models":"tfjs","budget":700,"samples":30})");
   std::optional<Json> probe = desk_.trial(2);
   ASSERT_TRUE(probe);
   EXPECT_EQ((*probe)["size"], "");
   EXPECT_EQ((*probe)["files"].size(), 1u);
+  EXPECT_EQ((*probe)["profile"], true);
   EXPECT_FALSE(desk_.trial(3));
   EXPECT_FALSE(desk_.trial(0));
   EXPECT_FALSE(desk_.trial(-1));
@@ -282,6 +285,23 @@ TEST_F(TrialsTest, WithoutAResultTheTimeGoesBy) {
   EXPECT_FALSE(trials_.wait(77, std::chrono::minutes(1)));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
   EXPECT_FALSE(desk_.trial(77));
+}
+
+TEST_F(TrialsTest, WhatAnExtensionReadIsAmongTheSamples) {
+  int64_t id = trials_.open({"tfjs", "cpu", "train", {1, 64}});
+  EXPECT_TRUE(desk_.usage(id, {{"cpu", "percent", 90}}));
+  EXPECT_TRUE(desk_.usage(id, {{"machine", "percent", 150}}));
+  EXPECT_TRUE(desk_.result(id, {.outcome = Outcome::kOk, .samples = {{"steady", "ms", 2}}}));
+  std::string kept;
+  for (const Sample& s : trials_.wait(id, Milliseconds(0))->samples) kept += s.phase + " ";
+  EXPECT_EQ(kept, "steady cpu machine ");
+  EXPECT_FALSE(desk_.usage(id, {{"cpu", "percent", 90}})) << "the result is there";
+  EXPECT_FALSE(desk_.usage(id + 1, {})) << "there is no such trial";
+
+  int64_t wrong = trials_.open({"tfjs", "cpu", "train", {1, 64}});
+  EXPECT_TRUE(desk_.usage(wrong, {{"cpu", "percent", 90}}));
+  EXPECT_TRUE(desk_.result(wrong, {.outcome = Outcome::kWrong}));
+  EXPECT_TRUE(trials_.wait(wrong, Milliseconds(0))->samples.empty()) << "a wrong answer has none";
 }
 
 TEST_F(TrialsTest, ASecondResultIsRefused) {

@@ -96,7 +96,7 @@ class Planner {
     if (!any || !contains(task.phases, "load")) return any;
     const Subject& owner = subject.models.empty() ? subject : *catalogue_.subject(subject.models);
     for (const Task& needed : catalogue_.tasks) {
-      if (!needed.first) continue;
+      if (!needed.first || !contains(needed.phases, "file")) continue;
       for (const Backend& backend : owner.backends) {
         add(owner, backend, needed);
         if (!needed.perBackend) break;

@@ -56,10 +56,10 @@ struct Phase {
   const char* unit;
 };
 inline constexpr Phase kPhases[] = {
-    {"download", "ms"},  {"parse", "ms"},    {"start", "ms"},    {"build", "ms"},
-    {"load", "ms"},      {"first", "ms"},    {"steady", "ms"},   {"file", "bytes"},
-    {"memory", "bytes"}, {"heap", "bytes"},  {"cpu", "percent"}, {"frame", "ms"},
-    {"longtask", "ms"},  {"depth", "calls"},
+    {"download", "ms"},  {"parse", "ms"},    {"start", "ms"},        {"build", "ms"},
+    {"load", "ms"},      {"first", "ms"},    {"steady", "ms"},       {"file", "bytes"},
+    {"memory", "bytes"}, {"heap", "bytes"},  {"cpu", "percent"},     {"frame", "ms"},
+    {"longtask", "ms"},  {"depth", "calls"}, {"machine", "percent"},
 };
 
 /// One number, of a phase and in its unit.

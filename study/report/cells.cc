@@ -108,6 +108,13 @@ Cells::Cells(const ReportInput& input) : input_(input) {
       if (subject.native == native) addSubject(series_, subject, colour++);
     }
   }
+  if (softwareAdapter(input.run.machine.gpu)) {
+    for (Series& series : series_) {
+      if (series.gpu && !series.native)
+        series.note +=
+            (series.note.empty() ? "" : "; ") + std::string("a processor imitates its GPU");
+    }
+  }
   for (const Series& series : series_) known.insert({series.subject, series.backend});
   std::string last;
   for (const auto& [cell, rows] : trials_) {
@@ -131,6 +138,7 @@ std::vector<Series> Cells::subjects() const {
     out.push_back(series);
     const Subject* subject = input_.catalogue.subject(series.subject);
     out.back().label = subject ? titleOf(*subject) : series.subject;
+    out.back().note = subject ? subject->note : "";
   }
   return out;
 }
@@ -211,7 +219,8 @@ Probe Cells::probe(const Series& series) const {
     std::string reason = "not told";
     for (const TrialRow* row : rows) {
       if (row->result.outcome != Outcome::kOk) reason = reasonOf(*row);
-      if (row->result.facts.is_object()) return {.facts = row->result.facts};
+      if (row->result.facts.is_object())
+        return {.version = row->result.version, .facts = row->result.facts};
     }
     return {.reason = reason};
   }

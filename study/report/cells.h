@@ -37,6 +37,7 @@ struct Measured {
 
 /// What the probe of a subject brought, or why there is nothing.
 struct Probe {
+  std::string version;
   Json facts;
   std::string reason;
 };

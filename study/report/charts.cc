@@ -21,6 +21,9 @@ struct Dot {
   size_t trials = 0;  // 0: not told
 };
 
+/// Pixels of a line.
+constexpr size_t kLine = 19;
+
 /// What the panels of a figure share.
 struct Frame {
   std::vector<std::string> order;  // labels of the lines, from the top
@@ -110,7 +113,11 @@ Json specOf(const std::vector<Dot>& dots, const Frame& frame) {
             {"type", "quantitative"},
             {"title", frame.unit},
             {"scale", {{"type", "log"}, {"domain", {frame.low, frame.high}}, {"nice", false}}},
-            {"axis", {{"values", ticksOf(frame)}, {"format", ",~r"}, {"grid", true}}}};
+            {"axis",
+             {{"values", ticksOf(frame)},
+              {"format", ",~r"},
+              {"grid", true},
+              {"labelOverlap", "greedy"}}}};
   Json y = {{"field", "series"},
             {"type", "nominal"},
             {"title", nullptr},
@@ -150,19 +157,28 @@ Json specOf(const std::vector<Dot>& dots, const Frame& frame) {
          {"encoding", {{"x", {{"datum", 1}}}, {"y", nullptr}}}});
   }
   return {{"width", "container"},
-          {"height", {{"step", 19}}},
+          {"height", kLine * frame.order.size()},
           {"autosize", {{"type", "fit-x"}, {"contains", "padding"}}},
           {"data", {{"values", valuesOf(dots)}}},
           {"encoding", {{"y", y}}},
           {"layer", layers}};
 }
 
-/// "dots from small to large: 1, 2, 4, 8 hidden layers"
+/// What a reader has to know of GPU backends, if there are any.
+std::string gpuText(const Cells& cells, const std::vector<Dot>& dots) {
+  bool any =
+      std::ranges::any_of(dots, [](const Dot& d) { return d.series.gpu && !d.series.native; });
+  bool software = softwareAdapter(cells.input().run.machine.gpu);
+  return any && software ? "; a processor imitates the GPU of WebGL and WebGPU" : "";
+}
+
+/// "Dots from small to large: 1, 2, 4, 8 hidden layers"
 std::string depthsText(const Frame& frame) {
   std::string out;
   for (int depth : frame.depths) out += cat(out.empty() ? "" : ", ", depth);
-  if (frame.depths.size() < 2) return out + (out == "1" ? " hidden layer" : " hidden layers");
-  return "dots from small to large: " + out + " hidden layers";
+  if (frame.depths.size() < 2)
+    return "Networks of " + out + (out == "1" ? " hidden layer" : " hidden layers");
+  return "Dots from small to large: " + out + " hidden layers";
 }
 
 }  // namespace
@@ -184,7 +200,7 @@ Figure timesFigure(const Cells& cells, const std::string& task, const std::strin
   }
   if (all.empty()) return {.caption = caption};
   Frame frame = frameOf(all, "ms");
-  Figure figure{.caption = caption + "; " + depthsText(frame)};
+  Figure figure{.caption = caption, .note = depthsText(frame) + gpuText(cells, all)};
   for (const auto& [width, dots] : byWidth)
     figure.panels.push_back({cat(width, " units a layer"), specOf(dots, frame)});
   return figure;
@@ -207,7 +223,7 @@ Figure gapFigure(const Cells& cells, const std::string& task, const std::string&
   if (all.empty()) return {.caption = caption};
   Frame frame = frameOf(all, "times as long");
   frame.one = true;
-  Figure figure{.caption = caption + "; " + depthsText(frame)};
+  Figure figure{.caption = caption, .note = depthsText(frame) + gpuText(cells, all)};
   for (const auto& [title, dots] : panels) figure.panels.push_back({title, specOf(dots, frame)});
   return figure;
 }

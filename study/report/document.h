@@ -51,6 +51,7 @@ struct Panel {
 
 struct Figure {
   std::string caption;
+  std::string note;  // how to read it
   std::vector<Panel> panels;
 };
 

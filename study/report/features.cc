@@ -168,9 +168,9 @@ void addFeatures(Table& table, const Cells& cells, const Packages& packages, con
   Entry node =
       facts.missing.empty() ? word(facts.node ? "yes" : "no") : table.reason(facts.missing);
   table.rows.push_back(
-      {nameOf(series, table), ofPackage(facts.version), ofPackage(facts.license),
-       fact("training", paper.training), fact("cnn", paper.cnn), fact("rnn", paper.rnn),
-       fact("layers", paper.layers), fact("activations", paper.activations),
+      {nameOf(series, table), ofPackage(facts.version.empty() ? probe.version : facts.version),
+       ofPackage(facts.license), fact("training", paper.training), fact("cnn", paper.cnn),
+       fact("rnn", paper.rnn), fact("layers", paper.layers), fact("activations", paper.activations),
        fact("optimizers", paper.optimizers), withPaper(word(gpu ? "yes" : "no"), paper.gpu),
        fact("save", paper.save), fact("load", paper.load), withPaper(node, paper.node),
        withPaper(sizeEntry(facts, &LibrarySize::raw, table), paper.kilobytes),

@@ -36,6 +36,14 @@ Finding unknown(Finding finding, const std::string& why) {
   return finding;
 }
 
+/// Browsers' series whose times mean something: not those of a GPU that a processor imitates.
+std::vector<Series> timedSeries(const Cells& cells) {
+  std::vector<Series> out = browserSeries(cells);
+  if (softwareAdapter(cells.input().run.machine.gpu))
+    std::erase_if(out, [](const Series& s) { return s.gpu; });
+  return out;
+}
+
 std::string times(double ratio) { return "× " + number(ratio); }
 
 /// The quickest backend of a browser's subject for a task at a size.
@@ -43,7 +51,7 @@ std::optional<double> quickest(const Cells& cells, const std::string& subject,
                                const std::string& task, const Size& size,
                                const std::string& phase) {
   std::optional<double> out;
-  for (const Series& series : browserSeries(cells)) {
+  for (const Series& series : timedSeries(cells)) {
     if (series.subject != subject) continue;
     auto value = cells.median(series, task, size, phase);
     if (value && !(out <= value && out)) out = value;
@@ -158,7 +166,7 @@ Finding modelComplexity(const Cells& cells) {
   std::vector<double> widths, depths;
   for (const char* task : {"train", "infer"}) {
     Tally here;
-    for (const Series& series : browserSeries(cells)) {
+    for (const Series& series : timedSeries(cells)) {
       auto width = growth(cells, series, task, &Size::width, &Size::depth);
       auto depth = growth(cells, series, task, &Size::depth, &Size::width);
       if (!width || !depth) continue;
@@ -189,7 +197,7 @@ Finding modelLoading(const Cells& cells) {
                       "afterwards, in more than half of the browser's cells."};
   Tally longer;
   std::vector<double> ratios;
-  for (const Series& series : browserSeries(cells)) {
+  for (const Series& series : timedSeries(cells)) {
     for (const Size& size : cells.sizes()) {
       auto load = cells.median(series, "infer", size, "load");
       auto first = cells.median(series, "infer", size, "first");
@@ -276,11 +284,7 @@ Finding fileEncoding(const Cells& cells) {
 namespace {
 
 std::optional<double> stackOf(const Cells& cells, const Series& series) {
-  for (const char* task : {"train", "infer"}) {
-    std::vector<double> calls = cells.pooled(series, task, "depth");
-    if (!calls.empty()) return *std::ranges::max_element(calls);
-  }
-  return {};
+  return cells.median(series, "stack", {}, "depth");
 }
 
 /// The first series of a subject whose call stack was seen.
@@ -303,10 +307,14 @@ Finding callStack(const Cells& cells) {
           "TensorFlow.js's deepest call stack in a step is at least 2 times "
           "ConvNetJS's; and it trains slower in more than half of the sizes, on the "
           "same backend."};
+  std::string depths;
   for (const Series& series : browserSeries(cells)) {
-    if (auto calls = stackOf(cells, series))
-      finding.evidence.push_back(cat(series.label, ": ", number(*calls), " calls deep"));
+    auto calls = stackOf(cells, series);
+    if (!calls) continue;
+    depths += cat(depths.empty() ? "calls deep: " : ", ", series.label, " ",
+                  count(static_cast<size_t>(*calls)));
   }
+  if (!depths.empty()) finding.evidence.push_back(depths);
   auto deep = withStack(cells, paper::kTensorFlowJs), flat = withStack(cells, paper::kConvNetJs);
   if (!deep || !flat)
     return unknown(finding, "it needs the call stacks of TensorFlow.js and of ConvNetJS");

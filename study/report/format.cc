@@ -24,9 +24,7 @@ std::string number(double value) {
   if (value == 0) return "0";
   // Digits after the point, for three that count: 9.996 is 10.0, so the exponent is that of the rounded value.
   int exponent = static_cast<int>(std::floor(std::log10(std::abs(value) * (1 + 0.5e-3))));
-  char text[400];
-  std::snprintf(text, sizeof text, "%.*f", std::clamp(2 - exponent, 0, 12), value);
-  return withCommas(text);
+  return withCommas(fixed(value, std::clamp(2 - exponent, 0, 12)));
 }
 
 std::string count(size_t value) { return withCommas(cat(value)); }
@@ -38,14 +36,16 @@ std::string counted(size_t value, const char* noun) {
 std::string between(const Interval& interval) {
   if (!(interval.low < interval.high)) return "";
   std::string low = number(interval.low), high = number(interval.high);
-  return low == high ? "" : low + " to " + high;
+  return low == high ? "" : low + "–" + high;
 }
 
-std::string megabytes(double bytes) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.2f", bytes / 1e6);
+std::string fixed(double value, int digits) {
+  char text[400];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
   return text;
 }
+
+std::string megabytes(double bytes) { return fixed(bytes / 1e6, 2); }
 
 std::string duration(double milliseconds) {
   if (milliseconds < 0.1) return number(milliseconds * 1e3) + " µs";

@@ -2,7 +2,7 @@
 //
 //   number(9.3149)              "9.31"
 //   number(1511.2)              "1,511"
-//   between({8.9, 9.3, 10.1})   "8.90 to 10.1"
+//   between({8.9, 9.3, 10.1})   "8.90–10.1"
 //   megabytes(203560)           "0.20"
 #pragma once
 
@@ -20,6 +20,8 @@ std::string count(size_t value);
 std::string counted(size_t count, const char* noun);
 /// The ends of an interval; "" where it has no width.
 std::string between(const Interval& interval);
+/// With so many digits after the point.
+std::string fixed(double value, int digits);
 /// 10^6 bytes, two digits after the point.
 std::string megabytes(double bytes);
 /// Milliseconds with the unit that suits: "0.4 µs", "9.31 ms", "1.51 s".

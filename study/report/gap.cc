@@ -48,7 +48,7 @@ Gap gapOf(const Cells& cells, const Series& series, const Series& native, const 
   gap.reason = cells.absence(series, task, "steady");
   if (!gap.reason.empty()) return gap;
   std::string theirs = cells.absence(native, task, "steady");
-  gap.reason = theirs.empty() ? "no size in common" : "native: " + theirs;
+  gap.reason = theirs.empty() ? "no size in common" : "no native time: " + theirs;
   return gap;
 }
 
@@ -102,7 +102,7 @@ Table gapCellsTable(const Cells& cells, const std::string& task, const std::stri
         Measured m{.value = gapAt(cells, series, native, task, size)};
         if (!m.value) m.reason = cells.at(cellOf(series, task, size), "steady").reason;
         if (!m.value && m.reason.empty())
-          m.reason = "native: " + cells.at(cellOf(native, task, size), "steady").reason;
+          m.reason = "no native time: " + cells.at(cellOf(native, task, size), "steady").reason;
         row.push_back(m);
       }
       if (row.empty()) continue;

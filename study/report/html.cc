@@ -70,22 +70,24 @@ class Page {
     out += cat("<article class=\"finding\" id=\"finding-", finding.number, "\">\n<h3>",
                finding.number, ". ", escaped(finding.name), " <span class=\"verdict v",
                static_cast<int>(finding.verdict), "\">", verdict, "</span></h3>\n<dl>\n");
-    auto item = [&](const char* name, const std::string& text) {
-      out += cat("<dt>", name, "</dt><dd>", escaped(text), "</dd>\n");
+    auto item = [&](const char* name, const std::vector<std::string>& texts) {
+      out += cat("<dt>", name, "</dt>");
+      for (const std::string& text : texts) out += "<dd>" + escaped(text) + "</dd>\n";
     };
-    item("The paper", finding.paper);
-    item("It holds where", finding.criterion);
-    if (!finding.why.empty()) item("Cannot be told", finding.why);
-    for (const std::string& line : finding.evidence) item("Here", line);
+    item("The paper", {finding.paper});
+    item("It holds where", {finding.criterion});
+    if (!finding.why.empty()) item("Cannot be told", {finding.why});
+    if (!finding.evidence.empty()) item("Here", finding.evidence);
     out += "</dl>\n</article>\n";
   }
 
   void write(const Figure& figure) {
     out += "<figure class=\"charts\">\n<figcaption>" + escaped(figure.caption) + "</figcaption>\n";
+    if (!figure.note.empty()) out += "<p class=\"quiet\">" + escaped(figure.note) + "</p>\n";
     if (figure.panels.empty()) out += "<p>Nothing was measured: the table tells why.</p>\n";
     out += "<div class=\"panels\">\n";
     for (const Panel& panel : figure.panels) {
-      out += cat("<div class=\"panel\"><h4>", escaped(panel.title), "</h4><div data-chart=\"",
+      out += cat("<div class=\"panel\"><h3>", escaped(panel.title), "</h3><div data-chart=\"",
                  specs.size(), "\"></div></div>\n");
       specs.push_back(panel.spec);
     }
@@ -128,7 +130,8 @@ class Page {
       if (entry.span > 1) out += cat(" colspan=\"", entry.span, "\"");
       out += ">";
       if (entry.colour >= 0)
-        out += cat("<i style=\"background:", colourOf(entry.colour), "\"></i>");
+        out +=
+            cat("<i style=\"color:", colourOf(entry.colour), "\" aria-hidden=\"true\">●</i>&nbsp;");
       std::string text = escaped(entry.text);
       out += entry.best ? "<b>" + text + "</b>" : text;
       if (entry.note) out += cat("<sup>", entry.note, "</sup>");

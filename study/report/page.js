@@ -4,7 +4,7 @@ const specs = JSON.parse(document.getElementById('specs').textContent);
 
 const config = {
   background: null,
-  font: 'inherit',
+  font: 'system-ui, sans-serif',
   view: {stroke: null},
   axis: {
     labelColor: 'currentColor',
@@ -15,7 +15,7 @@ const config = {
     gridOpacity: 0.13,
     domainOpacity: 0.4,
     tickOpacity: 0.4,
-    labelFontSize: 12,
+    labelFontSize: innerWidth < 480 ? 10.5 : 12,
     titleFontSize: 12,
     titleFontWeight: 'normal',
   },

@@ -51,7 +51,7 @@ std::optional<double> fileMegabytes(const std::string& subject, const Size& size
 inline constexpr double kTrainingGap = 33.9, kInferenceGap = 5.8;
 /// Table 6, finding 6, and section 4.3: JSON over binary files.
 inline constexpr double kTextOverBinary = 7;
-/// Section 4.4: the deepest call stack in training.
+/// Section 4.4: the deepest call stack in training; of which backend it does not say, so it stands beside JavaScript's.
 inline constexpr int kDepthTensorFlowJs = 48, kDepthConvNetJs = 3;
 /// Section 4.2: the most of a core that a page can take, in percent.
 inline constexpr double kCoreLimit = 110;

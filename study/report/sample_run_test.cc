@@ -19,10 +19,10 @@ SampleRun::SampleRun() {
   run.browser = "Chromium 156.0";
   run.seed = 7;
   input.modules = FJORD_ROOT "/node_modules";
-  for (const char* name : {"probe", "empty", "save", "train", "infer"}) {
+  for (const char* name : {"probe", "empty", "stack", "save", "train", "infer"}) {
     Task& task = input.catalogue.tasks.emplace_back();
     task.name = task.title = name;
-    task.sized = task.name != "probe" && task.name != "empty";
+    task.sized = task.name == "save" || task.name == "train" || task.name == "infer";
   }
 }
 
@@ -119,7 +119,6 @@ class Writer {
       if (step > 50) add("longtask", around(random_, step));
       add("memory", 2e8 + 12 * float32Bytes(size, true) + 1e6 * speed.first / 40);
       add("heap", 1e7 + 6 * float32Bytes(size, true));
-      if (speed.depth > 0) add("depth", speed.depth);
       result.correctness = {"loss", 1e-7 * std::abs(random_.normal()), 1e-3};
     }
   }
@@ -243,15 +242,28 @@ void describe(Subject& subject) {
     subject.note = "own implementation of the documented Mind 1.0.1: it is not on npm";
     subject.network.bias = false;
   }
-  if (name == "tfjs") {
-    subject.packages = {"@tensorflow/tfjs"};
-    subject.files = {"@tensorflow/tfjs/dist/tf.min.js"};
+  struct Package {
+    const char *subject, *name, *file;
+  };
+  constexpr Package kPackages[] = {
+      {"brainjs", "brain.js", "browser.min.js"},
+      {"convnetjs", "convnetjs", "build/convnet-min.js"},
+      {"fjord", "fjord", "fjord.js"},
+      {"jax-js", "@jax-js/jax", "dist/index.js"},
+      {"kerasjs", "keras-js", "dist/keras.min.js"},
+      {"litert", "@litertjs/core", "dist/index.js"},
+      {"onnxruntime-web", "onnxruntime-web", "dist/ort.wasm.min.js"},
+      {"synaptic", "synaptic", "dist/synaptic.min.js"},
+      {"tfjs", "@tensorflow/tfjs", "dist/tf.min.js"},
+      {"webdnn", "webdnn", "dist/webdnn.js"},
+  };
+  for (const Package& package : kPackages) {
+    if (name != package.subject) continue;
+    subject.packages = {package.name};
+    subject.files = {cat(package.name, "/", package.file)};
+  }
+  if (name == "tfjs")
     subject.backends[1].files = {"@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.min.js"};
-  }
-  if (name == "convnetjs") {
-    subject.packages = {"convnetjs"};
-    subject.files = {"convnetjs/build/convnet-min.js"};
-  }
   if (name == "webdnn")
     subject.backends[1].unsupported["infer"] =
         "its kernels are made by a converter that does not run here";
@@ -275,6 +287,8 @@ ReportInput wholeRun() {
     for (const Framework& f : frameworks()) {
       const Subject& subject = *run.input.catalogue.subject(f.name);
       for (const Speed& speed : f.speeds) {
+        Cell stack{f.name, speed.backend, "stack", {}};
+        if (round == 0 && speed.depth > 0) run.ok(stack, {{"depth", speed.depth}});
         for (const Size& size : paperSizes()) {
           writer.train(subject, speed, size);
           writer.infer(subject, speed, size);

@@ -109,7 +109,7 @@ std::vector<Entry> paperCpu(const Series& series) {
     const double values[] = {row.most, row.least, row.average};
     for (size_t i = 0; i < out.size(); ++i) {
       std::string& text = out[i].text;
-      text += cat(text.empty() ? "" : ", ", number(values[i]), *row.gpu ? " " : "", row.gpu);
+      text += cat(text.empty() ? "" : ", ", fixed(values[i], 1), *row.gpu ? " " : "", row.gpu);
     }
   }
   for (Entry& entry : out) {
@@ -128,6 +128,9 @@ Table cpuTable(const Cells& cells) {
               .head = {"Framework", "Max", "Min", "Average", "Paper: max", "min", "average"}};
   for (const Series& series : cells.series()) {
     std::vector<double> values = cells.pooled(series, "train", "cpu");
+    // An extension sees the machine and not the browser.
+    bool machine = values.empty();
+    if (machine) values = cells.pooled(series, "train", "machine");
     if (values.empty()) {
       Measured none{.reason = cells.absence(series, "train", "cpu")};
       addRow(table, series, {none, none, none});
@@ -137,7 +140,10 @@ Table cpuTable(const Cells& cells) {
           std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
       table.rows.push_back({nameOf(series, table)});
       for (double value : {most, least, mean})
-        table.rows.back().push_back({.text = number(value), .kind = Entry::kNumber});
+        table.rows.back().push_back(
+            {.text = number(value),
+             .kind = Entry::kNumber,
+             .note = machine ? table.note("of all that ran on the machine") : 0});
     }
     std::ranges::move(paperCpu(series), std::back_inserter(table.rows.back()));
   }
@@ -157,7 +163,8 @@ Table resourcesTable(const Cells& cells) {
                                  {"longtask", "Longest task, ms", 1}};
   Table table{.caption =
                   "What else training takes: the most memory of all of the browser's "
-                  "processes, the page's heap afterwards, and how it answers meanwhile",
+                  "processes, the page's heap afterwards, and how it answers meanwhile (0: no "
+                  "task of more than 50 ms)",
               .head = {"Framework"}};
   std::vector<Size> sizes = extremes(cells);
   for (const Column& column : kColumns) {
@@ -178,6 +185,23 @@ Table resourcesTable(const Cells& cells) {
       if (sizes.empty()) row.push_back({.reason = cells.absence(series, "train", column.phase)});
     }
     addRow(table, series, row);
+  }
+  return table;
+}
+
+Table stackTable(const Cells& cells) {
+  Table table{.caption = "Call stack: how deep the calls of a training step go, network 1x64",
+              .head = {"Framework", "Calls"}};
+  for (const Series& series : cells.series()) {
+    Measured m = cells.at({series.subject, series.backend, "stack", {}}, "depth");
+    // A program of another language has no page's profiler to see it.
+    if (series.native && !m.value) m.reason = "a native program";
+    addRow(table, series, {m});
+    Entry& entry = table.rows.back().back();
+    if (m.value) entry.text = count(static_cast<size_t>(m.value->centre));
+    if (series.backend != "cpu") continue;
+    if (series.subject == paper::kTensorFlowJs) entry.paper = cat(paper::kDepthTensorFlowJs);
+    if (series.subject == paper::kConvNetJs) entry.paper = cat(paper::kDepthConvNetJs);
   }
   return table;
 }
@@ -205,7 +229,7 @@ Table filesTable(const Cells& cells) {
             "× " + number(bytes / float32Bytes(size, !subject || subject->network.bias));
       }
       if (auto paper = paper::fileMegabytes(series.subject, size))
-        entries[i + 1].paper = cat(*paper);
+        entries[i + 1].paper = fixed(*paper, 1);
     }
   }
   return table;

@@ -28,6 +28,8 @@ Table timesTable(const Cells& cells, const std::string& task, const std::string&
 /// Table 2, and what else training takes of a machine.
 Table cpuTable(const Cells& cells);
 Table resourcesTable(const Cells& cells);
+/// How deep a training step's calls go.
+Table stackTable(const Cells& cells);
 /// Table 3.
 Table filesTable(const Cells& cells);
 /// Bytes of the library, and how long it takes to open it.

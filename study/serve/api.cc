@@ -227,6 +227,25 @@ Checked<TrialResult> resultOf(const Json& json) {
   return out;
 }
 
+Checked<std::vector<Sample>> usageOf(const Json& json) {
+  FJORD_CHECK(checkKeys(json, {"of", "samples"}, ""));
+  FJORD_TRY(std::string of, textOf(json, "of", kLongestText));
+  if (of != "machine" && of != "browser")
+    return bad("of", "is \"", shown(of), "\", neither machine nor browser");
+  FJORD_TRY(std::vector<Sample> samples, samplesOf(json, Outcome::kOk));
+  std::vector<Sample> out;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    Sample& sample = samples[i];
+    if (sample.phase != "cpu" && sample.phase != "memory")
+      return bad(cat("samples/", i, "/phase"), "an extension reads cpu and memory");
+    // Other programs' memory is no one's sample, their time is told apart from the browser's.
+    if (of == "machine" && sample.phase == "memory") continue;
+    if (of == "machine") sample.phase = "machine";
+    out.push_back(std::move(sample));
+  }
+  return out;
+}
+
 Checked<std::string> phaseOf(const Json& json) {
   FJORD_CHECK(checkKeys(json, {"phase"}, ""));
   FJORD_TRY(std::string name, textOf(json, "phase", kLongestText));
@@ -289,7 +308,7 @@ Reply tell(const Checked<T>& checked, const std::function<Status(int64_t, const 
                 : faultReply({409, status.error().message, ""});
 }
 
-/// /api/trials/ID, and /phase or /result behind it.
+/// /api/trials/ID, and /phase, /usage or /result behind it.
 Reply trialReply(const Desk& desk, const Request& request, std::string_view rest) {
   int64_t id = 0;
   const char* end = rest.data() + rest.size();
@@ -297,15 +316,16 @@ Reply trialReply(const Desk& desk, const Request& request, std::string_view rest
   std::string_view what(after, end);
   // As a number is written, and no other way: one trial has one address.
   bool found = error == std::errc{} && id > 0 && rest.starts_with(std::to_string(id)) &&
-               (what.empty() || what == "/phase" || what == "/result");
+               (what.empty() || what == "/phase" || what == "/usage" || what == "/result");
   if (!found) return notFound(request);
   const std::string allow = what.empty() ? "GET" : "POST";
   if (request.method != allow) return wrongMethod(allow);
   std::optional<Json> trial = desk.trial(id);
   if (!trial) return notFound(request);
   if (what.empty()) return jsonReply(200, *trial);
-  return what == "/phase" ? tell(readAs(phaseOf, request), desk.phase, id)
-                          : tell(readAs(resultOf, request), desk.result, id);
+  if (what == "/phase") return tell(readAs(phaseOf, request), desk.phase, id);
+  if (what == "/usage") return tell(readAs(usageOf, request), desk.usage, id);
+  return tell(readAs(resultOf, request), desk.result, id);
 }
 
 Reply dataReply(const Desk& desk, const Request& request, std::string_view name) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "plan/types.h"
 #include "serve/server.h"
@@ -54,6 +55,8 @@ Checked<Json> readJson(std::string_view text);
 
 /// What a page, or a native program, reports at the end of a trial.
 Checked<TrialResult> resultOf(const Json& json);
+/// {"of": "machine" or "browser", "samples": [..]}: samples of cpu (or of machine, where all that runs there was read) and memory.
+Checked<std::vector<Sample>> usageOf(const Json& json);
 /// {"phase": "steady"}
 Checked<std::string> phaseOf(const Json& json);
 /// {"subject", "backend", "task", "size"}; the size is "" or left out for a task without a network.

@@ -300,6 +300,40 @@ TEST(Answer, FindsRoutes) {
   EXPECT_EQ(answer(desk, {"POST", "/data/echo", {}, ""}).allow, "GET, HEAD");
 }
 
+TEST(Usage, IsOfTheMachineOrTheBrowser) {
+  FakeDesk fake;
+  Desk desk = fake.desk();
+  auto send = [&](const char* body) {
+    return answer(desk, {"POST", "/api/trials/3/usage", {}, body});
+  };
+  EXPECT_EQ(send(R"({"of":"browser","samples":[{"phase":"cpu","unit":"percent","value":90},
+                     {"phase":"memory","unit":"bytes","value":4096}]})")
+                .status,
+            204);
+  EXPECT_EQ(send(R"({"of":"machine","samples":[{"phase":"cpu","unit":"percent","value":150},
+                     {"phase":"memory","unit":"bytes","value":9999}]})")
+                .status,
+            204);
+  std::vector<std::string> kept;
+  for (const Sample& s : fake.used[3]) kept.push_back(cat(s.phase, " ", s.value));
+  EXPECT_EQ(kept, (std::vector<std::string>{"cpu 90", "memory 4096", "machine 150"}));
+
+  auto at = [&](const char* body) {
+    Reply reply = send(body);
+    EXPECT_EQ(reply.status, 400) << body;
+    Result<Json> json = parseJson(reply.body);
+    return json ? stringOr(member(*json, "error"), "at", "") : "";
+  };
+  EXPECT_EQ(at(R"({"of":"me","samples":[]})"), "of");
+  EXPECT_EQ(at(R"({"of":"browser","samples":[{"phase":"steady","unit":"ms","value":1}]})"),
+            "samples/0/phase");
+  EXPECT_EQ(at(R"({"of":"browser","samples":[{"phase":"cpu","unit":"ms","value":1}]})"),
+            "samples/0/unit");
+  EXPECT_EQ(at(R"({"of":"browser","samples":7})"), "samples");
+  EXPECT_EQ(answer(desk, {"POST", "/api/trials/3/result", {}, kResult}).status, 204);
+  EXPECT_EQ(send(R"({"of":"browser","samples":[]})").status, 409) << "the result is there";
+}
+
 TEST(Answer, TellsTheDesk) {
   FakeDesk fake;
   Desk desk = fake.desk();

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "plan/types.h"
@@ -40,6 +41,8 @@ struct Desk {
   std::function<std::optional<Json>(int64_t id)> trial;
   /// POST /api/trials/ID/phase
   std::function<Status(int64_t id, const std::string& phase)> phase;
+  /// POST /api/trials/ID/usage: what an extension has read during the steady phase.
+  std::function<Status(int64_t id, const std::vector<Sample>&)> usage;
   /// POST /api/trials/ID/result
   std::function<Status(int64_t id, const TrialResult&)> result;
   /// GET /data/PATH?QUERY: bytes and their type.

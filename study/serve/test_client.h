@@ -52,6 +52,12 @@ class FakeDesk {
       phases.emplace_back(id, phase);
       return {};
     };
+    out.usage = [this](int64_t id, const std::vector<Sample>& samples) -> Status {
+      std::lock_guard guard(mutex_);
+      if (results.contains(id)) return fail("trial ", id, " has its result already");
+      used[id].insert(used[id].end(), samples.begin(), samples.end());
+      return {};
+    };
     out.result = [this](int64_t id, const TrialResult& result) -> Status {
       std::lock_guard guard(mutex_);
       if (!results.emplace(id, result).second) return fail("trial ", id, " has its result already");
@@ -71,6 +77,7 @@ class FakeDesk {
   int nexts = 0;
   std::vector<std::pair<int64_t, std::string>> phases;
   std::map<int64_t, TrialResult> results;
+  std::map<int64_t, std::vector<Sample>> used;
 
  private:
   std::mutex mutex_;

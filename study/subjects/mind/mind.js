@@ -53,7 +53,7 @@ export class Mind {
     const known = Object.keys(activators);
     if (!known.includes(activator)) throw new Error(`Mind has no activator ${activator}: there are ${known.join(', ')}`);
     Object.assign(this, {activator: activators[activator], learningRate, hiddenLayers, hiddenUnits, iterations});
-    this.weights = null;
+    this.weights = [];
     this.listeners = [];
   }
 
@@ -67,7 +67,7 @@ export class Mind {
   learn(examples) {
     const inputs = examples.map(({input}) => input);
     const targets = examples.map(({output}) => output);
-    this.weights ??= this.begin(inputs[0].length, targets[0].length);
+    if (!this.weights.length) this.weights = this.begin(inputs[0].length, targets[0].length);
     for (let i = 0; i < this.iterations; ++i) {
       const layers = this.forward(inputs);
       const {outputs} = layers.at(-1);
@@ -84,11 +84,12 @@ export class Mind {
   }
 
   download() {
-    return {weights: this.weights};
+    return {weights: [...this.weights]};
   }
 
   upload({weights}) {
-    this.weights = weights;
+    // A list of its own; the matrices in it are replaced and never written to.
+    this.weights = [...weights];
     return this;
   }
 
