@@ -126,7 +126,7 @@ struct TrialArguments {
     options.minutes = minutes ? minutes : isQuick ? 3 : isFull ? 0 : 13;
     plan.sizes = isFull    ? paperSizes()
                  : isQuick ? std::vector<Size>{{1, 64}}
-                           : std::vector<Size>{{1, 64}, {2, 128}, {8, 256}};
+                           : std::vector<Size>{{1, 64}, {1, 256}, {8, 256}};
     if (isQuick && plan.subjects.empty())
       plan.subjects = {"fjord", "tfjs/cpu", "tfjs/wasm", "convnetjs", "fjord-native"};
     if (isQuick) options.trials.budget = std::min(options.trials.budget, 500);

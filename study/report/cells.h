@@ -1,9 +1,9 @@
-// The trials of a run, cell by cell: one number a trial and phase, the median of the trials with its interval, or the
-// reason why there is none.
+// The trials of a run, cell by cell: one number a trial and phase, the median of the trials with
+// its interval, or the reason why there is none.
 //
 //   Cells cells(input);
 //   Measured m = cells.at({"tfjs", "wasm", "train", {2, 128}}, "steady");
-//   m.value ? number(m.value->centre) : m.reason            // "unsupported: it has no gradients", "not in this run"
+//   m.value ? number(m.value->centre) : m.reason   // "unsupported: no gradients", "timeout: > 60 s"
 //
 // A cell with a wrong answer in any of its trials has no numbers.
 #pragma once
@@ -60,7 +60,8 @@ class Cells {
   /// Of a task that a subject does once: on whichever backend that was.
   Measured once(const Series& series, const std::string& task, const Size& size,
                 const std::string& phase) const;
-  /// All numbers of a phase, sample by sample, in the right trials of a series and task over all sizes.
+  /// All numbers of a phase, sample by sample, in the right trials of a series and task over all
+  /// sizes.
   std::vector<double> pooled(const Series& series, const std::string& task,
                              const std::string& phase) const;
   Probe probe(const Series& series) const;
@@ -87,8 +88,8 @@ class Cells {
 
 /// How a trial ended, for a table: "timeout: > 60 s", "wrong by 0.2, may be 0.001", "error: ..".
 std::string reasonOf(const TrialRow& row);
-/// One trial's number for a phase: the median of its samples; the 95th percentile of frame times, the longest task, the
-/// most memory. A trial that watched frames and saw no long task has 0.
+/// One trial's number for a phase: the median of its samples; the 95th percentile of frame times,
+/// the longest task, the most memory. A trial that watched frames and saw no long task has 0.
 std::optional<double> ofTrial(const TrialResult& result, const std::string& phase);
 /// Bytes of a network's weights as float32.
 double float32Bytes(const Size& size, bool bias);

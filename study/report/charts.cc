@@ -34,8 +34,8 @@ struct Frame {
   bool one = false;  // a line at 1
 };
 
-/// The labels of all series that have a dot, the fastest on top: by the mean of log(time over the fastest at that size), so that
-/// a series that lacks the large sizes does not gain by it.
+/// The labels of all series that have a dot, the fastest on top: by the mean of log(time over the
+/// fastest at that size), so that a series that lacks the large sizes does not gain by it.
 std::vector<std::string> orderOf(const std::vector<Dot>& dots) {
   std::map<Size, double> best;
   for (const Dot& dot : dots) {

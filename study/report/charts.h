@@ -1,5 +1,5 @@
-// The paper's figures as Vega-Lite: small multiples by width; a line of dots for each series, one for each depth, with the
-// intervals of their medians, on a logarithmic axis that all panels share.
+// The paper's figures as Vega-Lite: small multiples by width; a line of dots for each series, one
+// for each depth, with the intervals of their medians, on a logarithmic axis that all panels share.
 //
 //   Figure figure = timesFigure(cells, "train", "steady", "Figure 1: ..");
 //

@@ -116,6 +116,7 @@ Result<std::string> compareRuns(const ReportInput& a, const ReportInput& b) {
   Table table{.caption = "Rank correlation of the medians, for each task and phase",
               .head = {"Task", "Phase", "Cells", "Rank correlation", "At least 0.95"}};
   std::vector<Pair> all;
+  std::vector<Block> apart;  // tasks that do not agree, whatever all together do
   for (auto [task, phase] : {std::pair{"train", "steady"},
                              {"train", "first"},
                              {"infer", "load"},
@@ -131,7 +132,13 @@ Result<std::string> compareRuns(const ReportInput& a, const ReportInput& b) {
                                : correlation >= kAgreement ? "yes"
                                                            : "no")});
     // The time of a step is what a cell is about; the others are told beside it.
-    if (std::string_view(phase) == "steady") all.insert(all.end(), pairs.begin(), pairs.end());
+    if (std::string_view(phase) != "steady") continue;
+    all.insert(all.end(), pairs.begin(), pairs.end());
+    if (correlation < kAgreement) {
+      apart.emplace_back(
+          Paragraph{cat("The task ", task, " alone does not: ", correlationText(correlation),
+                        " over ", counted(pairs.size(), "cell"), ".")});
+    }
   }
   if (all.size() < 2) {
     return fail("runs ", a.run.id, " and ", b.run.id, " have times for ",
@@ -139,6 +146,7 @@ Result<std::string> compareRuns(const ReportInput& a, const ReportInput& b) {
                 " in common; 2 are needed: choose runs with the same subjects and sizes");
   }
   std::vector<Block> blocks = {Paragraph{sentenceOf(correlationOf(all), all.size())}};
+  std::ranges::move(apart, std::back_inserter(blocks));
   for (const std::string& line : settings(a.run, b.run)) blocks.emplace_back(Paragraph{line});
   blocks.emplace_back(table);
   blocks.emplace_back(pairsTable(all));

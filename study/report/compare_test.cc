@@ -31,6 +31,7 @@ TEST(CompareRuns, SameOrderAgrees) {
   EXPECT_TRUE(has(text, "| train | steady | 4 | 1 | yes |")) << text;
   EXPECT_TRUE(has(text, "| infer | steady | 0 | cannot be told | cannot be told |")) << text;
   EXPECT_FALSE(has(text, "They differ"));
+  EXPECT_FALSE(has(text, "alone does not"));
 }
 
 /// Spearman by hand: one swap of neighbours among 4, 1 - 6 * 2 / (4 * 15) = 0.8.
@@ -38,6 +39,7 @@ TEST(CompareRuns, AnotherOrderDoesNot) {
   std::string text = compared(timed({1, 2, 3, 4}), timed({10, 20, 40, 30}));
   EXPECT_TRUE(has(text, "do not agree: rank correlation 0.8 over 4 cells, less than 0.95."))
       << text;
+  EXPECT_TRUE(has(text, "The task train alone does not: 0.8 over 4 cells.")) << text;
   EXPECT_TRUE(has(text, "| train | steady | 4 | 0.8 | no |")) << text;
 }
 

@@ -1,7 +1,7 @@
-// What the report says, apart from how it looks: sections of paragraphs, tables, figures and findings, defined once and
-// written as HTML and as Markdown.
+// What the report says, apart from how it looks: sections of paragraphs, tables, figures and
+// findings, defined once and written as HTML and as Markdown.
 //
-//   Document report{.title = "..", .sections = {{"files", "Model files", {Paragraph{".."}, table}}}};
+//   Document report{.title = "..", .sections = {{"files", "Files", {Paragraph{".."}, table}}}};
 //   std::string html = toHtml(report, libraries), text = toMarkdown(report);
 //
 // Texts are plain: what writes them escapes them.

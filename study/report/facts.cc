@@ -14,8 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where the server finds a file that a subject names: of an npm package, or of a folder of its own with a "/" before it.
-/// Fjord's package is the one that was built.
+/// Where the server finds a file that a subject names: of an npm package, or of a folder of its own
+/// with a "/" before it. Fjord's package is the one that was built.
 fs::path placeOf(const std::string& modules, const std::string& file) {
   fs::path checkout = fs::path(modules) / "..";
   constexpr std::string_view kFjord = "fjord/";

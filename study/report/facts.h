@@ -1,7 +1,7 @@
 // What stands in a subject's npm packages: version, license, the size of what a page loads.
 //
 //   PackageFacts facts = packageFacts("node_modules", subject);
-//   facts.files["wasm"].raw                                     bytes of the subject's files and the backend's
+//   facts.files["wasm"].raw              // bytes of the subject's files and the backend's
 #pragma once
 
 #include <cstdint>

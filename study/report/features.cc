@@ -1,4 +1,5 @@
-// The tables of what runs and what it offers: the run itself, versions, table 1, the size of libraries.
+// The tables of what runs and what it offers: the run itself, versions, table 1, the size of
+// libraries.
 #include <algorithm>
 
 #include "base/text.h"
@@ -53,6 +54,23 @@ std::string sizesText(const Cells& cells) {
   return out.empty() ? "none" : out;
 }
 
+std::string jsonText(const Json& value) {
+  const auto* text = value.get_ptr<const std::string*>();
+  return text ? *text : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// "sizes 1x64 2x128; subjects all; rounds 3"
+std::string optionsText(const Json& options) {
+  std::string out;
+  for (const auto& [name, value] : options.items()) {
+    out += (out.empty() ? "" : "; ") + name;
+    if (value.is_array() && value.empty()) out += " all";
+    for (const Json& element : value.is_array() ? value : Json::array({value}))
+      out += " " + jsonText(element);
+  }
+  return out.empty() ? "none" : out;
+}
+
 int roundsOf(const std::vector<TrialRow>& trials) {
   int rounds = 0;
   for (const TrialRow& row : trials) rounds = std::max(rounds, row.trial.round + 1);
@@ -81,9 +99,8 @@ Table runTable(const Cells& cells) {
       {word("Trials"), word(outcomesText(cells.input().trials))},
       {word("The harness's overhead"), word(overheadText(cells))},
   };
-  if (!run.options.is_null())
-    table.rows.push_back(
-        {word("Options"), word(run.options.dump(-1, ' ', false, Json::error_handler_t::replace))});
+  if (run.options.is_object())
+    table.rows.push_back({word("Options"), word(optionsText(run.options))});
   return table;
 }
 
@@ -123,7 +140,7 @@ Entry factEntry(const Probe& probe, const char* key, Table& table) {
   const Json& fact = member(probe.facts, key);
   if (fact.is_boolean()) return word(boolOr(probe.facts, key, false) ? "yes" : "no");
   if (fact.is_array()) return {.text = count(fact.size()), .kind = Entry::kNumber};
-  if (fact.is_number()) return {.text = fact.dump(), .kind = Entry::kNumber};
+  if (fact.is_number()) return {.text = jsonText(fact), .kind = Entry::kNumber};
   return {.text = "not told", .kind = Entry::kReason};
 }
 
@@ -206,8 +223,7 @@ Table listsTable(const Cells& cells) {
       std::string names;
       const Json& list = member(probe.facts, key);
       for (const Json& name : list.is_array() ? list : Json::array()) {
-        const auto* text = name.get_ptr<const std::string*>();
-        names += (names.empty() ? "" : " ") + (text ? *text : name.dump());
+        names += (names.empty() ? "" : " ") + jsonText(name);
       }
       row.push_back(names.empty() ? Entry{.text = probe.reason.empty() ? "none" : probe.reason,
                                           .kind = Entry::kReason}
@@ -222,7 +238,8 @@ Table listsTable(const Cells& cells) {
 
 namespace {
 
-/// A phase in all right trials of a series, whatever its task and size: a library opens in the same way for all.
+/// A phase in all right trials of a series, whatever its task and size: a library opens in the same
+/// way for all.
 Measured opening(const Cells& cells, const Series& series, const std::string& phase) {
   Measured out;
   for (const auto& [cell, rows] : cells.trials()) {

@@ -72,7 +72,8 @@ std::vector<Series> browserSubjects(const Cells& cells) {
 
 namespace {
 
-/// How far apart subjects are at one size, each on its quickest backend: slowest over fastest; nothing for fewer than two.
+/// How far apart subjects are at one size, each on its quickest backend: slowest over fastest;
+/// nothing for fewer than two.
 std::optional<double> spreadAt(const Cells& cells, const std::string& task, const Size& size) {
   std::vector<double> found;
   for (const Series& subject : browserSubjects(cells)) {
@@ -131,7 +132,8 @@ Finding taskSupport(const Cells& cells) {
 
 namespace {
 
-/// By how much a time grows, on average, where one side of the network doubles and the other stays: log2 of the factor.
+/// By how much a time grows, on average, where one side of the network doubles and the other stays:
+/// log2 of the factor.
 std::optional<double> growth(const Cells& cells, const Series& series, const std::string& task,
                              int Size::* grows, int Size::* stays) {
   double sum = 0;
@@ -174,7 +176,8 @@ Finding modelComplexity(const Cells& cells) {
       widths.push_back(std::exp2(*width));
       depths.push_back(std::exp2(*depth));
     }
-    finding.evidence.push_back(cat(task, ": width weighs more in ", here.text(), " series"));
+    if (here.all)
+      finding.evidence.push_back(cat(task, ": width weighs more in ", here.text(), " series"));
     wider.yes += here.yes;
     wider.all += here.all;
   }
@@ -224,7 +227,8 @@ namespace {
 /// Text takes more than two times the bytes of the weights; binary files little more than one.
 constexpr double kText = 2;
 
-/// The geometric means over subjects at one size, of those that keep text and of those that keep binary files.
+/// The geometric means over subjects at one size, of those that keep text and of those that keep
+/// binary files.
 struct ByEncoding {
   std::vector<double> text, binary;
   bool whole() const { return !text.empty() && !binary.empty(); }

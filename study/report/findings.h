@@ -1,8 +1,10 @@
-// The paper's eight findings (its table 6), each with a verdict that is computed from a run by a criterion that the report states.
+// The paper's eight findings (its table 6), each with a verdict that is computed from a run by a
+// criterion that the report states.
 //
-//   for (const Finding& finding : findings(cells)) finding.verdict;   // kHolds, kPartly, kNoLonger, kUnknown
+//   for (const Finding& finding : findings(cells)) show(finding.name, verdictText(finding));
 //
-// A verdict is "cannot be told" where the run lacks what its criterion needs; `why` says what that is.
+// A verdict is "cannot be told" where the run lacks what its criterion needs; `why` says what that
+// is.
 #pragma once
 
 #include <vector>

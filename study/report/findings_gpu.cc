@@ -1,5 +1,6 @@
-// Findings 4 and 5: TensorFlow.js on a GPU against TensorFlow. The paper's are of MobileNet, Inception and the like; a run here
-// has dense networks, so these are told with that reservation, and only where a GPU computes.
+// Findings 4 and 5: TensorFlow.js on a GPU against TensorFlow. The paper's are of MobileNet,
+// Inception and the like; a run here has dense networks, so these are told with that reservation,
+// and only where a GPU computes.
 #include <algorithm>
 
 #include "base/text.h"
@@ -20,7 +21,8 @@ struct Closest {
   Gap gap;
 };
 
-/// TensorFlow.js's GPU backend with the smallest ratio over a native TensorFlow on a GPU, or on the processor.
+/// TensorFlow.js's GPU backend with the smallest ratio over a native TensorFlow on a GPU, or on the
+/// processor.
 std::optional<Closest> closestGap(const Cells& cells, bool nativeGpu) {
   std::optional<Closest> out;
   for (const Series& series : browserSeries(cells)) {
@@ -49,7 +51,7 @@ Finding judged(const Cells& cells, Finding finding, bool nativeGpu, double limit
     finding.why = nativeGpu ? "the run has no TensorFlow on a GPU beside TensorFlow.js on one"
                             : "the run has no TensorFlow beside TensorFlow.js on a GPU";
   } else if (softwareAdapter(adapter)) {
-    finding.why = "the processor computed what a GPU should: " + adapter;
+    finding.why = "the processor computed what a GPU should";
   } else {
     finding.verdict = closest->gap.mean <= limit ? Verdict::kHolds : Verdict::kNoLonger;
   }

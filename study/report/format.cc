@@ -22,7 +22,8 @@ std::string withCommas(std::string digits) {
 std::string number(double value) {
   if (!std::isfinite(value)) return "–";
   if (value == 0) return "0";
-  // Digits after the point, for three that count: 9.996 is 10.0, so the exponent is that of the rounded value.
+  // Digits after the point, for three that count: 9.996 is 10.0, so the exponent is that of the
+  // rounded value.
   int exponent = static_cast<int>(std::floor(std::log10(std::abs(value) * (1 + 0.5e-3))));
   return withCommas(fixed(value, std::clamp(2 - exponent, 0, 12)));
 }
@@ -48,6 +49,7 @@ std::string fixed(double value, int digits) {
 std::string megabytes(double bytes) { return fixed(bytes / 1e6, 2); }
 
 std::string duration(double milliseconds) {
+  if (milliseconds < 1e-4) return number(milliseconds * 1e6) + " ns";
   if (milliseconds < 0.1) return number(milliseconds * 1e3) + " µs";
   if (milliseconds < 1e3) return number(milliseconds) + " ms";
   return number(milliseconds / 1e3) + " s";

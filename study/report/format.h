@@ -12,7 +12,8 @@
 
 namespace fjord::study {
 
-/// Three significant digits, whole numbers from 100 on, commas between thousands; a dash for what is not a number.
+/// Three significant digits, whole numbers from 100 on, commas between thousands; a dash for what
+/// is not a number.
 std::string number(double value);
 /// 12345 is "12,345".
 std::string count(size_t value);
@@ -24,9 +25,10 @@ std::string between(const Interval& interval);
 std::string fixed(double value, int digits);
 /// 10^6 bytes, two digits after the point.
 std::string megabytes(double bytes);
-/// Milliseconds with the unit that suits: "0.4 µs", "9.31 ms", "1.51 s".
+/// Milliseconds with the unit that suits: "13.6 ns", "0.400 µs", "9.31 ms", "1.51 s".
 std::string duration(double milliseconds);
-/// Its first `most` characters (UTF-8), with a mark where something is left out; control characters become spaces.
+/// Its first `most` characters (UTF-8), with a mark where something is left out; control characters
+/// become spaces.
 std::string clipped(const std::string& text, size_t most);
 
 }  // namespace fjord::study

@@ -36,6 +36,7 @@ TEST(Format, CountsAndUnits) {
   EXPECT_EQ(counted(3, "trial"), "3 trials");
   EXPECT_EQ(megabytes(203560), "0.20");
   EXPECT_EQ(megabytes(14239897), "14.24");
+  EXPECT_EQ(duration(1.36e-5), "13.6 ns");
   EXPECT_EQ(duration(0.0004), "0.400 µs");
   EXPECT_EQ(duration(9.31), "9.31 ms");
   EXPECT_EQ(duration(1511), "1.51 s");

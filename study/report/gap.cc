@@ -57,7 +57,7 @@ namespace {
 /// Section 5.2.3 compares TensorFlow.js and TensorFlow on the CPU.
 std::string paperGap(const Series& series, const Series& native, const std::string& task) {
   if (series.subject != paper::kTensorFlowJs || series.backend != "cpu") return "";
-  if (native.subject != paper::kTensorFlow) return "";
+  if (native.subject != paper::kTensorFlow || native.backend != "cpu") return "";
   return number(task == "train" ? paper::kTrainingGap : paper::kInferenceGap);
 }
 

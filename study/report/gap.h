@@ -6,7 +6,8 @@
 
 namespace fjord::study {
 
-/// How many times as long as `native` a series takes at one size, with its interval; nothing where one has no number.
+/// How many times as long as `native` a series takes at one size, with its interval; nothing where
+/// one has no number.
 std::optional<Interval> gapAt(const Cells& cells, const Series& series, const Series& native,
                               const std::string& task, const Size& size);
 

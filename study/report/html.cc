@@ -36,7 +36,8 @@ std::string replaced(std::string text, std::string_view what, std::string_view w
   return text;
 }
 
-/// A program inside <script>: what would end the element, or begin a comment, stands in its strings only.
+/// A program inside <script>: what would end the element, or begin a comment, stands in its strings
+/// only.
 std::string inlined(const std::string& script) {
   return replaced(replaced(script, "</script", "\\x3c/script"), "<!--", "\\x3c!--");
 }

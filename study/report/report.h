@@ -1,9 +1,10 @@
-// The report: the paper's tables and figures from what a store holds, with the paper's own numbers beside them, the gap to
-// native, and a verdict on each of its findings.
+// The report: the paper's tables and figures from what a store holds, with the paper's own numbers
+// beside them, the gap to native, and a verdict on each of its findings.
 //
-//   Result<std::string> html = htmlReport({.run = run, .trials = trials, .catalogue = catalogue, ..});
+//   Result<std::string> html = htmlReport({.run = run, .trials = trials, .catalogue = all, ..});
 //
-// HTML is one file that needs nothing else: Vega-Lite's specifications and the library that draws them are inside.
+// HTML is one file that needs nothing else: Vega-Lite's specifications and the library that draws
+// them are inside.
 #pragma once
 
 #include <string>
@@ -24,11 +25,12 @@ struct ReportInput {
 
 Result<std::string> htmlReport(const ReportInput& input);
 std::string markdownReport(const ReportInput& input);
-/// The table that `fjord-study run` ends with, for a terminal: a line a cell would be too many; a line a subject and task.
+/// The table that `fjord-study run` ends with, for a terminal: a line a cell would be too many; a
+/// line a subject and task.
 std::string terminalTable(const ReportInput& input);
 
-/// How far two runs agree: the rank correlation of the medians of the cells that both have numbers for, over all and for each
-/// task, and the cells that differ most. As Markdown.
+/// How far two runs agree: the rank correlation of the medians of the cells that both have numbers
+/// for, over all and for each task, and the cells that differ most. As Markdown.
 Result<std::string> compareRuns(const ReportInput& a, const ReportInput& b);
 
 }  // namespace fjord::study

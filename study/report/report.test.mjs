@@ -1,5 +1,6 @@
-// A report in a browser: it parses, all charts are drawn, nothing is fetched, nothing sticks out on a phone. The report is that of
-// study_report_tests, which has to be built; FJORD_REPORT_TESTS names it where it is not in build/native.
+// A report in a browser: it parses, all charts are drawn, nothing is fetched, nothing sticks out on
+// a phone. The report is that of study_report_tests, which has to be built; FJORD_REPORT_TESTS
+// names it where it is not in build/native.
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import {existsSync, mkdtempSync, rmSync} from 'node:fs';

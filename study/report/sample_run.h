@@ -2,7 +2,8 @@
 //
 //   SampleRun run;
 //   run.subject("tfjs", "TensorFlow.js", {{"cpu", "JavaScript"}});
-//   run.ok({"tfjs", "cpu", "train", {1, 64}}, {{"steady", 50.9}}).ended({..}, Outcome::kTimeout, "");
+//   run.ok({"tfjs", "cpu", "train", {1, 64}}, {{"steady", 50.9}});
+//   run.ended({"tfjs", "cpu", "train", {8, 256}}, Outcome::kTimeout, "");
 //   htmlReport(run.input);
 #pragma once
 

@@ -267,8 +267,8 @@ void describe(Subject& subject) {
   if (name == "webdnn")
     subject.backends[1].unsupported["infer"] =
         "its kernels are made by a converter that does not run here";
-  for (const char* trains_not : {"kerasjs", "webdnn", "onnxruntime-web", "onnxruntime", "litert"}) {
-    if (name == trains_not) subject.training = "none";
+  for (const char* trainsNot : {"kerasjs", "webdnn", "onnxruntime-web", "onnxruntime", "litert"}) {
+    if (name == trainsNot) subject.training = "none";
   }
 }
 

@@ -194,8 +194,6 @@ Table stackTable(const Cells& cells) {
               .head = {"Framework", "Calls"}};
   for (const Series& series : cells.series()) {
     Measured m = cells.at({series.subject, series.backend, "stack", {}}, "depth");
-    // A program of another language has no page's profiler to see it.
-    if (series.native && !m.value) m.reason = "a native program";
     addRow(table, series, {m});
     Entry& entry = table.rows.back().back();
     if (m.value) entry.text = count(static_cast<size_t>(m.value->centre));
@@ -266,7 +264,7 @@ std::string differenceOf(const std::vector<const TrialRow*>& rows) {
 
 Table rawTable(const Cells& cells) {
   Table table{.caption = "All cells: medians of trials; ms, bytes, percent or calls",
-              .head = {"Framework", "Task", "Size", "Trials", "Outcome", "Difference"},
+              .head = {"Cell", "Trials", "Outcome", "Difference"},
               .folded = true};
   for (const Phase& phase : kPhases) table.head.emplace_back(phase.name);
   for (const Series& series : cells.series()) {
@@ -274,9 +272,8 @@ Table rawTable(const Cells& cells) {
     for (const auto& [cell, rows] : cells.trials()) {
       if (cell.subject != series.subject || cell.backend != series.backend) continue;
       std::string outcome = outcomesOf(rows);
-      table.rows.push_back({{.text = series.label, .colour = series.colour},
-                            word(cell.task),
-                            word(cell.size.depth ? cell.size.name() : "–"),
+      std::string what = cell.task + (cell.size.depth ? " " + cell.size.name() : "");
+      table.rows.push_back({{.text = series.label, .small = what, .colour = series.colour},
                             {.text = count(rows.size()), .kind = Entry::kNumber},
                             outcome == "ok" ? word(outcome) : table.reason(outcome),
                             {.text = differenceOf(rows), .kind = Entry::kNumber}});

@@ -52,6 +52,16 @@ TEST(Tables, TimesWithIntervalsAndReasons) {
   EXPECT_EQ(row[1].span, 2);
 }
 
+/// What does not fit a column is told below the table; its beginning stands in the column.
+TEST(Tables, LongReasonsAreNotes) {
+  Table table;
+  EXPECT_EQ(table.reason("timeout: > 61 s").text, "timeout: > 61 s");
+  EXPECT_EQ(table.reason("wrong by 0.240, may be 0.00100").text, "wrong by 0.240");
+  EXPECT_EQ(table.reason("no native time: unsupported: it only infers").text, "no native time");
+  EXPECT_EQ(table.reason("wrong by 0.240, may be 0.00100").note, 1);
+  EXPECT_EQ(table.notes.size(), 2u);
+}
+
 /// No trial at all, and no size: each subject is there all the same.
 TEST(Tables, EachSubjectHasARowWithSomethingInIt) {
   SampleRun run = twoSubjects();
@@ -172,6 +182,7 @@ TEST(Tables, GapIsAGeometricMean) {
 
 TEST(Tables, MachineAndHarness) {
   SampleRun run = twoSubjects();
+  run.input.run.options = {{"sizes", {"1x64", "2x128"}}, {"tasks", Json::array()}, {"rounds", 3}};
   run.ok({"convnetjs", "cpu", "empty", {}}, {{"steady", 0.0005}})
       .ended({"kerasjs", "cpu", "infer", kSmall}, Outcome::kCrash, "gone");
   Table table = runTable(Cells(run.input));
@@ -179,6 +190,7 @@ TEST(Tables, MachineAndHarness) {
   EXPECT_EQ(rowOf(table, "The harness's overhead")[1].text, "0.500 µs a step, median of 1 trial");
   EXPECT_EQ(rowOf(table, "Processor")[1].text, "A processor, 4 cores, 8.00 GB");
   EXPECT_EQ(rowOf(table, "Rounds, seed")[1].text, "1, 7");
+  EXPECT_EQ(rowOf(table, "Options")[1].text, "sizes 1x64 2x128; tasks all; rounds 3");
 }
 
 }  // namespace

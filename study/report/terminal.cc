@@ -34,7 +34,7 @@ Line lineOf(const Cells& cells, const Series& subject, const std::string& task) 
     ++line.cells;
     line.backends.insert(cell.backend);
     auto good = [](const TrialRow* row) { return row->result.outcome == Outcome::kOk; };
-    Measured m = cells.at(cell, phase);
+    const Measured& m = cells.at(cell, phase);
     // A probe has no times, and is right without.
     bool right = m.value || (m.reason == "not measured" && std::ranges::all_of(rows, good));
     line.right += right;
@@ -71,7 +71,7 @@ std::string terminalTable(const ReportInput& input) {
   std::string least = cells.sizes().empty() ? "smallest" : cells.sizes().front().name();
   std::string most = cells.sizes().empty() ? "largest" : cells.sizes().back().name();
   rows.push_back({"framework", "task", "cells", least, most, "quickest, and what went wrong"});
-  constexpr size_t kReason = 60;
+  constexpr size_t kLabel = 40, kReason = 60;
   for (const Series& subject : cells.subjects()) {
     for (const Task& task : input.catalogue.tasks) {
       Line line = lineOf(cells, subject, task.name);
@@ -81,9 +81,12 @@ std::string terminalTable(const ReportInput& input) {
       auto text = [&](std::optional<double> v) { return v ? valueText(phase, *v) : "–"; };
       std::string last = line.quickest;
       if (!line.reason.empty()) last += (last.empty() ? "" : "; ") + clipped(line.reason, kReason);
-      rows.push_back({subject.label, task.name, cat(line.right, "/", line.cells), text(line.least),
-                      text(line.most), last});
+      rows.push_back({clipped(subject.label, kLabel), task.name, cat(line.right, "/", line.cells),
+                      text(line.least), text(line.most), last});
     }
+  }
+  if (cells.sizes().size() == 1) {
+    for (auto& row : rows) row.erase(row.begin() + 4);  // the largest is the smallest
   }
   std::vector<size_t> widths(rows[0].size());
   for (const auto& row : rows) {
@@ -93,7 +96,8 @@ std::string terminalTable(const ReportInput& input) {
   for (const auto& row : rows) {
     std::string text;
     for (size_t i = 0; i + 1 < row.size(); ++i) text += padded(row[i], widths[i], i >= 2) + "  ";
-    out += text + row.back() + "\n";
+    text += row.back();
+    out += text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
   }
   if (rows.size() == 1) out += "no trial in this run\n";
   return out;

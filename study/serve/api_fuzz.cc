@@ -24,16 +24,20 @@ void requireFault(const Fault& fault) {
   require(json && member(*json, "error").is_object());
 }
 
-void requireSound(const TrialResult& result) {
-  require(result.outcome != Outcome::kTimeout && result.outcome != Outcome::kCrash);
-  require(result.outcome != Outcome::kWrong || result.samples.empty());
-  require(result.samples.size() <= 20'000);
-  for (const Sample& sample : result.samples) {
+void requireSound(const std::vector<Sample>& samples) {
+  require(samples.size() <= 20'000);
+  for (const Sample& sample : samples) {
     require(std::isfinite(sample.value) && sample.value >= 0);
     require(std::ranges::any_of(kPhases, [&](const Phase& phase) {
       return sample.phase == phase.name && sample.unit == phase.unit;
     }));
   }
+}
+
+void requireSound(const TrialResult& result) {
+  require(result.outcome != Outcome::kTimeout && result.outcome != Outcome::kCrash);
+  require(result.outcome != Outcome::kWrong || result.samples.empty());
+  requireSound(result.samples);
   // A character has at most four bytes.
   require(result.message.size() <= 8'000 && result.version.size() <= 800 &&
           result.engine.size() <= 800);
@@ -55,6 +59,10 @@ Desk soundDesk() {
     return Json();
   };
   desk.phase = [](int64_t, const std::string&) -> Status { return {}; };
+  desk.usage = [](int64_t, const std::vector<Sample>& samples) -> Status {
+    requireSound(samples);
+    return {};
+  };
   desk.result = [](int64_t, const TrialResult& result) -> Status {
     requireSound(result);
     return {};
@@ -76,7 +84,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   } else {
     requireFault(result.error());
   }
-  for (const char* path : {"/api/trials", "/api/trials/3/phase", "/api/trials/3/result"}) {
+  for (const char* path :
+       {"/api/trials", "/api/trials/3/phase", "/api/trials/3/usage", "/api/trials/3/result"}) {
     Reply reply = answer(kDesk, {"POST", path, {}, text});
     require(reply.status == 201 || reply.status == 204 || reply.status == 400);
   }

@@ -73,8 +73,8 @@ std::string hostOf(const tcp::endpoint& endpoint) {
 }
 
 Status checkDesk(const Desk& desk) {
-  bool all = desk.subjects && desk.create && desk.next && desk.trial && desk.phase && desk.result &&
-             desk.data;
+  bool all = desk.subjects && desk.create && desk.next && desk.trial && desk.phase && desk.usage &&
+             desk.result && desk.data;
   if (!all) return fail("serve: a function of the desk is missing");
   return {};
 }

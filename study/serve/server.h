@@ -28,7 +28,7 @@ namespace fjord::study {
 using Query = std::map<std::string, std::string>;
 
 /// What the API does; all functions are there. They are called from the server's threads, several at once. Nothing found
-/// (nullopt) is 404; an error of `create` is the sender's fault (400). `phase` and `result` are called only for a trial that
+/// (nullopt) is 404; an error of `create` is the sender's fault (400). `phase`, `usage` and `result` are called only for a trial that
 /// `trial` finds, with what has been checked, so an error of theirs is a conflict (409): the trial has its result already.
 struct Desk {
   /// GET /api/subjects: the subjects and tasks, for the index page and the extension.

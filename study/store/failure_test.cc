@@ -38,7 +38,7 @@ TEST_P(StoreIn, LosesTheTrialInProgressAtMostWhenKilled) {
     pid_t child = fork();
     if (child == 0) {
       close(ends[0]);
-      addUntilKilled(where_, run, samples, ends[1]);
+      addUntilKilled(where, run, samples, ends[1]);
     }
     close(ends[1]);
     // Not before the first trial is there, then at any moment of one of the next.
@@ -125,15 +125,15 @@ class StoreInPostgreSQL : public testing::Test {
  protected:
   void SetUp() override {
     if (!TestServer::shared().missing().empty()) GTEST_SKIP() << TestServer::shared().missing();
-    where_ = TestServer::shared().newDatabase();
+    where = TestServer::shared().newDatabase();
   }
-  std::string where_;
+  std::string where;
 };
 
 TEST_F(StoreInPostgreSQL, ConnectsAgain) {
-  auto store = must(Store::open(where_));
+  auto store = must(Store::open(where));
   int64_t run = must(store.addRun(someRun()));
-  auto other = must(openPostgresql(where_));
+  auto other = must(openPostgresql(where));
   auto ended =
       must(other->rows("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"));
@@ -146,8 +146,8 @@ TEST_F(StoreInPostgreSQL, ConnectsAgain) {
 }
 
 TEST_F(StoreInPostgreSQL, DoesNotShareWithOthers) {
-  ASSERT_KEPT(must(openPostgresql(where_))->script("CREATE TABLE customers (x INTEGER)"));
-  expectError(Store::open(where_), {"\"customers\"", "a database of its own"});
+  ASSERT_KEPT(must(openPostgresql(where))->script("CREATE TABLE customers (x INTEGER)"));
+  expectError(Store::open(where), {"\"customers\"", "a database of its own"});
 }
 
 TEST(StorePostgresql, SaysThatTheServerIsNotThere) {
@@ -165,9 +165,9 @@ TEST(StorePostgresql, SaysThatTheServerIsNotThere) {
 TEST_P(StoreIn, RefusesAnotherVersion) {
   open();
   ASSERT_KEPT(database()->script("UPDATE study SET schema_version = 99"));
-  expectError(Store::open(where_), {"version 99", "knows 1", "newer fjord-study"});
+  expectError(Store::open(where), {"version 99", "knows 1", "newer fjord-study"});
   ASSERT_KEPT(database()->script("UPDATE study SET schema_version = 0"));
-  expectError(Store::open(where_), {"version 0", "older fjord-study"});
+  expectError(Store::open(where), {"version 0", "older fjord-study"});
 }
 
 TEST_P(StoreIn, SaysWhatItCannotRead) {

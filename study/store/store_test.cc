@@ -246,7 +246,7 @@ TEST_P(StoreIn, OpensForManyAtOnce) {
   std::vector<std::string> errors(8);
   for (std::string& error : errors)
     threads.emplace_back([&] {
-      if (auto store = Store::open(where_); !store) error = store.error().message;
+      if (auto store = Store::open(where); !store) error = store.error().message;
     });
   for (std::thread& thread : threads) thread.join();
   for (const std::string& error : errors) EXPECT_EQ(error, "");
@@ -260,7 +260,7 @@ TEST_P(StoreIn, TakesTrialsFromManyAtOnce) {
   std::vector<std::string> errors(kThreads);
   std::vector<std::vector<int64_t>> runs(kThreads);
   auto report = [&](size_t thread) -> Status {
-    FJORD_TRY(Store store, Store::open(where_));
+    FJORD_TRY(Store store, Store::open(where));
     for (int r = 0; r < kRuns; ++r) {
       FJORD_TRY(int64_t run, store.addRun(someRun()));
       runs[thread].push_back(run);

@@ -95,10 +95,10 @@ void expectError(const Result<T>& result, std::initializer_list<std::string> say
         << '"' << words << "\" expected, got: " << result.error().message;
 }
 
-#define ASSERT_KEPT(expression)                  \
-  do {                                           \
-    auto&& kept_ = (expression);                 \
-    ASSERT_TRUE(kept_) << kept_.error().message; \
+#define ASSERT_KEPT(expression)                            \
+  do {                                                     \
+    auto&& keptStatus = (expression);                      \
+    ASSERT_TRUE(keptStatus) << keptStatus.error().message; \
   } while (false)
 
 class Folder {
@@ -119,25 +119,25 @@ class StoreIn : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (GetParam() == std::string("SQLite")) {
-      where_ = folder_ / "study.sqlite";
+      where = folder / "study.sqlite";
       return;
     }
     TestServer& server = TestServer::shared();
     if (!server.missing().empty()) GTEST_SKIP() << server.missing();
-    where_ = server.newDatabase();
+    where = server.newDatabase();
   }
 
-  Store open() { return must(Store::open(where_)); }
+  Store open() { return must(Store::open(where)); }
   /// What the store is made of, to look beneath it.
   std::unique_ptr<Database> database() {
-    return must(GetParam() == std::string("SQLite") ? openSqlite(where_) : openPostgresql(where_));
+    return must(GetParam() == std::string("SQLite") ? openSqlite(where) : openPostgresql(where));
   }
   int64_t count(const std::string& sql) {
     return std::get<int64_t>(must(database()->rows(sql)).at(0).at(0));
   }
 
-  Folder folder_;
-  std::string where_;
+  Folder folder;
+  std::string where;
 };
 
 }  // namespace fjord::study
