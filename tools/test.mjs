@@ -72,7 +72,11 @@ const suites = {
   tsan: () => gtest('tsan', ['--gtest_filter=*Thread*:*Executor*:*Parallel*']),
   ...Object.fromEntries(variants.map((variant) => [`wasm-${variant}`, () => gtest(`wasm-${variant}`)])),
   'study-parts': studyParts,
-  harness: () => nodeTest('study'),
+  harness: () =>
+    nodeTest('study', async () => {
+      await buildPackage();
+      await build('native', ['study_report_tests']);
+    }),
   study: () => nodeTest('check/study', buildStudy),
   cli: () => nodeTest('check/cli', () => build('native', ['fjord_cli', 'circle'])),
   node: () => nodeTest('web/test'),
