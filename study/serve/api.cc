@@ -57,7 +57,8 @@ std::optional<Size> sizeOf(std::string_view name) {
 
 namespace {
 
-/// The end of a string that begins at `i`: at its closing quote, or after the text. nullopt where it has a NUL.
+/// The end of a string that begins at `i`: at its closing quote, or after the text. nullopt where
+/// it has a NUL.
 std::optional<size_t> endOfString(std::string_view text, size_t i) {
   for (++i; i < text.size() && text[i] != '"'; ++i) {
     if (text[i] != '\\') continue;
@@ -67,7 +68,8 @@ std::optional<size_t> endOfString(std::string_view text, size_t i) {
   return i;
 }
 
-/// Looks for what would cost more than its length, by the brackets alone. That it is JSON is the reader's business.
+/// Looks for what would cost more than its length, by the brackets alone. That it is JSON is the
+/// reader's business.
 Checked<void> survey(std::string_view text) {
   std::array<int, kDeepest + 1> members{};
   size_t depth = 0;
@@ -110,7 +112,8 @@ Checked<void> checkKeys(const Json& json, std::initializer_list<std::string_view
   return {};
 }
 
-/// In characters of Unicode: JSON that was read is valid UTF-8, in which every byte but a continuation begins one.
+/// In characters of Unicode: JSON that was read is valid UTF-8, in which every byte but a
+/// continuation begins one.
 size_t lengthOf(std::string_view text) {
   return static_cast<size_t>(std::ranges::count_if(
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
@@ -297,8 +300,9 @@ Reply createTrial(const Desk& desk, const Request& request) {
   return trial ? jsonReply(201, *trial) : faultReply({400, trial.error().message, ""});
 }
 
-/// `checked` is what a page tells of a trial, `told` hands it to the desk. An error there is a conflict with what was told
-/// before: that there is such a trial, and that this is well formed, has been seen.
+/// `checked` is what a page tells of a trial, `told` hands it to the desk. An error there is a
+/// conflict with what was told before: that there is such a trial, and that this is well formed,
+/// has been seen.
 template <class T>
 Reply tell(const Checked<T>& checked, const std::function<Status(int64_t, const T&)>& told,
            int64_t id) {

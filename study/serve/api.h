@@ -1,10 +1,12 @@
-// The API without the network: what a request asks for, whether what it sends may be believed, and the answer.
+// The API without the network: what a request asks for, whether what it sends may be believed, and
+// the answer.
 //
-//   Reply reply = answer(desk, {.method = "POST", .path = "/api/trials/3/result", .query = {}, .body = text});
+//   Request request{"POST", "/api/trials/3/result", {}, body};
+//   Reply reply = answer(desk, request);
 //   Checked<TrialResult> result = resultOf(json);        // or what is wrong with it, and where
 //
-// Everything that is sent is checked here, before a Desk sees it, so a Desk gets only names, sizes and numbers in their ranges.
-// docs/study.md has the schemas.
+// Everything that is sent is checked here, before a Desk sees it, so a Desk gets only names, sizes
+// and numbers in their ranges. docs/study.md has the schemas.
 #pragma once
 
 #include <expected>
@@ -18,7 +20,8 @@
 
 namespace fjord::study {
 
-/// What is wrong with a request: the status of the answer, a sentence, and the place in its body ("samples/3/value").
+/// What is wrong with a request: the status of the answer, a sentence, and the place in its body
+/// ("samples/3/value").
 struct Fault {
   int status = 400;
   std::string message;
@@ -49,20 +52,22 @@ Reply wrongMethod(const std::string& allow);
 /// Answers paths below /api/ and /data/.
 Reply answer(const Desk& desk, const Request& request);
 
-/// JSON that is harmless to hold: at most 32 levels deep, 256 members an object (a lookup goes through them), valid UTF-8, no
-/// NUL (PostgreSQL has none).
+/// JSON that is harmless to hold: at most 32 levels deep, 256 members an object (a lookup goes
+/// through them), valid UTF-8, no NUL (PostgreSQL has none).
 Checked<Json> readJson(std::string_view text);
 
 /// What a page, or a native program, reports at the end of a trial.
 Checked<TrialResult> resultOf(const Json& json);
-/// {"of": "machine" or "browser", "samples": [..]}: samples of cpu (or of machine, where all that runs there was read) and memory.
+/// {"of": "machine" or "browser", "samples": [..]}: samples of cpu (or of machine, where all that
+/// runs there was read) and memory.
 Checked<std::vector<Sample>> usageOf(const Json& json);
 /// {"phase": "steady"}
 Checked<std::string> phaseOf(const Json& json);
 /// {"subject", "backend", "task", "size"}; the size is "" or left out for a task without a network.
 Checked<Cell> cellOf(const Json& json);
 
-/// A name of a file or of a part of a cell: 1 to 100 of A-Z, a-z, 0-9, ".", "_", "-", the first not a dot.
+/// A name of a file or of a part of a cell: 1 to 100 of A-Z, a-z, 0-9, ".", "_", "-", the first not
+/// a dot.
 bool isName(std::string_view name);
 /// "2x128": 1 to 64 layers of 1 to 4096 units, without leading zeros.
 std::optional<Size> sizeOf(std::string_view name);

@@ -1,5 +1,6 @@
-// Any bytes are a result or are refused with a reason that is itself JSON; what is accepted keeps every promise of
-// docs/study.md. The same bytes are taken for a target and for a request to each route.
+// Any bytes are a result or are refused with a reason that is itself JSON; what is accepted keeps
+// every promise of docs/study.md. The same bytes are taken for a target and for a request to each
+// route.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>

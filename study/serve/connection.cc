@@ -27,7 +27,8 @@ namespace {
 
 constexpr size_t kLargestHead = 32 << 10;
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
-/// What is written or read within one deadline: a client has to take 256 KiB in the time that it may be slow.
+/// What is written or read within one deadline: a client has to take 256 KiB in the time that it
+/// may be slow.
 constexpr size_t kPiece = 256 << 10;
 /// A connection between two requests may rest longer than a request may take.
 constexpr int kRest = 4;
@@ -92,8 +93,8 @@ Connection::Awaitable<void> Connection::turnAway() {
   co_await hangUp();
 }
 
-/// Says that nothing more comes, and lets the client read what it got: closing at once while it still sends would take the
-/// answer away from it.
+/// Says that nothing more comes, and lets the client read what it got: closing at once while it
+/// still sends would take the answer away from it.
 Connection::Awaitable<void> Connection::hangUp() {
   beast::error_code error;
   stream_.socket().shutdown(Socket::shutdown_send, error);
@@ -121,7 +122,8 @@ Connection::Awaitable<bool> Connection::serveOne() {
   co_return co_await send(answer, headAlone, keep) && keep;
 }
 
-/// Reads up to the empty line, and only then looks at it: Beast would take lines as they come, without a limit on their number.
+/// Reads up to the empty line, and only then looks at it: Beast would take lines as they come,
+/// without a limit on their number.
 Connection::Awaitable<Connection::ErrorCode> Connection::readHead(Head& head) {
   beast::error_code error;
   auto text = [this] {
@@ -256,12 +258,14 @@ std::string Connection::headOf(const Answer& answer, uint64_t size, bool keep) c
   add("Connection", keep ? "keep-alive" : "close");
   // What a browser has kept it has to ask for again: files may have changed between two trials.
   add("Cache-Control", answer.file ? "no-cache" : "no-store");
-  // Cross-origin isolation (https://html.spec.whatwg.org/#cross-origin-isolation): shared memory, exact clocks.
+  // Cross-origin isolation (https://html.spec.whatwg.org/#cross-origin-isolation): shared memory,
+  // exact clocks.
   add("Cross-Origin-Opener-Policy", "same-origin");
   add("Cross-Origin-Embedder-Policy", "require-corp");
   add("Cross-Origin-Resource-Policy", "same-origin");
   add("X-Content-Type-Options", "nosniff");
-  // JavaScript Self-Profiling (https://wicg.github.io/js-self-profiling/), which slows the page down.
+  // JavaScript Self-Profiling (https://wicg.github.io/js-self-profiling/), which slows the page
+  // down.
   add("Document-Policy", answer.profiled ? "js-profiling" : "");
   add("Allow", reply.allow);
   add("WWW-Authenticate", reply.status == 401 ? "Bearer" : "");

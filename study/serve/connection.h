@@ -1,14 +1,17 @@
-// One client: its requests are read one after another, checked, and answered. A client that is slow or makes mistakes is hung
-// up on; what it does is nobody else's concern.
+// One client: its requests are read one after another, checked, and answered. A client that is slow
+// or makes mistakes is hung up on; what it does is nobody else's concern.
 //
 //   auto connection = std::make_shared<Connection>(std::move(socket), site);
 //   co_spawn(executor, connection->serve(), ..);
 //
-// Bodies have a Content-Length: a Transfer-Encoding is answered with 411, so there are no two ways to say where a request
-// ends. A request that cannot be read is answered with 400 (431 where its head is too long) and the end of the connection.
+// Bodies have a Content-Length: a Transfer-Encoding is answered with 411, so there are no two ways
+// to say where a request ends. A request that cannot be read is answered with 400 (431 where its
+// head is too long) and the end of the connection.
 #pragma once
 
-// Asio 1.74 has coroutines, but does not know this compiler's, and leaves out a header that they need.
+// Asio 1.74 has coroutines, but does not know this compiler's, and leaves out a header that they
+// need, which has to come first.
+//
 // clang-format off
 #define BOOST_ASIO_HAS_CO_AWAIT 1
 #include <utility>

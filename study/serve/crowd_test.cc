@@ -36,8 +36,8 @@ class CrowdTest : public testing::Test {
   FakeDesk fake;
 };
 
-/// All are connected before the first sends, and each has sent half before one has sent all. No result that was
-/// acknowledged is missing.
+/// All are connected before the first sends, and each has sent half before one has sent all. No
+/// result that was acknowledged is missing.
 TEST_F(CrowdTest, ThousandsAtOnceLoseNothing) {
   int before = openDescriptors();
   constexpr int kClients = 3500;
@@ -165,7 +165,8 @@ std::string mutated(std::string text, Random& random) {
   }
 }
 
-/// Sends changed requests on fresh connections; whatever comes back is HTTP (Client::read checks it).
+/// Sends changed requests on fresh connections; whatever comes back is HTTP (Client::read checks
+/// it).
 int sendMutants(const Server& server, uint32_t seed, int count) {
   Random random(seed);
   int answered = 0;

@@ -1,11 +1,13 @@
-// The files that the server gives, and takes: folders under prefixes, uploads that are there whole or not at all.
+// The files that the server gives, and takes: folders under prefixes, uploads that are there whole
+// or not at all.
 //
-//   Result<Folders> folders = Folders::of({{"/harness/", "study/harness"}, {"/files/", "build/study/files"}});
+//   Result<Folders> folders = Folders::of({{"/harness/", "study/harness"}});
 //   Checked<File> file = folders->open("/harness/run.html");
 //
-// The longest prefix that fits is taken. A path that ends in a slash is the index.html there; nothing lists a folder. No part of
-// a path may begin with a dot, so there is no way up and nothing hidden. Links are followed, but only to a file that is in one
-// of the folders, whichever: npm's workspaces are links from node_modules/ into study/subjects/.
+// The longest prefix that fits is taken. A path that ends in a slash is the index.html there;
+// nothing lists a folder. No part of a path may begin with a dot, so there is no way up and nothing
+// hidden. Links are followed, but only to a file that is in one of the folders, whichever: npm's
+// workspaces are links from node_modules/ into study/subjects/.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +54,8 @@ class Folders {
   /// Prefixes begin and end in a slash; a folder that does not exist is an error.
   static Result<Folders> of(const std::map<std::string, std::string>& folders);
 
-  /// `path` is decoded. 404 for all that is not a file in the folders, 500 for a file that cannot be read.
+  /// `path` is decoded. 404 for all that is not a file in the folders, 500 for a file that cannot
+  /// be read.
   Checked<File> open(std::string_view path) const;
 
  private:

@@ -12,7 +12,8 @@ constexpr std::string_view kCookie = "fjord-study=";
 
 std::string randomToken() {
   unsigned char bytes[16];
-  // It fails for more than 256 bytes, and on systems without a source of random numbers: better no server than that.
+  // It fails for more than 256 bytes, and on systems without a source of random numbers: better no
+  // server than that.
   if (getentropy(bytes, sizeof bytes) != 0) std::abort();
   std::string out;
   for (unsigned char byte : bytes) {
@@ -22,7 +23,8 @@ std::string randomToken() {
   return out;
 }
 
-/// Takes as long for a wrong text as for the right one, so that time does not tell how much of it is right.
+/// Takes as long for a wrong text as for the right one, so that time does not tell how much of it
+/// is right.
 bool sameSecret(std::string_view given, std::string_view secret) {
   if (given.size() != secret.size()) return false;
   volatile unsigned char difference = 0;

@@ -1,12 +1,14 @@
-// The lab's HTTP server: the pages, the data that they ask for, and the small JSON API through which they report.
+// The lab's HTTP server: the pages, the data that they ask for, and the small JSON API through
+// which they report.
 //
 //   Desk desk = ..;                                            // what the API does: see below
 //   Result<Server> server = Server::start({.folders = {..}}, desk);
 //   session.go(server->url() + "/harness/run.html?trial=3");
 //
-// It listens on loopback unless told otherwise; beyond it every request needs the token that start() makes. All pages are
-// cross-origin isolated (they may share memory between threads, and have exact clocks). What it is sent is checked before
-// anything sees it: size, schema, ranges. Errors are JSON: {"error": {"status": 400, "message": "..", "at": "samples/3/value"}}.
+// It listens on loopback unless told otherwise; beyond it every request needs the token that
+// start() makes. All pages are cross-origin isolated (they may share memory between threads, and
+// have exact clocks). What it is sent is checked before anything sees it: size, schema, ranges.
+// Errors are JSON: {"error": {"status": 400, "message": "..", "at": "samples/3/value"}}.
 // docs/study.md has the API.
 #pragma once
 
@@ -27,13 +29,15 @@ namespace fjord::study {
 /// Parameters of a request's query, decoded.
 using Query = std::map<std::string, std::string>;
 
-/// What the API does; all functions are there. They are called from the server's threads, several at once. Nothing found
-/// (nullopt) is 404; an error of `create` is the sender's fault (400). `phase`, `usage` and `result` are called only for a trial that
-/// `trial` finds, with what has been checked, so an error of theirs is a conflict (409): the trial has its result already.
+/// What the API does; all functions are there. They are called from the server's threads, several
+/// at once. Nothing found (nullopt) is 404; an error of `create` is the sender's fault (400).
+/// `phase`, `usage` and `result` are called only for a trial that `trial` finds, with what has been
+/// checked, so an error of theirs is a conflict (409): the trial has its result already.
 struct Desk {
   /// GET /api/subjects: the subjects and tasks, for the index page and the extension.
   std::function<Json()> subjects;
-  /// POST /api/trials: a trial for a page that was opened by a link; gives it as GET /api/trials/ID does.
+  /// POST /api/trials: a trial for a page that was opened by a link; gives it as GET /api/trials/ID
+  /// does.
   std::function<Result<Json>(const Cell&)> create;
   /// GET /api/next: the next trial of a walk by an extension; null when there is none left.
   std::function<Json()> next;
@@ -54,17 +58,18 @@ struct Desk {
 struct ServerOptions {
   std::string host = "127.0.0.1";
   int port = 0;  // any free one
-  /// Prefix of a path to a folder: {"/harness/": "../study/harness"}. The longest prefix that fits is taken; "/" gives its
-  /// index.html. A path never leaves these folders: a link may lead from one into another, but not out of all.
+  /// Prefix of a path to a folder: {"/harness/": "../study/harness"}. The longest prefix that fits
+  /// is taken; "/" gives its index.html. A path never leaves these folders: a link may lead from
+  /// one into another, but not out of all.
   std::map<std::string, std::string> folders;
-  /// Where PUT /files/SUBJECT/SIZE/NAME writes, and GET reads: the model files of the subjects. Made where it is missing; ""
-  /// for none.
+  /// Where PUT /files/SUBJECT/SIZE/NAME writes, and GET reads: the model files of the subjects.
+  /// Made where it is missing; "" for none.
   std::string files;
   size_t largestJson = 1 << 20;  // bytes of a body
   size_t largestFile = 256 << 20;
   int threads = 2;
-  /// How long a client may take for the head of a request, for 256 KiB of a body, to take 256 KiB of an answer; four times as
-  /// long it may keep an idle connection.
+  /// How long a client may take for the head of a request, for 256 KiB of a body, to take 256 KiB
+  /// of an answer; four times as long it may keep an idle connection.
   std::chrono::milliseconds patience = std::chrono::seconds(15);
   /// More at once are answered with 503. Fewer where the system allows fewer open files.
   int connections = 8192;
@@ -80,7 +85,8 @@ class Server {
 
   /// "http://127.0.0.1:41237", without a slash at its end.
   std::string url() const;
-  /// What a request from elsewhere must carry, as ?token=.. (a cookie then keeps it) or Authorization: Bearer ..; "" on loopback.
+  /// What a request from elsewhere must carry, as ?token=.. (a cookie then keeps it) or
+  /// Authorization: Bearer ..; "" on loopback.
   const std::string& token() const;
 
  private:

@@ -1,5 +1,5 @@
-// The target of a request line, taken apart: "/data/digits.bin?first=0&count=64" into its path and its parameters, both
-// decoded.
+// The target of a request line, taken apart: "/data/digits.bin?first=0&count=64" into its path and
+// its parameters, both decoded.
 //
 //   std::optional<Target> target = parseTarget("/files/tfjs/2x128/model.json");
 #pragma once
@@ -17,8 +17,8 @@ struct Target {
   Query query;
 };
 
-/// nullopt where it is no path that begins with a slash, has a broken escape or a control character (NUL, line ends), or names
-/// a parameter twice.
+/// nullopt where it is no path that begins with a slash, has a broken escape or a control character
+/// (NUL, line ends), or names a parameter twice.
 std::optional<Target> parseTarget(std::string_view target);
 
 }  // namespace fjord::study

@@ -1,5 +1,5 @@
-// For tests: a desk that remembers what it was told, a folder that goes away, and a client that sends any bytes it is asked
-// to and reads answers strictly.
+// For tests: a desk that remembers what it was told, a folder that goes away, and a client that
+// sends any bytes it is asked to and reads answers strictly.
 //
 //   Client client(server);
 //   client.send("GET / HTTP/1.1\r\nHost: ..\r\n\r\n");
@@ -231,7 +231,34 @@ inline Server startServer(const ServerOptions& options, FakeDesk& desk) {
   return std::move(*server);
 }
 
-/// error.message and error.at of an answer.
+/// A server with a few files, for the tests of one feature each.
+class ServerTest : public testing::Test {
+ protected:
+  ServerTest() {
+    folder.write("pages/index.html", "<h1>trials</h1>");
+    folder.write("pages/run.js", "run();");
+    folder.write("modules/tf/tf.js", "tf = 1;");
+    options.folders = {{"/", folder / "pages"}, {"/packages/", folder / "modules"}};
+    options.files = folder / "files";
+  }
+  void start() { server.emplace(startServer(options, fake)); }
+  Response ask(const std::string& method, const std::string& target, const std::string& body = "",
+               const std::string& more = "") {
+    Response response = Client(*server).ask(method, target, body, more);
+    EXPECT_TRUE(response) << method << " " << target << ": the connection has ended";
+    return response;
+  }
+  int status(const std::string& method, const std::string& target, const std::string& body = "") {
+    return ask(method, target, body).status;
+  }
+
+  TemporaryFolder folder;
+  ServerOptions options;
+  FakeDesk fake;
+  std::optional<Server> server;
+};
+
+/// The place that an error names.
 inline std::string faultAt(const Response& response) {
   Result<Json> json = parseJson(response.body);
   return json ? stringOr(member(*json, "error"), "at", "") : "no JSON";
