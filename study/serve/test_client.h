@@ -1,5 +1,5 @@
-// For tests: a desk that remembers what it was told, a folder that goes away, and a client that
-// sends any bytes it is asked to and reads answers strictly.
+// For tests: a desk that remembers what it was told, a folder that goes away, a client that sends
+// any bytes it is asked to and reads answers strictly, and a server with a few files.
 //
 //   Client client(server);
 //   client.send("GET / HTTP/1.1\r\nHost: ..\r\n\r\n");
