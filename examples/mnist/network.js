@@ -88,7 +88,7 @@ export async function classify(model, x) {
     // A GPU gives its values later.
     await y.data();
     const found = y.argMax(1);
-    digits.set(found.dataSync(), i);
+    digits.set(await found.data(), i);
     for (const t of [part, y, found]) t.dispose();
     if (performance.now() - resumed > 8) {
       await new Promise((resolve) => setTimeout(resolve));
