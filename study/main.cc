@@ -1,7 +1,7 @@
 // fjord-study: how far can deep learning in this browser go, measured on this machine. docs/study.md explains it.
 //
 //   fjord-study run --quick --out results
-//   fjord-study report results/study.sqlite
+//   fjord-study report --out results
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <csignal>

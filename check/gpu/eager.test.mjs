@@ -1,19 +1,12 @@
 // Ops of tensors on WebGPU, in headless Chromium: beside the same ops in WebAssembly.
 import assert from 'node:assert/strict';
 import {after, before, test} from 'node:test';
-import {launch} from '../../tools/browser.mjs';
-import {serve} from '../../tools/serve.mjs';
+import {close, openPage} from './setting.mjs';
 
-let server, browser, page;
+let page, end;
 before(async () => {
-  server = await serve();
-  browser = await launch();
-  page = await browser.newPage();
-  page.on('pageerror', (error) => console.error(error));
-  await page.goto(`${server.url}/check/bench/blank.html`);
-  await page.evaluate(async () => {
-    const tf = (window.tf = await import('/fjord/fjord.js'));
-    await tf.ready();
+  ({page, end} = await openPage());
+  await page.evaluate(() => {
     /** What f computes on each backend, as lists of numbers: f gives tensors. */
     window.onBoth = async (f) => {
       const results = {};
@@ -45,15 +38,7 @@ before(async () => {
     };
   });
 });
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-const close = (a, b, tolerance, what) => {
-  assert.equal(a.length, b.length, what);
-  a.forEach((v, i) => assert.ok(Math.abs(v - b[i]) <= tolerance * (1 + Math.abs(b[i])), `${what}, element ${i}: ${v}, want ${b[i]}`));
-};
+after(() => end?.());
 
 test('chains of ops have the values of WebAssembly, random numbers their bits', async () => {
   const names = ['matMul', 'conv2d', 'softmax', 'moved', 'chosen', 'reduced', 'gathered', 'random', 'whole'];

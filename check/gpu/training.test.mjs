@@ -1,19 +1,12 @@
 // Whole models on WebGPU, in headless Chromium: beside the same models in WebAssembly.
 import assert from 'node:assert/strict';
 import {after, before, test} from 'node:test';
-import {launch} from '../../tools/browser.mjs';
-import {serve} from '../../tools/serve.mjs';
+import {close, openPage} from './setting.mjs';
 
-let server, browser, page;
+let page, end;
 before(async () => {
-  server = await serve();
-  browser = await launch();
-  page = await browser.newPage();
-  page.on('pageerror', (error) => console.error(error));
-  await page.goto(`${server.url}/check/bench/blank.html`);
-  await page.evaluate(async () => {
-    const tf = (window.tf = await import('/fjord/fjord.js'));
-    await tf.ready();
+  ({page, end} = await openPage());
+  await page.evaluate(() => {
     const x = (shape) => tf.randomUniform([96, ...shape], -1, 1, 'float32', 3);
     window.data = (shape) => [x(shape), tf.oneHot(tf.tensor1d(Array.from({length: 96}, (_, i) => (i * 7) % 5), 'int32'), 5)];
     window.models = {
@@ -52,15 +45,7 @@ before(async () => {
     };
   });
 });
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-const close = (a, b, tolerance, what) => {
-  assert.equal(a.length, b.length, what);
-  a.forEach((v, i) => assert.ok(Math.abs(v - b[i]) <= tolerance * (1 + Math.abs(b[i])), `${what}, element ${i}: ${v}, want ${b[i]}`));
-};
+after(() => end?.());
 
 for (const name of ['mlp', 'cnn']) {
   for (const optimizer of ['sgd', 'adam']) {

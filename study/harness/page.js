@@ -105,7 +105,7 @@ export class Page {
 }
 
 /** The adapter behind a backend, as the browser names it: null where it has none, '' where no name is told or none is needed. */
-async function gpuName(backend) {
+export async function gpuName(backend) {
   if (backend === 'webgpu') {
     const adapter = await navigator.gpu?.requestAdapter();
     if (!adapter) return null;

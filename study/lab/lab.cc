@@ -64,15 +64,11 @@ Status takeOptions(const Run& run, LabOptions& options) {
   return {};
 }
 
-/// The adapter that the browser would compute on, as it names it.
+/// The adapters that the browser would compute on, as it names them.
 constexpr const char* kAdapterScript = R"(
-const gl = new OffscreenCanvas(1, 1).getContext('webgl2');
-const named = gl && gl.getExtension('WEBGL_debug_renderer_info');
-const webgl = named ? gl.getParameter(named.UNMASKED_RENDERER_WEBGL) : 'no WebGL';
-const adapter = navigator.gpu ? await navigator.gpu.requestAdapter() : null;
-const {vendor = '', architecture = '', description = ''} = (adapter && adapter.info) || {};
-const webgpu = adapter ? [vendor, architecture, description].filter(Boolean).join(' ') : 'no WebGPU';
-return `WebGPU: ${webgpu}; WebGL: ${webgl}`;
+const {gpuName} = await import('/harness/page.js');
+const [webgpu, webgl] = [await gpuName('webgpu'), await gpuName('webgl')];
+return `WebGPU: ${webgpu || 'no WebGPU'}; WebGL: ${webgl || 'no WebGL'}`;
 )";
 
 /// Everything that a run has open.
@@ -215,7 +211,7 @@ TrialResult Lab::inBrowser(const Cell& cell) {
   }
   std::optional<TrialResult> result;
   // A page that may be profiled is slower: only where that is what is measured.
-  bool isProfiled = std::ranges::count(catalogue_.task(cell.task)->phases, "depth") > 0;
+  bool isProfiled = boolOr(trials_.json(id), "profile", false);
   Status gone = session->go(
       cat(server_->url(), "/harness/run.html?trial=", id, isProfiled ? "&profile" : ""));
   if (!gone && saysCrash(gone.error())) {

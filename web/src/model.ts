@@ -419,9 +419,10 @@ export class LayersModel {
   /** On a GPU the values come later: await data() of the result. While the model trains, or x is on the GPU, ops have to await it, too. */
   predict(x: Tensor | Tensor[], args: {batchSize?: number} = {}): Tensor | Tensor[] {
     const {batchSize = 32} = args;
-    const gpu = listOf(x).every((t) => t.isHere) ? this.home.now() : undefined;
-    if (gpu) return this.predictThere(gpu, listOf(x), batchSize);
-    if (this.home.isElsewhere) return this.predictLater(listOf(x), batchSize);
+    if (this.home.isElsewhere) {
+      const gpu = listOf(x).every((t) => t.isHere) ? this.home.now() : undefined;
+      return gpu ? this.predictThere(gpu, listOf(x), batchSize) : this.predictLater(listOf(x), batchSize);
+    }
     const handles = listOf(x).map((t) => t.handle);
     return withArguments((a) => {
       const out = a.i32(new Int32Array((this.outputCount ??= this.info().outputs.length)));

@@ -1,0 +1,33 @@
+// A page of headless Chromium in which the package is loaded as window.tf, and how its numbers are compared.
+//
+//   const {page, end} = await openPage();
+//   close(await page.evaluate(..), wanted, 1e-3, 'loss');
+//   await end();
+import assert from 'node:assert/strict';
+import {launch} from '../../tools/browser.mjs';
+import {serve} from '../../tools/serve.mjs';
+
+export async function openPage() {
+  const server = await serve();
+  const browser = await launch();
+  const page = await browser.newPage();
+  page.on('pageerror', (error) => console.error(error));
+  await page.goto(`${server.url}/check/bench/blank.html`);
+  await page.evaluate(async () => {
+    window.tf = await import('/fjord/fjord.js');
+    await tf.ready();
+  });
+  return {
+    page,
+    async end() {
+      await browser.close();
+      await server.close();
+    },
+  };
+}
+
+/** Asserts that numbers are near others: within tolerance (1 + the number). */
+export function close(a, b, tolerance, what) {
+  assert.equal(a.length, b.length, what);
+  a.forEach((v, i) => assert.ok(Math.abs(v - b[i]) <= tolerance * (1 + Math.abs(b[i])), `${what}, element ${i}: ${v}, want ${b[i]}`));
+}
