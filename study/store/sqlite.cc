@@ -1,6 +1,8 @@
 #include <sqlite3.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "store/database.h"
 
@@ -84,11 +86,10 @@ class Sqlite final : public Database {
   Status configure() {
     sqlite3_extended_result_codes(connection_.get(), 1);
     sqlite3_busy_timeout(connection_.get(), kBusySeconds * 1000);
-    // A write-ahead log: readers do not stop the writer, and what was committed survives a killed
-    // program. FULL flushes each commit to the disk, so it survives a power cut, too; that costs
+    FJORD_CHECK(keepLog());
+    // FULL flushes each commit to the disk, so it survives a power cut, too; that costs
     // milliseconds, and a trial seconds.
-    return script(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
+    return script("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
   }
 
   /// What the connection failed with last.
@@ -124,6 +125,22 @@ class Sqlite final : public Database {
       code = sqlite3_bind_null(statement, index);
     }
     return code == SQLITE_OK ? Status() : error();
+  }
+
+  /// A write-ahead log: readers do not stop the writer, and what was committed survives a killed
+  /// program.
+  ///
+  /// Where several open a new file at once, each holds the lock of readers while it asks for the
+  /// writer's. SQLite then waits for none of them and answers at once that it is busy: the waiting
+  /// is ours.
+  Status keepLog() {
+    auto end = std::chrono::steady_clock::now() + std::chrono::seconds(kBusySeconds);
+    for (;;) {
+      Status kept = script("PRAGMA journal_mode = WAL");
+      bool busy = (sqlite3_errcode(connection_.get()) & 0xff) == SQLITE_BUSY;
+      if (kept || !busy || std::chrono::steady_clock::now() > end) return kept;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
   }
 
   static Value column(sqlite3_stmt* statement, int i) {
