@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "lab/lab.h"
 #include "report/report.h"
@@ -103,7 +104,7 @@ Status compare(const Common& common, const std::string& a, const std::string& b,
 struct TrialArguments {
   bool isQuick = false, isFull = false;
   std::string sizes;
-  double minutes = 0;
+  std::optional<double> minutes;
   int rounds = 0;
 
   void addTo(CLI::App* app, LabOptions& options) {
@@ -123,7 +124,8 @@ struct TrialArguments {
     if (isQuick && isFull) return fail("--quick and --full exclude each other");
     PlanOptions& plan = options.plan;
     plan.rounds = rounds ? rounds : isQuick ? 1 : 3;
-    options.minutes = minutes ? minutes : isQuick ? 3 : isFull ? 0 : 13;
+    options.minutes = minutes;
+    if (!minutes && !options.resume) options.minutes = isQuick ? 3 : isFull ? 0 : 13;
     plan.sizes = isFull    ? paperSizes()
                  : isQuick ? std::vector<Size>{{1, 64}}
                            : std::vector<Size>{{1, 64}, {1, 256}, {8, 256}};
@@ -170,7 +172,7 @@ int main(int argc, char** argv) {
   CLI::App* runs = app.add_subcommand("run", "measure, and write the report")->fallthrough();
   trials.addTo(runs, options);
   runs->add_option("--minutes", trials.minutes,
-                   "no trial begins later; 13 unless --quick or --full");
+                   "no trial begins later; 13 unless --quick or --full; 0: as long as it takes");
   runs->add_option("--rounds", trials.rounds,
                    "times that each cell is measured at most; 3, or 1 with --quick");
   runs->add_option("--browser", options.browser.browser, "chromium or firefox")
@@ -209,9 +211,6 @@ int main(int argc, char** argv) {
   options.browser.headless = !isHeaded;
   options.browser.softwareGpu = !hasGpu();
   options.browser.remote = !options.webdriver.empty() && !isThisMachine(options.webdriver);
-  // Without it Chromium tells of a page's memory after its next garbage collection, 10 to 20 s later.
-  if (options.browser.browser == "chromium")
-    options.browser.arguments.push_back("--enable-blink-features=ForceEagerMeasureMemory");
 
   if (told->parsed()) return finish(report(common, storeOf(common), number));
   if (compared->parsed()) return finish(compare(common, a, b, number, other));

@@ -3,7 +3,7 @@
 //   node tools/test.mjs                     all
 //   node tools/test.mjs native browser      these
 //
-// A suite that runs no test has failed.
+// A suite that runs no test has failed. What failed is told twice: as it comes, and shortly at the end.
 import {existsSync, readdirSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {build, buildPackage, buildStudy, fail, folderOf, Failure, lastLines, root, run, variants} from './build.mjs';
@@ -21,6 +21,21 @@ function gtestCounts(output) {
 function nodeCounts(output) {
   const count = (name) => Number(output.match(new RegExp(`^# ${name} (\\d+)$`, 'm'))?.[1] ?? 0);
   return {passed: count('pass'), failed: count('fail') + count('cancelled'), skipped: count('skipped') + count('todo')};
+}
+
+/** What failed by either of them, and why, a few lines a test. */
+function failuresOf(output) {
+  const google = [...output.matchAll(/^\[ {2}FAILED {2}\] .* \(\d+ ms\)$/gm)].map(([line]) => line);
+  // A suite fails with its tests, which tell why.
+  const reports = output.match(/^ *not ok .*\n *---\n[^]*?\n *\.\.\.$/gm) ?? [];
+  const node = reports.filter((report) => !report.includes("failureType: 'subtestsFailed'")).map((report) => {
+    const [, name] = report.match(/not ok \d+ - (.*)/);
+    const place = report.match(/location: '(.*)'/)?.[1].replace(root, '') ?? '';
+    const error = report.match(/^ *error: (?:\|-\n)?([^]*?)\n *code:/m)?.[1] ?? '';
+    const lines = error.split('\n').filter((line) => line.trim()).slice(0, 15).map((line) => line.slice(0, 300));
+    return [`${place} ${name}`, ...lines].join('\n');
+  });
+  return [...google, ...node];
 }
 
 async function gtest(preset, args = []) {
@@ -115,6 +130,8 @@ function line({name, passed, failed, skipped, seconds}) {
   return `${failed ? 'FAILED' : 'ok    '} ${name.padEnd(26)} ${counts}, ${seconds.toFixed(1)} s`;
 }
 
+for (const {name, output, failed} of rows)
+  if (failed) for (const failure of failuresOf(output)) console.log(`${name}: ${failure}\n`);
 const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
 console.log(`\n${rows.map(line).join('\n')}\n`);
 console.log(`${sum('passed')} passed, ${sum('failed')} failed${sum('skipped') ? `, ${sum('skipped')} skipped` : ''}`);

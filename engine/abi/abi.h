@@ -63,7 +63,8 @@ FJ_API void fj_optimizerRate(int optimizer, double rate);
 FJ_API void fj_optimizerFree(int optimizer);
 
 // ---- models ----
-FJ_API int fj_model(const char* json, uint32_t seed);
+/// `draws`: 1 draws weights by their initializers, 0 leaves zeros for fj_modelSetWeight.
+FJ_API int fj_model(const char* json, uint32_t seed, int draws);
 FJ_API void fj_modelFree(int model);
 FJ_API int fj_modelCompile(int model, const char* json);
 /// Leaves the file of io/model_file.h in the message buffer: bytes, not text.

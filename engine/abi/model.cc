@@ -23,9 +23,14 @@ Json logsJson(const Logs& logs) {
 
 }  // namespace
 
-int fj_model(const char* json, uint32_t seed) {
+int fj_model(const char* json, uint32_t seed, int draws) {
   return withJson(json, [&](const Json& j) {
-    Result<std::unique_ptr<Model>> model = Model::fromJson(j, *runtime().threads, {.seed = seed});
+    ModelOptions options{.seed = seed};
+    if (!draws)
+      options.weights = [](const std::string&, const Shape& shape) {
+        return Tensor::zeros({DType::kF32, shape});
+      };
+    Result<std::unique_ptr<Model>> model = Model::fromJson(j, *runtime().threads, options);
     return model ? runtime().models.add(std::move(*model)) : failure(model.error());
   });
 }

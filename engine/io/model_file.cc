@@ -30,6 +30,25 @@ Status readRate(const Safetensors& file, Model& model) {
   return {};
 }
 
+Result<Tensor> weightOf(const Safetensors& file, const std::string& name, const Shape& shape) {
+  const StoredTensor* stored = file.find(name);
+  if (!stored) return fail("the file has no weight ", name);
+  if (stored->shape != shape || stored->type->loads != StoredType::kF32)
+    return fail("the weight ", name, " is float32", shape, ", the file has ", stored->type->name,
+                stored->shape);
+  return stored->load();
+}
+
+Status refuseUnknown(const Safetensors& file, const Model& model) {
+  for (const StoredTensor& t : file.tensors) {
+    bool known =
+        t.name.starts_with(kOptimizer) ||
+        std::ranges::any_of(model.weights(), [&](const Weight& w) { return w.name == t.name; });
+    if (!known) return fail("the file has ", t.name, ", which is no weight of the model");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> saveModel(Model& model, const SaveOptions& options) {
@@ -50,20 +69,10 @@ Result<std::string> saveModel(Model& model, const SaveOptions& options) {
 Status loadWeights(Model& model, const Safetensors& file) {
   std::vector<Tensor> loaded;
   for (const Weight& w : model.weights()) {
-    const StoredTensor* stored = file.find(w.name);
-    if (!stored) return fail("the file has no weight ", w.name);
-    if (stored->shape != w.value.shape() || stored->type->loads != StoredType::kF32)
-      return fail("the weight ", w.name, " is float32", w.value.shape(), ", the file has ",
-                  stored->type->name, stored->shape);
-    FJORD_TRY(Tensor value, stored->load());
+    FJORD_TRY(Tensor value, weightOf(file, w.name, w.value.shape()));
     loaded.push_back(std::move(value));
   }
-  for (const StoredTensor& t : file.tensors) {
-    bool known =
-        t.name.starts_with(kOptimizer) ||
-        std::ranges::any_of(model.weights(), [&](const Weight& w) { return w.name == t.name; });
-    if (!known) return fail("the file has ", t.name, ", which is no weight of the model");
-  }
+  FJORD_CHECK(refuseUnknown(file, model));
   for (size_t i = 0; i < loaded.size(); ++i) {
     const Tensor& to = model.mutableWeights()[i].value;
     std::memcpy(to.view().data, loaded[i].view().data, static_cast<size_t>(to.type().bytes()));
@@ -79,12 +88,15 @@ Result<std::unique_ptr<Model>> loadModel(const Safetensors& file, Threads& threa
   FJORD_CHECK(readNumber(file, "seed", options.seed));
   FJORD_CHECK(readNumber(file, "step", step));
   FJORD_TRY(Json description, parseJson(file.text("model")));
+  options.weights = [&](const std::string& name, const Shape& shape) {
+    return weightOf(file, name, shape);
+  };
   FJORD_TRY(auto model, Model::fromJson(description, threads, options));
+  FJORD_CHECK(refuseUnknown(file, *model));
   if (!file.text("training").empty()) {
     FJORD_TRY(Json training, parseJson(file.text("training")));
     FJORD_CHECK(model->compile(training));
   }
-  FJORD_CHECK(loadWeights(*model, file));
   for (const StoredTensor& t : file.tensors) {
     if (!t.name.starts_with(kOptimizer)) continue;
     if (t.type->loads != StoredType::kF32)

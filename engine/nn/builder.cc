@@ -14,8 +14,8 @@ Value Model::Builder::weight(std::string_view name, const Shape& shape, const Js
   if (known == model_.weights_.end()) {
     // Seeds of neighbours must not be neighbours of seeds: the index is the upper half of Philox's
     // key.
-    Result<Tensor> value =
-        initialize(initializer, shape, (static_cast<uint64_t>(index) << 32) ^ model_.seed_);
+    uint64_t seed = (static_cast<uint64_t>(index) << 32) ^ model_.seed_;
+    Result<Tensor> value = given ? given(full, shape) : initialize(initializer, shape, seed);
     if (!value) {
       graph.fail(value.error().message);
       return {};

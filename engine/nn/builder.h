@@ -2,6 +2,7 @@
 // and size of batch. Only model.cc and builder.cc include this.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,8 @@ class Model::Builder : public LayerContext {
 
   Graph graph;
   std::vector<std::string> summary;
+  /// ModelOptions::weights, or null.
+  std::function<Result<Tensor>(const std::string& name, const Shape& shape)> given;
 
  private:
   /// What a graph input is bound to.

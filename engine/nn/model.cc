@@ -19,6 +19,7 @@ Result<std::unique_ptr<Model>> Model::fromJson(const Json& json, Threads& thread
   std::unique_ptr<Model> model(new Model(threads, json, std::move(topology), options.seed));
   // One sample through the layers makes the weights and finds every error of shape.
   Builder builder(*model, kPredict, 1);
+  builder.given = options.weights;
   for (Value y : builder.forward()) {
     FJORD_CHECK(builder.graph.status());
     Type type = y.type();

@@ -11,6 +11,7 @@
 // of batch.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ namespace fjord {
 
 struct ModelOptions {
   uint64_t seed = 0;
+  /// Gives the weight of a name and shape. Without it initializers draw them, which of a large model
+  /// takes longer than to read its file.
+  std::function<Result<Tensor>(const std::string& name, const Shape& shape)> weights = nullptr;
 };
 
 /// Rows of arrays of samples. `rows` empty means all of them, in order.

@@ -3,6 +3,7 @@
 //
 //   const lab = await standIn();
 //   .. lab.url, lab.results, lab.used ..
+//   .. lab.begun[1].steady ..          // when that phase of trial 1 began, in ms of performance.now()
 //   lab.reset();                       // as at the start
 import http from 'node:http';
 
@@ -13,8 +14,9 @@ const kCells = ['right', 'endless', 'wrong'];
 const page = (id) => `<!doctype html><title>Trial</title><script type="module">
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
   const post = (what, value) => fetch('/api/trials/${id}/' + what, {method: 'POST', body: JSON.stringify(value)});
-  for (const [phase, ms] of [['download', 50], ['steady', 1100], ['heap', 500]]) {
+  for (const [phase, ms] of [['download', 50], ['steady', 1100], ['heap', 1000]]) {
     document.title = phase;
+    post('phase', {phase});
     await wait(ms);
     if (${kCells[id - 1] === 'endless'}) for (;;);
   }
@@ -25,7 +27,7 @@ const page = (id) => `<!doctype html><title>Trial</title><script type="module">
 
 export async function standIn() {
   const lab = {
-    reset: () => Object.assign(lab, {next: 0, results: {}, used: [], profiled: [], authorizations: new Set(), usage: 204, refusal: null}),
+    reset: () => Object.assign(lab, {next: 0, results: {}, begun: {}, used: [], profiled: [], authorizations: new Set(), usage: 204, refusal: null}),
   };
   lab.reset();
 
@@ -43,6 +45,7 @@ export async function standIn() {
       return [200, subject ? {id: lab.next, subject, backend: 'cpu', task: 'train', size: '1x64', profile: subject === 'wrong', left: kCells.length - lab.next} : null];
     }
     if (id && !what && method === 'GET') return [200, {id: Number(id)}];
+    if (what === 'phase') return [204, void ((lab.begun[id] ??= {})[JSON.parse(body).phase] = performance.now())];
     if (what === 'usage') return [lab.usage, void lab.used.push({id: Number(id), after: id in lab.results, ...JSON.parse(body)})];
     if (what === 'result') return id in lab.results ? [409] : [204, void (lab.results[id] = JSON.parse(body))];
     return [404, {error: {status: 404, message: `there is no ${pathname}`}}];

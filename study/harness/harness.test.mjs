@@ -170,7 +170,7 @@ suite('the clock', () => {
     await page.context().close();
     return result;
   };
-  test('slices are one call or the mean of many, and end by number or time', async () => {
+  test('slices are one call or the mean of many, and fill their time', async () => {
     const {short, long, last} = await inPage(async () => {
       const {slices} = await import('/harness/measure.js');
       const busy = (ms) => async () => {
@@ -178,12 +178,14 @@ suite('the clock', () => {
         while (performance.now() < end);
       };
       return {
-        short: await slices(busy(0.1), {most: 7, budget: 5000, last: 0.1}),
-        long: await slices(busy(20), {most: 1000, budget: 200, last: 20}),
-        last: await slices(busy(20), {most: 1000, budget: 0, last: 20}),
+        short: await slices(busy(0.1), {most: 10, budget: 200}),
+        long: await slices(busy(20), {most: 1000, budget: 200}),
+        last: await slices(busy(20), {most: 1000, budget: 0}),
       };
     });
-    assert.equal(short.length, 7);
+    // 200 ms are 10 slices of 20; while the number of calls is found, and with more than are needed, up to 60 ms and half of the
+    // slices go.
+    assert.ok(short.length >= 2 && short.length <= 10, short.join());
     assert.ok(Math.min(...short) >= 0.1 && Math.min(...short) < 0.2, short.join());
     // 200 ms have room for 10, and for fewer on a machine that does other things meanwhile.
     assert.ok(long.length >= 2 && long.length <= 11 && Math.min(...long) >= 20, long.join());

@@ -1,13 +1,11 @@
 // The clock: how long a call takes when it is called again and again, and what the page's own frames and memory say meanwhile.
 //
 //   const watch = watchFrames();
-//   const samples = await slices(call, {most: 200, budget: 5000, last: 0.4});      // ms a call
+//   const samples = await slices(call, {most: 100, budget: 1000});      // ms a call
 //   const {frames, longTasks} = watch.stop();
 
-// A cross-origin isolated page's clock has steps of 5 us: of a slice that is 0.1 %. A call that takes longer than kLong is a
-// slice of its own (0.25 %).
+// Milliseconds, at least. A cross-origin isolated page's clock has steps of 5 us: of a slice that is 0.1 %.
 const kSlice = 5;
-const kLong = 2;
 // The first so many gaps between frames are kept, 5 s of them.
 const kMostFrames = 300;
 // Chromium answers after its next garbage collection, up to 20 s later, unless it was started with
@@ -23,35 +21,24 @@ export const breathe = () =>
   });
 
 /**
- * Milliseconds a call, one number a slice: a single call, or the mean of as many as take about 5 ms. Between slices the page
- * may draw; that is not counted. Ends with `most` slices or after `budget` ms, but never without one. `last` is what the last
- * call took.
+ * Milliseconds a call, one number a slice: a single call, or the mean of as many as fill a slice's share of `budget` ms, of which
+ * there are `most` at most, and one at least. Between slices the page may draw; that is not counted. The whole budget is used, so
+ * that what is compiled better and better while it runs has had its time.
  */
-export async function slices(call, {most, budget, last}) {
+export async function slices(call, {most, budget}) {
+  const slice = Math.max(kSlice, budget / most);
   const end = performance.now() + budget;
   const samples = [];
-  const slice = async (calls) => {
+  let calls = 1;
+  do {
     await breathe();
     const start = performance.now();
     for (let i = 0; i < calls; ++i) await call();
-    samples.push((performance.now() - start) / calls);
-  };
-  if (last >= kLong) await slice(1);
-  // The last call may have been a slow one, with something compiled in it.
-  const calls = samples[0] >= kLong ? 1 : await callsOf(call);
-  if (calls > 1) samples.length = 0;
-  while (samples.length === 0 || (samples.length < most && performance.now() < end)) await slice(calls);
+    const ms = performance.now() - start;
+    if (ms < slice) calls *= 2;
+    else samples.push(ms / calls);
+  } while (samples.length === 0 || performance.now() < end);
   return samples;
-}
-
-/** How many calls fill a slice: counted in a second slice, so that compilers have had the first one. */
-async function callsOf(call) {
-  let calls = 0;
-  for (let round = 0; round < 2; ++round) {
-    const start = performance.now();
-    for (calls = 0; performance.now() - start < kSlice; ++calls) await call();
-  }
-  return calls;
 }
 
 /** From now until stop(): milliseconds between frames, and of tasks of more than 50 ms where the browser tells. */

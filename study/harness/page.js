@@ -93,7 +93,7 @@ export class Page {
     const {samples: most, budget} = this.trial;
     await this.enter('steady');
     const watch = watchFrames();
-    const {value: times} = await this.once(async () => (last > budget ? [last] : slices(call, {most, budget, last})));
+    const {value: times} = await this.once(async () => (last > budget ? [last] : slices(call, {most, budget})));
     const {frames, longTasks} = watch.stop();
     times.forEach((ms) => this.sample('steady', ms));
     frames.forEach((ms) => this.sample('frame', ms));

@@ -48,7 +48,8 @@ const kNothingToCompare = {kind: '', difference: 0, tolerance: 0};
 /** Runs the trial: its result as the server takes it. */
 async function resultOf(trial) {
   const state = {};
-  const short = (text, most) => String(text ?? '').slice(0, most);
+  // What is cut in the middle of a character is no text for the server.
+  const short = (text, most) => String(text ?? '').slice(0, most).toWellFormed();
   const finish = (outcome, message, rest) => ({
     outcome,
     message: short(message, 2000),

@@ -20,10 +20,6 @@ constexpr Milliseconds kLook(500);
 // Whether a page that said nothing in its time is slow, or gone.
 constexpr Milliseconds kLastWords(1'000);
 
-TrialResult failed(Outcome outcome, const std::string& message) {
-  return {.outcome = outcome, .message = message};
-}
-
 Json toJson(const LabOptions& options) {
   Json sizes = Json::array();
   for (const Size& size : options.plan.sizes) sizes.push_back(size.name());
@@ -31,7 +27,7 @@ Json toJson(const LabOptions& options) {
           {"subjects", options.plan.subjects},
           {"tasks", options.plan.tasks},
           {"rounds", options.plan.rounds},
-          {"minutes", options.minutes},
+          {"minutes", options.minutes.value_or(0)},
           {"timeoutMilliseconds", options.timeout.count()},
           {"budgetMilliseconds", options.trials.budget},
           {"samples", options.trials.samples},
@@ -40,7 +36,7 @@ Json toJson(const LabOptions& options) {
           {"softwareGpu", options.browser.softwareGpu}};
 }
 
-/// The frozen options of a run that goes on.
+/// The options of a run that goes on are those that it had.
 Status takeOptions(const Run& run, LabOptions& options) {
   const Json& j = run.options;
   options.plan.seed = run.seed;
@@ -61,6 +57,9 @@ Status takeOptions(const Run& run, LabOptions& options) {
   options.trials.budget = intOr(j, "budgetMilliseconds", options.trials.budget);
   options.trials.samples = intOr(j, "samples", options.trials.samples);
   options.timeout = Milliseconds(intOr(j, "timeoutMilliseconds", 30'000));
+  if (!options.minutes) options.minutes = numberOr(j, "minutes", 0);
+  options.browser.browser = stringOr(j, "browser", options.browser.browser);
+  options.browser.headless = boolOr(j, "headless", options.browser.headless);
   return {};
 }
 
@@ -93,10 +92,8 @@ class Lab {
   TrialResult inBrowser(const Cell& cell);
   TrialResult inProcess(const Subject& subject, const Cell& cell);
   std::optional<TrialResult> await(Session& session, int64_t id);
-  bool isOver(Clock::time_point start) const {
-    return options_.minutes > 0 &&
-           Clock::now() - start > std::chrono::duration<double, std::ratio<60>>(options_.minutes);
-  }
+  /// Of the run's trials; 0: as long as it takes.
+  double seconds() const { return 60 * options_.minutes.value_or(0); }
 
   const Catalogue& catalogue_;
   const LabOptions& options_;
@@ -157,13 +154,13 @@ void Lab::prepare(const std::vector<Trial>& trials) {
 }
 
 Status Lab::run(int64_t run, const std::vector<Trial>& trials, std::set<Cell> hopeless) {
-  Progress progress(static_cast<int>(trials.size()), options_.minutes * 60);
+  Progress progress(static_cast<int>(trials.size()), seconds());
   Clock::time_point start = Clock::now();
   int done = 0;
   for (const Trial& trial : trials) {
     const Cell& cell = trial.cell;
     std::string what = cat(cell.subject, "/", cell.backend, " ", cell.task, " ", cell.size.name());
-    if (isOver(start)) break;
+    if (seconds() > 0 && Clock::now() - start > std::chrono::duration<double>(seconds())) break;
     progress.show(done++, what);
     if (hopeless.contains(cell)) continue;
     TrialRow row{.run = run, .trial = trial, .started = utcNow()};
@@ -279,6 +276,9 @@ Result<int64_t> conduct(const Catalogue& catalogue, LabOptions options, Store& s
       return fail("there is no interrupted run in this store: start one without --resume");
     FJORD_CHECK(takeOptions(*before, options));
   }
+  // Without it Chromium tells of a page's memory after its next garbage collection, 10 to 20 s later.
+  if (options.browser.browser == "chromium")
+    options.browser.arguments.push_back("--enable-blink-features=ForceEagerMeasureMemory");
   FJORD_TRY(Plan plan, makePlan(catalogue, options.plan));
   Lab lab(catalogue, options, store);
   FJORD_CHECK(lab.open());

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "drive/webdriver.h"
@@ -33,7 +34,8 @@ struct LabOptions {
   Places places;
   PlanOptions plan;
   TrialsOptions trials;
-  double minutes = 0;  // no trial begins after so many; 0: as long as it takes
+  // No trial begins after so many; 0: as long as it takes. A run that goes on has its own.
+  std::optional<double> minutes;
   std::chrono::milliseconds timeout = std::chrono::seconds(30);  // of one trial
   BrowserOptions browser;
   std::string webdriver;  // a driver or a Grid that runs already, or ""

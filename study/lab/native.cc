@@ -55,10 +55,6 @@ struct Folder {
   }
 };
 
-TrialResult failed(Outcome outcome, const std::string& message) {
-  return {.outcome = outcome, .message = message};
-}
-
 /// What a program has said so far, line by line.
 class Lines {
  public:

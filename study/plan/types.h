@@ -86,5 +86,9 @@ struct TrialResult {
   std::vector<Sample> samples;
   Json facts;  // what the probe reads from a package; null otherwise
 };
+/// The result of a trial that has no numbers.
+inline TrialResult failed(Outcome outcome, const std::string& message) {
+  return {.outcome = outcome, .message = message};
+}
 
 }  // namespace fjord::study

@@ -21,8 +21,8 @@ import time
 BATCHES, COMPARED, DIGITS = 10, 3, 10
 # Of losses relative, of outputs absolute: as in the tasks of pages.
 TOLERANCE = 1e-3
-# A slice is one call that takes at least so many milliseconds, or as many calls as fill the other time.
-LONG, SLICE = 2, 5
+# Milliseconds of a slice, at least.
+SLICE = 5
 
 
 class Wrong(Exception):
@@ -96,30 +96,23 @@ class Trial:
             raise Wrong(f'{what} {worst} gives {found[worst].tolist()}; the reference gives {expected[worst].tolist()}')
 
     def steady(self, call, last):
-        """Calls again and again; `last` is what the last call took, in ms. One beyond the budget is not repeated."""
+        """As harness/measure.js does it; `last` is what the last call took, in ms. One beyond the budget is not repeated."""
         budget, most = self.trial['budget'], self.trial['samples']
         self.say({'phase': 'steady'})
         if last > budget:
             return self.sample('steady', last)
-        end = now() + budget
-        calls = 1 if last >= LONG else calls_in_a_slice(call)
-        taken = 0
-        while taken == 0 or (taken < most and now() < end):
+        end, slice = now() + budget, max(SLICE, budget / most)
+        calls, taken = 1, 0
+        while taken == 0 or now() < end:
             start = now()
             for _ in range(calls):
                 call()
-            self.sample('steady', (now() - start) / calls)
-            taken += 1
-
-
-def calls_in_a_slice(call):
-    """Counted in a second slice: the first is for caches."""
-    for _ in range(2):
-        start, calls = now(), 0
-        while now() - start < SLICE:
-            call()
-            calls += 1
-    return calls
+            ms = now() - start
+            if ms < slice:
+                calls *= 2
+            else:
+                self.sample('steady', ms / calls)
+                taken += 1
 
 
 def train(trial, framework):

@@ -150,14 +150,17 @@ export class LayersModel {
   private handle: number;
   private outputCount?: number;
   private seed: number;
+  /** Whether weights are drawn when the model is built: not where a file has them. */
+  private draws: boolean;
   private compiled?: object;
   private home = new Home(() => this.built);
 
   constructor(
     protected description: () => Described,
     public layers: Layer[],
-    options: {seed?: number; name?: string; handle?: number; training?: object | null} = {},
+    options: {seed?: number; name?: string; handle?: number; training?: object | null; draws?: boolean} = {},
   ) {
+    this.draws = options.draws ?? true;
     this.handle = options.handle ?? 0;
     this.compiled = options.training ?? undefined;
     this.seed = options.seed ?? (Math.random() * 2 ** 31) | 0;
@@ -173,7 +176,7 @@ export class LayersModel {
       const names = this.layers.map((l) => l.name);
       const twice = names.find((name, i) => names.indexOf(name) < i);
       if (twice) throw new Error(`Two layers of the model are named ${twice}`);
-      this.handle = withArguments((a) => call('fj_model', a.json(this.description()), this.seed));
+      this.handle = withArguments((a) => call('fj_model', a.json(this.description()), this.seed, this.draws ? 1 : 0));
     }
     return this.handle;
   }
@@ -658,7 +661,7 @@ export function modelFrom(saved: ModelArtifacts | ModelFile): LayersModel {
   }
   const topology = saved.modelTopology as Described & {model_config?: Described};
   const description = topology.model_config ?? topology;
-  const made = new LayersModel(() => description, layersOf(description.config), {seed: saved.userDefinedMetadata?.seed});
+  const made = new LayersModel(() => description, layersOf(description.config), {seed: saved.userDefinedMetadata?.seed, draws: false});
   try {
     tidy(() => made.restore(saved));
   } catch (error) {

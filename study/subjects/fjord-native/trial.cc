@@ -1,6 +1,7 @@
 // Fjord, natively: a program of docs/study.md. It reads a trial on its standard input and writes
 // what came of it on its standard output, as native.py does for Python's packages and the harness
 // for pages. Only Fjord's public C++ API is used.
+#include <algorithm>
 #include <cfloat>
 #include <chrono>
 #include <cmath>
@@ -25,8 +26,7 @@ constexpr int32_t kPixels = 784, kClasses = 10;
 constexpr size_t kBatches = 10, kCompared = 3, kDigits = 10;
 // Of losses relative, of outputs absolute: as in the tasks of pages.
 constexpr double kTolerance = 1e-3;
-// Milliseconds: a slice is one call that takes kLong, or as many as fill kSlice.
-constexpr double kLong = 2, kSlice = 5;
+constexpr double kSlice = 5;  // milliseconds, at least
 
 double now() {
   auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -203,8 +203,8 @@ class Trial {
                 Json(expected).dump());
   }
 
-  /// Calls again and again. A call of which the last one took longer than the budget is not
-  /// repeated.
+  /// Calls again and again, as harness/measure.js does it. A call of which the last one took longer
+  /// than the budget is not repeated.
   template <class F>
   Status steady(F call) {
     double budget = numberOr(trial, "budget", 1000);
@@ -214,19 +214,20 @@ class Trial {
       sample("steady", last_);
       return {};
     }
+    double slice = std::max(kSlice, budget / most);
     double end = now() + budget;
-    int calls = 1;
-    // Counted in a second slice: the first is for caches.
-    for (int round = 0; last_ < kLong && round < 2; ++round) {
-      double start = now();
-      for (calls = 0; now() - start < kSlice; ++calls) FJORD_CHECK(call());
-    }
-    int taken = 0;
+    int64_t calls = 1, taken = 0;
     do {
       double start = now();
-      for (int i = 0; i < calls; ++i) FJORD_CHECK(call());
-      sample("steady", (now() - start) / calls);
-    } while (++taken < most && now() < end);
+      for (int64_t i = 0; i < calls; ++i) FJORD_CHECK(call());
+      double ms = now() - start;
+      if (ms < slice) {
+        calls *= 2;
+      } else {
+        sample("steady", ms / static_cast<double>(calls));
+        ++taken;
+      }
+    } while (taken == 0 || now() < end);
     return {};
   }
 
