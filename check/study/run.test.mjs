@@ -38,6 +38,10 @@ test('a quick run measures, gates and reports', async () => {
   }
   const gated = await rows(`${quick}/study.sqlite`, "select distinct checked from samples where phase = 'steady' and task in ('train', 'infer')");
   assert.deepEqual(gated.flat().sort(), ['loss', 'output'], 'nothing is timed that was not compared');
+  const depth = Object.fromEntries(await rows(`${quick}/study.sqlite`, "select subject || '/' || backend, max(value) from samples where phase = 'depth' group by 1"));
+  // The paper's profiler saw TensorFlow.js call 48 functions deep.
+  assert.ok(depth['tfjs/cpu'] > 30 && depth['tfjs/cpu'] < 70, JSON.stringify(depth));
+  assert.ok(depth['convnetjs/cpu'] >= 1 && depth['convnetjs/cpu'] < 10 && depth['fjord/wasm'] < 20, JSON.stringify(depth));
 });
 
 test('the report opens without a network, draws its charts and fits a phone', async () => {

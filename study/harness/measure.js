@@ -9,8 +9,9 @@ const kSlice = 5;
 // The first so many gaps between frames are kept, 5 s of them.
 const kMostFrames = 300;
 // Chromium answers after its next garbage collection, up to 20 s later, unless it was started with
-// --enable-blink-features=ForceEagerMeasureMemory.
-const kHeapPatience = 2000;
+// --enable-blink-features=ForceEagerMeasureMemory; and never while one of the page's workers sleeps in Atomics.wait.
+const kHeapPatience = 500;
+const kMostProfiles = 6;
 
 const channel = new MessageChannel();
 /** Lets the browser draw and answer. */
@@ -21,23 +22,23 @@ export const breathe = () =>
   });
 
 /**
- * Milliseconds a call, one number a slice: a single call, or the mean of as many as fill a slice's share of `budget` ms, of which
- * there are `most` at most, and one at least. Between slices the page may draw; that is not counted. The whole budget is used, so
- * that what is compiled better and better while it runs has had its time.
+ * Milliseconds a call, one number a slice: a single call, or the mean of as many as fill a slice's share of the time, of which
+ * there are `most` at most, and one at least. It goes on for `budget` ms, and keeps nothing of their first half: engines compile a
+ * function better while it runs. Between slices the page may draw; that is not counted.
  */
 export async function slices(call, {most, budget}) {
-  const slice = Math.max(kSlice, budget / most);
-  const end = performance.now() + budget;
+  const slice = Math.max(kSlice, budget / 2 / most);
+  const begin = performance.now();
   const samples = [];
   let calls = 1;
-  do {
+  for (let now = begin; samples.length === 0 || now - begin < budget; now = performance.now()) {
     await breathe();
     const start = performance.now();
     for (let i = 0; i < calls; ++i) await call();
     const ms = performance.now() - start;
     if (ms < slice) calls *= 2;
-    else samples.push(ms / calls);
-  } while (samples.length === 0 || performance.now() < end);
+    else if (start - begin >= budget / 2) samples.push(ms / calls);
+  }
   return samples;
 }
 
@@ -66,25 +67,39 @@ export function watchFrames() {
   };
 }
 
-/**
- * The deepest stack of calls, harness left out, that the browser's own profiler sees while a call is repeated for `budget` ms;
- * null where it has none, or may not use it in this page.
- */
-export async function callDepth(call, budget) {
-  if (typeof Profiler !== 'function') return null;
+// The frames between a task and the library: ours.
+const kHarness = /\/(harness|tasks)\/|\/subjects\/\w[\w-]*\/(adapter|layers-model)\.js/;
+
+/** The deepest stack, ours left out, that the browser's own profiler sees in so many ms of calls. */
+async function depthWithin(call, ms) {
   const profiler = new Profiler({sampleInterval: 1, maxBufferSize: 100_000});
-  const end = performance.now() + budget;
+  const end = performance.now() + ms;
   do {
     await breathe();
     await call();
   } while (performance.now() < end);
   const {frames, stacks, resources, samples} = await profiler.stop();
-  const isHarness = frames.map(({resourceId}) => /\/(harness|tasks)\//.test(resources[resourceId] ?? ''));
+  const isHarness = frames.map(({resourceId}) => kHarness.test(resources[resourceId] ?? ''));
   // A stack comes after those that it calls from.
   const depths = [];
   stacks.forEach(({parentId, frameId}) => depths.push((depths[parentId] ?? 0) + (isHarness[frameId] ? 0 : 1)));
-  const seen = samples.filter(({stackId}) => stackId !== undefined).map(({stackId}) => depths[stackId]);
-  return seen.length ? Math.max(...seen) : null;
+  return Math.max(0, ...samples.filter(({stackId}) => stackId !== undefined).map(({stackId}) => depths[stackId]));
+}
+
+/**
+ * The deepest stack of calls that the browser's profiler sees while a call is repeated; null where it has none, or may not use it
+ * in this page. It looks a thousand times a second at most and misses what is short, so it is asked, `ms` at a time, until
+ * twice nothing deeper was seen.
+ */
+export async function callDepth(call, ms) {
+  if (typeof Profiler !== 'function') return null;
+  let deepest = 0;
+  for (let unchanged = 0, rounds = 0; unchanged < 2 && rounds < kMostProfiles; ++rounds) {
+    const depth = await depthWithin(call, ms);
+    unchanged = depth > deepest ? 0 : unchanged + 1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
 }
 
 const memories = new Set();

@@ -38,7 +38,7 @@ std::optional<std::pair<std::string, std::string>> dataFor(const std::string& di
 
 struct TrialsOptions {
   std::string digits;  // the folder of MNIST's files
-  int budget = 800;    // milliseconds of a steady phase
+  int budget = 1000;   // milliseconds of a steady phase
   int samples = 100;   // at most, of a steady phase
 };
 

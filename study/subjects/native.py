@@ -101,16 +101,16 @@ class Trial:
         self.say({'phase': 'steady'})
         if last > budget:
             return self.sample('steady', last)
-        end, slice = now() + budget, max(SLICE, budget / most)
+        begin, slice = now(), max(SLICE, budget / 2 / most)
         calls, taken = 1, 0
-        while taken == 0 or now() < end:
+        while taken == 0 or now() - begin < budget:
             start = now()
             for _ in range(calls):
                 call()
             ms = now() - start
             if ms < slice:
                 calls *= 2
-            else:
+            elif start - begin >= budget / 2:
                 self.sample('steady', ms / calls)
                 taken += 1
 

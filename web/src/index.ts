@@ -42,9 +42,9 @@ export const {
 export const version = {fjord: '0.1.0'};
 
 /**
- * Where models train and predict from now on: 'wasm', 'webgpu', or 'auto': a model's first training step then measures a few
- * steps of a copy on both, and keeps the faster (model.placement() tells). Ops on tensors are computed in WebAssembly either way. Throws
- * where the browser has no WebGPU.
+ * Where models, and ops on tensors, are computed from now on: 'wasm' or 'webgpu'. With 'auto' a model's first training step
+ * measures a few steps of a copy on both and keeps the faster (model.placement() tells); ops on tensors then stay in WebAssembly.
+ * Throws where 'webgpu' is asked for and the browser has none.
  */
 export async function setBackend(name: string): Promise<boolean> {
   if (name !== 'wasm' && name !== 'webgpu' && name !== 'auto') throw new Error(`There is no backend '${name}': use 'wasm', 'webgpu' or 'auto'`);

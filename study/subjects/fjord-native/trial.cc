@@ -214,20 +214,20 @@ class Trial {
       sample("steady", last_);
       return {};
     }
-    double slice = std::max(kSlice, budget / most);
-    double end = now() + budget;
+    double slice = std::max(kSlice, budget / 2 / most);
+    double begin = now();
     int64_t calls = 1, taken = 0;
-    do {
+    while (taken == 0 || now() - begin < budget) {
       double start = now();
       for (int64_t i = 0; i < calls; ++i) FJORD_CHECK(call());
       double ms = now() - start;
       if (ms < slice) {
         calls *= 2;
-      } else {
+      } else if (start - begin >= budget / 2) {
         sample("steady", ms / static_cast<double>(calls));
         ++taken;
       }
-    } while (taken == 0 || now() < end);
+    }
     return {};
   }
 
