@@ -4,8 +4,10 @@
 //   fjord-study report --out results
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -36,7 +38,7 @@ Status write(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
   file << text;
   file.close();
-  if (!file) return fail(path, " could not be written: is the disk full?");
+  if (!file) return fail(path, " could not be written: ", std::strerror(errno));
   return {};
 }
 
@@ -58,9 +60,16 @@ Result<ReportInput> inputOf(const Common& common, const std::string& where, int6
   return input;
 }
 
+Status makeFolder(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  return error ? fail(path, ": ", error.message()) : Status();
+}
+
 Status report(const Common& common, const std::string& where, int64_t number) {
   FJORD_TRY(ReportInput input, inputOf(common, where, number));
   FJORD_TRY(std::string html, htmlReport(input));
+  FJORD_CHECK(makeFolder(common.out));
   FJORD_CHECK(write(common.out + "/report.html", html));
   FJORD_CHECK(write(common.out + "/report.md", markdownReport(input)));
   std::printf("\n%s\nreport: %s\n", terminalTable(input).c_str(),
@@ -69,9 +78,7 @@ Status report(const Common& common, const std::string& where, int64_t number) {
 }
 
 Status run(const Common& common, const LabOptions& options) {
-  std::error_code error;
-  fs::create_directories(common.out, error);
-  if (error) return fail(common.out, ": ", error.message());
+  FJORD_CHECK(makeFolder(common.out));
   FJORD_TRY(Catalogue catalogue, readCatalogue(options.places.study));
   int64_t id;
   {
@@ -82,8 +89,7 @@ Status run(const Common& common, const LabOptions& options) {
 }
 
 Status serveUntilStopped(const Common& common, const LabOptions& options) {
-  std::error_code error;
-  fs::create_directories(common.out, error);
+  FJORD_CHECK(makeFolder(common.out));
   FJORD_TRY(Catalogue catalogue, readCatalogue(options.places.study));
   FJORD_TRY(Store store, Store::open(storeOf(common)));
   std::signal(SIGINT, [](int) { stopped = true; });
