@@ -101,7 +101,9 @@ test('stopped and started again it goes on where it was; to close its tab is to 
   await start();
   await says('1 of 3 done, 1 ok');
   await says('The server does not take resource use.');
-  assert.deepEqual([lab.next, Object.keys(lab.results), lab.used.length], [2, ['1'], 1]);
+  assert.deepEqual([lab.next, Object.keys(lab.results)], [2, ['1']]);
+  // Offered once, and never again; on a slow machine once more by the start that was stopped, if its phase was over by then.
+  assert.ok(lab.used.length >= 1 && lab.used.length <= 2 && lab.used.every(({id}) => id === 1), JSON.stringify(lab.used));
   await says('endless/cpu train 1x64');
   await tabs().at(-1).close();
   await says('Its tab was closed.');

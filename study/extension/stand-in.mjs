@@ -14,7 +14,7 @@ const kCells = ['right', 'endless', 'wrong'];
 const page = (id) => `<!doctype html><title>Trial</title><script type="module">
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
   const post = (what, value) => fetch('/api/trials/${id}/' + what, {method: 'POST', body: JSON.stringify(value)});
-  for (const [phase, ms] of [['download', 50], ['steady', 1100], ['heap', 1000]]) {
+  for (const [phase, ms] of [['download', 50], ['steady', 2000], ['heap', 1000]]) {
     document.title = phase;
     post('phase', {phase});
     await wait(ms);

@@ -117,7 +117,8 @@ Json specOf(const std::vector<Dot>& dots, const Frame& frame) {
              {{"values", ticksOf(frame)},
               {"format", ",~r"},
               {"grid", true},
-              {"labelOverlap", "greedy"}}}};
+              {"labelOverlap", "greedy"},
+              {"labelSeparation", 8}}}};
   Json y = {{"field", "series"},
             {"type", "nominal"},
             {"title", nullptr},
