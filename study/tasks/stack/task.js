@@ -17,7 +17,7 @@ export async function run(page) {
   await page.enter('steady');
   const depth = await callDepth(() => page.adapter.train(model, batch), trial.budget / 2);
   if (depth === null) throw new Unsupported('this browser has no profiler for pages (JavaScript Self-Profiling)');
-  if (depth === 0) throw new Unsupported('the profiler of pages shows none of its calls: it leaves out functions that are made at run time');
+  if (depth === 0) throw new Unsupported('the profiler of pages shows none of its calls: it takes samples, and leaves out functions that are made at run time');
   page.samples = [];
   page.sample('depth', depth);
   return {check: null, samples: page.samples};
