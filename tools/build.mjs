@@ -28,10 +28,10 @@ export function fail(error) {
  * Runs a program and resolves to {code, output, seconds}. Its output is shown as it comes where `show` says so, and
  * kept in any case.
  */
-export function run(command, args, {show = false, env = {}} = {}) {
+export function run(command, args, {show = false, env = {}, cwd = root} = {}) {
   const start = performance.now();
   return new Promise((resolve) => {
-    const child = spawn(command, args, {cwd: root, env: {...process.env, ...env}, stdio: ['ignore', 'pipe', 'pipe']});
+    const child = spawn(command, args, {cwd, env: {...process.env, ...env}, stdio: ['ignore', 'pipe', 'pipe']});
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {

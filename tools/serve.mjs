@@ -10,6 +10,7 @@
 // the benchmarks, /check/ and /node_modules/ the folders of these names.
 import http from 'node:http';
 import {existsSync} from 'node:fs';
+import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
 import sirv from 'sirv';
@@ -26,11 +27,14 @@ const mounts = {
   '/': 'examples',
 };
 
-/** Starts the server. `isolated: false` leaves the headers out, as most of the web's servers do. */
-export function serve({port = 0, host = '127.0.0.1', isolated = true} = {}) {
-  const handlers = Object.entries(mounts).map(
+/**
+ * Starts the server. `isolated: false` leaves the headers out, as most of the web's servers do; `mounts` are more folders, by what
+ * their paths begin with.
+ */
+export function serve({port = 0, host = '127.0.0.1', isolated = true, mounts: more = {}} = {}) {
+  const handlers = Object.entries({...more, ...mounts}).map(
     // dev: files are looked up on each request, so a rebuilt package is served at once.
-    ([prefix, folder]) => [prefix, sirv(`${root}/${folder}`, {dev: true, etag: true})],
+    ([prefix, folder]) => [prefix, sirv(path.resolve(root, folder), {dev: true, etag: true})],
   );
   const server = http.createServer((request, response) => {
     response.setHeader('Cache-Control', 'no-cache');

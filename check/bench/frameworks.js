@@ -163,18 +163,19 @@ const tfjs = (backend) => ({
     return layersModel(tf, ...given);
   },
 });
-const fjord = () => import('/fjord/fjord.js');
+/** A build of Fjord. */
+const fjord = (url) => ({
+  async create(...given) {
+    const tf = await import(url);
+    tf.wasm.setThreadsCount(2);
+    await tf.ready();
+    this.about = `${tf.wasm.getVariant()}, ${tf.wasm.getThreadsCount()} threads`;
+    return layersModel(tf, ...given);
+  },
+});
 
 const onCpu = {
-  fjord: {
-    async create(...given) {
-      const tf = await fjord();
-      tf.wasm.setThreadsCount(2);
-      await tf.ready();
-      this.about = `${tf.wasm.getVariant()}, ${tf.wasm.getThreadsCount()} threads`;
-      return layersModel(tf, ...given);
-    },
-  },
+  fjord: fjord('/fjord/fjord.js'),
   'tfjs wasm': {
     ...tfjs('wasm'),
     refuses: (cell) => (convolutional(cell) ? "its WebAssembly backend has no gradient of a convolution's filter" : ''),
@@ -187,7 +188,7 @@ const onCpu = {
 const onGpu = {
   fjord: {
     async create(...given) {
-      const tf = await fjord();
+      const tf = await import('/fjord/fjord.js');
       await tf.setBackend('webgpu');
       const net = await layersModel(tf, ...given);
       return {...net, placement: () => net.model.placement()};
@@ -199,5 +200,8 @@ const onGpu = {
   'tfjs cpu (reference)': tfjs('cpu'),
 };
 
+/** Two commits of Fjord: against.mjs. */
+const bothCommits = {fjord: onCpu.fjord, against: fjord('/against/npm/fjord.js'), 'tfjs cpu (reference)': tfjs('cpu')};
+
 /** What computes on the CPU, what on the GPU. A name that ends in (reference) is compared with, and not a peer. */
-export const sets = {wasm: onCpu, webgpu: onGpu};
+export const sets = {wasm: onCpu, webgpu: onGpu, against: bothCommits};

@@ -84,9 +84,9 @@ const layersModel = (tf, model, shape, isGpu) => ({
   dispose: () => model.dispose(),
 });
 
-const fjord = (backend) => ({
+const fjord = (backend, url = '/fjord/fjord.js') => ({
   async create(folder, cell) {
-    const fj = await import('/fjord/fjord.js');
+    const fj = await import(url);
     fj.wasm.setThreadsCount(2);
     await fj.setBackend(backend);
     this.about = `${fj.wasm.getVariant()}, ${fj.wasm.getThreadsCount()} threads`;
@@ -224,5 +224,8 @@ const jax = {
 const onCpu = {Fjord: fjord('wasm'), 'ONNX Runtime': onnx('wasm'), LiteRT: litert, 'tfjs wasm': tfjs('wasm'), 'jax-js': jax, ConvNetJS: convnet, 'tfjs cpu': tfjs('cpu')};
 const onGpu = {Fjord: fjord('webgpu'), 'ONNX Runtime': onnx('webgpu'), 'tfjs webgpu': tfjs('webgpu'), 'tfjs webgl': tfjs('webgl')};
 
+/** Two commits of Fjord: against.mjs. */
+const bothCommits = {Fjord: onCpu.Fjord, against: fjord('wasm', '/against/npm/fjord.js')};
+
 /** What computes on the CPU, what on the GPU. */
-export const sets = {wasm: onCpu, webgpu: onGpu};
+export const sets = {wasm: onCpu, webgpu: onGpu, against: bothCommits};

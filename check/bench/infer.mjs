@@ -2,30 +2,36 @@
 // Fjord and by what else runs them there: milliseconds from an array of inputs to an array of outputs, and the ratios.
 //
 //   ./dev bench infer [--backend webgpu] [--only resnet50] [--rounds 9] [--slice 150] [--peer 'ONNX Runtime'] [--json rows.json]
+//   ./dev bench infer --against COMMIT [--only resnet50] [--quick]
 //
 // With --backend webgpu what computes on a GPU, the convolutional networks alone: ONNX Runtime, TensorFlow.js (webgpu, webgl). One
 // that needs more than --budget seconds (120) to be made and run once is left out.
 //
 // A framework is timed only after its output was that of TensorFlow. Samples are slices of `slice` ms in rotating order; the
 // table has their medians. The first run makes the models' files (models.py), which takes minutes and 2 GB.
+//
+// With --against two commits of Fjord and nobody else (against.mjs); the models' files are made without those of others.
 import {spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
 import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
-import {root} from '../../tools/build.mjs';
+import {fail, Failure, root} from '../../tools/build.mjs';
 import {serve} from '../../tools/serve.mjs';
 import {chromiumArgs, isSoftware, softwareWarning} from '../gpu/adapter.mjs';
+import {buildBoth, geometricMean, inTurn, judge, packageSteps, ratiosOf, slicesOf} from './against.mjs';
 import {about, finish} from './last.mjs';
-import {pythonWith} from './python.mjs';
+import {goldenPython, pythonWith} from './python.mjs';
 
 const {values: options} = parseArgs({
   options: {
     backend: {type: 'string', default: 'wasm'},
     only: {type: 'string', multiple: true},
     peer: {type: 'string', multiple: true},
-    rounds: {type: 'string', default: '9'},
-    slice: {type: 'string', default: '150'},
+    rounds: {type: 'string'},
+    slice: {type: 'string'},
+    against: {type: 'string'},
+    quick: {type: 'boolean', default: false},
     budget: {type: 'string', default: '120'},
     json: {type: 'string'},
     save: {type: 'boolean', default: false},
@@ -46,60 +52,91 @@ if (names.length < (options.only?.length ?? 1)) {
   process.exit(2);
 }
 
+if (options.against && onGpu) {
+  console.error('--against compares what runs in WebAssembly: without --backend');
+  process.exit(2);
+}
+const {slice, rounds, most} = options.against ? slicesOf(options.quick) : {slice: 150, rounds: 9};
+const models = options.against ? '/models/fjord' : '/models';
+const budget = onGpu ? Number(options.budget) : Infinity;
+
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
-const geometricMean = (list) => Math.exp(list.reduce((sum, v) => sum + Math.log(v), 0) / list.length);
 const status = (text) => process.stdout.isTTY && process.stdout.write(`\r\x1b[K${text}`);
 
-/** A Python with the converters, made at the first run; the files of the models that are missing. */
+/** Makes the models' files that are missing; for peers with a Python of its own, made at the first run, that has the converters. */
 function makeModels() {
-  const folder = `${root}build/models`;
+  const folder = `${root}build${models}`;
   mkdirSync(folder, {recursive: true});
   if (names.every((name) => existsSync(`${folder}/${name}`))) return;
-  const python = pythonWith('models', 'TensorFlow and converters (about 2 GB)');
-  const made = spawnSync(python, [`${root}check/bench/models.py`, folder, ...names], {stdio: ['ignore', 'inherit', 'pipe']});
+  const python = options.against ? goldenPython() : pythonWith('models', 'TensorFlow and converters (about 2 GB)');
+  const only = options.against ? ['--fjord'] : [];
+  const made = spawnSync(python, [`${root}check/bench/models.py`, ...only, folder, ...names], {stdio: ['ignore', 'inherit', 'pipe']});
   if (made.status) {
     console.error(`${made.stderr}`.split('\n').slice(-20).join('\n'));
     process.exit(1);
   }
 }
 
+const query = onGpu ? '?webgpu' : options.against ? '?against' : '';
+const other = options.against && (await buildBoth(options.against, packageSteps).catch(fail));
 makeModels();
-const server = await serve();
+const server = await serve({mounts: other?.mounts});
 const rows = [];
 let errors = 0;
 let version = '';
-console.log(`${os.availableParallelism()} cores of ${os.cpus()[0].model}; ms for one sample, and how many of Fjord's`);
-for (const name of names) {
-  // A browser for each, so that nothing is left over from the one before.
+
+/** One model in all frameworks, in a browser of its own, so that nothing is left over from the one before. */
+async function measure(name, only) {
   const browser = await launch({args: onGpu ? chromiumArgs() : []});
+  version = browser.version();
   try {
     const page = await browser.newPage();
     page.on('pageerror', (error) => console.error(`page: ${error.message}`));
     await page.exposeFunction('report', (text) => status(`${name}: ${text}`));
     page.setDefaultTimeout(0);
-    await page.goto(`${server.url}/check/bench/infer.html${onGpu ? '?webgpu' : ''}`);
+    await page.goto(`${server.url}/check/bench/infer.html${query}`);
     await page.waitForFunction(() => window.ready);
-    const only = options.peer && ['Fjord', ...options.peer];
-    const budget = onGpu ? Number(options.budget) : Infinity;
-    const given = [`/models/${name}`, {rounds: Number(options.rounds), slice: Number(options.slice), budget, only}];
-    const measured = await page.evaluate(([folder, o]) => window.measure(folder, o), given);
-    status('');
-    for (const row of measured) {
-      row.model = name;
-      row.median = row.samples.length ? median(row.samples) : null;
-    }
-    version = browser.version();
-    if (!rows.length) {
-      console.log(`Chromium ${version}`);
-      for (const row of measured.filter((r) => r.about)) console.log(`${row.name}: ${row.about}`);
-      if (onGpu && isSoftware(measured[0].about)) console.log(softwareWarning);
-      console.log(`\n${'model'.padEnd(13)}${measured.map((row) => row.name.padStart(17)).join('')}   fastest peer / Fjord`);
-    }
-    rows.push(...measured);
-    print(name, measured);
+    const given = [`${models}/${name}`, {rounds: Number(options.rounds ?? rounds), slice: Number(options.slice ?? slice), most, budget, only}];
+    return await page.evaluate(([folder, o]) => window.measure(folder, o), given);
   } finally {
+    status('');
     await browser.close();
   }
+}
+
+/** Two commits: the ratios of each model. */
+async function ratiosOfModels(run) {
+  const ratios = new Map();
+  for (const name of names) {
+    const rows = await measure(name, inTurn(['Fjord', 'against'], run));
+    const [now, before] = inTurn(rows, run);
+    if (now.error || before.error) throw new Failure(`${name}: ${now.error || `${other.hash}: ${before.error}`}`);
+    ratios.set(name, ratiosOf(before.samples, now.samples));
+  }
+  return ratios;
+}
+
+if (other) {
+  const lost = await judge(other, ratiosOfModels).catch(fail);
+  await server.close();
+  process.exit(lost);
+}
+
+console.log(`${os.availableParallelism()} cores of ${os.cpus()[0].model}; ms for one sample, and how many of Fjord's`);
+for (const name of names) {
+  const measured = await measure(name, options.peer && ['Fjord', ...options.peer]);
+  for (const row of measured) {
+    row.model = name;
+    row.median = row.samples.length ? median(row.samples) : null;
+  }
+  if (!rows.length) {
+    console.log(`Chromium ${version}`);
+    for (const row of measured.filter((r) => r.about)) console.log(`${row.name}: ${row.about}`);
+    if (onGpu && isSoftware(measured[0].about)) console.log(softwareWarning);
+    console.log(`\n${'model'.padEnd(13)}${measured.map((row) => row.name.padStart(17)).join('')}   fastest peer / Fjord`);
+  }
+  rows.push(...measured);
+  print(name, measured);
 }
 await server.close();
 for (const [title, list] of [['the grid', grid], ['the convolutional networks', networks]]) {

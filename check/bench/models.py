@@ -1,4 +1,4 @@
-"""Makes the files of the models that ./dev bench infer runs: python models.py FOLDER [NAME...]
+"""Makes the files of the models that ./dev bench infer runs: python models.py [--fjord] FOLDER [NAME...]
 
 FOLDER/NAME/ then holds one model for every framework, all with the same seeded weights:
 
@@ -8,6 +8,8 @@ FOLDER/NAME/ then holds one model for every framework, all with the same seeded 
   model.tflite        for LiteRT
   input.bin           one sample, float32
   output.bin          what TensorFlow makes of it
+
+With --fjord the files of other frameworks are left out, and so is the need for their converters.
 
 Names are those of the paper's dense grid (layers x width, such as 2x128) and of six convolutional networks. Their weights
 are drawn, not learned, so that nothing need be downloaded; the statistics of batch normalisation are those of a batch of
@@ -22,11 +24,8 @@ os.environ.setdefault('CUDA_VISIBLE_DEVICES', '-1')
 
 import keras
 import numpy as np
-import onnx
 import safetensors.numpy
 import tensorflow as tf
-import tf2onnx
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 L = keras.layers
 apps = keras.applications
@@ -116,6 +115,7 @@ def fjord_name(layer, weight):
 
 def write_plain_onnx(model, path):
     """A plain sequence of layers as ONNX. The converter takes more than 20 GB for VGG-16's 138 million weights."""
+    import onnx
     h = onnx.helper
     nodes, weights = [], []
 
@@ -155,7 +155,23 @@ def write_plain_onnx(model, path):
     onnx.save(h.make_model(graph, opset_imports=[h.make_opsetid('', 17)], ir_version=8), path)
 
 
-def make(folder, name):
+def convert(model, path):
+    """The files for ONNX Runtime and LiteRT."""
+    import tf2onnx
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+    signature = (tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name='x'),)
+    function = tf.function(lambda x: model(x, training=False), input_signature=signature)
+    if model.name == 'vgg16':
+        write_plain_onnx(model, path('model.onnx'))
+    else:
+        tf2onnx.convert.from_function(function, signature, opset=17, output_path=path('model.onnx'))
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    with open(path('model.tflite'), 'wb') as file:
+        file.write(converter.convert())
+
+
+def make(folder, name, only_fjord):
     keras.utils.clear_session()
     random = np.random.default_rng(20190513)
     model = MODELS[name]()
@@ -175,26 +191,17 @@ def make(folder, name):
     x = samples(model, random, 1)
     x.tofile(path('input.bin'))
     model(x).numpy().astype(np.float32).tofile(path('output.bin'))
-
-    signature = (tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name='x'),)
-    function = tf.function(lambda x: model(x, training=False), input_signature=signature)
-    if name == 'vgg16':
-        write_plain_onnx(model, path('model.onnx'))
-    else:
-        tf2onnx.convert.from_function(function, signature, opset=17, output_path=path('model.onnx'))
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    with open(path('model.tflite'), 'wb') as file:
-        file.write(converter.convert())
+    if not only_fjord:
+        convert(model, path)
     os.rename(partial, os.path.join(folder, name))
 
 
-def main(folder, names):
+def main(folder, names, only_fjord):
     missing = [name for name in names or MODELS if not os.path.isdir(os.path.join(folder, name))]
     for i, name in enumerate(missing):
         print(f'making the files of {name} ({i + 1} of {len(missing)})', flush=True)
         # In a process of its own: the converters keep what they have allocated.
-        process = multiprocessing.get_context('spawn').Process(target=make, args=(folder, name))
+        process = multiprocessing.get_context('spawn').Process(target=make, args=(folder, name, only_fjord))
         process.start()
         process.join()
         if process.exitcode:
@@ -202,7 +209,9 @@ def main(folder, names):
 
 
 if __name__ == '__main__':
-    unknown = [name for name in sys.argv[2:] if name not in MODELS]
-    if len(sys.argv) < 2 or unknown:
+    only_fjord = '--fjord' in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != '--fjord']
+    unknown = [name for name in arguments[1:] if name not in MODELS]
+    if not arguments or unknown:
         sys.exit(f'{__doc__}\nThere is no {", ".join(unknown)}' if unknown else __doc__)
-    main(sys.argv[1], sys.argv[2:])
+    main(arguments[0], arguments[1:], only_fjord)

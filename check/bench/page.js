@@ -2,9 +2,10 @@
 // window.probe(cell, name); says on window.report(text) what it is doing.
 import {native, sets} from './frameworks.js';
 
-// train.html?webgpu
-const isGpu = location.search === '?webgpu';
-const frameworks = sets[isGpu ? 'webgpu' : 'wasm'];
+// train.html?webgpu, ?against
+const set = location.search.slice(1) || 'wasm';
+const isGpu = set === 'webgpu';
+const frameworks = sets[set];
 
 const size = (shape) => shape.reduce((a, b) => a * b);
 
@@ -63,7 +64,7 @@ window.probe = async (cell, name) => {
 
 window.frameworks = Object.keys(frameworks);
 
-window.measure = async (cell, {rounds, slice, names, natives}) => {
+window.measure = async (cell, {rounds, slice, most = Infinity, names, natives}) => {
   const data = await dataOf(cell);
   const rows = [];
   for (const name of natives) frameworks[name] ??= native(name);
@@ -73,23 +74,24 @@ window.measure = async (cell, {rounds, slice, names, natives}) => {
   }
   // TensorFlow.js on plain JavaScript is the reference; where it is too slow, the first of these; for itself, the next.
   const right = rows.filter((row) => !row.error);
-  const order = ['tfjs cpu', 'tfjs cpu (reference)', 'TensorFlow (native)', 'PyTorch (native)', 'ConvNetJS', 'tfjs webgpu', 'fjord', 'jax-js'];
+  const order = ['tfjs cpu', 'tfjs cpu (reference)', 'TensorFlow (native)', 'PyTorch (native)', 'ConvNetJS', 'tfjs webgpu', 'against', 'fjord', 'jax-js'];
   const known = order.map((name) => right.find((row) => row.name === name)).filter(Boolean);
   for (const row of right) row.error = wrong(cell, row.losses, known.find((other) => other !== row)?.losses);
 
   const timed = right.filter((row) => !row.error && !row.name.endsWith('(reference)'));
   let next = 0;
-  for (let round = 0; round < rounds; ++round) {
+  const began = performance.now();
+  for (let round = 0; round < rounds && performance.now() - began < most; ++round) {
+    if (round % Math.ceil(rounds / 20) === 0) window.report(`round ${round + 1} of ${rounds}`);
     // Another goes first in each round, so that none always follows the same.
     for (const row of [...timed.slice(round % timed.length), ...timed.slice(0, round % timed.length)]) {
-      window.report(`round ${round + 1} of ${rounds}`);
       if (row.net.slice) {
         row.samples.push(await row.net.slice(slice));
         continue;
       }
       await frameworks[row.name].before?.();
       // Into its caches; a step that takes longer than a slice has them to itself.
-      if (row.first * 1e3 < slice) await row.net.step(next++ % cell.batches);
+      if ((row.samples.at(-1) ?? row.first * 1e3) < slice) await row.net.step(next++ % cell.batches);
       const start = performance.now();
       let steps = 0;
       do {

@@ -4,6 +4,7 @@
 //
 //   ./dev bench train [--network mlp|cnn|mnist] [--backend webgpu] [--only 2x128] [--native] [--pytorch] [--rounds 9, or 3] [--slice 150] [--budget 10]
 //                     [--json rows.json] [--save]
+//   ./dev bench train --against COMMIT [--network mlp|cnn|mnist] [--only 2x128] [--quick]
 //
 // With --backend webgpu what trains on a GPU: TensorFlow.js (webgpu, webgl), jax-js. The first steps, in which shaders are
 // compiled, are told too. A software adapter computes rightly and says nothing about speed.
@@ -12,12 +13,16 @@
 // rotating order, so that whatever else the machine does hits all alike; the table has their medians. With --native, Fjord and
 // TensorFlow as native programs take their turns too, with --pytorch also PyTorch. A convolutional network's wide steps can take a
 // framework minutes: one whose first step takes more than `budget` seconds is left out and shown as such.
+//
+// With --against two commits of Fjord and nobody else: against.mjs.
 import {rmSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
 import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
+import {fail, Failure} from '../../tools/build.mjs';
 import {serve} from '../../tools/serve.mjs';
 import {chromiumArgs, isSoftware, softwareWarning} from '../gpu/adapter.mjs';
+import {buildBoth, inTurn, judge, packageSteps, ratiosOf, slicesOf} from './against.mjs';
 import {about, finish} from './last.mjs';
 import {startNatives} from './native.mjs';
 import {networks, writeData} from './networks.mjs';
@@ -30,8 +35,10 @@ const {values: options} = parseArgs({
     native: {type: 'boolean', default: false},
     pytorch: {type: 'boolean', default: false},
     rounds: {type: 'string'},
-    slice: {type: 'string', default: '150'},
+    slice: {type: 'string'},
     budget: {type: 'string', default: '10'},
+    against: {type: 'string'},
+    quick: {type: 'boolean', default: false},
     json: {type: 'string'},
     save: {type: 'boolean', default: false},
     strict: {type: 'boolean', default: false},
@@ -50,15 +57,17 @@ const cells = all.filter(({title}) => !options.only || options.only.includes(tit
 if (cells.length < (options.only?.length ?? 1)) refuse(`Not all of ${options.only.join(', ')} are cells; there are ${all.map(({title}) => title).join(', ')}`);
 // What trains a convolution in the browser may need minutes for it, and then nothing there can be compared with.
 const onGpu = options.backend === 'webgpu';
-const probing = options.network === 'cnn' && !onGpu;
+const probing = options.network === 'cnn' && !onGpu && !options.against;
 options.native ||= options.pytorch || probing;
-options.rounds ??= probing ? 3 : 9;
+if (options.against && (onGpu || options.native)) refuse('--against compares what trains in WebAssembly: without --backend and --native');
+const {slice, rounds, most} = options.against ? slicesOf(options.quick) : {slice: 150, rounds: probing ? 3 : 9};
 
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 const status = (text) => process.stdout.isTTY && process.stdout.write(`\r\x1b[K${text}`);
 
 const natives = options.native ? await startNatives(options) : {};
-const server = await serve();
+const other = options.against && (await buildBoth(options.against, packageSteps).catch(fail));
+const server = await serve({mounts: other?.mounts});
 const browser = await launch({args: onGpu ? chromiumArgs() : []});
 const rows = [];
 let errors = 0;
@@ -71,7 +80,7 @@ async function open(browser, title) {
   page.on('pageerror', (error) => console.error(`page: ${error.message}`));
   await page.exposeFunction('report', (text) => status(`${title}: ${text}`));
   await page.exposeFunction('native', (name, request) => natives[name](request));
-  await page.goto(`${server.url}/check/bench/train.html${onGpu ? '?webgpu' : ''}`);
+  await page.goto(`${server.url}/check/bench/train.html${onGpu ? '?webgpu' : other ? '?against' : ''}`);
   await page.waitForFunction(() => window.ready);
   return page;
 }
@@ -101,21 +110,45 @@ async function probe(cell, name) {
   }
 }
 
-/** The rows of one cell, in the order of the frameworks. */
-async function measure(cell) {
+/** The rows of one cell, in the order of the frameworks; those whose name is not `wanted` are left out. */
+async function measure(cell, wanted = () => true, run = 0) {
   const page = await open(browser, cell.title);
-  const names = await page.evaluate(() => window.frameworks);
+  const names = (await page.evaluate(() => window.frameworks)).filter(wanted);
   const probed = [];
   if (probing) for (const name of names.slice(1)) probed.push(await probe(cell, name));
   const out = probed.filter((row) => row.over || row.error);
   const timed = names.filter((name) => !out.some((row) => row.name === name));
-  const order = {rounds: Number(options.rounds), slice: Number(options.slice), names: timed, natives: Object.keys(natives)};
+  const order = {rounds: Number(options.rounds ?? rounds), slice: Number(options.slice ?? slice), most, names: inTurn(timed, run), natives: Object.keys(natives)};
   const measured = await page.evaluate(([c, o]) => window.measure(c, o), [cell, order]);
   await page.close();
   return [...names, ...order.natives].map((name) => {
     const row = [...measured, ...out].find((row) => row.name === name);
     return {title: cell.title, ...row, median: row.samples.length ? median(row.samples) : null};
   });
+}
+
+/** Two commits: the ratios of each cell. Losses are compared with TensorFlow.js once, where that does not take minutes. */
+async function ratiosOfCells(run) {
+  const ratios = new Map();
+  for (const cell of cells) {
+    status(`run ${run + 1}, ${cell.title}: its numbers`);
+    cell.data = await writeData(cell);
+    const rows = await measure(cell, (name) => !name.endsWith('(reference)') || (run === 0 && options.network !== 'cnn'), run);
+    rmSync(cell.data);
+    const wrong = rows.find((row) => row.error);
+    if (wrong) throw new Failure(`${cell.title}, ${wrong.name === 'fjord' ? 'this tree' : wrong.name}: ${wrong.error}`);
+    ratios.set(cell.title, ratiosOf(rows[1].samples, rows[0].samples));
+  }
+  status('');
+  return ratios;
+}
+
+if (other) {
+  // What fails ends the program, and Playwright ends the browser with it.
+  const lost = await judge(other, ratiosOfCells).catch(fail);
+  await browser.close();
+  await server.close();
+  process.exit(lost);
 }
 
 try {
