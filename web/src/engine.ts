@@ -243,12 +243,19 @@ export class Arguments {
     this.allocated.push(pointer);
     return pointer;
   }
-  i32(values: ArrayLike<number>): number {
+  /** `what` names them in the error where one is no whole number of 32 bits: nothing is rounded or wrapped. */
+  i32(values: ArrayLike<number>, what = 'A number for the engine'): number {
+    for (let i = 0; i < values.length; ++i) {
+      if ((values[i]! | 0) !== values[i]) throw new Error(`${what} must be a whole number of 32 bits, but got ${values[i]}`);
+    }
     const pointer = this.room(values.length * 4);
     heap.i32(pointer, values.length).set(values);
     return pointer;
   }
-  f64(values: ArrayLike<number>): number {
+  f64(values: ArrayLike<number>, what = 'A number for the engine'): number {
+    for (let i = 0; i < values.length; ++i) {
+      if (typeof values[i] !== 'number') throw new Error(`${what} must be a number, but got '${values[i]}'`);
+    }
     const pointer = this.room(values.length * 8);
     heap.f64(pointer, values.length).set(values);
     return pointer;

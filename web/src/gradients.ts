@@ -5,7 +5,7 @@
 
 import {play} from './eager.js';
 import {call, engine, heap, withArguments} from './engine.js';
-import {endScope, startScope, Tensor, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
+import {endScope, handleOf, startScope, Tensor, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
 
 // ---- variables ------------------------------------------------------------------------------------------------------------------
 
@@ -29,7 +29,7 @@ export class Variable extends Tensor {
     if (String(value.shape) !== String(this.shape) || value.dtype !== this.dtype) {
       throw new Error(`The variable ${this.name} is ${this.dtype} [${this.shape}]: it cannot take ${value.dtype} [${value.shape}]`);
     }
-    this.replaceHandle(call('fj_clone', value.handle));
+    this.replaceHandle(call('fj_clone', handleOf(value)));
   }
   override dispose(): void {
     variables.delete(this);
@@ -38,7 +38,7 @@ export class Variable extends Tensor {
 }
 
 export function variable(initial: Tensor | TensorLike, trainable = true, name?: string, dtype?: DataType): Variable {
-  const t = toTensor(initial, dtype);
+  const t = toTensor(initial, 'initialValue', 'variable', dtype);
   return new Variable(call('fj_clone', t.handle), trainable, name);
 }
 
@@ -54,7 +54,7 @@ function differentiate(f: () => Tensor, xs: readonly Tensor[], dy?: Tensor): {va
     if (!(value instanceof Tensor)) throw new Error('The function that is differentiated must return a tensor');
     const grads = withArguments((a) => {
       const out = a.i32(new Int32Array(xs.length));
-      call('fj_gradients', value.handle, dy?.handle ?? 0, a.i32(xs.map((x) => x.handle)), xs.length, out);
+      call('fj_gradients', handleOf(value), dy ? handleOf(dy) : 0, a.i32(xs.map((t) => handleOf(t))), xs.length, out);
       play();
       return [...heap.i32(out, xs.length)].map((handle) => new Tensor(handle));
     });
@@ -80,7 +80,7 @@ export function valueAndGrad(f: (x: Tensor) => Tensor): (x: Tensor | TensorLike,
 export function valueAndGrads(f: (...xs: Tensor[]) => Tensor): (xs: ReadonlyArray<Tensor | TensorLike>, dy?: Tensor) => {value: Tensor; grads: Tensor[]} {
   return (xs, dy) =>
     tidy(() => {
-      const tensors = xs.map((x) => toTensor(x, 'float32'));
+      const tensors = xs.map((x) => toTensor(x, 'x', 'tf.grad', 'float32'));
       return differentiate(() => f(...tensors), tensors, dy);
     });
 }
@@ -143,7 +143,7 @@ export class Optimizer {
   private update(used: readonly Variable[], grads: readonly Tensor[]): void {
     this.handle ||= withArguments((a) => call('fj_optimizer', a.json({class_name: this.className, config: this.config})));
     withArguments((a) =>
-      call('fj_optimizerApply', this.handle, a.i32(used.map((v) => v.handle)), a.i32(used.map((v) => v.variableId)), a.i32(grads.map((g) => g.handle)), used.length),
+      call('fj_optimizerApply', this.handle, a.i32(used.map((t) => handleOf(t))), a.i32(used.map((v) => v.variableId)), a.i32(grads.map((t) => handleOf(t))), used.length),
     );
     play();
   }

@@ -1,7 +1,7 @@
 // Losses over tensors, with TensorFlow.js's names, weights and reductions.
 
-import {elementwise as e, logSoftmax, mean, sum, tidied} from './ops.js';
-import {tensor, toTensor, type Tensor, type TensorLike} from './tensor.js';
+import {elementwise as e, logSoftmax, mean, ones, sum} from './ops.js';
+import {tidied, toTensor, type Tensor, type TensorLike} from './tensor.js';
 
 type Input = Tensor | TensorLike;
 
@@ -13,44 +13,58 @@ export enum Reduction {
   SUM_BY_NONZERO_WEIGHTS,
 }
 
-export function computeWeightedLoss(losses: Input, weights?: Input, reduction = Reduction.SUM_BY_NONZERO_WEIGHTS): Tensor {
-  const all = toTensor(losses);
-  const weighted = weights === undefined ? all : e.mul(all, weights);
+export function computeWeightedLoss(losses: Input, weights?: Input | null, reduction = Reduction.SUM_BY_NONZERO_WEIGHTS): Tensor {
+  const all = toTensor(losses, 'losses', 'computeWeightedLoss');
+  if (Reduction[reduction] === undefined) throw new Error(`Unknown reduction: ${reduction}`);
+  const given = weights == null ? undefined : toTensor(weights, 'weights', 'computeWeightedLoss');
+  const weighted = given ? e.mul(all, given) : all;
   if (reduction === Reduction.NONE) return weighted;
   if (reduction === Reduction.SUM) return sum(weighted);
-  if (weights === undefined) return mean(weighted);
-  const spread = e.mul(toTensor(weights), tensor(new Float32Array(all.size).fill(1), all.shape));
+  if (!given) return mean(weighted);
+  const spread = e.mul(given, ones(all.shape));
   if (reduction === Reduction.MEAN) return e.div(sum(weighted), sum(spread));
   return e.div(sum(weighted), sum(e.notEqual(spread, 0)).toFloat());
 }
 
-type Loss = (labels: Input, predictions: Input, weights?: Input, reduction?: Reduction) => Tensor;
 const kEpsilon = 1e-7;
 
-const meanSquaredError: Loss = (y, p, w, r) => computeWeightedLoss(e.squaredDifference(y, p), w, r);
-const absoluteDifference: Loss = (y, p, w, r) => computeWeightedLoss(e.abs(e.sub(y, p)), w, r);
-const hingeLoss: Loss = (y, p, w, r) => computeWeightedLoss(e.relu(e.sub(1, e.mul(e.sub(e.mul(2, y), 1), p))), w, r);
-const huberLoss = (y: Input, p: Input, w?: Input, delta = 1, r?: Reduction): Tensor => {
-  const error = e.abs(e.sub(p, y));
+/** Labels and predictions under the names that the loss has for them: of one shape, since none is repeated for the other. */
+function pairOf(op: string, labels: Input, predictions: Input, names: readonly [string, string] = ['labels', 'predictions']): [Tensor, Tensor] {
+  const [y, p] = [toTensor(labels, names[0], op), toTensor(predictions, names[1], op)];
+  if (String(y.shape) !== String(p.shape)) throw new Error(`Error in ${op}:  Shapes ${y.shape} and ${p.shape} must match`);
+  return [y, p];
+}
+type Loss = (labels: Input, predictions: Input, weights?: Input | null, reduction?: Reduction) => Tensor;
+const lossOf =
+  (op: string, f: (y: Tensor, p: Tensor) => Tensor): Loss =>
+  (labels, predictions, weights, reduction) =>
+    computeWeightedLoss(f(...pairOf(op, labels, predictions)), weights, reduction);
+
+const meanSquaredError = lossOf('meanSquaredError', (y, p) => e.squaredDifference(y, p));
+const absoluteDifference = lossOf('absoluteDifference', (y, p) => e.abs(e.sub(y, p)));
+const hingeLoss = lossOf('hingeLoss', (y, p) => e.relu(e.sub(1, e.mul(e.sub(e.mul(2, y), 1), p))));
+const huberLoss = (labels: Input, predictions: Input, weights?: Input | null, delta = 1, reduction?: Reduction): Tensor => {
+  const error = e.abs(e.sub(...pairOf('huberLoss', predictions, labels, ['predictions', 'labels'])));
   const quadratic = e.minimum(error, delta);
-  return computeWeightedLoss(e.add(e.mul(0.5, e.square(quadratic)), e.mul(delta, e.sub(error, quadratic))), w, r);
+  return computeWeightedLoss(e.add(e.mul(0.5, e.square(quadratic)), e.mul(delta, e.sub(error, quadratic))), weights, reduction);
 };
-const logLoss = (y: Input, p: Input, w?: Input, epsilon = kEpsilon, r?: Reduction): Tensor => {
+const logLoss = (labels: Input, predictions: Input, weights?: Input | null, epsilon = kEpsilon, reduction?: Reduction): Tensor => {
+  const [y, p] = pairOf('logLoss', labels, predictions);
   const positive = e.mul(y, e.log(e.add(p, epsilon)));
   const negative = e.mul(e.sub(1, y), e.log(e.add(e.sub(1, p), epsilon)));
-  return computeWeightedLoss(e.neg(e.add(positive, negative)), w, r);
+  return computeWeightedLoss(e.neg(e.add(positive, negative)), weights, reduction);
 };
-const cosineDistance = (y: Input, p: Input, axis: number, w?: Input, r?: Reduction): Tensor =>
-  computeWeightedLoss(e.sub(1, sum(e.mul(y, p), axis, true)), w, r);
-const sigmoidCrossEntropy = (y: Input, logits: Input, w?: Input, labelSmoothing = 0, r?: Reduction): Tensor => {
-  const smooth = labelSmoothing > 0 ? e.add(e.mul(y, 1 - labelSmoothing), 0.5 * labelSmoothing) : toTensor(y);
-  return computeWeightedLoss(e.sub(e.softplus(logits), e.mul(logits, smooth)), w, r);
+const cosineDistance = (labels: Input, predictions: Input, axis: number, weights?: Input | null, reduction?: Reduction): Tensor =>
+  computeWeightedLoss(e.sub(1, sum(e.mul(...pairOf('cosineDistance', labels, predictions)), axis, true)), weights, reduction);
+const sigmoidCrossEntropy = (multiClassLabels: Input, logits: Input, weights?: Input | null, labelSmoothing = 0, reduction?: Reduction): Tensor => {
+  const [y, x] = pairOf('sigmoidCrossEntropy', multiClassLabels, logits, ['multiClassLabels', 'logits']);
+  const smooth = labelSmoothing > 0 ? e.add(e.mul(y, 1 - labelSmoothing), 0.5 * labelSmoothing) : y;
+  return computeWeightedLoss(e.sub(e.softplus(x), e.mul(x, smooth)), weights, reduction);
 };
-const softmaxCrossEntropy = (y: Input, logits: Input, w?: Input, labelSmoothing = 0, r?: Reduction): Tensor => {
-  const labels = toTensor(y);
-  const classes = labels.shape.at(-1)!;
-  const smooth = labelSmoothing > 0 ? e.add(e.mul(labels, 1 - labelSmoothing), labelSmoothing / classes) : labels;
-  return computeWeightedLoss(e.neg(sum(e.mul(smooth, logSoftmax(logits)), -1)), w, r);
+const softmaxCrossEntropy = (onehotLabels: Input, logits: Input, weights?: Input | null, labelSmoothing = 0, reduction?: Reduction): Tensor => {
+  const [y, x] = pairOf('softmaxCrossEntropy', onehotLabels, logits, ['onehotLabels', 'logits']);
+  const smooth = labelSmoothing > 0 ? e.add(e.mul(y, 1 - labelSmoothing), labelSmoothing / y.shape.at(-1)!) : y;
+  return computeWeightedLoss(e.neg(sum(e.mul(smooth, logSoftmax(x)), -1)), weights, reduction);
 };
 
 export const losses = {

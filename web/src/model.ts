@@ -12,7 +12,7 @@ import {Layer, SymbolicTensor, type Described, type Shape} from './layers.js';
 import {isNode, type Progress} from './gpu.js';
 import {slice, zeros} from './ops.js';
 import {Home, type Placement} from './place.js';
-import {allHere, fillLater, keep, Tensor, tensor, tidy, typeNumber, type DataType} from './tensor.js';
+import {allHere, fillLater, handleOf, keep, Tensor, tensor, tidy, typeNumber, type DataType} from './tensor.js';
 
 export interface CompileArgs {
   optimizer: string | Optimizer | Described;
@@ -232,7 +232,7 @@ export class LayersModel {
   setWeights(values: Tensor[]): void {
     const count = this.info().weights.length;
     if (values.length !== count) throw new Error(`The model has ${count} weights, got ${values.length}`);
-    values.forEach((t, i) => call('fj_modelSetWeight', this.built, i, t.handle));
+    values.forEach((t, i) => call('fj_modelSetWeight', this.built, i, handleOf(t)));
     this.home.gpu?.upload();
   }
   // ---- on a GPU -------------------------------------------------------------------------------------------------------------------
@@ -286,7 +286,7 @@ export class LayersModel {
     const custom = callbacks.filter((c): c is CustomCallbacks => !isDescribed(c));
     const validation = args.validationData ? [listOf(args.validationData[0]), listOf(args.validationData[1])].flat() : [];
     await allHere(listOf(x), listOf(y), validation, args.sampleWeight ? [args.sampleWeight] : []);
-    const arrays = [...listOf(x), ...listOf(y), ...validation].map((t) => t.handle);
+    const arrays = [...listOf(x), ...listOf(y), ...validation].map((t) => handleOf(t));
     const options = {
       epochs: args.epochs ?? 1,
       initialEpoch: args.initialEpoch ?? 0,
@@ -299,7 +299,7 @@ export class LayersModel {
     await this.findPlace(x, y, options.batchSize);
     if (this.home.isElsewhere) await this.home.queued(() => this.home.enter());
     const fit = withArguments((a) =>
-      call('fj_fit', this.built, a.i32(arrays), listOf(x).length, listOf(y).length, validation.length ? 1 : 0, args.sampleWeight?.handle ?? 0, a.json(options)),
+      call('fj_fit', this.built, a.i32(arrays), listOf(x).length, listOf(y).length, validation.length ? 1 : 0, args.sampleWeight ? handleOf(args.sampleWeight) : 0, a.json(options)),
     );
     const result: History = {epoch: [], history: {}, reason: ''};
     this.stopTraining = false;
@@ -384,7 +384,7 @@ export class LayersModel {
 
   /** Begins an evaluation, which goes on as a training does. */
   private evaluation(x: Tensor | Tensor[], y: Tensor | Tensor[], batchSize = 32): number {
-    const arrays = [...listOf(x), ...listOf(y)].map((t) => t.handle);
+    const arrays = [...listOf(x), ...listOf(y)].map((t) => handleOf(t));
     return withArguments((a) =>
       call('fj_fit', this.built, a.i32(arrays), listOf(x).length, listOf(y).length, 0, 0, a.json({batchSize, evaluate: true})),
     );
@@ -426,7 +426,7 @@ export class LayersModel {
       const gpu = listOf(x).every((t) => t.isHere) ? this.home.now() : undefined;
       return gpu ? this.predictThere(gpu, listOf(x), batchSize) : this.predictLater(listOf(x), batchSize);
     }
-    const handles = listOf(x).map((t) => t.handle);
+    const handles = listOf(x).map((t) => handleOf(t));
     return withArguments((a) => {
       const out = a.i32(new Int32Array((this.outputCount ??= this.info().outputs.length)));
       const count = call('fj_modelPredict', this.built, a.i32(handles), handles.length, batchSize, out);
@@ -439,7 +439,7 @@ export class LayersModel {
   /** The values stay on the GPU, where ops can take them at once. */
   private predictThere(gpu: GpuModel, x: Tensor[], batchSize: number): Tensor | Tensor[] {
     const outputs = this.outputsFor(x).map(({shape, dtype}) => ({shape, type: typeNumber(dtype)}));
-    return first(gpu.predict(x.map((t) => t.handle), outputs, batchSize).map((handle) => new Tensor(handle)));
+    return first(gpu.predict(x.map((t) => handleOf(t)), outputs, batchSize).map((handle) => new Tensor(handle)));
   }
   /** After what is on its way to the GPU. */
   private predictLater(x: Tensor[], batchSize: number): Tensor | Tensor[] {
@@ -453,7 +453,7 @@ export class LayersModel {
       try {
         const gpu = await this.home.enter();
         await allHere(inputs);
-        const handles = inputs.map((t) => t.handle);
+        const handles = inputs.map((t) => handleOf(t));
         if (!gpu) throw new Error('The backend was changed before the prediction was made: predict again');
         for (let begin = 0; begin < samples; begin += batchSize) {
           const count = Math.min(batchSize, samples - begin);
@@ -475,8 +475,8 @@ export class LayersModel {
   }
 
   private batch(train: number, x: Tensor | Tensor[], y: Tensor | Tensor[]): number | number[] {
-    const xs = listOf(x).map((t) => t.handle);
-    const ys = listOf(y).map((t) => t.handle);
+    const xs = listOf(x).map((t) => handleOf(t));
+    const ys = listOf(y).map((t) => handleOf(t));
     return withArguments((a) => {
       const out = a.f64(kLogs);
       return valuesOf(call('fj_modelBatch', this.built, train, a.i32(xs), xs.length, a.i32(ys), ys.length, 0, out), out);
@@ -490,8 +490,8 @@ export class LayersModel {
     return this.home.queued(async () => {
       const gpu = await this.home.enter();
       if (!gpu) return this.batch(train, x, y);
-      const xs = listOf(x).map((t) => t.handle);
-      const ys = listOf(y).map((t) => t.handle);
+      const xs = listOf(x).map((t) => handleOf(t));
+      const ys = listOf(y).map((t) => handleOf(t));
       withArguments((a) => call('fj_gpuBatch', this.built, train, a.i32(xs), xs.length, a.i32(ys), ys.length, 0));
       await (await gpu.submit(train === 1)).deliver();
       return withArguments((a) => {

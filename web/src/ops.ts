@@ -1,20 +1,31 @@
 // The ops under TensorFlow.js's names and signatures. The elementwise ones come from the engine's table; the others are
 // adapters from positional arguments to the attributes of engine/ops/all.inc.
 
-import {castTo, run, type PaddingAttr} from './run.js';
+import {avgPool, conv2d, conv2dTranspose, depthwiseConv2d, maxPool, separableConv2d} from './images.js';
 import {binaryNames, unaryNames, type BinaryName, type UnaryName} from './generated/tables.js';
-import {emptyTensor, memoryOf, Tensor, tensor, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
+import {castTo, run, type Attributes} from './run.js';
+import {emptyTensor, memoryOf, Tensor, tensor, tidied, toTensor, type DataType, type TensorLike} from './tensor.js';
+import {checkInt32, checkShape, shapeOf, show} from './values.js';
+
+export * from './images.js';
 
 type Input = Tensor | TensorLike;
 type Axis = number | readonly number[];
 
-/** What is made of several ops leaves nothing behind but its result. */
-export const tidied =
-  <A extends unknown[], R>(f: (...args: A) => R) =>
-  (...args: A): R =>
-    tidy(() => f(...args));
-
 const axesOf = (axis?: Axis | null): number[] => (axis == null ? [] : typeof axis === 'number' ? [axis] : [...axis]);
+/** From the first, of a tensor of that rank. */
+function axesWithin(axis: Axis, rank: number): number[] {
+  const axes = axesOf(axis);
+  if (!axes.every((a) => a >= -rank && a < rank)) throw new Error(`All values in axis param must be in range [-${rank}, ${rank}) but got axis ${axis}`);
+  if (!axes.every(Number.isInteger)) throw new Error(`All values in axis param must be integers but got axis ${axis}`);
+  return axes.map((a) => (a < 0 ? a + rank : a));
+}
+/** Tensors for each of a list. */
+function listOf(xs: readonly Input[], op: string): Tensor[] {
+  if (!Array.isArray(xs)) throw new Error(`Argument tensors passed to ${op} must be a \`Tensor[]\` or \`TensorLike[]\``);
+  if (xs.length === 0) throw new Error(`Pass at least one tensor to ${op}`);
+  return xs.map((x, i) => toTensor(x, `tensors[${i}]`, op));
+}
 
 // ---- elementwise ------------------------------------------------------------------------------------------------------------
 
@@ -29,186 +40,258 @@ export const elementwise: UnaryOps & BinaryOps = {
   ...binary,
   /** Whole numbers divide to whole numbers, as in TensorFlow.js. */
   div: tidied((a, b) => {
-    const [x, y] = [toTensor(a), toTensor(b)];
+    const [x, y] = [toTensor(a, 'a', 'div'), toTensor(b, 'b', 'div')];
     return x.dtype === 'int32' && y.dtype === 'int32' ? binary.floorDiv(x, y) : binary.div(x, y);
   }),
 };
 
-export const where = (condition: Input, a: Input, b: Input): Tensor => run('where', [toTensor(condition, 'bool'), a, b]);
-export const clipByValue = (x: Input, min: number, max: number): Tensor => run('clip', [x, min, max]);
+export const where = tidied((condition: Input, a: Input, b: Input): Tensor => run('where', [toTensor(condition, 'condition', 'where', 'bool'), a, b]));
+/** A number as a scalar of the type of `t`; what is beyond int32 bounds nothing there. */
+const scalarLike = (value: number, t: Tensor): Tensor =>
+  tensor(t.dtype === 'int32' ? Math.min(Math.max(value, -(2 ** 31)), 2 ** 31 - 1) : value, [], t.dtype === 'bool' ? 'int32' : t.dtype);
+export const clipByValue = tidied((x: Input, clipValueMin: number, clipValueMax: number): Tensor => {
+  const t = toTensor(x, 'x', 'clipByValue');
+  if (!(clipValueMin <= clipValueMax)) throw new Error(`Error in clip: min (${clipValueMin}) must be less than or equal to max (${clipValueMax}).`);
+  return run('clip', [t, scalarLike(clipValueMin, t), scalarLike(clipValueMax, t)]);
+});
 export const leakyRelu = (x: Input, alpha = 0.2): Tensor => run('leakyRelu', [x, alpha]);
-export const prelu = (x: Input, alpha: Input): Tensor => run('leakyRelu', [x, alpha]);
+export const prelu = (x: Input, alpha: Input): Tensor => run('leakyRelu', [x, alpha], {}, 'prelu');
 export const elu = (x: Input, alpha = 1): Tensor => run('elu', [x, alpha]);
-export const step = (x: Input, alpha = 0): Tensor => run('step', [x, alpha]);
-export const cast = (x: Input, dtype: DataType): Tensor => castTo(toTensor(x), dtype);
-export const clone = (x: Input): Tensor => toTensor(x).clone();
+export const step = tidied((x: Input, alpha: number = 0): Tensor => {
+  const t = toTensor(x, 'x', 'step');
+  return run('step', [t, scalarLike(alpha, t)]);
+});
+export const cast = tidied((x: Input, dtype: DataType): Tensor => castTo(toTensor(x, 'x', 'cast'), dtype));
+export const clone = tidied((x: Input): Tensor => toTensor(x, 'x', 'clone').clone());
 export const identity = clone;
-export const addN = tidied((xs: readonly Tensor[]): Tensor => xs.slice(1).reduce((sum, x) => run('add', [sum, x]), xs[0]!.clone()));
+export const addN = tidied((tensors: readonly Input[]): Tensor => {
+  if (!Array.isArray(tensors)) throw new Error('The argument passed to tf.addN() must be a list of tensors');
+  if (tensors.length < 1) throw new Error(`Must pass at least one tensor to tf.addN(), but got ${tensors.length}`);
+  const [first, ...rest] = tensors.map((x, i) => toTensor(x, `tensors${i}`, 'addN')) as [Tensor, ...Tensor[]];
+  if (rest.some((t) => t.dtype !== first.dtype)) throw new Error('All tensors passed to tf.addN() must have the same dtype');
+  if (rest.some((t) => String(t.shape) !== String(first.shape))) throw new Error('All tensors passed to tf.addN() must have the same shape');
+  return rest.reduce((sum, t) => run('add', [sum, t]), first.clone());
+});
 
 // ---- reductions -------------------------------------------------------------------------------------------------------------
 
 type Reduction = (x: Input, axis?: Axis | null, keepDims?: boolean) => Tensor;
-const reduction =
-  (op: 'sum' | 'max' | 'min' | 'prod' | 'any' | 'all' | 'logSumExp'): Reduction =>
-  (x, axis, keepDims = false) =>
-    run(op, [x], {axes: axesOf(axis), keepDims});
+type ReductionName = 'sum' | 'mean' | 'max' | 'min' | 'prod' | 'any' | 'all' | 'logSumExp';
+/** No axis is all of them, an empty list none: each element is reduced by itself. Bools are counted. */
+const reduction = (op: ReductionName, inputType?: 'bool'): Reduction =>
+  tidied((x, axis, keepDims = false) => {
+    const t = toTensor(x, 'x', op, inputType);
+    const numbers = op === 'mean' ? castTo(t, 'float32') : t.dtype === 'bool' && !inputType ? castTo(t, 'int32') : t;
+    const isNone = Array.isArray(axis) && axis.length === 0;
+    const y = isNone ? run(op, [expandDims(numbers, -1)], {axes: [-1]}) : run(op, [numbers], {axes: axesOf(axis), keepDims});
+    return t.dtype === 'bool' && (op === 'max' || op === 'min') ? castTo(y, 'bool') : y;
+  });
 
+export const sum = reduction('sum');
+export const mean = reduction('mean');
 export const prod = reduction('prod');
 export const max = reduction('max');
 export const min = reduction('min');
-export const any = reduction('any');
-export const all = reduction('all');
+export const any = reduction('any', 'bool');
+export const all = reduction('all', 'bool');
 export const logSumExp = reduction('logSumExp');
-/** Bools are counted. */
-export const sum: Reduction = tidied((x, axis, keepDims = false) => {
-  const t = toTensor(x);
-  return run('sum', [t.dtype === 'bool' ? castTo(t, 'int32') : t], {axes: axesOf(axis), keepDims});
-});
-export const mean: Reduction = tidied((x, axis, keepDims = false) => run('mean', [castTo(toTensor(x), 'float32')], {axes: axesOf(axis), keepDims}));
-export const argMax = (x: Input, axis = 0): Tensor => run('argMax', [x], {axis});
-export const argMin = (x: Input, axis = 0): Tensor => run('argMin', [x], {axis});
-export const cumsum = (x: Input, axis = 0, exclusive = false, reverse = false): Tensor => run('cumsum', [x], {axis, exclusive, reverse});
+/** Along one axis; bools as 0 and 1. */
+const along = (op: 'argMax' | 'argMin' | 'cumsum', x: Input, attrs: Attributes): Tensor => {
+  const t = toTensor(x, 'x', op);
+  return run(op, [t.dtype === 'bool' ? castTo(t, 'int32') : t], attrs);
+};
+export const argMax = tidied((x: Input, axis: number = 0): Tensor => along('argMax', x, {axis}));
+export const argMin = tidied((x: Input, axis: number = 0): Tensor => along('argMin', x, {axis}));
+export const cumsum = tidied((x: Input, axis: number = 0, exclusive: boolean = false, reverse: boolean = false): Tensor => along('cumsum', x, {axis, exclusive, reverse}));
 
 // ---- products ---------------------------------------------------------------------------------------------------------------
 
 export const matMul = (a: Input, b: Input, transposeA = false, transposeB = false): Tensor => run('matMul', [a, b], {transposeA, transposeB});
 /** Vectors and matrices: inner product, or product. */
-export const dot = tidied((a: Input, b: Input): Tensor => {
-  const x = toTensor(a);
-  const y = toTensor(b);
-  const left = x.rank === 1 ? reshape(x, [1, -1]) : x;
-  const right = y.rank === 1 ? reshape(y, [-1, 1]) : y;
-  const product = matMul(left, right);
-  const shape = [...(x.rank === 1 ? [] : [x.shape[0]!]), ...(y.rank === 1 ? [] : [y.shape[1]!])];
-  return reshape(product, shape);
+export const dot = tidied((t1: Input, t2: Input): Tensor => {
+  const [x, y] = [toTensor(t1, 't1', 'dot'), toTensor(t2, 't2', 'dot')];
+  if ([x, y].some((t) => t.rank !== 1 && t.rank !== 2)) throw new Error(`Error in dot: inputs must all be rank 1 or 2, but got ranks ${x.rank} and ${y.rank}.`);
+  const inner = [x.shape.at(-1)!, y.shape[0]!];
+  if (inner[0] !== inner[1]) throw new Error(`Error in dot: inner dimensions of inputs must match, but got ${inner[0]} and ${inner[1]}.`);
+  const product = matMul(x.rank === 1 ? reshape(x, [1, x.size]) : x, y.rank === 1 ? reshape(y, [y.size, 1]) : y);
+  return reshape(product, [...x.shape.slice(0, -1), ...y.shape.slice(1)]);
 });
-export const outerProduct = tidied((a: Input, b: Input): Tensor => matMul(reshape(a, [-1, 1]), reshape(b, [1, -1])));
-
-// ---- images -----------------------------------------------------------------------------------------------------------------
-
-type Size = number | readonly [number, number];
-export type Pad = 'valid' | 'same' | number | readonly (readonly [number, number])[];
-
-const both = (size: Size): number[] => (typeof size === 'number' ? [size, size] : [...size]);
-/** TensorFlow.js's explicit padding is a number, or [[0,0], [top,bottom], [left,right], [0,0]]. */
-function padding(pad: Pad): PaddingAttr {
-  if (pad === 'valid' || pad === 'same') return pad;
-  if (typeof pad === 'number') return [pad, pad, pad, pad];
-  return [pad[1]![0], pad[1]![1], pad[2]![0], pad[2]![1]];
-}
-function channelsLast(format: string): void {
-  if (format !== 'NHWC') throw new Error(`dataFormat '${format}' is not supported: transpose to 'NHWC'`);
-}
-/** One image [H,W,C] is computed as a batch of one. */
-const batched = tidied((x: Input, f: (batch: Tensor) => Tensor): Tensor => {
-  const t = toTensor(x);
-  if (t.rank !== 3) return f(t);
-  const y = f(reshape(t, [1, ...t.shape]));
-  return reshape(y, y.shape.slice(1));
+export const outerProduct = tidied((v1: Input, v2: Input): Tensor => {
+  const [x, y] = [toTensor(v1, 'v1', 'outerProduct'), toTensor(v2, 'v2', 'outerProduct')];
+  if (x.rank !== 1 || y.rank !== 1) throw new Error(`Error in outerProduct: inputs must be rank 1, but got ranks ${x.rank} and ${y.rank}.`);
+  return matMul(reshape(x, [x.size, 1]), reshape(y, [1, y.size]));
 });
-
-export function conv2d(x: Input, filter: Input, strides: Size, pad: Pad, dataFormat = 'NHWC', dilations: Size = 1): Tensor {
-  channelsLast(dataFormat);
-  return batched(x, (t) => run('conv2d', [t, filter], {strides: both(strides), padding: padding(pad), dilations: both(dilations)}));
-}
-export function depthwiseConv2d(x: Input, filter: Input, strides: Size, pad: Pad, dataFormat = 'NHWC', dilations: Size = 1): Tensor {
-  channelsLast(dataFormat);
-  return batched(x, (t) => run('depthwiseConv2d', [t, filter], {strides: both(strides), padding: padding(pad), dilations: both(dilations)}));
-}
-export const separableConv2d = tidied((x: Input, depthwise: Input, pointwise: Input, strides: Size, pad: Pad, dilations: Size = 1): Tensor => {
-  return conv2d(depthwiseConv2d(x, depthwise, strides, pad, 'NHWC', dilations), pointwise, 1, 'valid');
-});
-/** The filter is [H, W, outputs, inputs]. */
-export function conv2dTranspose(x: Input, filter: Input, outputShape: readonly number[], strides: Size, pad: Pad): Tensor {
-  return batched(x, (t) => {
-    const shape = outputShape.length === 3 ? [1, ...outputShape] : [...outputShape];
-    return run('conv2dTranspose', [t, filter], {outputShape: shape, strides: both(strides), padding: padding(pad)});
-  });
-}
-const pooling =
-  (op: 'maxPool' | 'avgPool') =>
-  (x: Input, filterSize: Size, strides: Size, pad: Pad): Tensor =>
-    batched(x, (t) => run(op, [t], {window: both(filterSize), strides: both(strides), padding: padding(pad)}));
-export const maxPool = pooling('maxPool');
-export const avgPool = pooling('avgPool');
 
 // ---- softmax and normalisation ------------------------------------------------------------------------------------------------
 
 export const softmax = (logits: Input, axis = -1): Tensor => run('softmax', [logits], {axis});
 export const logSoftmax = (logits: Input, axis = -1): Tensor => run('logSoftmax', [logits], {axis});
-export const batchNorm = tidied((x: Input, average: Input, variance: Input, offset?: Input, scale?: Input, varianceEpsilon: number = 0.001): Tensor => {
-  const t = toTensor(average);
-  return run('batchNorm', [x, t, variance, offset ?? zeros(t.shape), scale ?? ones(t.shape)], {epsilon: varianceEpsilon});
-});
+export const batchNorm = tidied(
+  (x: Input, mean: Input, variance: Input, offset?: Input | null, scale?: Input | null, varianceEpsilon?: number | null): Tensor => {
+    const t = toTensor(mean, 'mean', 'batchNorm');
+    return run('batchNorm', [x, t, variance, offset ?? zeros(t.shape), scale ?? ones(t.shape)], {epsilon: varianceEpsilon ?? 0.001});
+  },
+);
 export const layerNorm = (x: Input, scale: Input, offset: Input, axes: Axis = -1, epsilon = 1e-3): Tensor =>
   run('layerNorm', [x, scale, offset], {axes: axesOf(axes), epsilon});
 
 /** The mean and the variance over the axes. */
 export const moments = tidied((x: Input, axis?: Axis | null, keepDims: boolean = false): {mean: Tensor; variance: Tensor} => {
-  const t = toTensor(x);
+  const t = toTensor(x, 'x', 'moments');
+  const isNone = Array.isArray(axis) && axis.length === 0;
   const centre = mean(t, axis, true);
   const variance = mean(elementwise.squaredDifference(t, centre), axis, keepDims);
-  return {mean: keepDims ? centre : reshape(centre, variance.shape), variance};
+  return {mean: keepDims || isNone ? centre : reshape(centre, variance.shape), variance};
 });
 
 // ---- movement -----------------------------------------------------------------------------------------------------------------
 
-export const reshape = (x: Input, shape: readonly number[]): Tensor => run('reshape', [x], {shape: [...shape]});
-export const transpose = (x: Input, perm: readonly number[] = []): Tensor => run('transpose', [x], {perm: [...perm]});
-export const broadcastTo = (x: Input, shape: readonly number[]): Tensor => run('broadcastTo', [x], {shape: [...shape]});
-export const tile = (x: Input, reps: readonly number[]): Tensor => run('tile', [x], {reps: [...reps]});
-export const reverse = (x: Input, axis?: Axis): Tensor => run('reverse', [x], {axes: axesOf(axis)});
-export function expandDims(x: Input, axis = 0): Tensor {
-  const t = toTensor(x);
+export const reshape = (x: Input, shape: readonly number[]): Tensor => run('reshape', [x], {shape});
+/** The axes backwards where there is no perm. `conjugate` is for complex numbers, which there are none of. */
+export const transpose = tidied((x: Input, perm?: readonly number[] | null, _conjugate?: boolean): Tensor => {
+  const t = toTensor(x, 'x', 'transpose');
+  if (perm && perm.length !== t.rank) {
+    throw new Error(`Error in transpose: rank of input ${t.rank} must match length of perm ${show(perm)}: the shape is [${t.shape}].`);
+  }
+  return run('transpose', [t], {perm: perm ?? []});
+});
+export const broadcastTo = (x: Input, shape: readonly number[]): Tensor => run('broadcastTo', [x], {shape});
+export const tile = (x: Input, reps: readonly number[]): Tensor => run('tile', [x], {reps});
+export const reverse = tidied((x: Input, axis?: Axis | null): Tensor => {
+  const t = toTensor(x, 'x', 'reverse');
+  return Array.isArray(axis) && axis.length === 0 ? t.clone() : run('reverse', [t], {axes: axesOf(axis)});
+});
+export const expandDims = tidied((x: Input, axis: number = 0): Tensor => {
+  const t = toTensor(x, 'x', 'expandDims');
+  if (!Number.isInteger(axis) || axis < -t.rank - 1 || axis > t.rank) {
+    throw new Error(`Axis must be in the interval [${-t.rank - 1}, ${t.rank}]: expandDims got axis ${show(axis)}`);
+  }
   const shape = [...t.shape];
   shape.splice(axis < 0 ? axis + t.rank + 1 : axis, 0, 1);
   return reshape(t, shape);
-}
-export function squeeze(x: Input, axis?: readonly number[]): Tensor {
-  const t = toTensor(x);
-  const drops = axis?.map((a) => (a < 0 ? a + t.rank : a));
-  const bad = drops?.find((a) => t.shape[a] !== 1);
-  if (bad !== undefined) throw new Error(`squeeze: axis ${bad} of the shape [${t.shape}] is not 1`);
-  return reshape(t, t.shape.filter((d, i) => (drops ? !drops.includes(i) : d !== 1)));
-}
+});
+/** Without axes, and with an empty list of them, every axis of size 1 goes. */
+export const squeeze = tidied((x: Input, axis?: Axis | null): Tensor => {
+  const t = toTensor(x, 'x', 'squeeze');
+  const drops = axesWithin(axis ?? [], t.rank);
+  const bad = drops.find((a) => t.shape[a] !== 1);
+  if (bad !== undefined) throw new Error(`Can't squeeze axis ${bad} since its dim '${t.shape[bad]}' is not 1: the shape is [${t.shape}]`);
+  return reshape(t, t.shape.filter((d, i) => (drops.length ? !drops.includes(i) : d !== 1)));
+});
 /** -1 in size, or no size, reaches to the end. */
-export function slice(x: Input, begin: Axis, size?: Axis): Tensor {
-  const t = toTensor(x);
-  const from = t.shape.map((_, i) => axesOf(begin)[i] ?? 0);
-  const sizes = t.shape.map((d, i) => {
-    const wanted = axesOf(size)[i] ?? -1;
-    return wanted < 0 ? d - from[i]! : wanted;
+export const slice = tidied((x: Input, begin: Axis, size?: Axis | null): Tensor => {
+  const t = toTensor(x, 'x', 'slice');
+  if (t.rank === 0) throw new Error('Slicing scalar is not possible');
+  if (begin == null) throw new Error(`slice: begin must be a number or a list of numbers, got ${begin}`);
+  const [from, sizes] = [axesOf(begin), axesOf(size)];
+  for (const [name, list] of [['begin', from], ['size', sizes]] as const) {
+    if (list.length > t.rank) throw new Error(`Error in slice${t.rank}D: Length of ${name} ${list} must match the rank of the array (${t.rank}).`);
+  }
+  const starts = t.shape.map((_, i) => from[i] ?? 0);
+  const counts = t.shape.map((d, i) => {
+    const count = sizes[i] ?? -1;
+    if (count < -1) throw new Error(`Negative size values should be exactly -1 but got ${count} for the slice() size at index ${i}.`);
+    return count === -1 ? d - starts[i]! : count;
   });
-  return run('slice', [t], {begin: from, size: sizes});
+  return run('slice', [t], {begin: starts, size: counts});
+});
+/**
+ * Masks as in TensorFlow, bit i for entry i: of beginMask and endMask ignores its begin or its end, of ellipsisMask lets it stand for all
+ * axes that are not mentioned, of newAxisMask inserts an axis of size 1, of shrinkAxisMask takes the one element at begin and drops the axis.
+ */
+export const stridedSlice = tidied(
+  (x: Input, begin: readonly number[], end: readonly number[], strides?: readonly number[] | null, beginMask: number = 0, endMask: number = 0,
+    ellipsisMask: number = 0, newAxisMask: number = 0, shrinkAxisMask: number = 0): Tensor => {
+    const t = toTensor(x, 'x', 'stridedSlice');
+    const fail = (words: string): never => {
+      throw new Error(`stridedSlice: ${words}`);
+    };
+    const by = strides ?? begin.map(() => 1);
+    if (end.length !== begin.length || by.length !== begin.length) fail(`begin, end and strides must be of one length, got ${begin.length}, ${end.length} and ${by.length}`);
+    if (ellipsisMask & (ellipsisMask - 1)) fail('Multiple ellipses in slice is not allowed.');
+    const [from, to, steps, shape]: number[][] = [[], [], [], []] as number[][] as [number[], number[], number[], number[]];
+    const add = (first: number, last: number, step: number) => (from!.push(first), to!.push(last), steps!.push(step));
+    const addWhole = (until: number) => {
+      for (let axis = from!.length; axis < until; ++axis) shape!.push(add(0, t.shape[axis]!, 1) && t.shape[axis]!);
+    };
+    const newAxes = (after: number) => begin.filter((_, i) => i > after && (newAxisMask >> i) & 1).length;
+    begin.forEach((_, i) => {
+      const has = (mask: number) => (mask >> i) & 1;
+      if (has(ellipsisMask)) return addWhole(t.rank - (begin.length - i - 1 - newAxes(i)));
+      if (has(newAxisMask)) return void shape!.push(1);
+      const d = t.shape[from!.length];
+      if (d === undefined) return fail(`there are more entries in begin than axes in [${t.shape}]`);
+      const step = by[i]!;
+      if (step === 0) fail(`strides[${i}] must be non-zero`);
+      const fromFront = (v: number) => (v < 0 ? v + d : v);
+      if (has(shrinkAxisMask)) {
+        const at = fromFront(begin[i]!);
+        if (step < 0) fail('only stride 1 allowed on non-range indexing.');
+        if (!(at >= 0 && at < d)) fail(`slice index ${begin[i]} of dimension ${from!.length} out of bounds.`);
+        return void add(at, at + 1, 1);
+      }
+      const [least, most] = step > 0 ? [0, d] : [-1, d - 1];
+      const bounded = (v: number) => Math.min(Math.max(fromFront(v), least!), most!);
+      const first = has(beginMask) ? (step > 0 ? 0 : d - 1) : bounded(begin[i]!);
+      const last = has(endMask) ? (step > 0 ? d : -1) : bounded(end[i]!);
+      add(first, last, step);
+      shape!.push(Math.max(0, Math.ceil((last - first) / step)));
+    });
+    addWhole(t.rank);
+    return reshape(run('stridedSlice', [t], {begin: from, end: to, strides: steps}), shape!);
+  },
+);
+type Paddings = ReadonlyArray<readonly [number, number]>;
+function flatPaddings(paddings: Paddings, op: string): number[] {
+  if (!Array.isArray(paddings) || !paddings.every((p) => Array.isArray(p) && p.length === 2)) {
+    throw new Error(`${op}: paddings must be a pair [before, after] for each axis, got ${show(paddings)}`);
+  }
+  return paddings.flat();
 }
-/** Masks as in TensorFlow: bit i of beginMask ignores begin[i], of endMask end[i]. */
-export function stridedSlice(x: Input, begin: readonly number[], end: readonly number[], strides?: readonly number[], beginMask = 0, endMask = 0): Tensor {
-  const t = toTensor(x);
-  const from: number[] = [];
-  const to: number[] = [];
-  const steps = t.shape.map((_, i) => strides?.[i] ?? 1);
-  t.shape.forEach((d, i) => {
-    const forwards = steps[i]! > 0;
-    const bounded = (v: number) => Math.min(Math.max(v < 0 ? v + d : v, forwards ? 0 : -1), forwards ? d : d - 1);
-    from.push(begin[i] === undefined || beginMask & (1 << i) ? (forwards ? 0 : d - 1) : bounded(begin[i]!));
-    to.push(end[i] === undefined || endMask & (1 << i) ? (forwards ? d : -1) : bounded(end[i]!));
-  });
-  return run('stridedSlice', [t], {begin: from, end: to, strides: steps});
-}
-export const pad = (x: Input, paddings: ReadonlyArray<readonly [number, number]>, constantValue = 0): Tensor =>
-  run('pad', [x], {paddings: paddings.flat(), value: constantValue});
-export const mirrorPad = (x: Input, paddings: ReadonlyArray<readonly [number, number]>, mode: 'reflect' | 'symmetric'): Tensor =>
-  run('mirrorPad', [x], {paddings: paddings.flat(), mode});
-export const concat = (xs: readonly Input[], axis = 0): Tensor => run('concat', xs, {axis});
-export const stack = (xs: readonly Input[], axis = 0): Tensor => run('stack', xs, {axis});
-/** Equal parts by their number, or parts of the given sizes. */
-export function split(x: Input, parts: number | readonly number[], axis = 0): Tensor[] {
-  const t = toTensor(x);
-  const at = axis < 0 ? axis + t.rank : axis;
+export const pad = tidied((x: Input, paddings: Paddings, constantValue: number = 0): Tensor => {
+  const t = toTensor(x, 'x', 'pad');
+  if (t.rank === 0) throw new Error('pad(scalar) is not defined. Pass non-scalar to pad');
+  const attrs = {paddings: flatPaddings(paddings, 'pad')};
+  if (t.dtype === 'float32' || Math.fround(constantValue) === constantValue) return run('pad', [t], {...attrs, value: constantValue});
+  // The attribute is a float32, which does not hold every int32.
+  return where(run('pad', [ones(t.shape, 'bool')], attrs), run('pad', [t], attrs), scalar(constantValue, t.dtype));
+});
+export const mirrorPad = (x: Input, paddings: Paddings, mode: 'reflect' | 'symmetric'): Tensor =>
+  run('mirrorPad', [x], {paddings: flatPaddings(paddings, 'mirrorPad'), mode});
+/** The first tensor's type is the result's: what it cannot hold is refused. */
+export const concat = tidied((tensors: readonly Input[], axis: number = 0): Tensor => {
+  const list = listOf(tensors, 'concat');
+  const order: DataType[] = ['bool', 'int32', 'float32'];
+  const {dtype} = list[0]!;
+  const wider = list.find((t) => order.indexOf(t.dtype) > order.indexOf(dtype));
+  if (wider) throw new Error(`concat: the first tensor is ${dtype}, which cannot hold another's ${wider.dtype}: cast it`);
+  return run('concat', list.map((t) => castTo(t, dtype)), {axis});
+});
+export const stack = tidied((tensors: readonly Input[], axis: number = 0): Tensor => {
+  const list = listOf(tensors, 'stack');
+  if (list.some((t) => t.dtype !== list[0]!.dtype)) throw new Error('All tensors passed to stack must have matching dtypes');
+  return run('stack', list, {axis});
+});
+/** Equal parts by their number, or parts of the given sizes, of which one may be -1: the rest. */
+export const split = tidied((x: Input, numOrSizeSplits: number | readonly number[], axis: number = 0): Tensor[] => {
+  const t = toTensor(x, 'x', 'split');
+  const at = axesWithin(axis, t.rank)[0]!;
   const total = t.shape[at]!;
-  const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(total / parts) : [...parts];
-  if (sizes.some((s) => !Number.isInteger(s)) || sizes.reduce((a, b) => a + b, 0) !== total) {
-    throw new Error(`split: ${total} entries along axis ${axis} do not divide into [${parts}]`);
+  const fail = (words: string): never => {
+    throw new Error(`${words} split: ${show(numOrSizeSplits)} of ${total} entries along axis ${axis}`);
+  };
+  let sizes: number[];
+  if (typeof numOrSizeSplits === 'number') {
+    if (!(numOrSizeSplits > 0 && Number.isInteger(total / numOrSizeSplits) && Number.isInteger(numOrSizeSplits))) fail('Number of splits must evenly divide the axis.');
+    sizes = new Array<number>(numOrSizeSplits).fill(total / numOrSizeSplits);
+  } else {
+    if (!Array.isArray(numOrSizeSplits)) fail('The parts must be a number or a list of sizes.');
+    if (numOrSizeSplits.filter((s) => s === -1).length > 1) fail('There should be only one negative value in split array.');
+    const rest = total - numOrSizeSplits.reduce((sum, s) => sum + (s === -1 ? 0 : s), 0);
+    sizes = numOrSizeSplits.map((s) => (s === -1 ? rest : s));
+    if (!sizes.every((s) => Number.isInteger(s) && s >= 0) || sizes.reduce((a, b) => a + b, 0) !== total) {
+      fail('The sum of sizes must match the size of the axis dimension.');
+    }
   }
   let begin = 0;
   return sizes.map((size) => {
@@ -216,79 +299,167 @@ export function split(x: Input, parts: number | readonly number[], axis = 0): Te
     begin += size;
     return run('slice', [t], {begin: from, size: t.shape.map((d, i) => (i === at ? size : d))});
   });
-}
-export const unstack = tidied((x: Input, axis: number = 0): Tensor[] => {
-  const t = toTensor(x);
-  return split(t, t.shape[axis < 0 ? axis + t.rank : axis]!, axis).map((part) => squeeze(part, [axis]));
 });
-export const gather = tidied((x: Input, indices: Input, axis: number = 0): Tensor => run('gather', [x, castTo(toTensor(indices, 'int32'), 'int32')], {axis}));
-export const unsortedSegmentSum = (x: Input, segmentIds: Input, numSegments: number): Tensor =>
-  run('scatterAdd', [toTensor(segmentIds, 'int32'), x], {axis: 0, size: numSegments});
-export const oneHot = tidied((indices: Input, depth: number, onValue: number = 1, offValue: number = 0, dtype: DataType = 'int32'): Tensor =>
-  castTo(run('oneHot', [castTo(toTensor(indices, 'int32'), 'int32')], {depth, onValue, offValue}), dtype),
-);
+export const unstack = tidied((x: Input, axis: number = 0): Tensor[] => {
+  const t = toTensor(x, 'x', 'unstack');
+  if (!Number.isInteger(axis) || axis < -t.rank || axis >= t.rank) throw new Error(`Axis = ${axis} is not in [-${t.rank}, ${t.rank})`);
+  const count = t.shape[axis < 0 ? axis + t.rank : axis]!;
+  return count === 0 ? [] : split(t, count, axis).map((part) => squeeze(part, [axis]));
+});
+/** With `batchDims` the leading axes of both are the same, and each entry of them has its own indices. */
+export const gather = tidied((x: Input, indices: Input, axis: number = 0, batchDims: number = 0): Tensor => {
+  const [t, at] = [toTensor(x, 'x', 'gather'), indicesOf(indices, 'indices', 'gather')];
+  if (batchDims === 0) return run('gather', [t, at], {axis});
+  const fail = (words: string): never => {
+    throw new Error(`gather: ${words}`);
+  };
+  if (!Number.isInteger(batchDims) || Math.abs(batchDims) > at.rank) fail(`Expect batchDims in the range of [-${at.rank}, ${at.rank}], but got ${batchDims}`);
+  const batches = batchDims < 0 ? batchDims + at.rank : batchDims;
+  const along = axesWithin(axis, t.rank)[0]!;
+  if (along < batches) fail(`batchDims (${batches}) must be less than or equal to axis (${along}).`);
+  const batch = t.shape.slice(0, batches);
+  if (String(batch) !== String(at.shape.slice(0, batches))) fail(`the first ${batches} axes of x [${t.shape}] and indices [${at.shape}] must be the same`);
+  const count = batch.reduce((n, d) => n * d, 1);
+  const parts = (of: Tensor) => unstack(reshape(of, [count, ...of.shape.slice(batches)]));
+  const rows = parts(at);
+  const shape = [...t.shape.slice(0, along), ...at.shape.slice(batches), ...t.shape.slice(along + 1)];
+  if (count === 0) return zeros(shape, t.dtype);
+  return reshape(stack(parts(t).map((part, i) => run('gather', [part, rows[i]!], {axis: along - batches}))), shape);
+});
+/** Positions are whole numbers: nothing is rounded to one. */
+function indicesOf(x: Input, argument: string, op: string): Tensor {
+  if (x instanceof Tensor) return toTensor(x, argument, op, 'int32');
+  const t = toTensor(x, argument, op);
+  const values = t.dtype === 'float32' ? t.dataSync() : [];
+  const bad = values.find((v) => !Number.isInteger(v));
+  if (bad !== undefined) throw new Error(`Argument '${argument}' passed to '${op}' must hold whole numbers, but got ${bad}`);
+  return toTensor(x, argument, op, 'int32');
+}
+export const unsortedSegmentSum = tidied((x: Input, segmentIds: Input, numSegments: number): Tensor => {
+  const t = toTensor(x, 'x', 'unsortedSegmentSum');
+  return run('scatterAdd', [indicesOf(segmentIds, 'segmentIds', 'unsortedSegmentSum'), t], {axis: 0, size: numSegments}, 'unsortedSegmentSum');
+});
+export const oneHot = tidied((indices: Input, depth: number, onValue: number = 1, offValue: number = 0, dtype: DataType = 'int32'): Tensor => {
+  const at = indicesOf(indices, 'indices', 'oneHot');
+  const isExact = dtype === 'float32' || [onValue, offValue].every((v) => Math.fround(v) === v);
+  if (isExact) return castTo(run('oneHot', [at], {depth, onValue, offValue}), dtype);
+  return where(castTo(run('oneHot', [at], {depth}), 'bool'), scalar(onValue, dtype), scalar(offValue, dtype));
+});
 
 // ---- making ---------------------------------------------------------------------------------------------------------------------
 
-export function fill(shape: readonly number[], value: number, dtype: DataType = 'float32'): Tensor {
-  const t = emptyTensor(shape, dtype);
-  memoryOf(t).fill(value);
+/** A type that was not given is the value's. */
+export function fill(shape: readonly number[], value: number | boolean, dtype?: DataType | null): Tensor {
+  if (typeof value !== 'number' && typeof value !== 'boolean') throw new Error(`fill: value must be a number or a boolean, got ${show(value)}`);
+  const type = dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32');
+  const number = type === 'int32' ? checkInt32(Number(value), 'fill: value') : Number(value);
+  const t = emptyTensor(shape, type);
+  memoryOf(t).fill(type === 'bool' ? Number(Math.round(number) !== 0) : number);
   return t;
 }
-export const zeros = (shape: readonly number[], dtype: DataType = 'float32'): Tensor => fill(shape, 0, dtype);
-export const ones = (shape: readonly number[], dtype: DataType = 'float32'): Tensor => fill(shape, 1, dtype);
-export const zerosLike = (x: Input): Tensor => zeros(toTensor(x).shape, toTensor(x).dtype);
-export const onesLike = (x: Input): Tensor => ones(toTensor(x).shape, toTensor(x).dtype);
-export const scalar = (value: number | boolean, dtype?: DataType): Tensor => tensor(value, [], dtype);
-export const tensor1d = (values: TensorLike, dtype?: DataType): Tensor => ranked(1, values, undefined, dtype);
-export const tensor2d = (values: TensorLike, shape?: readonly number[], dtype?: DataType): Tensor => ranked(2, values, shape, dtype);
-export const tensor3d = (values: TensorLike, shape?: readonly number[], dtype?: DataType): Tensor => ranked(3, values, shape, dtype);
-export const tensor4d = (values: TensorLike, shape?: readonly number[], dtype?: DataType): Tensor => ranked(4, values, shape, dtype);
-function ranked(rank: number, values: TensorLike, shape?: readonly number[], dtype?: DataType): Tensor {
-  const t = tensor(values, shape, dtype);
-  if (t.rank === rank) return t;
-  t.dispose();
-  throw new Error(`tensor${rank}d needs values or a shape of rank ${rank}, got [${t.shape}]`);
+export const zeros = (shape: readonly number[], dtype?: DataType | null): Tensor => fill(shape, 0, dtype);
+export const ones = (shape: readonly number[], dtype?: DataType | null): Tensor => fill(shape, 1, dtype);
+const filledLike = (value: number, op: string) =>
+  tidied((x: Input): Tensor => {
+    const t = toTensor(x, 'x', op);
+    return fill(t.shape, value, t.dtype);
+  });
+export const zerosLike = filledLike(0, 'zerosLike');
+export const onesLike = filledLike(1, 'onesLike');
+export function scalar(value: number | boolean, dtype?: DataType | null): Tensor {
+  if (typeof value === 'object') throw new Error('Error creating a new Scalar: value must be a primitive (number|boolean)');
+  return tensor(value, [], dtype);
 }
-export function range(start: number, stop: number, by = 1, dtype: DataType = 'float32'): Tensor {
-  if (by === 0) throw new Error('range: the step must not be 0');
-  const step = stop < start && by === 1 ? -1 : by;
-  const count = Math.max(0, Math.ceil((stop - start) / step));
-  return tensor(Float32Array.from({length: count}, (_, i) => start + i * step), [count], dtype);
+type Made = (values: TensorLike, shape?: readonly number[] | null, dtype?: DataType | null) => Tensor;
+export const tensor1d = (values: TensorLike, dtype?: DataType | null): Tensor => {
+  checkValues(1, values);
+  return tensor(values, null, dtype);
+};
+const ranked =
+  (rank: number, numbers: string): Made =>
+  (values, shape, dtype) => {
+    if (shape && shape.length !== rank) throw new Error(`tensor${rank}d() requires shape to have ${numbers} numbers`);
+    const given = checkValues(rank, values);
+    if (given === 1 && !shape) throw new Error(`tensor${rank}d() requires shape to be provided when \`values\` are a flat${rank === 2 ? '/TypedArray' : ' array'}`);
+    return tensor(values, shape, dtype);
+  };
+export const tensor2d = ranked(2, 'two');
+export const tensor3d = ranked(3, 'three');
+export const tensor4d = ranked(4, 'four');
+/** The rank of values that are flat or of this rank. */
+function checkValues(rank: number, values: TensorLike): number {
+  if (values == null) throw new Error('The input to the tensor constructor must be a non-null value.');
+  const given = shapeOf(values).length;
+  if (given === rank || (given === 1 && rank > 1)) return given;
+  throw new Error(`tensor${rank}d() requires values to be ${rank > 1 ? `number${'[]'.repeat(rank)} or ` : 'a '}flat/TypedArray`);
+}
+/** Downwards by 1 where stop is below start and no step says otherwise. */
+export function range(start: number, stop: number, step = 1, dtype: 'float32' | 'int32' = 'float32'): Tensor {
+  if (step === 0) throw new Error('Cannot have a step of zero');
+  if (dtype !== 'float32' && dtype !== 'int32') throw new Error(`range: dtype must be 'float32' or 'int32', got ${show(dtype)}`);
+  for (const [name, value] of Object.entries({start, stop, step})) {
+    const isRight = dtype === 'int32' && name !== 'stop' ? Number.isInteger(value) : Number.isFinite(value);
+    if (!isRight) throw new Error(`range: ${name} must be a${dtype === 'int32' ? ' whole' : ''} number, got ${show(value)}`);
+  }
+  const by = stop < start && step === 1 ? -1 : step;
+  const [count] = checkShape([Math.max(0, Math.ceil((stop - start) / by))]) as [number];
+  if (dtype === 'int32') for (const end of [start, start + (count - 1) * by]) checkInt32(end, 'range');
+  const t = emptyTensor([count], dtype);
+  const memory = memoryOf(t);
+  for (let i = 0; i < count; ++i) memory[i] = start + i * by;
+  return t;
 }
 export function linspace(start: number, stop: number, num: number): Tensor {
-  if (num < 1) throw new Error(`linspace: num must be at least 1, got ${num}`);
+  if (num <= 0) throw new Error('The number of values should be positive.');
+  for (const [name, value] of Object.entries({start, stop})) if (typeof value !== 'number') throw new Error(`linspace: ${name} must be a number, got ${show(value)}`);
+  checkShape([num]);
   return tensor(Float32Array.from({length: num}, (_, i) => (num === 1 ? start : start + ((stop - start) * i) / (num - 1))));
 }
-export function eye(rows: number, columns = rows): Tensor {
-  const t = zeros([rows, columns]);
+/** With a `batchShape` a matrix for each of its entries. */
+export const eye = tidied((numRows: number, numColumns?: number | null, batchShape?: readonly number[] | null, dtype?: DataType | null): Tensor => {
+  const columns = numColumns ?? numRows;
+  const t = zeros([numRows, columns], dtype);
   const memory = memoryOf(t);
-  for (let i = 0; i < Math.min(rows, columns); ++i) memory[i * columns + i] = 1;
-  return t;
-}
+  for (let i = 0; i < Math.min(numRows, columns); ++i) memory[i * columns + i] = 1;
+  return batchShape ? broadcastTo(t, [...checkShape(batchShape), numRows, columns]) : t;
+});
 
 // Every call draws from its own stream; a seed makes a call repeatable.
 let draws = 0;
 const session = (Math.random() * 2 ** 31) | 0;
-function draw(op: 'randomUniform' | 'randomNormal' | 'truncatedNormal', shape: readonly number[], attrs: Record<string, number>, dtype: DataType, seed?: number): Tensor {
-  const state = tensor(Int32Array.of(seed ?? session, 0, seed === undefined ? ++draws : 0, 0));
-  const t = run(op, [state], {shape: [...shape], ...attrs});
-  state.dispose();
-  if (dtype === 'float32') return t;
-  const converted = castTo(t, dtype);
-  t.dispose();
-  return converted;
+/** The state of engine/ops/random.cc: the seed's words, low and high, and those of the step. */
+function stateOf(seed: number | string | null | undefined): Tensor {
+  if (seed == null) return tensor(Int32Array.of(session, 0, ++draws, 0));
+  if (typeof seed === 'number' && Number.isSafeInteger(seed)) return tensor(Int32Array.of(seed, (seed | 0) === seed ? 0 : Math.floor(seed / 2 ** 32), 0, 0));
+  if (typeof seed !== 'number' && typeof seed !== 'string') throw new Error(`A seed must be a number or a string, got ${show(seed)}`);
+  // Two hashes of the text, FNV-1a from two starts: fractions differ as well.
+  const words = [0x811c9dc5, 0x9747b28c].map((start) => [...String(seed)].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 0x01000193), start));
+  return tensor(Int32Array.of(words[0]!, words[1]!, 0, 0));
 }
-export const randomUniform = (shape: readonly number[], minval = 0, maxval = 1, dtype: DataType = 'float32', seed?: number): Tensor =>
+type Seed = number | string;
+const draw = tidied((op: 'randomUniform' | 'randomNormal' | 'truncatedNormal', shape: readonly number[], attrs: Attributes, dtype?: DataType | null, seed?: Seed | null): Tensor => {
+  const t = run(op, [stateOf(seed)], {shape: checkShape(shape), ...attrs});
+  if (!dtype || dtype === 'float32') return t;
+  if (op === 'randomUniform') return castTo(castTo(t, 'int32'), dtype);
+  if (dtype === 'bool') throw new Error(`Unsupported data type ${dtype}`);
+  return castTo(elementwise.round(t), dtype);
+});
+/** Integers are uniform numbers without their fraction, as in TensorFlow.js. */
+export const randomUniform = (shape: readonly number[], minval = 0, maxval = 1, dtype?: DataType | null, seed?: Seed): Tensor =>
   draw('randomUniform', shape, {low: minval, high: maxval}, dtype, seed);
-export const randomNormal = (shape: readonly number[], average = 0, stdDev = 1, dtype: 'float32' | 'int32' = 'float32', seed?: number): Tensor =>
-  draw('randomNormal', shape, {mean: average, stddev: stdDev}, dtype, seed);
-export const truncatedNormal = (shape: readonly number[], average = 0, stdDev = 1, dtype: 'float32' | 'int32' = 'float32', seed?: number): Tensor =>
-  draw('truncatedNormal', shape, {mean: average, stddev: stdDev}, dtype, seed);
-export const dropout = tidied((x: Input, rate: number, noiseShape?: readonly number[], seed?: number): Tensor => {
-  if (noiseShape) throw new Error('dropout: noiseShape is not supported');
-  const state = tensor(Int32Array.of(seed ?? session, 0, seed === undefined ? ++draws : 0, 0));
-  return run('dropout', [x, state], {rate});
+export const randomNormal = (shape: readonly number[], mean = 0, stdDev = 1, dtype?: 'float32' | 'int32' | null, seed?: Seed): Tensor =>
+  draw('randomNormal', shape, {mean, stddev: stdDev}, dtype, seed);
+export const truncatedNormal = (shape: readonly number[], mean = 0, stdDev = 1, dtype?: 'float32' | 'int32' | null, seed?: Seed): Tensor =>
+  draw('truncatedNormal', shape, {mean, stddev: stdDev}, dtype, seed);
+/** Along axes where `noiseShape` is 1, all elements stay or go together. */
+export const dropout = tidied((x: Input, rate: number, noiseShape?: readonly (number | null)[] | null, seed?: Seed): Tensor => {
+  const t = toTensor(x, 'x', 'dropout');
+  if (t.dtype !== 'float32') throw new Error(`x has to be a floating point tensor since it's going to be scaled, but got a ${t.dtype} tensor instead.`);
+  if (!(typeof rate === 'number' && rate >= 0 && rate < 1)) throw new Error(`rate must be a float in the range [0, 1), but got ${rate}.`);
+  if (rate === 0) return t.clone();
+  if (!noiseShape) return run('dropout', [t, stateOf(seed)], {rate});
+  const shape = noiseShape.map((d, i) => d ?? t.shape[i]!);
+  return elementwise.mul(t, broadcastTo(run('dropout', [ones(shape), stateOf(seed)], {rate}), t.shape));
 });
 
 // ---- chained methods ------------------------------------------------------------------------------------------------------------
@@ -300,11 +471,11 @@ const chained = {
   reverse, expandDims, squeeze, slice, stridedSlice, pad, mirrorPad, split, unstack, gather, unsortedSegmentSum, oneHot,
   flatten: (t: Tensor) => reshape(t, [t.size]),
   as1D: (t: Tensor) => reshape(t, [t.size]),
-  as2D: (t: Tensor, ...shape: number[]) => reshape(t, shape),
-  as3D: (t: Tensor, ...shape: number[]) => reshape(t, shape),
-  as4D: (t: Tensor, ...shape: number[]) => reshape(t, shape),
+  as2D: (t: Tensor, rows: number, columns: number) => reshape(t, [rows, columns]),
+  as3D: (t: Tensor, rows: number, columns: number, depth: number) => reshape(t, [rows, columns, depth]),
+  as4D: (t: Tensor, rows: number, columns: number, depth: number, depth2: number) => reshape(t, [rows, columns, depth, depth2]),
   asScalar: (t: Tensor) => reshape(t, []),
-  reshapeAs: (t: Tensor, other: Tensor) => reshape(t, other.shape),
+  reshapeAs: (t: Tensor, x: Tensor) => reshape(t, x.shape),
   toFloat: (t: Tensor) => castTo(t, 'float32'),
   toInt: (t: Tensor) => castTo(t, 'int32'),
   toBool: (t: Tensor) => castTo(t, 'bool'),

@@ -4,49 +4,60 @@ import {play} from './eager.js';
 import {call, withArguments, type Arguments} from './engine.js';
 import {ops, type AttrType, type OpName} from './generated/tables.js';
 import {Tensor, toTensor, typeNumber, type DataType, type TensorLike} from './tensor.js';
+import {show} from './values.js';
 
 export type PaddingAttr = 'valid' | 'same' | readonly [top: number, bottom: number, left: number, right: number];
-export type AttrValue = number | boolean | string | readonly number[];
+/** What is given has to be right: defaults stand for what is not named. */
+export type Attributes = Readonly<Record<string, number | boolean | string | readonly number[] | null | undefined>>;
 
-/** The numbers that stand for an attribute, as AttrReader in engine/ops/op.h takes them. */
-function encode(type: AttrType, value: unknown): number[] {
+/** The numbers that stand for an attribute, as AttrReader in engine/ops/op.h takes them, which looks at their values; or what it may be. */
+function encode(type: AttrType, value: unknown): unknown[] | string {
   switch (type) {
     case 'bool':
-      return [value ? 1 : 0];
-    case 'int':
-    case 'float':
-      return [Number(value)];
+      return typeof value === 'boolean' ? [value ? 1 : 0] : 'true or false';
     case 'dtype':
       return [typeNumber(value as DataType)];
     case 'mirror':
-      return [value === 'symmetric' ? 1 : 0];
+      return value === 'reflect' ? [0] : value === 'symmetric' ? [1] : "'reflect' or 'symmetric'";
     case 'pair':
-      return typeof value === 'number' ? [value, value] : [...(value as number[])];
-    case 'padding': {
-      if (value === 'valid') return [0, 0, 0, 0, 0];
-      if (value === 'same') return [1, 0, 0, 0, 0];
-      return [2, ...(value as number[])];
-    }
-    case 'ints': {
-      const list = value as number[];
-      return [list.length, ...list];
-    }
+      return typeof value === 'number' ? [value, value] : Array.isArray(value) && value.length === 2 ? value : 'a number, or two';
+    case 'padding':
+      return value === 'valid' ? [0, 0, 0, 0, 0] : value === 'same' ? [1, 0, 0, 0, 0] : [2, ...(value as number[])];
+    case 'ints':
+      return Array.isArray(value) ? [value.length, ...value] : 'a list of numbers';
+    default:
+      return [value];
   }
 }
 
-function attributeNumbers(op: OpName, given: Readonly<Record<string, AttrValue>>): number[] {
-  const numbers: number[] = [];
-  for (const [name, type, fallback] of ops[op][1]) numbers.push(...encode(type, given[name] ?? fallback));
-  return numbers;
+function attributeNumbers(op: OpName, name: string, given: Attributes): number[] {
+  return ops[op][1].flatMap(([attribute, type, fallback]) => {
+    const value = attribute in given ? given[attribute] : fallback;
+    const numbers = encode(type, value);
+    const allowed = typeof numbers === 'string' ? numbers : numbers.length > 1 ? 'numbers' : 'a number';
+    if (typeof numbers === 'string' || !numbers.every((n) => typeof n === 'number')) throw new Error(`${name}: ${attribute} must be ${allowed}, got ${show(value)}`);
+    return numbers as number[];
+  });
 }
 
-/** One op. Inputs that are not tensors become tensors. */
-export function run(op: OpName, inputs: ReadonlyArray<Tensor | TensorLike>, attrs: Readonly<Record<string, AttrValue>> = {}): Tensor {
-  const tensors = inputs.map((x) => toTensor(x));
-  const numbers = attributeNumbers(op, attrs);
-  const handle = withArguments((a: Arguments) =>
-    call('fj_op', ops[op][0], a.i32(tensors.map((t) => t.handle)), tensors.length, a.f64(numbers), numbers.length),
-  );
+// TensorFlow.js's names of the arguments, where they are not x, or a and b.
+const kArguments: {[op in OpName]?: string} = {
+  pow: 'base exp', where: 'condition a b', bitwiseAnd: 'x y', bitwiseOr: 'x y', bitwiseXor: 'x y', softmax: 'logits', logSoftmax: 'logits',
+  conv2d: 'x filter', depthwiseConv2d: 'x filter', conv2dTranspose: 'x filter', batchNorm: 'x mean variance offset scale', layerNorm: 'x scale offset',
+  gather: 'x indices', oneHot: 'indices', leakyRelu: 'x alpha', elu: 'x alpha', step: 'x alpha',
+};
+/** The name of input i of `count`. */
+function argument(op: OpName, i: number, count: number): string {
+  if (op === 'concat' || op === 'stack') return `tensors[${i}]`;
+  return kArguments[op]?.split(' ')[i] ?? (count === 1 ? 'x' : 'ab'[i]!);
+}
+
+/** One op. Inputs that are not tensors become tensors. `name` is the function's, where it is not the op's. */
+export function run(op: OpName, inputs: ReadonlyArray<Tensor | TensorLike>, attrs: Attributes = {}, name: string = op): Tensor {
+  const row = ops[op];
+  const tensors = inputs.map((x, i) => (x instanceof Tensor && !row[2] ? x : toTensor(x, argument(op, i, inputs.length), name, row[2])));
+  const numbers = row[1].length === 0 ? [] : attributeNumbers(op, name, attrs);
+  const handle = withArguments((a: Arguments) => call('fj_op', row[0], a.i32(tensors.map((t) => t.handle)), tensors.length, a.f64(numbers), numbers.length));
   play();
   // What was made only for this call is not needed any more.
   tensors.forEach((t, i) => t !== inputs[i] && t.dispose());

@@ -11,6 +11,7 @@ import {bytesInGpu} from './device.js';
 import {bring} from './eager.js';
 import {call, engine, heap, heapBytes, withArguments} from './engine.js';
 import type {BinaryName, UnaryName} from './generated/tables.js';
+import {brand, checkShape, fillWith, flatten, isTensorLike, nameOf, refuseForeign, shapeOf, sizeOf, typeOf} from './values.js';
 
 export type DataType = 'float32' | 'int32' | 'bool';
 export type TypedArray = Float32Array | Int32Array | Uint8Array | Uint8ClampedArray;
@@ -60,13 +61,16 @@ export class Tensor {
   get isDisposed(): boolean {
     return this.held.handle === 0;
   }
-  /** The engine's handle, or an error once disposed or before its values are there. */
+  /** The engine's handle, or an error once disposed or before its values are there. What may be no tensor goes through handleOf. */
   get handle(): number {
+    this.checkAlive();
     if (this.waiting) {
       throw new Error(`Tensor ${this.id} of shape [${this.shape}] is still being computed on the GPU, which answers later: await its data() first`);
     }
-    if (this.held.handle === 0) throw new Error(`Tensor ${this.id} of shape [${this.shape}] is disposed and cannot be used`);
     return this.held.handle;
+  }
+  private checkAlive(): void {
+    if (this.isDisposed) throw new Error(`Tensor is disposed. It was tensor ${this.id}, ${this.dtype} of shape [${this.shape}]`);
   }
   /** Gives this tensor another value: only variables do. */
   protected replaceHandle(handle: number): void {
@@ -88,10 +92,17 @@ export class Tensor {
     return this.typed<T>(heap.i32(call('fj_data', this.handle), this.size).slice().buffer);
   }
   async data<T extends TypedArray = Float32Array>(): Promise<T> {
-    // Who disposes of it after this call gets the values none the less.
-    if (this.waiting) await this.waiting;
-    const values = await bring(this.handle, this.size * 4);
-    return values ? this.typed<T>(values) : this.dataSync<T>();
+    this.checkAlive();
+    if (this.isHere) return this.dataSync<T>();
+    // Whoever disposes of it from now on disposes of another handle, and gets the values none the less.
+    const handle = call('fj_clone', this.held.handle);
+    try {
+      await this.waiting;
+      const values = await bring(handle, this.size * 4);
+      return this.typed<T>(values ?? heap.i32(call('fj_data', handle), this.size).slice().buffer);
+    } finally {
+      engine().fj_dispose(handle);
+    }
   }
   private typed<T>(values: ArrayBuffer): T {
     if (this.dtype === 'float32') return new Float32Array(values) as T;
@@ -111,14 +122,17 @@ export class Tensor {
   /** Where its values are still on a GPU, a little later. */
   print(): void {
     if (this.isHere) console.log(this.toString());
-    else void this.data().then(() => this.print());
+    else void this.data().then((values) => console.log(this.text(values)));
   }
   /** Whether its values can be read at once. */
   get isHere(): boolean {
     return !this.waiting && !engine().fj_gpuNumber(this.handle);
   }
   toString(): string {
-    return `Tensor\n    ${format(this.arraySync(), 4, this.dtype === 'bool')}`;
+    return this.text(this.dataSync());
+  }
+  private text(values: TypedArray): string {
+    return `Tensor\n    ${format(nest(values, this.shape), 4, this.dtype === 'bool')}`;
   }
 
   // ---- other shapes of the same -----------------------------------------------------------------------------------------
@@ -128,6 +142,16 @@ export class Tensor {
   }
 }
 
+brand(Tensor.prototype);
+
+/** Itself, if it is a tensor of this copy; `what` names it in the error where it is not. */
+export function checkTensor<T extends Tensor>(x: T, what: string): T {
+  refuseForeign(x, what);
+  if (!(x instanceof Tensor)) throw new Error(`${what} must be a Tensor, but got '${nameOf(x)}'`);
+  return x;
+}
+/** The engine's handle of what should be a tensor. */
+export const handleOf = (x: Tensor, what = 'What is given as a tensor'): number => checkTensor(x, what).handle;
 /** A tensor whose values a GPU is still computing: `done` fills the engine's array. Until then only its data can be awaited. */
 export function fillLater(t: Tensor, done: Promise<void>): Tensor {
   const waiting = done.then(() => (t['waiting'] = undefined));
@@ -164,43 +188,6 @@ function format(value: NestedArray, indent: number, isBool: boolean): string {
 
 // ---- making tensors ---------------------------------------------------------------------------------------------------------
 
-function shapeOf(values: TensorLike): number[] {
-  const shape: number[] = [];
-  let v: unknown = values;
-  while (Array.isArray(v) || ArrayBuffer.isView(v)) {
-    shape.push((v as unknown[]).length);
-    v = (v as unknown[])[0];
-  }
-  return shape;
-}
-
-/** Nested arrays flat, if they are as regular as their first rows. */
-function flatten(values: TensorLike, shape: readonly number[]): Float64Array {
-  const into = new Float64Array(shape.reduce((n, d) => n * d, 1));
-  let at = 0;
-  const visit = (v: unknown, axis: number): void => {
-    if (axis === shape.length) {
-      if (typeof v !== 'number' && typeof v !== 'boolean') throw new Error(`A tensor holds numbers, not ${typeof v} at element ${at}`);
-      into[at++] = Number(v);
-      return;
-    }
-    const row = v as ArrayLike<unknown>;
-    if ((!Array.isArray(row) && !ArrayBuffer.isView(row)) || row.length !== shape[axis]) {
-      throw new Error(`The nested array is not regular: axis ${axis} should have ${shape[axis]} entries everywhere`);
-    }
-    for (let i = 0; i < row.length; ++i) visit(row[i], axis + 1);
-  };
-  visit(values, 0);
-  return into;
-}
-
-function typeOf(values: TensorLike): DataType {
-  if (values instanceof Int32Array || values instanceof Uint8Array || values instanceof Uint8ClampedArray) return 'int32';
-  let v: unknown = values;
-  while (Array.isArray(v) && v.length > 0) v = v[0];
-  return typeof v === 'boolean' ? 'bool' : 'float32';
-}
-
 /** The engine's number of a type. */
 export function typeNumber(dtype: DataType): number {
   const type = kTypes.indexOf(dtype);
@@ -211,7 +198,7 @@ export function typeNumber(dtype: DataType): number {
 /** Uninitialised. */
 export function emptyTensor(shape: readonly number[], dtype: DataType): Tensor {
   const type = typeNumber(dtype);
-  if (!shape.every(Number.isInteger)) throw new Error(`A shape is made of whole numbers, got [${shape}]`);
+  checkShape(shape);
   return new Tensor(withArguments((a) => call('fj_tensor', type, shape.length, a.i32(shape), 0)));
 }
 
@@ -221,25 +208,54 @@ export function memoryOf(t: Tensor): Float32Array | Int32Array {
   return t.dtype === 'float32' ? heap.f32(pointer, t.size) : heap.i32(pointer, t.size);
 }
 
-export function tensor(values: TensorLike, shape?: readonly number[], dtype: DataType = typeOf(values)): Tensor {
-  const given = shapeOf(values);
-  const size = given.reduce((n, d) => n * d, 1);
-  const wanted = shape ?? given;
-  if (wanted.reduce((n, d) => n * d, 1) !== size || (given.length > 1 && shape && String(given) !== String(shape))) {
-    throw new Error(`The values have the shape [${given}], which is not the shape [${wanted}] that was asked for`);
+export function tensor(values: TensorLike, shape?: readonly number[] | null, dtype?: DataType | null): Tensor {
+  if (!isTensorLike(values)) {
+    refuseForeign(values, "Argument 'values' passed to 'tensor'");
+    throw new Error('values passed to tensor(values) must be a number/boolean or an array of numbers/booleans, or a TypedArray');
   }
+  const given = shapeOf(values);
+  if (shape) checkFits(given, checkShape(shape));
   // Before there is a tensor: it can fail.
-  const flat = ArrayBuffer.isView(values) ? (values as TypedArray) : flatten(values, given);
-  const t = emptyTensor(wanted, dtype);
-  const memory = memoryOf(t);
-  memory.set(flat);
-  if (dtype === 'bool') memory.forEach((v, i) => (memory[i] = v ? 1 : 0));
+  const flat = flatten(values, given);
+  const t = emptyTensor(shape ?? given, dtype ?? (typeOf(values) as DataType));
+  try {
+    fillWith(memoryOf(t), flat, t.dtype);
+  } catch (error) {
+    t.dispose();
+    throw error;
+  }
   return t;
 }
+/** Flat values take any shape of their size; of nested ones only the last axis may be divided. */
+function checkFits(given: readonly number[], shape: readonly number[]): void {
+  const size = sizeOf(given);
+  if (sizeOf(shape) !== size) throw new Error(`Based on the provided shape, [${shape}], the tensor should have ${sizeOf(shape)} values but has ${size}`);
+  const last = given.length - 1;
+  if (given.some((d, i) => d !== shape[i] && !(i === last && d === sizeOf(shape.slice(i))))) {
+    throw new Error(`Error creating a new Tensor. Inferred shape (${given}) does not match the provided shape (${shape}). `);
+  }
+}
 
-/** What an op takes where it takes a tensor. */
-export function toTensor(x: Tensor | TensorLike, dtype?: DataType): Tensor {
-  return x instanceof Tensor ? x : tensor(x, undefined, dtype);
+/**
+ * What `op` takes as its argument of that name: a tensor, or what one can be made of. Numbers become `dtype`, which a tensor must have
+ * already where it would lose something.
+ */
+export function toTensor(x: Tensor | TensorLike, argument: string, op: string, dtype?: DataType): Tensor {
+  if (x instanceof Tensor) {
+    if (dtype && dtype !== 'float32' && x.dtype !== dtype) fail(`must be ${dtype} tensor, but got ${x.dtype} tensor`);
+    return x;
+  }
+  refuseForeign(x, where());
+  if (typeOf(x) === 'string') fail(`must be ${dtype ?? 'numeric'} tensor, but got string tensor`);
+  if (!isTensorLike(x)) fail(`must be a Tensor or TensorLike, but got '${nameOf(x)}'`);
+  return tensor(x, undefined, dtype);
+
+  function where(): string {
+    return `Argument '${argument}' passed to '${op}'`;
+  }
+  function fail(words: string): never {
+    throw new Error(`${where()} ${words}`);
+  }
 }
 
 // ---- scopes -------------------------------------------------------------------------------------------------------------------
@@ -249,6 +265,7 @@ const scopes: Tensor[][] = [];
 type Container = Tensor | Container[] | {[key: string]: unknown} | unknown;
 
 export function tensorsIn(value: Container, found: Set<Tensor> = new Set(), seen: Set<unknown> = new Set()): Set<Tensor> {
+  refuseForeign(value, 'A tensor to tidy, keep or dispose of');
   if (value instanceof Tensor) {
     found.add(value);
   } else if (value !== null && typeof value === 'object' && !seen.has(value) && !ArrayBuffer.isView(value)) {
@@ -263,13 +280,18 @@ export function startScope(): void {
 }
 /** Disposes of what the scope made, but for kept tensors and those in `result`, which pass to the scope around. */
 export function endScope(result?: Container): void {
-  const returned = tensorsIn(result);
-  for (const t of scopes.pop() ?? []) {
-    if (t.isDisposed || t.kept) continue;
-    if (returned.has(t)) {
-      scopes.at(-1)?.push(t);
-    } else {
-      t.dispose();
+  const made = scopes.pop() ?? [];
+  let returned = new Set<Tensor>();
+  try {
+    returned = tensorsIn(result);
+  } finally {
+    for (const t of made) {
+      if (t.isDisposed || t.kept) continue;
+      if (returned.has(t)) {
+        scopes.at(-1)?.push(t);
+      } else {
+        t.dispose();
+      }
     }
   }
 }
@@ -287,8 +309,14 @@ export function tidy<T>(nameOrF: string | (() => T), f?: () => T): T {
     endScope(result);
   }
 }
+/** A function that leaves nothing behind but its result. */
+export const tidied =
+  <A extends unknown[], R>(f: (...args: A) => R) =>
+  (...args: A): R =>
+    tidy(() => f(...args));
+
 export function keep<T extends Tensor>(t: T): T {
-  t.kept = true;
+  checkTensor(t, "Argument 'result' passed to 'keep'").kept = true;
   return t;
 }
 export function dispose(container: Container): void {

@@ -51,7 +51,7 @@ suite('types and choices', () => {
     'a type there is not': [() => fj.zeros([1], 'complex64'), /complex64/],
     'a cast to a type there is not': [() => fj.cast([1], 'string'), Error],
     'indices beyond the end read nothing': [() => fj.gather([1, 2, 3], fj.tensor([7], [1], 'int32')), Error],
-    'channels first': [() => fj.conv2d(zeros(1, 3, 8, 8), zeros(3, 3, 3, 2), 1, 'same', 'NCHW'), /NCHW.*NHWC/],
+    'a data format there is not': [() => fj.conv2d(zeros(1, 3, 8, 8), zeros(3, 3, 3, 2), 1, 'same', 'CHWN'), /^Unknown dataFormat CHWN$/],
     'a backend there is not': [null, /There is no backend 'webgl'/],
   };
   for (const [name, [call, message]] of Object.entries(cases)) {

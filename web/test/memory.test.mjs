@@ -45,7 +45,7 @@ suite('dispose', () => {
     test(`afterwards ${what} is an error that says so`, () => {
       const t = fj.tensor([[1]]);
       t.dispose();
-      assert.throws(() => use(t), {message: /Tensor \d+ of shape \[1,1\] is disposed/});
+      assert.throws(() => use(t), {message: /^Tensor is disposed\. It was tensor \d+, float32 of shape \[1,1\]$/});
     });
   }
 });

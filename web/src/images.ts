@@ -1,0 +1,130 @@
+// Convolutions and pools: TensorFlow.js's paddings, rounding and data formats, as the attributes of engine/ops/all.inc.
+
+import {reshape, transpose} from './ops.js';
+import {run, type PaddingAttr} from './run.js';
+import {tidied, toTensor, type Tensor, type TensorLike} from './tensor.js';
+import {show} from './values.js';
+
+type Input = Tensor | TensorLike;
+type Size = number | readonly [number, number];
+/** Explicit padding is a number, or a pair for each axis: [[0, 0], [top, bottom], [left, right], [0, 0]]. */
+export type Pad = 'valid' | 'same' | number | readonly (readonly [number, number])[];
+/** How many windows there are where the last one is not whole. */
+export type Rounding = 'floor' | 'round' | 'ceil';
+export type DataFormat = 'NHWC' | 'NCHW';
+
+/** What looks at an image through windows. */
+interface Windows {
+  op: string;
+  strides: Size;
+  pad: Pad;
+  dataFormat: DataFormat;
+  dilations: Size;
+  rounding?: Rounding | null;
+}
+
+function pairOf(op: string, name: string, size: Size): readonly [number, number] {
+  if (typeof size === 'number') return [size, size];
+  if (!Array.isArray(size) || size.length !== 2) throw new Error(`${op}: ${name} must be a number, or two, got ${show(size)}`);
+  return size as unknown as readonly [number, number];
+}
+
+/** The attributes of a window of `taps` over images of `inputs`, each [height, width]. */
+function attributesOf(w: Windows, inputs: readonly number[], taps: readonly number[]) {
+  const [strides, dilations] = [pairOf(w.op, 'strides', w.strides), pairOf(w.op, 'dilations', w.dilations)];
+  if (strides.some((s) => s !== 1) && dilations.some((d) => d !== 1)) {
+    throw new Error(`Error in ${w.op}: Either strides or dilations must be 1. Got strides ${w.strides} and dilations '${w.dilations}'`);
+  }
+  const sides = sidesOf(w);
+  if (typeof sides !== 'string' && w.rounding && w.rounding !== 'floor') {
+    // Another window needs padding for the rest of it, behind the image.
+    for (const axis of [0, 1]) {
+      const room = inputs[axis]! + sides[2 * axis]! + sides[2 * axis + 1]! - (taps[axis]! - 1) * dilations[axis]! - 1;
+      const count = Math[w.rounding](room / strides[axis]! + 1);
+      sides[2 * axis + 1]! += Math.max(0, (count - 1) * strides[axis]! - room);
+    }
+  }
+  return {strides, dilations, padding: sides as PaddingAttr};
+}
+
+function sidesOf({op, pad, dataFormat, rounding}: Windows): 'valid' | 'same' | number[] {
+  if (rounding != null && !['floor', 'round', 'ceil'].includes(rounding)) throw new Error(`Unknown roundingMode ${rounding}`);
+  const whole = (p: unknown): never => {
+    throw new Error(`Error in ${op}: pad must be an integer${rounding ? ` when using dimRoundingMode ${rounding}` : ''} but got pad ${p}.`);
+  };
+  if (pad === 'valid' || pad === 'same') return rounding ? whole(pad) : pad;
+  const isList = Array.isArray(pad) && pad.length === 4 && pad.every((p) => Array.isArray(p) && p.length === 2);
+  if (typeof pad !== 'number' && !isList) {
+    throw new Error(`Unknown padding parameter: ${show(pad)}: use 'valid', 'same', a number, or a pair for each axis`);
+  }
+  if (typeof pad === 'number') return Number.isInteger(pad) ? [pad, pad, pad, pad] : whole(pad);
+  const rows = dataFormat === 'NHWC' ? 1 : 2;
+  pad.flat().forEach((p) => Number.isInteger(p) || whole(p));
+  if (pad.some((p, axis) => axis !== rows && axis !== rows + 1 && (p[0] || p[1]))) {
+    throw new Error(`Error in ${op}: only height and width can be padded, got ${show(pad)}`);
+  }
+  return [...pad[rows]!, ...pad[rows + 1]!];
+}
+
+/** Computes as a batch [N,H,W,C] what comes as one image, or with its channels first; gives the result as x came. */
+const onBatch = tidied((w: Windows, x: Input, f: (batch: Tensor) => Tensor): Tensor => {
+  const t = toTensor(x, 'x', w.op);
+  const isFirst = w.dataFormat === 'NCHW';
+  if (!isFirst && w.dataFormat !== 'NHWC') throw new Error(`Unknown dataFormat ${w.dataFormat}`);
+  if (t.rank !== 3 && t.rank !== 4) throw new Error(`Error in ${w.op}: input must be rank 4, but got rank ${t.rank}: [${t.shape}].`);
+  const batch = t.rank === 3 ? reshape(t, [1, ...t.shape]) : t;
+  const y = f(isFirst ? transpose(batch, [0, 2, 3, 1]) : batch);
+  const given = isFirst ? transpose(y, [0, 3, 1, 2]) : y;
+  return t.rank === 3 ? reshape(given, given.shape.slice(1)) : given;
+});
+
+const convolution =
+  (op: 'conv2d' | 'depthwiseConv2d') =>
+  (x: Input, filter: Input, strides: Size, pad: Pad, dataFormat: DataFormat = 'NHWC', dilations: Size = 1, dimRoundingMode?: Rounding): Tensor => {
+    const w = {op, strides, pad, dataFormat, dilations, rounding: dimRoundingMode};
+    return onBatch(w, x, (t) => {
+      const kernel = toTensor(filter, 'filter', op);
+      return run(op, [t, kernel], attributesOf(w, t.shape.slice(1), kernel.shape));
+    });
+  };
+export const conv2d = convolution('conv2d');
+export const depthwiseConv2d = convolution('depthwiseConv2d');
+
+export const separableConv2d = tidied(
+  (x: Input, depthwiseFilter: Input, pointwiseFilter: Input, strides: Size, pad: Pad, dilation: Size = 1, dataFormat: DataFormat = 'NHWC'): Tensor => {
+    const op = 'separableConv2d';
+    const [t, depthwise, pointwise] = [
+      toTensor(x, 'x', op), toTensor(depthwiseFilter, 'depthwiseFilter', op), toTensor(pointwiseFilter, 'pointwiseFilter', op),
+    ];
+    if (pointwise.rank !== 4 || pointwise.shape[0] !== 1 || pointwise.shape[1] !== 1) {
+      throw new Error(`Error in ${op}: the pointwise filter must be of shape [1, 1, channels, outputs], got [${pointwise.shape}]`);
+    }
+    return conv2d(depthwiseConv2d(t, depthwise, strides, pad, dataFormat, dilation), pointwise, 1, 'valid', dataFormat);
+  },
+);
+
+/** The filter is [H, W, outputs, inputs]. */
+export function conv2dTranspose(x: Input, filter: Input, outputShape: readonly number[], strides: Size, pad: Pad, dimRoundingMode?: Rounding): Tensor {
+  const op = 'conv2dTranspose';
+  const w: Windows = {op, strides, pad, dataFormat: 'NHWC', dilations: 1, rounding: dimRoundingMode};
+  return onBatch(w, x, (t) => {
+    const kernel = toTensor(filter, 'filter', op);
+    if (!Array.isArray(outputShape)) throw new Error(`${op}: outputShape must be a list of numbers, got ${show(outputShape)}`);
+    const shape = outputShape.length === 3 ? [1, ...outputShape] : [...outputShape];
+    const {strides, padding} = attributesOf(w, shape.slice(1), kernel.shape);
+    return run(op, [t, kernel], {outputShape: shape, strides, padding});
+  });
+}
+
+const pooling =
+  (op: 'maxPool' | 'avgPool') =>
+  (x: Input, filterSize: Size, strides: Size, pad: Pad, dimRoundingMode?: Rounding): Tensor => {
+    const w: Windows = {op, strides, pad, dataFormat: 'NHWC', dilations: 1, rounding: dimRoundingMode};
+    return onBatch(w, x, (t) => {
+      const window = pairOf(op, 'filterSize', filterSize);
+      const {strides, padding} = attributesOf(w, t.shape.slice(1), window);
+      return run(op, [t], {window, strides, padding});
+    });
+  };
+export const maxPool = pooling('maxPool');
+export const avgPool = pooling('avgPool');
