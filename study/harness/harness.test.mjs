@@ -173,22 +173,22 @@ suite('the clock', () => {
   test('slices are one call or the mean of many, and fill their time', async () => {
     const {short, long, last} = await inPage(async () => {
       const {slices} = await import('/harness/measure.js');
-      const busy = (ms) => async () => {
-        const end = performance.now() + ms;
-        while (performance.now() < end);
-      };
+      // The page's clock goes on by what the calls say that they take.
+      let now = 0;
+      performance.now = () => now;
+      const taking = (ms) => async () => void (now += ms);
       return {
-        short: await slices(busy(0.1), {most: 10, budget: 200}),
-        long: await slices(busy(20), {most: 1000, budget: 200}),
-        last: await slices(busy(20), {most: 1000, budget: 0}),
+        short: await slices(taking(0.125), {most: 10, budget: 200}),
+        long: await slices(taking(20), {most: 1000, budget: 200}),
+        last: await slices(taking(20), {most: 1000, budget: 0}),
       };
     });
-    // The second half of 200 ms are 10 slices of 10, or 5 of 20 where ten calls more were needed.
-    assert.ok(short.length >= 2 && short.length <= 10, short.join());
-    assert.ok(Math.min(...short) >= 0.1 && Math.min(...short) < 0.2, short.join());
-    // 100 ms have room for 5, and for fewer on a machine that does other things meanwhile.
-    assert.ok(long.length >= 1 && long.length <= 6 && Math.min(...long) >= 20, long.join());
-    assert.equal(last.length, 1);
+    // Ten slices of 10 ms would fill the second half of 200 ms: 128 calls are the first power of two that takes as long, 16 ms. They
+    // begin after 1 + 2 + .. + 64 calls, 15.875 ms, and then every 16: at 111.875, .., 191.875 in the second half.
+    assert.deepEqual(short, Array(6).fill(0.125));
+    // A call that is longer than a slice is one: those that begin at 100, 120, .., 180.
+    assert.deepEqual(long, Array(5).fill(20));
+    assert.deepEqual(last, [20]);
   });
   test('the heap has WebAssembly memory in it, shared or not', async () => {
     const bytes = await inPage(async () => {

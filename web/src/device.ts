@@ -177,9 +177,10 @@ export class GpuModel {
     try {
       return await player.readOutputs();
     } catch (error) {
-      // A lost device says so in its own time.
-      const why = await Promise.race([this.gpu.lost, new Promise<undefined>((resolve) => setTimeout(resolve, 200))]);
-      if (!why) throw error;
+      // So ends what is read from a device that is lost: dispose() leaves a buffer alone that is being read. The device says why in its
+      // own time.
+      if ((error as Error).name !== 'AbortError') throw error;
+      const why = await this.gpu.lost;
       throw new Error(
         `The GPU was lost in step ${step} of this model (${why.message || why.reason}), which is not repeated: the model goes on, on a new device, with the ` +
           `weights that the engine had last, those of the end of an epoch or of sync()`,

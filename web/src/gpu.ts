@@ -205,6 +205,7 @@ const bindingsOf = ({dispatches}: GpuProgram, i: number) => dispatches.find(({sh
 /** Reads buffers back, in one copy, through a ring: as many buffers as reads are under way. */
 export class Staging {
   private readonly ring: GPUBuffer[] = [];
+  private isDisposed = false;
 
   constructor(private readonly gpu: Gpu) {}
 
@@ -230,11 +231,13 @@ export class Staging {
       return value;
     });
     staging.unmap();
-    this.ring.push(staging);
+    if (this.isDisposed) this.gpu.free(staging);
+    else this.ring.push(staging);
     return values;
   }
 
   dispose(): void {
+    this.isDisposed = true;
     for (const buffer of this.ring) this.gpu.free(buffer);
   }
 }
