@@ -1,6 +1,6 @@
 #include "state.h"
 
-#include "nn/json.h"
+#include "base/json.h"
 
 namespace fjord::cli {
 

@@ -1,7 +1,7 @@
 // A GpuProgram as the JSON that web/src/gpu.ts plays.
 #pragma once
 
-#include "nn/json.h"
+#include "base/json.h"
 #include "run/gpu.h"
 
 namespace fjord {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "base/json.h"
 #include "io/csv.h"
-#include "nn/json.h"
 
 using namespace fjord;
 

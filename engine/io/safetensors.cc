@@ -5,8 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "base/json.h"
 #include "io/half.h"
-#include "nn/json.h"
 
 namespace fjord {
 

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "nn/json.h"
+#include "base/json.h"
 #include "ops/value.h"
 
 namespace fjord {

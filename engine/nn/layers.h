@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "nn/json.h"
+#include "base/json.h"
 #include "ops/value.h"
 
 namespace fjord {

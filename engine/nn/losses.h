@@ -1,7 +1,7 @@
 // Losses and metrics by Keras's names, on values of a graph.
 #pragma once
 
-#include "nn/json.h"
+#include "base/json.h"
 #include "ops/value.h"
 
 namespace fjord {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/json.h"
+#include "base/json.h"
 #include "ops/value.h"
 
 namespace fjord {

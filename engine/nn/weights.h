@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "base/random.h"
 #include "base/tensor.h"
-#include "nn/json.h"
 #include "ops/value.h"
 
 namespace fjord {

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "base/threads.h"
 #include "io/safetensors.h"
-#include "nn/json.h"
 
 namespace fjord::testing {
 

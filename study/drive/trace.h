@@ -13,9 +13,9 @@
 #include <sstream>
 #include <string>
 
+#include "base/json.h"
 #include "drive/fake_server.h"
 #include "drive/http.h"
-#include "nn/json.h"
 
 namespace fjord::study {
 

@@ -18,9 +18,9 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "drive/http.h"
-#include "nn/json.h"
 
 namespace fjord::study {
 

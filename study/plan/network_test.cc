@@ -8,7 +8,7 @@
 #include <numeric>
 #include <sstream>
 
-#include "nn/json.h"
+#include "base/json.h"
 
 namespace fjord::study {
 namespace {

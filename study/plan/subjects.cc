@@ -7,6 +7,7 @@
 #include <regex>
 #include <sstream>
 
+#include "base/fields.h"
 #include "plan/plan.h"
 
 namespace fjord::study {
@@ -14,6 +15,7 @@ namespace fjord::study {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace arguments;
 
 // ---- files of JSON
 
@@ -53,155 +55,76 @@ std::string listOf(const auto& names) {
   return out;
 }
 
-/// Reads the members of one object of a file. The first thing that is wrong in the file is kept in
-/// `wrong`; what comes after it does not matter.
-class Fields {
- public:
-  Fields(const Json& object, std::string at, std::string& wrong)
-      : object_(object), at_(std::move(at)), wrong_(wrong) {
-    if (!object.is_object()) refuse("", cat("is to be an object, not ", object.dump()));
-  }
-
-  void refuse(const std::string& key, const std::string& why) {
-    std::string place = at_ + (at_.empty() || key.empty() ? "" : "/") + key;
-    if (wrong_.empty()) wrong_ = cat(place.empty() ? "the file" : place, " ", why);
-  }
-
-  /// A member, which may be missing: null.
-  const Json& get(const char* key) {
-    known_.emplace_back(key);
-    return member(object_, key);
-  }
-
-  void read(const char* key, std::string& out) {
-    const Json& value = get(key);
-    if (value.is_string() && !stringOr(object_, key, "").empty()) {
-      out = stringOr(object_, key, "");
-    } else if (!value.is_null()) {
-      refuse(key, cat("is to be a text, not ", value.dump()));
-    }
-  }
-
-  void read(const char* key, bool& out) {
-    const Json& value = get(key);
-    out = boolOr(object_, key, out);
-    if (!value.is_boolean() && !value.is_null())
-      refuse(key, cat("is to be true or false, not ", value.dump()));
-  }
-
-  void read(const char* key, std::vector<std::string>& out) {
-    const Json& value = get(key);
-    if (!value.is_array() && !value.is_null())
-      return refuse(key, cat("is to be a list of texts, not ", value.dump()));
-    for (const Json& text : value) {
-      const auto* content = text.get_ptr<const std::string*>();
-      if (!content || content->empty())
-        return refuse(cat(key, "/", out.size()), cat("is to be a text, not ", text.dump()));
-      out.push_back(*content);
-    }
-  }
-
-  void read(const char* key, std::map<std::string, std::string>& out) {
-    const Json& value = get(key);
-    if (value.is_null()) return;
-    Fields texts(value, inside(key), wrong_);
-    for (const auto& [name, text] : value.items()) texts.read(name.c_str(), out[name]);
-  }
-
-  void choose(const char* key, std::string& out, std::initializer_list<std::string_view> choices) {
-    read(key, out);
-    if (std::ranges::find(choices, out) == choices.end())
-      refuse(key, cat("is \"", out, "\"; it is to be one of ", listOf(choices)));
-  }
-
-  void need(const char* key) {
-    if (member(object_, key).is_null()) refuse(key, "is missing");
-  }
-
-  /// Once all is read: a name that nothing asked for is a mistake, or a name's.
-  void end() {
-    if (!object_.is_object()) return;
-    for (const auto& [name, value] : object_.items()) {
-      if (std::ranges::find(known_, name) == known_.end())
-        refuse(name, cat("is not known; there are ", listOf(known_)));
-    }
-  }
-
-  std::string inside(const std::string& key) const {
-    return at_.empty() ? key : cat(at_, "/", key);
-  }
-
- private:
-  const Json& object_;
-  std::string at_;
-  std::string& wrong_;
-  std::vector<std::string> known_;
-};
-
 // ---- tasks
+
+constexpr Argument kTask[] = {
+    text("title").isNeeded(), flag("sized", true),  flag("perBackend", true),
+    flag("perSubject", true), flag("first", false), texts("phases"),
+};
 
 Result<Task> readTask(const fs::path& folder) {
   fs::path path = folder / "task.json";
   FJORD_TRY(Json json, readJson(path));
-  std::string wrong;
-  Fields fields(json, "", wrong);
-  Task task;
-  task.name = folder.filename().string();
-  fields.need("title");
-  fields.read("title", task.title);
-  fields.read("sized", task.sized);
-  fields.read("perBackend", task.perBackend);
-  fields.read("perSubject", task.perSubject);
-  fields.read("first", task.first);
-  fields.read("phases", task.phases);
-  fields.end();
+  Result<Fields> fields = Fields::of("", kTask, json);
+  if (!fields) return fail(path.string(), ": ", fields.error().message);
+  Task task{.name = folder.filename().string(),
+            .title = fields->text("title"),
+            .sized = fields->flag("sized"),
+            .perBackend = fields->flag("perBackend"),
+            .perSubject = fields->flag("perSubject"),
+            .first = fields->flag("first"),
+            .phases = fields->texts("phases")};
   for (size_t i = 0; i < task.phases.size(); ++i) {
     if (std::ranges::none_of(kPhases, [&](const Phase& p) { return task.phases[i] == p.name; }))
-      fields.refuse(cat("phases/", i), cat("is \"", task.phases[i], "\", which is no phase"));
+      return fail(path.string(), ": phases/", i, " is \"", task.phases[i], "\", which is no phase");
   }
-  if (!wrong.empty()) return fail(path.string(), ": ", wrong);
   return task;
 }
 
 // ---- subjects
 
 /// Files of its packages ("PACKAGE/path"), or of the server's own ("/fjord/..").
-void checkFiles(Fields& fields, const std::vector<std::string>& files, const Subject& subject) {
+Status checkFiles(const std::vector<std::string>& files, const Subject& subject) {
   for (size_t i = 0; i < files.size(); ++i) {
     auto owns = [&](const std::string& package) { return files[i].starts_with(package + "/"); };
     if (!files[i].starts_with("/") && std::ranges::none_of(subject.packages, owns))
-      fields.refuse(cat("files/", i), cat("is \"", files[i], "\", of none of the packages"));
+      return fail("files/", i, " is \"", files[i], "\", of none of the packages");
   }
+  return {};
 }
 
-void readBackends(const Json& json, Subject& subject, std::string& wrong) {
-  Fields all(json, "backends", wrong);
-  if (!json.is_object()) return;
-  if (json.empty()) all.refuse("", "has none");
+constexpr Argument kBackend[] = {
+    text("title").isNeeded(),
+    flag("gpu", false),
+    texts("files"),
+    textsByName("unsupported"),
+};
+
+Status readBackends(const Json& json, Subject& subject) {
+  if (!json.is_object()) return fail("backends must be an object {..}, got ", json.dump());
+  if (json.empty()) return fail("backends has none");
   for (const auto& [name, value] : json.items()) {
-    Backend backend;
-    backend.name = name;
-    Fields fields(value, all.inside(name), wrong);
-    if (!isName(name)) fields.refuse("", "is not named in lower-case letters, digits, - _ .");
-    fields.need("title");
-    fields.read("title", backend.title);
-    fields.read("gpu", backend.gpu);
-    fields.read("files", backend.files);
-    fields.read("unsupported", backend.unsupported);
-    fields.end();
-    checkFiles(fields, backend.files, subject);
+    std::string place = cat("backends/", name, "/");
+    if (!isName(name))
+      return fail("backends/", name, " is not named in lower-case letters, digits, - _ .");
+    FJORD_TRY(Fields fields, Fields::of("", kBackend, value, place));
+    Backend backend{.name = name,
+                    .title = fields.text("title"),
+                    .gpu = fields.flag("gpu"),
+                    .files = fields.texts("files"),
+                    .unsupported = fields.textsByName("unsupported")};
+    if (Status status = checkFiles(backend.files, subject); !status)
+      return fail(place, status.error().message);
     subject.backends.push_back(std::move(backend));
   }
+  return {};
 }
 
-void readNetwork(const Json& json, Network& network, std::string& wrong) {
-  if (json.is_null()) return;
-  Fields fields(json, "network", wrong);
-  fields.choose("hidden", network.hidden, {"relu", "sigmoid", "tanh"});
-  fields.choose("output", network.output, {"softmax", "sigmoid", "relu", "tanh"});
-  fields.read("bias", network.bias);
-  fields.end();
-}
+constexpr Argument kNetwork[] = {
+    choice("hidden", "relu|sigmoid|tanh"),
+    choice("output", "softmax|sigmoid|relu|tanh"),
+    flag("bias", true),
+};
 
 /// What npm installs for it is one version, so that two runs measure the same.
 Status checkPackages(const fs::path& folder, const Subject& subject) {
@@ -219,35 +142,54 @@ Status checkPackages(const fs::path& folder, const Subject& subject) {
   return {};
 }
 
+constexpr Argument kSubject[] = {
+    text("title").isNeeded(),
+    text("note"),
+    flag("native", false),
+    flag("paper", false),
+    texts("packages"),
+    choice("training", "batch|online|full|none"),
+    texts("files"),
+    flag("module", false),
+    texts("command"),
+    text("models"),
+    json("network"),
+    json("backends").isNeeded(),
+    textsByName("unsupported"),
+};
+
+Status readSubject(const Json& json, Subject& subject) {
+  FJORD_TRY(Fields fields, Fields::of("", kSubject, json));
+  subject.title = fields.text("title");
+  subject.note = fields.text("note");
+  subject.native = fields.flag("native");
+  subject.paper = fields.flag("paper");
+  subject.training = fields.choice("training");
+  subject.packages = fields.texts("packages");
+  subject.files = fields.texts("files");
+  subject.module = fields.flag("module");
+  subject.command = fields.texts("command");
+  subject.models = fields.text("models");
+  subject.unsupported = fields.textsByName("unsupported");
+  FJORD_TRY(Fields network, Fields::of("", kNetwork, member(json, "network"), "network/"));
+  subject.network.hidden = network.choice("hidden");
+  subject.network.output = network.choice("output");
+  subject.network.bias = network.flag("bias");
+  FJORD_CHECK(readBackends(member(json, "backends"), subject));
+  FJORD_CHECK(checkFiles(subject.files, subject));
+  if (subject.native == subject.command.empty())
+    return fail("command ", subject.native ? "is missing: a native subject is a program"
+                                           : "is only for a subject that is \"native\"");
+  return {};
+}
+
 Result<Subject> readSubject(const fs::path& folder) {
   fs::path path = folder / "subject.json";
   FJORD_TRY(Json json, readJson(path));
-  std::string wrong;
-  Fields fields(json, "", wrong);
   Subject subject;
   subject.name = folder.filename().string();
-  fields.need("title");
-  fields.read("title", subject.title);
-  fields.read("note", subject.note);
-  fields.read("native", subject.native);
-  fields.read("paper", subject.paper);
-  fields.choose("training", subject.training, {"batch", "online", "full", "none"});
-  fields.read("packages", subject.packages);
-  fields.read("files", subject.files);
-  fields.read("module", subject.module);
-  fields.read("command", subject.command);
-  fields.read("models", subject.models);
-  fields.read("unsupported", subject.unsupported);
-  readNetwork(fields.get("network"), subject.network, wrong);
-  fields.need("backends");
-  if (const Json& backends = fields.get("backends"); !backends.is_null())
-    readBackends(backends, subject, wrong);
-  fields.end();
-  checkFiles(fields, subject.files, subject);
-  if (subject.native == subject.command.empty())
-    fields.refuse("command", subject.native ? "is missing: a native subject is a program"
-                                            : "is only for a subject that is \"native\"");
-  if (!wrong.empty()) return fail(path.string(), ": ", wrong);
+  if (Status status = readSubject(json, subject); !status)
+    return fail(path.string(), ": ", status.error().message);
   FJORD_CHECK(checkPackages(folder, subject));
   return subject;
 }

@@ -126,35 +126,40 @@ TEST_F(Catalogues, MistakesOfSubjects) {
   EXPECT_EQ(wrongSubject(kSubject), "nothing");
   EXPECT_EQ(wrongSubject("{\n\"title\": \"A\",\n\"backends\" 3}"), "not valid JSON, line 3");
   EXPECT_EQ(wrongSubject(""), "not valid JSON, line 1");
-  EXPECT_EQ(wrongSubject("[]"), "the file is to be an object, not []");
-  EXPECT_EQ(wrongSubject(R"({"backends": {"cpu": {"title": "J"}}})"), "title is missing");
+  EXPECT_EQ(wrongSubject("[]"), "the file must be an object {..}, got []");
+  EXPECT_EQ(wrongSubject(R"({"backends": {"cpu": {"title": "J"}}})"),
+            "title is missing: it must be a text that is not empty");
   EXPECT_EQ(wrongSubject(R"({"title": "A"})"), "backends is missing");
   EXPECT_EQ(wrongSubject(R"({"title": "A", "backends": {}})"), "backends has none");
   EXPECT_EQ(wrongSubject(R"({"title": "A", "backends": ["cpu"]})"),
-            R"(backends is to be an object, not ["cpu"])");
+            R"(backends must be an object {..}, got ["cpu"])");
   EXPECT_EQ(wrongSubject(R"({"title": "A", "backends": {"cpu": {}}})"),
-            "backends/cpu/title is missing");
+            "backends/cpu/title is missing: it must be a text that is not empty");
   EXPECT_EQ(wrongSubject(R"({"title": "A", "backends": {"a/b": {"title": "J"}}})"),
             "backends/a/b is not named in lower-case letters, digits, - _ .");
   EXPECT_EQ(wrongSubject(R"({"title": "A", "backends": {"cpu": {"title": "J", "gpu": 1}}})"),
-            "backends/cpu/gpu is to be true or false, not 1");
+            "backends/cpu/gpu must be true or false, got 1");
   EXPECT_EQ(wrongSubject(with(R"("title": 3)")).substr(0, 5), "title");
-  EXPECT_EQ(wrongSubject(with(R"("note": "")")), R"(note is to be a text, not "")");
-  EXPECT_EQ(wrongSubject(with(R"("papper": true)")).substr(0, 27), "papper is not known; there ");
-  EXPECT_EQ(wrongSubject(with(R"("files": "x")")), R"(files is to be a list of texts, not "x")");
-  EXPECT_EQ(wrongSubject(with(R"("packages": ["x", 1])")), "packages/1 is to be a text, not 1");
+  EXPECT_EQ(wrongSubject(with(R"("note": "")")),
+            R"(note must be a text that is not empty, got "")");
+  EXPECT_EQ(wrongSubject(with(R"("papper": true)")).substr(0, 47),
+            "papper is not known; did you mean paper? There ");
+  EXPECT_EQ(wrongSubject(with(R"("files": "x")")),
+            R"(files must be a list of texts that are not empty, got "x")");
+  EXPECT_EQ(wrongSubject(with(R"("packages": ["x", 1])")),
+            R"(packages must be a list of texts that are not empty, got ["x",1])");
   EXPECT_EQ(wrongSubject(with(R"("packages": ["x"], "files": ["x/1", "xy/2"])")),
             R"(files/1 is "xy/2", of none of the packages)");
   EXPECT_EQ(wrongSubject(with(R"("training": "some")")),
-            R"(training is "some"; it is to be one of batch, online, full, none)");
+            R"(training must be one of batch, online, full, none, got "some")");
   EXPECT_EQ(wrongSubject(with(R"("network": {"hidden": "softmax"})")),
-            R"(network/hidden is "softmax"; it is to be one of relu, sigmoid, tanh)");
+            R"(network/hidden must be one of relu, sigmoid, tanh, got "softmax")");
   EXPECT_EQ(wrongSubject(with(R"("network": {"output": "gelu"})")),
-            R"(network/output is "gelu"; it is to be one of softmax, sigmoid, relu, tanh)");
+            R"(network/output must be one of softmax, sigmoid, relu, tanh, got "gelu")");
   EXPECT_EQ(wrongSubject(with(R"("network": {"size": 1})")),
             "network/size is not known; there are hidden, output, bias");
   EXPECT_EQ(wrongSubject(with(R"("unsupported": {"train": true})")),
-            "unsupported/train is to be a text, not true");
+            R"(unsupported must be an object of texts that are not empty, got {"train":true})");
   EXPECT_EQ(wrongSubject(with(R"("unsupported": {"trian": "no"})")),
             "unsupported/trian: there is no such task; there are train");
   EXPECT_EQ(wrongSubject(with(R"("native": true)")),
@@ -165,11 +170,13 @@ TEST_F(Catalogues, MistakesOfSubjects) {
 }
 
 TEST_F(Catalogues, MistakesOfTasks) {
-  EXPECT_EQ(wrongTask(R"({"phases": []})"), "title is missing");
+  EXPECT_EQ(wrongTask(R"({"phases": []})"),
+            "title is missing: it must be a text that is not empty");
   EXPECT_EQ(wrongTask(R"({"title": "T", "sized": "yes"})"),
-            R"(sized is to be true or false, not "yes")");
+            R"(sized must be true or false, got "yes")");
   EXPECT_EQ(wrongTask(R"({"title": "T", "phase": []})"),
-            "phase is not known; there are title, sized, perBackend, perSubject, first, phases");
+            "phase is not known; did you mean phases? There are title, sized, perBackend, "
+            "perSubject, first, phases");
   EXPECT_EQ(wrongTask(R"({"title": "T", "phases": ["build", "warmup"]})"),
             R"(phases/1 is "warmup", which is no phase)");
 }

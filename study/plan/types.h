@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/json.h"
+#include "base/json.h"
 
 namespace fjord::study {
 

@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "nn/json.h"
+#include "base/json.h"
 
 namespace fjord::study {
 

@@ -7,8 +7,8 @@
 #include <iterator>
 #include <string>
 
+#include "base/json.h"
 #include "base/random.h"
-#include "nn/json.h"
 
 namespace fjord::study {
 namespace {

@@ -1,5 +1,5 @@
-// JSON, with accessors that cannot abort: a value of the wrong kind reads as the fallback, or as an
-// error where asked.
+// JSON, with accessors that cannot abort: a value of the wrong kind reads as the fallback. That is
+// for what Fjord has written itself; what others write is read by base/fields.h, which refuses it.
 #pragma once
 
 #define JSON_NOEXCEPTION 1
@@ -16,11 +16,8 @@ namespace fjord {
 
 using Json = nlohmann::ordered_json;
 
-inline Result<Json> parseJson(std::string_view text) {
-  Json j = Json::parse(text, nullptr, false);
-  if (j.is_discarded()) return fail("not valid JSON: ", text.substr(0, 60));
-  return j;
-}
+/// Refuses what is nested so deeply that reading it could overflow the stack.
+Result<Json> parseJson(std::string_view text);
 
 inline const Json& member(const Json& j, const char* key) {
   static const Json kNull;
@@ -63,25 +60,10 @@ struct Choice {
   std::string name;
   Json config = Json::object();
 };
-inline std::optional<Choice> choiceOf(const Json& j) {
-  if (j.is_string()) return Choice{j.get<std::string>()};
-  if (!j.is_object()) return {};
-  Choice c{stringOr(j, "class_name", ""), member(j, "config")};
-  // Keras 3 writes {"module": ..., "class_name": "function", "config": "relu"} for functions.
-  if (c.config.is_string()) c = {c.config.get<std::string>()};
-  if (!c.config.is_object()) c.config = Json::object();
-  return c;
-}
+std::optional<Choice> choiceOf(const Json& j);
 
 /// "categorical_crossentropy", "categoricalCrossentropy" and "CategoricalCrossentropy" are one
 /// name: letters and digits in lower case. Every table of nn/ is keyed so.
-inline std::string canonicalName(std::string_view name) {
-  std::string out;
-  for (char c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out += c;
-  }
-  return out;
-}
+std::string canonicalName(std::string_view name);
 
 }  // namespace fjord

@@ -1,0 +1,349 @@
+#include "base/fields.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fjord {
+
+namespace {
+
+/// Calls f with each part of "a|b|c" until one is found for which it is true; that one, or "".
+template <class F>
+std::string_view firstOf(std::string_view list, F f) {
+  for (size_t at = 0; at <= list.size();) {
+    size_t end = std::min(list.find('|', at), list.size());
+    std::string_view part = list.substr(at, end - at);
+    if (f(part)) return part;
+    at = end + 1;
+  }
+  return {};
+}
+std::string_view firstOf(std::string_view list) {
+  return firstOf(list, [](std::string_view) { return true; });
+}
+std::string listed(std::string_view list) {
+  std::string out;
+  firstOf(list, [&](std::string_view part) {
+    out += cat(out.empty() ? "" : ", ", part);
+    return false;
+  });
+  return out;
+}
+
+bool isNamed(const char* names, std::string_view key) {
+  std::string wanted = canonicalName(key);
+  return !wanted.empty() && !firstOf(names, [&](std::string_view name) {
+                               return canonicalName(name) == wanted;
+                             }).empty();
+}
+
+/// Calls f with the rows of a table, those of tables within it too, until it is true for one.
+template <class F>
+const Argument* findRow(std::span<const Argument> table, F f) {
+  for (const Argument& a : table) {
+    if (a.kind != Argument::kAlso) {
+      if (f(a)) return &a;
+    } else if (const Argument* inner = findRow(a.rows, f)) {
+      return inner;
+    }
+  }
+  return nullptr;
+}
+
+/// Letters to insert, remove or change to make one of the other (Levenshtein 1966).
+int distance(std::string_view a, std::string_view b) {
+  std::vector<int> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = static_cast<int>(j);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    int corner = row[0];
+    row[0] = static_cast<int>(i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      int changed = corner + (a[i - 1] != b[j - 1]);
+      corner = row[j];
+      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+// ---- one value
+
+bool isIn(const Range& r, double x) {
+  return (r.above ? x > r.least : x >= r.least) && (r.below ? x < r.most : x <= r.most);
+}
+bool isWhole(const Range& r, const Json& v) {
+  std::optional<double> x = numberIn(v);
+  return x && isIn(r, *x) && *x == std::floor(*x);
+}
+int32_t wholeOf(const Json& v) { return static_cast<int32_t>(v.get<double>()); }
+
+bool isListOf(const Json& v, size_t least, size_t most, auto f) {
+  return v.is_array() && v.size() >= least && v.size() <= most && std::ranges::all_of(v, f);
+}
+bool isText(const Json& v) { return v.is_string() && !v.get_ref<const std::string&>().empty(); }
+
+std::string rangeOf(const Argument& a) {
+  const Range& r = *a.range;
+  if (a.kind != Argument::kNumber && a.kind != Argument::kNumbers)
+    return cat(" from ", r.least, " to ", r.most);
+  if (r.most == kMostFloat)
+    return r.least == -kMostFloat ? "" : cat(r.above ? " above " : " of at least ", r.least);
+  return cat(" from ", r.least, r.below ? " to below " : " to ", r.most);
+}
+
+/// What an argument may be.
+std::string allowed(const Argument& a) {
+  switch (a.kind) {
+    case Argument::kFlag:
+      return "true or false";
+    case Argument::kWhole:
+      return "a whole number" + rangeOf(a);
+    case Argument::kNumber:
+      return "a finite number" + rangeOf(a);
+    case Argument::kText:
+      return "a text that is not empty";
+    case Argument::kChoice:
+      return "one of " + listed(a.text);
+    case Argument::kPair:
+      return cat("a whole number", rangeOf(a), ", or a list of two");
+    case Argument::kWholes:
+      return cat("a whole number", rangeOf(a), ", or a list of at most ", kMaxRank);
+    case Argument::kShape:
+      return cat("a list of at most ", kMaxRank, " whole numbers from 1, or null for an open axis");
+    case Argument::kBorders:
+      return cat("a whole number", rangeOf(a),
+                 ", [vertical, horizontal], or [[top, bottom], [left, right]]");
+    case Argument::kNumbers:
+      return "a list of finite numbers" + rangeOf(a);
+    case Argument::kTexts:
+      return "a list of texts that are not empty";
+    case Argument::kTextsByName:
+      return "an object of texts that are not empty";
+    case Argument::kDescribed:
+      return "a name, or {class_name, config}";
+    case Argument::kOnly:
+      return cat(listed(a.text), ": anything else is not supported");
+    default:
+      return "something else";
+  }
+}
+
+bool isAllowed(const Argument& a, const Json& v) {
+  auto whole = [&](const Json& j) { return isWhole(*a.range, j); };
+  auto finite = [&](const Json& j) {
+    std::optional<double> x = numberIn(j);
+    return x && isIn(*a.range, *x);
+  };
+  switch (a.kind) {
+    case Argument::kFlag:
+      return v.is_boolean();
+    case Argument::kWhole:
+      return whole(v);
+    case Argument::kNumber:
+      return finite(v);
+    case Argument::kText:
+      return isText(v);
+    case Argument::kChoice:
+      return v.is_string() && isNamed(a.text, v.get_ref<const std::string&>());
+    case Argument::kPair:
+      return whole(v) || isListOf(v, 2, 2, whole);
+    case Argument::kWholes:
+      return whole(v) || isListOf(v, 1, kMaxRank, whole);
+    case Argument::kShape:
+      return isWhole(kCount, v) || isListOf(v, 0, kMaxRank, [](const Json& j) {
+               return j.is_null() || isWhole(kCount, j);
+             });
+    case Argument::kBorders:
+      return whole(v) ||
+             isListOf(v, 2, 2, [&](const Json& j) { return whole(j) || isListOf(j, 2, 2, whole); });
+    case Argument::kNumbers:
+      return isListOf(v, 0, v.size(), finite);
+    case Argument::kTexts:
+      return isListOf(v, 0, v.size(), isText);
+    case Argument::kTextsByName:
+      return v.is_object() && std::ranges::all_of(v, isText);
+    case Argument::kDescribed:
+      return choiceOf(v) && !choiceOf(v)->name.empty();
+    case Argument::kOnly:
+      return !firstOf(a.text, [&](std::string_view one) { return shown(v) == one; }).empty();
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+std::optional<double> numberIn(const Json& j) {
+  if (j.is_number()) return j.get<double>();
+  if (j == "NaN") return std::numeric_limits<double>::quiet_NaN();
+  if (j == "Infinity") return std::numeric_limits<double>::infinity();
+  if (j == "-Infinity") return -std::numeric_limits<double>::infinity();
+  return {};
+}
+
+std::string shown(const Json& value) {
+  if (std::optional<double> x = numberIn(value)) return cat(*x);
+  constexpr size_t kMost = 80;
+  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text.size() <= kMost ? text : text.substr(0, kMost) + "..";
+}
+
+std::string insteadOf(std::string_view unknown, std::span<const std::string_view> known) {
+  std::string wanted = canonicalName(unknown), all;
+  int nearest = std::max<int>(2, static_cast<int>(wanted.size()) / 3) + 1;
+  std::string_view meant;
+  for (std::string_view name : known) {
+    all += cat(all.empty() ? "" : ", ", name);
+    if (int d = distance(wanted, canonicalName(name)); d < nearest) {
+      nearest = d;
+      meant = name;
+    }
+  }
+  std::string question = meant.empty() ? "" : cat("; did you mean ", meant, "?");
+  return all.empty() ? "; there are none"
+                     : cat(question, question.empty() ? "; there are " : " There are ", all);
+}
+
+namespace {
+
+Status unknownArgument(std::string_view owner, std::span<const Argument> table,
+                       std::string_view place, const std::string& key) {
+  std::vector<std::string_view> known;
+  findRow(table, [&](const Argument& a) {
+    // What is only put up with is not offered.
+    if (a.kind != Argument::kOnly) known.push_back(firstOf(a.name));
+    return false;
+  });
+  return fail(place, key, owner.empty() ? " is not known" : cat(" is not an argument of ", owner),
+              insteadOf(key, known));
+}
+
+/// The fault of a value, if it has one.
+Status faultOf(const Argument& a, std::string_view name, const Json& v) {
+  if (!isAllowed(a, v)) return fail(name, " must be ", allowed(a), ", got ", shown(v));
+  Status status = a.check ? a.check(v) : Status();
+  return status ? status : fail(name, ": ", status.error().message);
+}
+
+}  // namespace
+
+Result<Fields> Fields::of(std::string_view owner, std::span<const Argument> table,
+                          const Json& object, std::string_view place) {
+  Fields fields(table);
+  if (!object.is_object() && !object.is_null()) {
+    std::string_view what = !place.empty()  ? place.substr(0, place.size() - 1)
+                            : owner.empty() ? "the file"
+                                            : owner;
+    return fail(what, " must be an object {..}, got ", shown(object));
+  }
+  static const Json kNone = Json::object();
+  for (const auto& [key, value] : (object.is_null() ? kNone : object).items()) {
+    const Argument* a = findRow(table, [&](const Argument& a) { return isNamed(a.name, key); });
+    if (!a) return std::unexpected(unknownArgument(owner, table, place, key).error());
+    if (value.is_null()) continue;
+    std::string name = cat(place, key);
+    FJORD_CHECK(faultOf(*a, name, value));
+    if (std::ranges::find(fields.given_, a, &decltype(fields.given_)::value_type::first) !=
+        fields.given_.end())
+      return fail(name, " is given twice, also by another of its names ", listed(a->name));
+    fields.given_.push_back({a, &value});
+  }
+  const Argument* missing =
+      findRow(table, [&](const Argument& a) { return a.needed && !fields.has(a.name); });
+  if (missing)
+    return fail(place, firstOf(missing->name), " is missing",
+                missing->kind == Argument::kJson ? "" : ": it must be " + allowed(*missing));
+  return fields;
+}
+
+const Argument& Fields::row(const char* name) const {
+  const Argument* a =
+      findRow(table_, [&](const Argument& a) { return firstOf(a.name) == firstOf(name); });
+  if (!a) __builtin_trap();  // read without a row in the table: the first test of it finds that
+  return *a;
+}
+
+const Json* Fields::given(const char* name) const {
+  const Argument* a = &row(name);
+  auto it = std::ranges::find(given_, a, &decltype(given_)::value_type::first);
+  return it == given_.end() ? nullptr : it->second;
+}
+
+double Fields::number(const char* name) const {
+  const Json* v = given(name);
+  if (!v) return row(name).fallback;
+  return v->is_boolean() ? v->get<bool>() : *numberIn(*v);
+}
+
+std::string Fields::text(const char* name) const {
+  const Json* v = given(name);
+  const char* fallback = row(name).text;
+  return v ? v->get<std::string>() : fallback ? fallback : "";
+}
+
+std::string_view Fields::choice(const char* name) const {
+  const Json* v = given(name);
+  const char* all = row(name).text;
+  std::string wanted = v ? canonicalName(v->get_ref<const std::string&>()) : "";
+  return firstOf(all, [&](std::string_view one) { return !v || canonicalName(one) == wanted; });
+}
+
+std::array<int32_t, 2> Fields::pair(const char* name) const {
+  const Json* v = given(name);
+  if (v && v->is_array()) return {wholeOf((*v)[0]), wholeOf((*v)[1])};
+  return {whole(name), whole(name)};
+}
+
+Shape Fields::wholes(const char* name) const {
+  const Json* v = given(name);
+  double fallback = row(name).fallback;
+  if (!v) return std::isnan(fallback) ? Shape() : Shape{static_cast<int32_t>(fallback)};
+  if (v->is_number()) return {wholeOf(*v)};
+  Shape out;
+  for (const Json& item : *v) out.push(item.is_null() ? -1 : wholeOf(item));
+  return out;
+}
+
+std::array<int32_t, 4> Fields::borders(const char* name) const {
+  const Json* v = given(name);
+  std::array<int32_t, 4> out;
+  for (int i = 0; i < 4; ++i) {
+    // [i / 2] of the axes, [i % 2] of its two sides.
+    const Json* side = v && v->is_array() ? &(*v)[i / 2] : nullptr;
+    if (side && side->is_array()) side = &(*side)[i % 2];
+    out[i] = side ? wholeOf(*side) : whole(name);
+  }
+  return out;
+}
+
+std::vector<double> Fields::numbers(const char* name) const {
+  std::vector<double> out;
+  if (const Json* v = given(name)) {
+    for (const Json& item : *v) out.push_back(item.get<double>());
+  }
+  return out;
+}
+
+std::vector<std::string> Fields::texts(const char* name) const {
+  std::vector<std::string> out;
+  if (const Json* v = given(name)) {
+    for (const Json& item : *v) out.push_back(item.get<std::string>());
+  }
+  return out;
+}
+
+std::map<std::string, std::string> Fields::textsByName(const char* name) const {
+  std::map<std::string, std::string> out;
+  if (const Json* v = given(name)) {
+    for (const auto& [key, item] : v->items()) out[key] = item.get<std::string>();
+  }
+  return out;
+}
+
+Json Fields::json(const char* name) const {
+  const Json* v = given(name);
+  const char* fallback = row(name).text;
+  return v ? *v : fallback ? Json(fallback) : Json();
+}
+
+}  // namespace fjord

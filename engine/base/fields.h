@@ -1,0 +1,189 @@
+// The one door for what descriptions say: arguments of layers, losses, optimizers, options of fit,
+// members of a file. A table says what each may be. What no row names, is of another kind or out of
+// range is an error that names it, its value and what is allowed; nothing falls back to a default
+// because it could not be read.
+//
+//   using namespace arguments;
+//   constexpr Argument kDense[] = {
+//       whole("units", kCount).isNeeded(),
+//       flag("use_bias", true),
+//       described("kernel_initializer", checkInitializer, "glorot_uniform"),
+//       number("rate", kFinite, 0.5),
+//       also(kEveryLayer),
+//   };
+//   FJORD_TRY(Fields fields, Fields::of("Dense", kDense, config));
+//   int units = fields.whole("units");
+//
+// "units must be a whole number from 1 to 2147483647, got 32.9"
+// "unitts is not an argument of Dense; did you mean units? There are units, use_bias, .."
+//
+// Names are compared by their letters and digits: kernelSize and kernel_size are one argument, and
+// an error writes it as the description does. A member that is null is one that is missing. The
+// tables are plain data: what lists arguments, their kinds and defaults reads them.
+#pragma once
+
+#include <limits>
+#include <map>
+#include <vector>
+
+#include "base/json.h"
+
+namespace fjord {
+
+/// From `least` to `most`; `above` and `below`: without these themselves.
+struct Range {
+  double least, most;
+  bool above = false, below = false;
+};
+inline constexpr double kMostFloat = std::numeric_limits<float>::max();
+inline constexpr double kMostInt = std::numeric_limits<int32_t>::max();
+/// Of whole numbers.
+inline constexpr Range kCount{1, kMostInt}, kIndex{0, kMostInt}, kAnyInt{-kMostInt - 1, kMostInt};
+/// Of numbers; all are computed with in float32.
+inline constexpr Range kFinite{-kMostFloat, kMostFloat}, kNotNegative{0, kMostFloat},
+    kPositive{0, kMostFloat, true}, kShare{0, 1}, kBelowOne{0, 1, false, true};
+
+struct Argument {
+  enum Kind : uint8_t {
+    kFlag,
+    kWhole,
+    kNumber,
+    kText,
+    kChoice,       // one of some texts, compared as names are
+    kPair,         // a whole number, or a list of two
+    kWholes,       // a whole number, or a list of up to kMaxRank
+    kShape,        // a list of whole numbers, or null where an axis is open
+    kBorders,      // one number, [vertical, horizontal] or [[top, bottom], [left, right]]
+    kNumbers,      // a list of numbers
+    kTexts,        // a list of texts
+    kTextsByName,  // an object of texts
+    kDescribed,    // a name, or {"class_name", "config"}, that `check` knows
+    kJson,         // anything that `check` does not refuse
+    kOnly,         // what others write and means nothing here, or is not done: certain values alone
+    kAlso,         // the rows of another table
+  };
+  Kind kind;
+  const char* name;  // "negative_slope|alpha": or an older one
+  bool needed = false;
+  const Range* range = nullptr;
+  /// The default of numbers, whole numbers, flags and pairs; NaN for none.
+  double fallback = std::numeric_limits<double>::quiet_NaN();
+  /// kChoice, kOnly: "valid|same", the first is the default (of kOnly as JSON); else the default.
+  const char* text = nullptr;
+  Status (*check)(const Json& value) = nullptr;
+  std::span<const Argument> rows = {};
+
+  constexpr Argument isNeeded() const {
+    Argument a = *this;
+    a.needed = true;
+    return a;
+  }
+};
+
+/// What tables are made of.
+namespace arguments {
+
+constexpr double kNoDefault = std::numeric_limits<double>::quiet_NaN();
+constexpr Argument flag(const char* name, bool fallback) {
+  return {.kind = Argument::kFlag, .name = name, .fallback = fallback ? 1.0 : 0.0};
+}
+constexpr Argument whole(const char* name, const Range& range, double fallback = kNoDefault) {
+  return {.kind = Argument::kWhole, .name = name, .range = &range, .fallback = fallback};
+}
+constexpr Argument number(const char* name, const Range& range, double fallback = kNoDefault) {
+  return {.kind = Argument::kNumber, .name = name, .range = &range, .fallback = fallback};
+}
+constexpr Argument pair(const char* name, const Range& range, double fallback = kNoDefault) {
+  return {.kind = Argument::kPair, .name = name, .range = &range, .fallback = fallback};
+}
+constexpr Argument wholes(const char* name, const Range& range, double fallback = kNoDefault) {
+  return {.kind = Argument::kWholes, .name = name, .range = &range, .fallback = fallback};
+}
+constexpr Argument shape(const char* name) { return {.kind = Argument::kShape, .name = name}; }
+constexpr Argument borders(const char* name, double fallback) {
+  return {.kind = Argument::kBorders, .name = name, .range = &kIndex, .fallback = fallback};
+}
+constexpr Argument numbers(const char* name, const Range& range) {
+  return {.kind = Argument::kNumbers, .name = name, .range = &range};
+}
+constexpr Argument text(const char* name, const char* fallback = nullptr) {
+  return {.kind = Argument::kText, .name = name, .text = fallback};
+}
+constexpr Argument texts(const char* name) { return {.kind = Argument::kTexts, .name = name}; }
+constexpr Argument textsByName(const char* name) {
+  return {.kind = Argument::kTextsByName, .name = name};
+}
+constexpr Argument choice(const char* name, const char* choices) {
+  return {.kind = Argument::kChoice, .name = name, .text = choices};
+}
+constexpr Argument described(const char* name, Status (*check)(const Json&),
+                             const char* fallback = nullptr) {
+  return {.kind = Argument::kDescribed, .name = name, .text = fallback, .check = check};
+}
+constexpr Argument json(const char* name, Status (*check)(const Json&) = nullptr) {
+  return {.kind = Argument::kJson, .name = name, .check = check};
+}
+constexpr Argument only(const char* name, const char* allowed) {
+  return {.kind = Argument::kOnly, .name = name, .text = allowed};
+}
+constexpr Argument also(std::span<const Argument> rows) {
+  return {.kind = Argument::kAlso, .name = "", .rows = rows};
+}
+
+}  // namespace arguments
+
+/// The members of one object, all of them checked. It refers to the object.
+class Fields {
+ public:
+  /// `owner` is whose arguments they are, as messages name it; `place` stands before each name:
+  /// "backends/cpu/". An object that is null is an empty one.
+  static Result<Fields> of(std::string_view owner, std::span<const Argument> table,
+                           const Json& object, std::string_view place = "");
+
+  /// Whether it is there and not null.
+  bool has(const char* name) const { return given(name) != nullptr; }
+
+  // What the description says, or the table's default. `name` is the first of the row's names.
+  bool flag(const char* name) const { return number(name) != 0; }
+  int32_t whole(const char* name) const { return static_cast<int32_t>(number(name)); }
+  double number(const char* name) const;
+  std::string text(const char* name) const;
+  /// As the table writes it.
+  std::string_view choice(const char* name) const;
+  std::array<int32_t, 2> pair(const char* name) const;
+  /// Of kWholes, and of kShape, where an open axis is -1; empty without any.
+  Shape wholes(const char* name) const;
+  /// Top, bottom, left, right.
+  std::array<int32_t, 4> borders(const char* name) const;
+  std::vector<double> numbers(const char* name) const;
+  std::vector<std::string> texts(const char* name) const;
+  std::map<std::string, std::string> textsByName(const char* name) const;
+  /// null without it and without a default.
+  Json json(const char* name) const;
+
+ private:
+  explicit Fields(std::span<const Argument> table) : table_(table) {}
+  const Json* given(const char* name) const;
+  const Argument& row(const char* name) const;
+
+  std::span<const Argument> table_;
+  std::vector<std::pair<const Argument*, const Json*>> given_;
+};
+
+/// A number, also as the texts "NaN", "Infinity" and "-Infinity", which JSON cannot write otherwise.
+std::optional<double> numberIn(const Json& j);
+/// A value as messages show it: JSON, cut where it is long.
+std::string shown(const Json& value);
+/// "; did you mean kernel_size? There are filters, kernel_size": what to say of a name that is not
+/// among some.
+std::string insteadOf(std::string_view unknown, std::span<const std::string_view> known);
+/// The same for the names of a table's rows.
+template <class Row, size_t n>
+std::string insteadOf(std::string_view unknown, const Row (&rows)[n],
+                      std::string_view Row::* name) {
+  std::string_view known[n];
+  for (size_t i = 0; i < n; ++i) known[i] = rows[i].*name;
+  return insteadOf(unknown, std::span<const std::string_view>(known, n));
+}
+
+}  // namespace fjord
