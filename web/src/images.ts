@@ -104,17 +104,18 @@ export const separableConv2d = tidied(
 );
 
 /** The filter is [H, W, outputs, inputs]. */
-export function conv2dTranspose(x: Input, filter: Input, outputShape: readonly number[], strides: Size, pad: Pad, dimRoundingMode?: Rounding): Tensor {
+export const conv2dTranspose = tidied((x: Input, filter: Input, outputShape: readonly number[], strides: Size, pad: Pad, dimRoundingMode?: Rounding): Tensor => {
   const op = 'conv2dTranspose';
   const w: Windows = {op, strides, pad, dataFormat: 'NHWC', dilations: 1, rounding: dimRoundingMode};
-  return onBatch(w, x, (t) => {
+  const given = toTensor(x, 'x', op);
+  if (outputShape?.length !== given.rank) throw new Error(`${op}: outputShape must have an entry for each axis of x [${given.shape}], got ${show(outputShape)}`);
+  return onBatch(w, given, (t) => {
     const kernel = toTensor(filter, 'filter', op);
-    if (!Array.isArray(outputShape)) throw new Error(`${op}: outputShape must be a list of numbers, got ${show(outputShape)}`);
-    const shape = outputShape.length === 3 ? [1, ...outputShape] : [...outputShape];
+    const shape = outputShape.length === 3 ? [1, ...outputShape] : outputShape;
     const {strides, padding} = attributesOf(w, shape.slice(1), kernel.shape);
     return run(op, [t, kernel], {outputShape: shape, strides, padding});
   });
-}
+});
 
 const pooling =
   (op: 'maxPool' | 'avgPool') =>

@@ -18,6 +18,7 @@ export function computeWeightedLoss(losses: Input, weights?: Input | null, reduc
   if (Reduction[reduction] === undefined) throw new Error(`Unknown reduction: ${reduction}`);
   const given = weights == null ? undefined : toTensor(weights, 'weights', 'computeWeightedLoss');
   const weighted = given ? e.mul(all, given) : all;
+  if (weighted.size !== all.size) throw new Error(`computeWeightedLoss: weights of shape [${given!.shape}] are more than losses of shape [${all.shape}]`);
   if (reduction === Reduction.NONE) return weighted;
   if (reduction === Reduction.SUM) return sum(weighted);
   if (!given) return mean(weighted);
@@ -44,7 +45,7 @@ const meanSquaredError = lossOf('meanSquaredError', (y, p) => e.squaredDifferenc
 const absoluteDifference = lossOf('absoluteDifference', (y, p) => e.abs(e.sub(y, p)));
 const hingeLoss = lossOf('hingeLoss', (y, p) => e.relu(e.sub(1, e.mul(e.sub(e.mul(2, y), 1), p))));
 const huberLoss = (labels: Input, predictions: Input, weights?: Input | null, delta = 1, reduction?: Reduction): Tensor => {
-  const error = e.abs(e.sub(...pairOf('huberLoss', predictions, labels, ['predictions', 'labels'])));
+  const error = e.abs(e.sub(...pairOf('huberLoss', labels, predictions)));
   const quadratic = e.minimum(error, delta);
   return computeWeightedLoss(e.add(e.mul(0.5, e.square(quadratic)), e.mul(delta, e.sub(error, quadratic))), weights, reduction);
 };

@@ -46,20 +46,22 @@ export const elementwise: UnaryOps & BinaryOps = {
 };
 
 export const where = tidied((condition: Input, a: Input, b: Input): Tensor => run('where', [toTensor(condition, 'condition', 'where', 'bool'), a, b]));
-/** A number as a scalar of the type of `t`; what is beyond int32 bounds nothing there. */
-const scalarLike = (value: number, t: Tensor): Tensor =>
-  tensor(t.dtype === 'int32' ? Math.min(Math.max(value, -(2 ** 31)), 2 ** 31 - 1) : value, [], t.dtype === 'bool' ? 'int32' : t.dtype);
+/** A number as a scalar of the type of `t`, or int32 for bools; what is beyond int32 bounds nothing there. */
+function scalarLike(value: number, t: Tensor, what: string): Tensor {
+  if (typeof value !== 'number') throw new Error(`${what} must be a number, got ${show(value)}`);
+  return t.dtype === 'float32' ? scalar(value) : scalar(Math.min(Math.max(value, -(2 ** 31)), 2 ** 31 - 1), 'int32');
+}
 export const clipByValue = tidied((x: Input, clipValueMin: number, clipValueMax: number): Tensor => {
   const t = toTensor(x, 'x', 'clipByValue');
   if (!(clipValueMin <= clipValueMax)) throw new Error(`Error in clip: min (${clipValueMin}) must be less than or equal to max (${clipValueMax}).`);
-  return run('clip', [t, scalarLike(clipValueMin, t), scalarLike(clipValueMax, t)]);
+  return castTo(run('clip', [t, scalarLike(clipValueMin, t, 'clipByValue: clipValueMin'), scalarLike(clipValueMax, t, 'clipByValue: clipValueMax')], {}, 'clipByValue'), t.dtype);
 });
 export const leakyRelu = (x: Input, alpha = 0.2): Tensor => run('leakyRelu', [x, alpha]);
 export const prelu = (x: Input, alpha: Input): Tensor => run('leakyRelu', [x, alpha], {}, 'prelu');
 export const elu = (x: Input, alpha = 1): Tensor => run('elu', [x, alpha]);
 export const step = tidied((x: Input, alpha: number = 0): Tensor => {
   const t = toTensor(x, 'x', 'step');
-  return run('step', [t, scalarLike(alpha, t)]);
+  return run('step', [t, scalarLike(alpha, t, 'step: alpha')]);
 });
 export const cast = tidied((x: Input, dtype: DataType): Tensor => castTo(toTensor(x, 'x', 'cast'), dtype));
 export const clone = tidied((x: Input): Tensor => toTensor(x, 'x', 'clone').clone());
@@ -106,7 +108,18 @@ export const cumsum = tidied((x: Input, axis: number = 0, exclusive: boolean = f
 
 // ---- products ---------------------------------------------------------------------------------------------------------------
 
-export const matMul = (a: Input, b: Input, transposeA = false, transposeB = false): Tensor => run('matMul', [a, b], {transposeA, transposeB});
+/** Of integers exactly, by their broadcast products; otherwise as float32. */
+export const matMul = tidied((a: Input, b: Input, transposeA: boolean = false, transposeB: boolean = false): Tensor => {
+  const [x, y] = [toTensor(a, 'a', 'matMul'), toTensor(b, 'b', 'matMul')];
+  if (x.dtype === 'float32' || y.dtype === 'float32' || x.rank < 2 || y.rank < 2) {
+    return run('matMul', [castTo(x, 'float32'), castTo(y, 'float32')], {transposeA, transposeB});
+  }
+  // The summed axis last in both.
+  const rows = (t: Tensor, isRight: boolean) => (isRight ? t : transpose(t, [...t.shape.keys()].map((i) => (i < t.rank - 2 ? i : 2 * t.rank - 3 - i))));
+  const [left, right] = [rows(castTo(x, 'int32'), !transposeA), rows(castTo(y, 'int32'), transposeB)];
+  if (left.shape.at(-1) !== right.shape.at(-1)) throw new Error(`matMul: the inner sizes of [${x.shape}] and [${y.shape}] differ`);
+  return sum(binary.mul(expandDims(left, -2), expandDims(right, -3)), -1);
+});
 /** Vectors and matrices: inner product, or product. */
 export const dot = tidied((t1: Input, t2: Input): Tensor => {
   const [x, y] = [toTensor(t1, 't1', 'dot'), toTensor(t2, 't2', 'dot')];
@@ -156,10 +169,17 @@ export const transpose = tidied((x: Input, perm?: readonly number[] | null, _con
   return run('transpose', [t], {perm: perm ?? []});
 });
 export const broadcastTo = (x: Input, shape: readonly number[]): Tensor => run('broadcastTo', [x], {shape});
-export const tile = (x: Input, reps: readonly number[]): Tensor => run('tile', [x], {reps});
+export const tile = tidied((x: Input, reps: readonly number[]): Tensor => {
+  const t = toTensor(x, 'x', 'tile');
+  if (reps?.length !== t.rank) throw new Error(`Error in tile: rank of input ${t.rank} must match length of reps ${show(reps)}.`);
+  return run('tile', [t], {reps});
+});
+/** Along all axes where none is named, and along none of an empty list. */
 export const reverse = tidied((x: Input, axis?: Axis | null): Tensor => {
   const t = toTensor(x, 'x', 'reverse');
-  return Array.isArray(axis) && axis.length === 0 ? t.clone() : run('reverse', [t], {axes: axesOf(axis)});
+  const axes = axesWithin(axis ?? [], t.rank);
+  if (new Set(axes).size < axes.length) throw new Error(`reverse: an axis is named twice in ${show(axis)}`);
+  return Array.isArray(axis) && axis.length === 0 ? t.clone() : run('reverse', [t], {axes});
 });
 export const expandDims = tidied((x: Input, axis: number = 0): Tensor => {
   const t = toTensor(x, 'x', 'expandDims');
@@ -269,7 +289,11 @@ export const concat = tidied((tensors: readonly Input[], axis: number = 0): Tens
 });
 export const stack = tidied((tensors: readonly Input[], axis: number = 0): Tensor => {
   const list = listOf(tensors, 'stack');
-  if (list.some((t) => t.dtype !== list[0]!.dtype)) throw new Error('All tensors passed to stack must have matching dtypes');
+  const {shape, dtype} = list[0]!;
+  for (const t of list) {
+    if (String(t.shape) !== String(shape)) throw new Error(`All tensors passed to stack must have matching shapes Shapes ${shape} and ${t.shape} must match`);
+    if (t.dtype !== dtype) throw new Error('All tensors passed to stack must have matching dtypes');
+  }
   return run('stack', list, {axis});
 });
 /** Equal parts by their number, or parts of the given sizes, of which one may be -1: the rest. */
@@ -337,7 +361,9 @@ function indicesOf(x: Input, argument: string, op: string): Tensor {
 }
 export const unsortedSegmentSum = tidied((x: Input, segmentIds: Input, numSegments: number): Tensor => {
   const t = toTensor(x, 'x', 'unsortedSegmentSum');
-  return run('scatterAdd', [indicesOf(segmentIds, 'segmentIds', 'unsortedSegmentSum'), t], {axis: 0, size: numSegments}, 'unsortedSegmentSum');
+  if (!Number.isInteger(numSegments)) throw new Error(`numSegments must be of dtype int, got ${show(numSegments)}`);
+  const values = t.dtype === 'bool' ? castTo(t, 'int32') : t;
+  return run('scatterAdd', [indicesOf(segmentIds, 'segmentIds', 'unsortedSegmentSum'), values], {axis: 0, size: numSegments}, 'unsortedSegmentSum');
 });
 export const oneHot = tidied((indices: Input, depth: number, onValue: number = 1, offValue: number = 0, dtype: DataType = 'int32'): Tensor => {
   const at = indicesOf(indices, 'indices', 'oneHot');
@@ -354,7 +380,7 @@ export function fill(shape: readonly number[], value: number | boolean, dtype?: 
   const type = dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32');
   const number = type === 'int32' ? checkInt32(Number(value), 'fill: value') : Number(value);
   const t = emptyTensor(shape, type);
-  memoryOf(t).fill(type === 'bool' ? Number(Math.round(number) !== 0) : number);
+  memoryOf(t).fill(type === 'bool' ? Number(Math.trunc(number) !== 0) : number);
   return t;
 }
 export const zeros = (shape: readonly number[], dtype?: DataType | null): Tensor => fill(shape, 0, dtype);

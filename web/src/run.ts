@@ -57,7 +57,13 @@ export function run(op: OpName, inputs: ReadonlyArray<Tensor | TensorLike>, attr
   const row = ops[op];
   const tensors = inputs.map((x, i) => (x instanceof Tensor && !row[2] ? x : toTensor(x, argument(op, i, inputs.length), name, row[2])));
   const numbers = row[1].length === 0 ? [] : attributeNumbers(op, name, attrs);
-  const handle = withArguments((a: Arguments) => call('fj_op', row[0], a.i32(tensors.map((t) => t.handle)), tensors.length, a.f64(numbers), numbers.length));
+  const handle = withArguments((a: Arguments) => {
+    try {
+      return call('fj_op', row[0], a.i32(tensors.map((t) => t.handle)), tensors.length, a.f64(numbers), numbers.length);
+    } catch (error) {
+      throw name === op ? error : new Error((error as Error).message.replace(op, name));
+    }
+  });
   play();
   // What was made only for this call is not needed any more.
   tensors.forEach((t, i) => t !== inputs[i] && t.dispose());

@@ -79,7 +79,7 @@ const numbered = [
 
 // ---- reductions ----------------------------------------------------------------------------------------------------------------
 
-const axes = [[], [0], [1, true], [[0, 2]], [-1]];
+const axes = [[], [0], [1, true], [[0, 2]], [-1], [null], [[]]];
 // It cannot count an axis from the end, and transposes once too seldom.
 const prodEquivalent = (args) => (tf, x) => (args[0] === -1 ? tf.prod(x, x.rank - 1) : tf.prod(x, ...args));
 const cumsumEquivalent = (args) => (tf, x) => (args[0] ? tf.cumsum(x, ...args) : tf.transpose(tf.cumsum(tf.transpose(x), 1, ...args.slice(1))));
@@ -104,6 +104,11 @@ const products = [
   call('matMul', [f32([2, 5, 7]), f32([2, 7, 3])]),
   // Across the blocks of the kernel.
   call('matMul', [f32([33, 65]), f32([65, 50])]),
+  flat('matMul', [i32([2, 3, 4]), i32([2, 3, 5])], [true]),
+  flat('matMul', [i32([3, 4]), i32([5, 4])], [false, true]),
+  flat('matMul', [i32([3, 4]), f32([4, 2])]),
+  flat('matMul', [given([16777217, 3], [1, 2], 'int32'), given([1, 16777219], [2, 1], 'int32')]),
+  flat('dot', [i32([7]), i32([7])]),
   call('dot', [f32([7]), f32([7])]),
   call('dot', [f32([3, 7]), f32([7])]),
   call('dot', [f32([3, 7]), f32([7, 2])]),
@@ -120,6 +125,8 @@ const pooledSame = (tf, x) => {
   const pool = (t) => tf.avgPool(tf.pad(t, [[0, 0], [0, 1], [1, 1], [0, 0]]), 3, 2, 'valid');
   return tf.div(pool(x), pool(tf.onesLike(x)));
 };
+/** It has no gradient of this. */
+const channelsFirst = (tf, x, filter) => tf.transpose(tf.conv2d(tf.transpose(x, [0, 2, 3, 1]), filter, 1, 'same'), [0, 3, 1, 2]);
 const images = [
   call('conv2d', [f32([2, 7, 8, 3]), f32([3, 3, 3, 5])], [1, 'same']),
   call('conv2d', [f32([2, 9, 8, 2]), f32([3, 2, 2, 4])], [2, 'valid']),
@@ -135,6 +142,18 @@ const images = [
   call('maxPool', [f32([2, 8, 7, 3])], [2, 2, 'valid']),
   call('maxPool', [f32([2, 8, 7, 3])], [3, 2, 'same']),
   call('maxPool', [f32([8, 7, 3])], [[2, 3], 1, 'valid']),
+  call('conv2d', [f32([2, 3, 7, 8]), f32([3, 3, 3, 5])], [1, 'same', 'NCHW'], {equivalent: channelsFirst}),
+  flat('conv2d', [f32([2, 3, 7, 8]), f32([3, 3, 3, 5])], [2, [[0, 0], [0, 0], [2, 0], [0, 1]], 'NCHW']),
+  flat('conv2d', [f32([3, 7, 8]), f32([3, 3, 3, 5])], [1, 'valid', 'NCHW', 2]),
+  flat('conv2d', [f32([1, 6, 8, 2]), f32([3, 3, 2, 4])], [2, [[0, 0], [1, 0], [0, 2], [0, 0]]]),
+  ...['floor', 'round', 'ceil'].flatMap((mode) => [
+    flat('conv2d', [f32([1, 6, 6, 2]), f32([3, 3, 2, 4])], [2, 1, 'NHWC', 1, mode]),
+    flat('depthwiseConv2d', [f32([1, 6, 6, 2]), f32([3, 3, 2, 2])], [2, 0, 'NHWC', [1, 1], mode]),
+    flat('maxPool', [f32([1, 6, 7, 2])], [3, 2, 1, mode]),
+    flat('avgPool', [f32([1, 6, 7, 2])], [3, 2, [[0, 0], [1, 1], [0, 1], [0, 0]], mode]),
+  ]),
+  flat('conv2dTranspose', [f32([1, 3, 3, 2]), f32([3, 3, 2, 2])], [[1, 6, 6, 2], 2, 1, 'floor']),
+  flat('separableConv2d', [f32([7, 8, 3]), f32([3, 3, 3, 2]), f32([1, 1, 6, 4])], [1, 'valid', 2]),
   call('avgPool', [f32([2, 8, 7, 3])], [2, 2, 'valid']),
   call('avgPool', [f32([2, 8, 7, 3])], [3, 2, 'same'], {equivalent: pooledSame}),
 ];
@@ -148,6 +167,8 @@ const norms = [
   call('batchNorm', [f32([2, 3, 3, 4]), f32([4]), f32([4], 0.5, 2), f32([4]), f32([4])], [0.01]),
   flat('batchNorm', [f32([5, 4]), f32([4]), f32([4], 0.5, 2)]),
 ];
+/** It has no gradient of this: batch by batch. */
+const inBatches = (tf, x, indices) => tf.stack(tf.unstack(x).map((part, i) => tf.gather(part, tf.unstack(indices)[i])));
 const moves = [
   call('reshape', [f32([3, 4])], [[2, 6]]),
   call('reshape', [f32([3, 4])], [[-1]]),
@@ -170,10 +191,27 @@ const moves = [
   flat('stridedSlice', [f32([6, 7])], [[5, -1], [0, 0], [-2, -1]]),
   flat('stridedSlice', [f32([6, 7])], [[1, 2], [4, 5], [1, 2], 1, 2]),
   call('pad', [f32([3, 4])], [[[1, 2], [0, 3]], 0.5]),
+  // Masks: a whole axis, an ellipsis in front, between and behind, new axes, dropped ones, all at once.
+  ...[[3, 0], [1, 2, 2], [0, 0, 1], [0, 0, 4], [0, 0, 0, 1], [0, 0, 2, 1], [0, 0, 0, 0, 5], [0, 0, 1, 0, 4], [1, 0, 2, 4, 1]].map((masks) =>
+    flat('stridedSlice', [f32([3, 4, 5])], [[1, -2, 2], [3, 4, 5], [1, 1, 1], ...masks]),
+  ),
+  flat('stridedSlice', [f32([3, 4, 5])], [[-1, 0], [-4, 9], [-1, 2], 0, 1]),
+  flat('pad', [i32([3, 4])], [[[1, 2], [0, 3]], 16777217]),
+  flat('squeeze', [f32([1, 3, 1])], [[]]),
+  flat('reverse', [f32([3, 4])], [[]]),
   flat('mirrorPad', [f32([3, 4])], [[[1, 2], [2, 1]], 'reflect']),
   flat('mirrorPad', [f32([3, 4])], [[[1, 2], [2, 1]], 'symmetric']),
   call('gather', [f32([5, 3]), given([4, 0, 4], [3], 'int32')]),
   call('gather', [f32([2, 5, 3]), given([1, 3, 3, 0], [2, 2], 'int32')], [1]),
+  call('gather', [f32([2, 5, 3]), given([1, 3, 3, 0], [2, 2], 'int32')], [1, 1], {equivalent: inBatches}),
+  flat('gather', [f32([2, 2, 5, 3]), given([1, 3, 3, 0], [2, 2, 1], 'int32')], [2, 2]),
+  flat('gather', [f32([2, 3, 5]), given([1, 3, 3, 0], [2, 2], 'int32')], [2, 1]),
+  flat('gather', [f32([2, 5]), given([1, 3, 3, 0], [2, 2], 'int32')], [1, -1]),
+  flat('gather', [given([16777217, 2147483647, -16777219], [3], 'int32'), given([2, 0, 1], [3], 'int32')]),
+  flat('oneHot', [given([0, 3, -1, 9], [4], 'int32')], [4, 3, 0, 'float32']),
+  flat('clipByValue', [i32([9])], [-3.5, 7.5]),
+  flat('clipByValue', [i32([9])], [0, Infinity]),
+  flat('clipByValue', [bool([9])], [0, Infinity]),
   call('unsortedSegmentSum', [f32([5, 3]), given([0, 2, 0, 1, 2], [5], 'int32')], [4]),
   flat('oneHot', [given([0, 3, 1, 2], [4], 'int32')], [4]),
   flat('oneHot', [given([0, 3, 1, 2], [2, 2], 'int32')], [5, 2, -1]),
@@ -190,6 +228,7 @@ const lists = [
 export const splits = [
   call('split', [f32([6, 3])], [3]),
   call('split', [f32([3, 7])], [[1, 4, 2], 1]),
+  call('split', [f32([3, 7])], [[1, -1, 2], 1]),
   call('unstack', [f32([3, 4])]),
   call('unstack', [f32([3, 4])], [1]),
 ];

@@ -67,7 +67,7 @@ suite('variants give the same weights', () => {
 suite('pictures without a browser', () => {
   const pixels = {width: 2, height: 2, data: Uint8Array.of(1, 2, 3, 255, 4, 5, 6, 128, 7, 8, 9, 0, 250, 251, 252, 253)};
   test('fromPixels takes bytes', () => {
-    for (const channels of [1, 3, 4]) {
+    for (const channels of [1, 2, 3, 4]) {
       const t = fj.browser.fromPixels(pixels, channels);
       assert.deepEqual([t.shape, t.dtype], [[2, 2, channels], 'int32']);
       assert.deepEqual([...t.dataSync()], [...judge.browser.fromPixels(pixels, channels).dataSync()]);
@@ -85,9 +85,26 @@ suite('pictures without a browser', () => {
     }
   });
   test('what is no picture is refused', async () => {
-    await assert.rejects(fj.browser.toPixels(fj.zeros([4])), /\[4\]/);
-    await assert.rejects(fj.browser.toPixels(fj.zeros([2, 2, 2])), /\[2,2,2\]/);
+    const {fromPixels, toPixels} = fj.browser;
+    const four = {data: new Uint8Array(16), width: 2, height: 2};
+    assert.throws(() => fromPixels(four, 5), {message: 'Cannot construct Tensor with more than 4 channels from pixels.'});
+    assert.throws(() => fromPixels(four, 1.5), {message: 'numChannels passed to tf.browser.fromPixels() must be 1, 2, 3 or 4, got 1.5'});
+    assert.throws(() => fromPixels(null), {message: 'pixels passed to tf.browser.fromPixels() can not be null'});
+    for (const [source, name] of [[{}, 'Object'], ['a', 'String'], [{data: [1, 2, 3, 4], width: 1, height: 1}, 'Object'], [fj.zeros([2, 2, 3]), 'Tensor']]) {
+      assert.throws(() => fromPixels(source), {message: new RegExp(`^pixels passed to tf.browser.fromPixels\\(\\) must be either an HTMLVideoElement.*, but was ${name}$`)});
+    }
+    assert.throws(() => fromPixels({...four, width: 3}), {message: 'pixels passed to tf.browser.fromPixels() must have 4 bytes for each of 3x2 pixels, got 16 bytes'});
+    const refused = [
+      [null, "Argument 'img' passed to 'toPixels' must be a Tensor or TensorLike, but got 'null'"],
+      [fj.zeros([4]), 'toPixels only supports rank 2 or 3 tensors, got rank 1.'],
+      [fj.zeros([2, 2, 2]), 'toPixels only supports depth of size 1, 3 or 4 but got 2'],
+      [fj.zeros([2, 2], 'bool'), 'Unsupported type for toPixels: bool. Please use float32 or int32 tensors.'],
+      [fj.tensor([[0.5, 1.5]]), 'Tensor values for a float32 Tensor must be in the range [0 - 1] but encountered 1.5.'],
+      [fj.tensor([[-1]], [1, 1], 'int32'), 'Tensor values for a int32 Tensor must be in the range [0 - 255] but encountered -1.'],
+    ];
+    for (const [image, message] of refused) await assert.rejects(toPixels(image), {message});
   });
+  test('arrays are pixels from 0 to 255', async () => assert.deepEqual([...(await fj.browser.toPixels([[7, 255]]))], [...(await judge.browser.toPixels([[7, 255]]))]));
 });
 
 test('nextFrame lets other things happen', async () => {
