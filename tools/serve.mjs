@@ -28,10 +28,10 @@ const mounts = {
 };
 
 /**
- * Starts the server. `isolated: false` leaves the headers out, as most of the web's servers do; `mounts` are more folders, by what
- * their paths begin with.
+ * Starts the server. `isolated: false` leaves the headers out, as most of the web's servers do; `headers` are sent besides, or in
+ * place of these; `mounts` are more folders, by what their paths begin with.
  */
-export function serve({port = 0, host = '127.0.0.1', isolated = true, mounts: more = {}} = {}) {
+export function serve({port = 0, host = '127.0.0.1', isolated = true, headers = {}, mounts: more = {}} = {}) {
   const handlers = Object.entries({...more, ...mounts}).map(
     // dev: files are looked up on each request, so a rebuilt package is served at once.
     ([prefix, folder]) => [prefix, sirv(path.resolve(root, folder), {dev: true, etag: true})],
@@ -43,6 +43,7 @@ export function serve({port = 0, host = '127.0.0.1', isolated = true, mounts: mo
       response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');
       response.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
     }
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const [prefix, handler] = handlers.find(([prefix]) => request.url.startsWith(prefix));
     request.url = '/' + request.url.slice(prefix.length);
     handler(request, response, () => response.writeHead(404).end(`There is no ${prefix}${request.url.slice(1)}\n`));

@@ -1,6 +1,6 @@
 // Packs build/npm: the bundle, its types, the WebAssembly variants, package.json. `./dev build` builds the variants first.
 import {execFileSync} from 'node:child_process';
-import {copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {build} from 'esbuild';
 import {generate} from './generate.mjs';
@@ -12,22 +12,43 @@ const variants = ['simd', 'simd-threads', 'relaxed-simd', 'relaxed-simd-threads'
 generate();
 rmSync(out, {recursive: true, force: true});
 mkdirSync(out, {recursive: true});
+const built = variants.filter((variant) => existsSync(`${root}build/wasm/${variant}/fjord.wasm`));
+const options = {bundle: true, minify: true, sourcemap: true, target: 'es2022'};
+// One ES module for pages, workers and Node, which waits for the engine; the variants are loaded from beside it.
+await build({...options, entryPoints: [`${root}web/src/module.ts`], outfile: `${out}/fjord.js`, format: 'esm'});
+// For require() in Node, where nothing can wait: with the glue of all variants inside, the engine starts at the first use.
 await build({
-  entryPoints: [`${root}web/src/index.ts`],
-  outfile: `${out}/fjord.js`,
-  bundle: true,
-  minify: true,
-  sourcemap: true,
-  // One ES module for pages, workers and Node; the variants are loaded from beside it at run time.
-  format: 'esm',
-  target: 'es2022',
+  ...options,
+  stdin: {
+    resolveDir: `${root}web/src`,
+    sourcefile: 'commonjs.ts',
+    loader: 'ts',
+    contents: [
+      ...['fs', 'os', 'url'].map((name) => `import ${name} from 'node:${name}';`),
+      `import threads from 'node:worker_threads';`,
+      `import {provideGlues} from './load.js';`,
+      `import {provideNode} from './node.js';`,
+      ...built.map((variant, i) => `import glue${i} from '${root}build/wasm/${variant}/fjord.mjs';`),
+      `provideNode({fs, os, url, threads});`,
+      `provideGlues({${built.map((variant, i) => `'${variant}': glue${i}`)}});`,
+      `export * from './index.js';`,
+    ].join('\n'),
+  },
+  outfile: `${out}/fjord.cjs`,
+  format: 'cjs',
+  platform: 'node',
+  define: {'import.meta.url': 'fjordUrl'},
+  banner: {js: `const fjordUrl = require('node:url').pathToFileURL(__filename).href;`},
 });
 execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}web`], {stdio: 'inherit'});
 writeFileSync(`${out}/fjord.d.ts`, `export * from './types/index.js';\n`);
+// The same types for TypeScript's CommonJS, which takes a file's kind from the package.json above it.
+cpSync(`${out}/types`, `${out}/commonjs`, {recursive: true});
+writeFileSync(`${out}/commonjs/package.json`, '{"type": "commonjs"}\n');
+writeFileSync(`${out}/fjord.d.cts`, `export * from './commonjs/index.js';\n`);
 
-for (const variant of variants) {
+for (const variant of built) {
   const from = `${root}build/wasm/${variant}`;
-  if (!existsSync(`${from}/fjord.wasm`)) continue;
   mkdirSync(`${out}/${variant}`);
   for (const file of ['fjord.mjs', 'fjord.wasm']) copyFileSync(`${from}/${file}`, `${out}/${variant}/${file}`);
 }
@@ -41,11 +62,19 @@ writeFileSync(
       description: 'Trains and runs neural networks in the browser, with TensorFlow.js\'s names',
       license,
       type: 'module',
+      engines: {node: '>=20'},
       main: 'fjord.js',
       types: 'fjord.d.ts',
-      exports: {'.': {types: './fjord.d.ts', default: './fjord.js'}, './*': './*'},
-      sideEffects: ['fjord.js'],
-      files: ['fjord.js', 'fjord.js.map', 'fjord.d.ts', 'types', ...variants],
+      exports: {
+        '.': {
+          node: {require: {types: './fjord.d.cts', default: './fjord.cjs'}},
+          types: './fjord.d.ts',
+          default: './fjord.js',
+        },
+        './*': './*',
+      },
+      sideEffects: ['fjord.js', 'fjord.cjs'],
+      files: ['fjord.js', 'fjord.js.map', 'fjord.d.ts', 'types', 'fjord.cjs', 'fjord.cjs.map', 'fjord.d.cts', 'commonjs', ...variants],
     },
     null,
     2,

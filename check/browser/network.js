@@ -30,7 +30,6 @@ export function network(seed = 7) {
 
 /** Trains it; plain numbers, for the test to look at. */
 export async function train(epochs = 20) {
-  await tf.ready();
   const model = network();
   const {x, y} = data();
   const {history} = await model.fit(x, y, {epochs, batchSize: 16});

@@ -11,7 +11,6 @@ suite('pictures', () => {
     const page = await setting.page();
     const {sources, drawn, bytes, gray} = await page.evaluate(async () => {
       const {tf} = await import('/check/browser/network.js');
-      await tf.ready();
       const canvas = Object.assign(document.createElement('canvas'), {width: 5, height: 3});
       const context = canvas.getContext('2d');
       for (let i = 0; i < 15; ++i) {
@@ -44,7 +43,6 @@ suite('pictures', () => {
 /** Trains for a while, and measures the time from frame to frame meanwhile. */
 async function framesWhileTraining() {
   const {tf} = await import('/check/browser/network.js');
-  await tf.ready();
   const model = tf.sequential({
     layers: [
       tf.layers.conv2d({filters: 8, kernelSize: 5, activation: 'relu', inputShape: [28, 28, 1]}),
@@ -102,7 +100,6 @@ test('a tab that closes while it trains leaves the others alone', async () => {
   await other.goto(page.url());
   const endless = async () => {
     const {tf, network, data} = await import('/check/browser/network.js');
-    await tf.ready();
     const {x, y} = data();
     await network().fit(x, y, {epochs: 1e6, callbacks: {onBatchEnd: () => void (window.batches = (window.batches ?? 0) + 1)}});
   };

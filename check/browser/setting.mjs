@@ -13,20 +13,29 @@ const kEmpty = '/check/browser/empty.html';
 
 export async function open(options) {
   const [browser, server, plainServer] = await Promise.all([launch(options), serve(), serve({isolated: false})]);
+  const servers = [server, plainServer];
   return {
     browser,
     url: server.url,
-    /** A page in a context of its own: with its own storage. */
-    async page({path = kEmpty, isolated = true, ...options} = {}) {
+    /** A page in a context of its own: with its own storage. `headers` are those of a server of its own; `before` runs in the page first. */
+    async page({path = kEmpty, isolated = true, headers, before, ...options} = {}) {
       const context = await browser.newContext(options);
       const page = await context.newPage();
       watch(page);
-      await page.goto((isolated ? server : plainServer).url + path);
+      if (before) await page.addInitScript(before);
+      const from = headers ? await this.serve({isolated, headers}) : isolated ? server : plainServer;
+      await page.goto(from.url + path);
       return page;
+    },
+    /** Another server, until the end. */
+    async serve(options) {
+      const server = await serve(options);
+      servers.push(server);
+      return server;
     },
     async close() {
       await browser.close();
-      await Promise.all([server.close(), plainServer.close()]);
+      await Promise.all(servers.map((server) => server.close()));
     },
   };
 }

@@ -24,7 +24,6 @@ const kBreak = 3;
 /** Trains until the break and saves. */
 async function first([target, epochs]) {
   const {tf, network, data} = await import('/check/browser/network.js');
-  await tf.ready();
   const model = network();
   const {x, y} = data();
   await model.fit(x, y, {epochs, batchSize: 16});
@@ -55,7 +54,6 @@ suite('a model goes on where it stood after the page was loaded anew', () => {
     const page = await setting.page();
     await page.evaluate(async (epochs) => {
       const {tf, network, data} = await import('/check/browser/network.js');
-      await tf.ready();
       const {x, y} = data();
       await network().fit(x, y, {epochs, batchSize: 16, callbacks: tf.callbacks.modelCheckpoint({filepath: 'indexeddb://last'})});
     }, kBreak);
@@ -69,7 +67,6 @@ test('models that are kept can be listed, copied, moved and removed', async () =
   const page = await setting.page();
   const lists = await page.evaluate(async () => {
     const {tf, network} = await import('/check/browser/network.js');
-    await tf.ready();
     const list = async () => Object.keys(await tf.io.listModels()).sort();
     const lists = [await list()];
     await network().save('indexeddb://a');
@@ -100,7 +97,6 @@ test('a model too large for local storage is told where to go', async () => {
   const page = await setting.page();
   const message = await page.evaluate(async () => {
     const {tf} = await import('/check/browser/network.js');
-    await tf.ready();
     const model = tf.sequential({layers: [tf.layers.dense({units: 2000, inputShape: [2000]})]});
     return model.save('localstorage://large').then(() => 'saved', (error) => error.message);
   });
@@ -116,7 +112,6 @@ suite('downloads are files that can be chosen again', () => {
         page.waitForEvent('download'),
         page.evaluate(async ([how, epochs]) => {
           const {tf, network, data} = await import('/check/browser/network.js');
-          await tf.ready();
           const model = network();
           const {x, y} = data();
           await model.fit(x, y, {epochs, batchSize: 16});

@@ -15,7 +15,6 @@ export async function openPage() {
   await page.goto(`${server.url}/check/bench/blank.html`);
   await page.evaluate(async () => {
     window.tf = await import('/fjord/fjord.js');
-    await tf.ready();
   });
   return {
     page,

@@ -5,20 +5,55 @@
 
 using namespace fjord;
 
+namespace {
+
+/// What the runtime holds: how many, and their kinds.
+struct Living {
+  int count = 0;
+  std::string names;
+
+  template <class T>
+  void add(Handles<T>& handles, const char* name) {
+    int n = 0;
+    handles.forEach([&](auto&) { ++n; });
+    if (n > 0) add(n, cat(n, " ", name, n > 1 ? "s" : ""));
+  }
+  void add(int n, std::string what) {
+    names += (count ? ", " : "") + what;
+    count += n;
+  }
+};
+
+/// Whose plans are made for a number of threads.
+Living planned() {
+  Living living;
+  living.add(runtime().optimizers, "optimizer");
+  living.add(runtime().models, "model");
+  living.add(runtime().fits, "training");
+  return living;
+}
+
+}  // namespace
+
 int fj_init(int threads) {
   Runtime& r = runtime();
-  bool busy = false;
-  r.models.forEach([&](auto&) { busy = true; });
-  r.optimizers.forEach([&](auto&) { busy = true; });
-  if (busy && threads != r.threads->count())
-    return failure("the number of threads can only change before models and optimizers are made");
-  r.optimizers = {};
+  if (threads == r.threads->count()) return threads;
+  if (Living living = planned(); living.count)
+    return failure(cat("the number of threads cannot change while there are ", living.names));
+  // First: a worker that the page forbids throws from here, past all of C++.
+  r.threads->resize(threads);
   r.eager.reset();
-  auto made = std::make_unique<Threads>(threads);
-  r.place = std::make_unique<Place>(*made, std::move(r.place->remote), r.place->isRemote);
-  r.threads = std::move(made);
+  r.place = std::make_unique<Place>(*r.threads, std::move(r.place->remote), r.place->isRemote);
   r.eager = std::make_unique<Eager>(*r.place);
   return r.threads->count();
+}
+
+int fj_living() {
+  Living living = planned();
+  living.add(runtime().tensors, "tensor");
+  if (runtime().place->remote) living.add(1, "the WebGPU backend");
+  runtime().message = living.names;
+  return living.count;
 }
 
 const char* fj_message() { return runtime().message.c_str(); }

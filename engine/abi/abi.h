@@ -22,9 +22,11 @@ enum { kMostLogs = 64 };
 
 extern "C" {
 
-/// Starts the engine with this many threads (1 in builds without). Again: changes the number;
-/// nothing may be in progress.
+/// Starts the engine with this many threads (1 in builds without); gives their number. Again: another
+/// number, while no optimizer, model or training lives.
 FJ_API int fj_init(int threads);
+/// How many optimizers, models, trainings and tensors live; the message names them, as in "1 model, 2 tensors".
+FJ_API int fj_living();
 FJ_API const char* fj_message();
 FJ_API int fj_messageLength();
 /// out[0] tensors, [1] bytes of tensors, [2] buffers, [3] bytes of all buffers, plans' arenas and

@@ -24,9 +24,11 @@ inline void pause() {
 
 }  // namespace
 
-Threads::Threads(int count) : count_(count < 1 ? 1 : count) {
-  workers_.reserve(count_ - 1);
-  for (int i = 1; i < count_; ++i) workers_.emplace_back([this] { loop(); });
+Threads::Threads(int count) { resize(count); }
+
+void Threads::resize(int count) {
+  while (static_cast<int>(workers_.size()) < count - 1) workers_.emplace_back([this] { loop(); });
+  count_ = count < 1 ? 1 : count;
 }
 
 Threads::~Threads() {
@@ -94,6 +96,7 @@ void Threads::dispatch(int parts, Work work, const void* context) {
 #else
 
 Threads::Threads(int) {}
+void Threads::resize(int) {}
 Threads::~Threads() = default;
 
 void Threads::dispatch(int parts, Work work, const void* context) {

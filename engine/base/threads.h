@@ -30,6 +30,10 @@ class Threads {
 
   int count() const { return count_; }
 
+  /// Another number of threads, between two runs. More are started; of too many, some sleep: none is waited
+  /// for, because a page that waits for a thread which has not started yet keeps it from starting.
+  void resize(int count);
+
   /// Calls work(0) ... work(parts - 1), each on whichever thread is free first, and returns when
   /// all have returned.
   template <class F>

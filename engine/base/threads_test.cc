@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 #include <vector>
 
@@ -16,6 +17,19 @@ TEST(Threads, EveryPartRunsOnceInEveryRound) {
       std::vector<int> runs(parts, 0);
       threads.run(parts, [&](int part) { ++runs[part]; });
       for (int n : runs) ASSERT_EQ(n, 1) << count << " threads, round " << round;
+    }
+  }
+}
+
+TEST(Threads, AnotherNumberOfThem) {
+  Threads threads(2);
+  for (int count : {4, 1, 3, 0, 2}) {
+    threads.resize(count);
+    EXPECT_EQ(threads.count(), std::max(count, 1));
+    for (int round = 0; round < 200; ++round) {
+      std::vector<int> runs(4, 0);
+      threads.run(4, [&](int part) { ++runs[part]; });
+      EXPECT_EQ(runs, std::vector<int>(4, 1)) << count << " threads, round " << round;
     }
   }
 }

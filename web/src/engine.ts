@@ -1,13 +1,13 @@
-// The engine: one WebAssembly module, chosen for what this browser can do, and the way numbers and texts get in and out.
-//
-//   await ready();                       // once; everything else is synchronous after it
-//   wasm.setThreadsCount(4);             // before ready(), or before the first model
+// The engine's functions, and the way numbers and texts get in and out. load.ts starts it.
 //
 // Everything that can fail gives 0, and message() says why: call() turns that into an Error.
+
+import {functions, kScratchBytes, memory, scratch, settle} from './load.js';
 
 /** The functions of engine/abi/abi.h. */
 export type FunctionName =
   | 'fj_init'
+  | 'fj_living'
   | 'fj_message'
   | 'fj_messageLength'
   | 'fj_memory'
@@ -68,122 +68,10 @@ export type FunctionName =
 /** What the module exports. Pointers are numbers of bytes into its memory. */
 export type Exports = Record<FunctionName | 'malloc' | 'free', (...numbers: number[]) => number>;
 
-/** What Emscripten's factory makes: functions under their C names with an underscore before them. */
-interface Module {
-  wasmMemory: WebAssembly.Memory;
-  [name: `_${string}`]: (...numbers: number[]) => number;
-}
-
-export type Variant = 'simd' | 'simd-threads' | 'relaxed-simd' | 'relaxed-simd-threads';
-
-let memory: WebAssembly.Memory;
-let functions: Exports | undefined;
-let loading: Promise<void> | undefined;
-let variant: Variant | undefined;
-let threads = 0;
-let folder: string | undefined;
-let wanted: Variant | undefined;
-// A block for short arrays and texts, so that a call allocates nothing.
-let scratch = 0;
-const kScratchBytes = 16384;
-
-// ---- what this machine can do ------------------------------------------------------------------------------------------
-
-// The smallest modules that use the feature: one function that returns f32x4/i8x16 results of the instruction in question.
-const kSimdProbe = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
-const kRelaxedProbe = [
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 1, 253, 17, 65, 2, 253, 17, 65, 3, 253, 17, 253, 133, 2, 11,
-];
-
-export interface Features {
-  simd: boolean;
-  relaxedSimd: boolean;
-  /** Shared memory, which a page has only when it is cross-origin isolated. */
-  threads: boolean;
-  cores: number;
-}
-
-/** What the browser offers, as the choice of the variant sees it. */
-export function features(): Features {
-  const validates = (bytes: number[]) => WebAssembly.validate(new Uint8Array(bytes));
-  const isNode = typeof process === 'object' && !!process.versions?.node;
-  const isolated = isNode || (globalThis as {crossOriginIsolated?: boolean}).crossOriginIsolated === true;
-  return {
-    simd: validates(kSimdProbe),
-    relaxedSimd: validates(kRelaxedProbe),
-    threads: isolated && typeof SharedArrayBuffer === 'function',
-    cores: globalThis.navigator?.hardwareConcurrency ?? (isNode ? process.getBuiltinModule('node:os').availableParallelism() : 1),
-  };
-}
-
-function choose(f: Features): Variant {
-  if (!f.simd) throw new Error('Fjord needs WebAssembly SIMD, which this browser does not have; every browser since 2023 has it');
-  const shared = f.threads && threads !== 1;
-  return `${f.relaxedSimd ? 'relaxed-' : ''}simd${shared ? '-threads' : ''}`;
-}
-
-// ---- loading ------------------------------------------------------------------------------------------------------------
-
-/** Resolves when the engine can compute. */
-export function ready(): Promise<void> {
-  return (loading ??= load().catch((error) => {
-    loading = undefined;
-    throw error;
-  }));
-}
-
-async function load(): Promise<void> {
-  const f = features();
-  variant = wanted ?? choose(f);
-  if (!f.threads && threads !== 1 && !wanted) {
-    console.info(
-      'Fjord runs on one thread: this page is not cross-origin isolated. For more, serve it with the headers ' +
-        'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.',
-    );
-  }
-  const shared = variant.endsWith('threads');
-  // One thread stays free for the page where there are many; on two cores both are used.
-  const count = shared ? threads || Math.max(1, f.cores > 4 ? f.cores - 1 : f.cores) : 1;
-  const base = folder ?? new URL('.', import.meta.url).href;
-  const {default: create} = (await import(/* @vite-ignore */ `${base}${variant}/fjord.mjs`)) as {
-    default: (options: object) => Promise<Module>;
-  };
-  const module = await create({threadPoolSize: count - 1});
-  const named = Object.entries(module).filter(([name]) => name.startsWith('_'));
-  const loaded = Object.fromEntries(named.map(([name, f]) => [name.slice(1), f])) as Exports;
-  memory = module.wasmMemory;
-  scratch = loaded.malloc(kScratchBytes);
-  threads = loaded.fj_init(count);
-  functions = loaded;
-}
-
-export const wasm = {
-  /** Threads to compute with, this one included. Before `ready()`, or while no model or optimizer exists. */
-  setThreadsCount(count: number): void {
-    threads = count;
-    if (functions) call('fj_init', variant!.endsWith('threads') ? count : 1);
-  },
-  getThreadsCount(): number {
-    return threads;
-  },
-  /** Where the folders of the variants lie, if not beside this file. */
-  setWasmPaths(path: string): void {
-    folder = path.endsWith('/') ? path : `${path}/`;
-  },
-  /** A certain build instead of the best: for tests and measurements. Before `ready()`. */
-  setVariant(name: Variant): void {
-    wanted = name;
-  },
-  getVariant(): Variant | undefined {
-    return variant;
-  },
-};
-
 // ---- calling --------------------------------------------------------------------------------------------------------------
 
 export function engine(): Exports {
-  if (!functions) throw new Error('Fjord is not loaded yet: await tf.ready() first');
-  return functions;
+  return functions ?? settle();
 }
 
 export function message(): string {
@@ -278,6 +166,8 @@ export class Arguments {
 
 /** Runs `f` with room for arguments that is given back afterwards. */
 export function withArguments<T>(f: (a: Arguments) => T): T {
+  // The room is the engine's.
+  engine();
   const a = new Arguments();
   try {
     return f(a);

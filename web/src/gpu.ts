@@ -7,6 +7,8 @@
 //   player.run();
 //   const [y] = await player.readOutputs();
 
+import {isNode} from './node.js';
+
 interface Dispatch {
   shader: number;
   bindings: [kind: number, index: number, offset: number, bytes: number][];
@@ -25,8 +27,6 @@ export interface GpuProgram {
 
 /** Of a program's array; a view of the engine's memory, which threads may share. */
 export type Values = Float32Array | Int32Array;
-
-export const isNode = typeof process === 'object' && !!process.versions?.node;
 
 /** What a program is to be compiled for; the names are those of GpuLimits. */
 export interface GpuLimits {

@@ -1,19 +1,18 @@
 // Fjord: deep learning in the browser, with TensorFlow.js's names.
 //
 //   import * as tf from 'fjord';
-//   await tf.ready();
 //   const model = tf.sequential({layers: [
 //     tf.layers.dense({units: 128, activation: 'relu', inputShape: [784]}),
 //     tf.layers.dense({units: 10, activation: 'softmax'})]});
 //   model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
 //   await model.fit(xs, ys, {epochs: 5});
 
-import {ready} from './engine.js';
+import {ready} from './load.js';
 import {loadFrom, type IOHandler} from './io.js';
 import {modelFrom, type LayersModel} from './model.js';
 import {elementwise} from './ops.js';
 
-export {features, ready, wasm, type Features, type Variant} from './engine.js';
+export {features, ready, wasm, type Features, type Variant} from './load.js';
 export {dispose, keep, memory, Tensor, tensor, tidy, type DataType, type MemoryInfo, type TensorLike, type TypedArray} from './tensor.js';
 export {
   addN, all, any, argMax, argMin, avgPool, batchNorm, broadcastTo, cast, clipByValue, clone, concat, conv2d, conv2dTranspose, cumsum, depthwiseConv2d,

@@ -9,7 +9,8 @@ import {call, callForJson, engine, heap, messageBytes, withArguments} from './en
 import {Optimizer} from './gradients.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
 import {Layer, SymbolicTensor, type Described, type Shape} from './layers.js';
-import {isNode, type Progress} from './gpu.js';
+import type {Progress} from './gpu.js';
+import {isNode} from './node.js';
 import {slice, zeros} from './ops.js';
 import {Home, type Placement} from './place.js';
 import {allHere, fillLater, handleOf, keep, Tensor, tensor, tidy, typeNumber, type DataType} from './tensor.js';

@@ -1,0 +1,472 @@
+// Which build of the engine runs here, and how it starts: while the package is imported if it can wait there, and else, at once, at
+// the first use. What goes wrong is told at the first use, and by ready().
+//
+//   await ready();                       // the engine that the settings ask for, and its threads
+//   functions ?? settle()                // the engine, started now if it can be without waiting
+//
+// A build is Emscripten's glue and a compiled module: together they make an instance at once. To load them takes time.
+
+import type {Exports} from './engine.js';
+import {isNode, loadNode, node} from './node.js';
+import {Crew} from './threads.js';
+
+export const kVariants = ['simd', 'simd-threads', 'relaxed-simd', 'relaxed-simd-threads'] as const;
+export type Variant = (typeof kVariants)[number];
+
+/** What Emscripten's factory makes: functions under their C names with an underscore before them. */
+interface Instance {
+  wasmMemory: WebAssembly.Memory;
+  [name: `_${string}`]: (...numbers: number[]) => number;
+}
+type Receive = (instance: WebAssembly.Instance, module: WebAssembly.Module) => WebAssembly.Exports;
+interface Hooks {
+  instantiateWasm(imports: WebAssembly.Imports, receive: Receive): WebAssembly.Exports;
+  makeWorker: Crew['makeWorker'];
+}
+export type Glue = (hooks: Hooks) => unknown;
+interface Build {
+  glue: Glue;
+  module: WebAssembly.Module;
+}
+
+interface Running {
+  variant: Variant;
+  threads: number;
+  exports: Exports;
+  memory: WebAssembly.Memory;
+  crew: Crew;
+  /** A block for short arrays and texts, so that a call allocates nothing. */
+  scratch: number;
+}
+
+export const kScratchBytes = 16384;
+const kMostThreads = 128;
+
+/** The engine in use; undefined until settle(), and again when the settings ask for another. */
+export let functions: Exports | undefined;
+export let memory: WebAssembly.Memory;
+export let scratch = 0;
+
+let running: Running | undefined;
+let loading: Promise<void> | undefined;
+let failure: Error | undefined;
+/** Why the workers did not start. */
+let refused: string | undefined;
+/** What was said on the console. */
+let said: string | undefined;
+/** Changes with the settings. */
+let version = 0;
+
+let wanted: Variant | undefined;
+/** 0 is the engine's choice. */
+let threads = 0;
+let folder = new URL('.', import.meta.url).href;
+let urls: Readonly<Record<string, string>> = {};
+
+const builds = new Map<string, Build>();
+// In CommonJS the glue is there from the beginning.
+let glues: Partial<Record<Variant, Glue>> = {};
+export function provideGlues(given: Partial<Record<Variant, Glue>>): void {
+  glues = given;
+}
+
+// ---- what this machine can do ------------------------------------------------------------------------------------------
+
+// The smallest modules that use the feature: one function that returns f32x4/i8x16 results of the instruction in question.
+const kSimdProbe = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
+const kRelaxedProbe = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 1, 253, 17, 65, 2, 253, 17, 65, 3, 253, 17, 253, 133, 2, 11,
+];
+const kEmptyModule = [0, 97, 115, 109, 1, 0, 0, 0];
+
+export interface Features {
+  simd: boolean;
+  relaxedSimd: boolean;
+  /** Shared memory, which a page has only when it is cross-origin isolated. */
+  threads: boolean;
+  cores: number;
+}
+
+/** What the browser offers, as the choice of the variant sees it. */
+export function features(): Features {
+  const validates = (bytes: number[]) => typeof WebAssembly === 'object' && WebAssembly.validate(new Uint8Array(bytes));
+  return {
+    simd: validates(kSimdProbe),
+    relaxedSimd: validates(kRelaxedProbe),
+    threads: !whyNotShared(),
+    cores: globalThis.navigator?.hardwareConcurrency ?? node?.os.availableParallelism() ?? 1,
+  };
+}
+
+/** Why there is no shared memory here; undefined where there is. */
+function whyNotShared(): string | undefined {
+  if (!isNode && globalThis.crossOriginIsolated === false) {
+    return (
+      'this page is not cross-origin isolated. For more, serve it with the headers ' +
+      'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.'
+    );
+  }
+  if (typeof SharedArrayBuffer !== 'function') return 'this browser has no SharedArrayBuffer, which threads need, even in a page that is cross-origin isolated.';
+  try {
+    new WebAssembly.Memory({initial: 0, maximum: 1, shared: true});
+  } catch (error) {
+    return `this browser refuses shared memory (${(error as Error).message}).`;
+  }
+  return undefined;
+}
+
+/** What keeps every build from running here, as an error. */
+function check(f: Features): void {
+  if (typeof WebAssembly !== 'object') throw new Error('Fjord needs WebAssembly, which this browser does not have, or has switched off');
+  try {
+    new WebAssembly.Module(new Uint8Array(kEmptyModule));
+  } catch (error) {
+    throw new Error(
+      `Fjord cannot run: the Content-Security-Policy of this page forbids WebAssembly. Add 'wasm-unsafe-eval' to its script-src (${(error as Error).message})`,
+    );
+  }
+  if (!f.simd) throw new Error('Fjord needs WebAssembly SIMD, which this browser does not have; every browser since 2023 has it');
+  if (wanted?.startsWith('relaxed') && !f.relaxedSimd) throw new Error(`The variant '${wanted}' needs relaxed SIMD, which is not there`);
+  if (wanted?.endsWith('threads') && !f.threads) throw new Error(`The variant '${wanted}' needs threads: ${whyNotShared()}`);
+}
+
+/** What the settings ask for, of what can be had. */
+function choose(): {variant: Variant; count: number} {
+  const f = features();
+  check(f);
+  const shared = wanted ? wanted.endsWith('threads') : f.threads && !refused && threads !== 1;
+  // One thread stays free for the page where there are many; on two cores both are used.
+  const most = Math.min(kMostThreads, f.cores > 4 ? f.cores - 1 : f.cores);
+  return {variant: wanted ?? `${f.relaxedSimd ? 'relaxed-' : ''}simd${shared ? '-threads' : ''}`, count: shared ? threads || most : 1};
+}
+
+// ---- files --------------------------------------------------------------------------------------------------------------
+
+const locate = (file: string) => urls[file] ?? folder + file;
+const unloadable = (url: string, why: string) =>
+  new Error(`Fjord cannot load ${url}: ${why}. Its files have to lie beside fjord.js, or where tf.wasm.setWasmPaths says`);
+const kHtml = 'an HTML page came in its place';
+
+/** The module in these bytes, if they are one. */
+function checked(bytes: Uint8Array<ArrayBuffer>, url: string): Uint8Array<ArrayBuffer> {
+  if (kEmptyModule.every((byte, i) => bytes[i] === byte)) return bytes;
+  const start = new TextDecoder().decode(bytes.subarray(0, 20)).trim();
+  throw unloadable(url, start.startsWith('<') ? kHtml : `it is no WebAssembly: it has ${bytes.length} bytes and begins with ${JSON.stringify(start)}`);
+}
+const damaged = (url: string, error: unknown) => unloadable(url, `it is damaged, or of another version (${(error as Error).message})`);
+
+const readFile = (url: string) => {
+  try {
+    return new Uint8Array(node!.fs.readFileSync(new URL(url)));
+  } catch (error) {
+    throw unloadable(url, (error as Error).message);
+  }
+};
+
+async function fetchModule(url: string, policy: Policy): Promise<WebAssembly.Module> {
+  if (isNode && url.startsWith('file:')) return WebAssembly.compile(checked(readFile(url), url)).catch((error) => Promise.reject(damaged(url, error)));
+  const response = await fetch(url, {credentials: 'same-origin'}).catch(async (error: Error) => {
+    throw unloadable(url, (await policy.forbids()) ?? error.message);
+  });
+  if (!response.ok) throw unloadable(url, `the server answered ${response.status}`);
+  // Compiled while it arrives, where the server says what it is.
+  const streams = response.headers.get('Content-Type')?.startsWith('application/wasm');
+  const compiled = streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(checked(new Uint8Array(await response.arrayBuffer()), url));
+  return compiled.catch((error) => Promise.reject(damaged(url, error)));
+}
+
+async function importGlue(url: string, policy: Policy): Promise<Glue> {
+  try {
+    return ((await import(/* webpackIgnore: true */ /* @vite-ignore */ url)) as {default: Glue}).default;
+  } catch (error) {
+    // The error of an import names no cause.
+    const answer = isNode ? undefined : await fetch(url, {credentials: 'same-origin'}).catch(() => undefined);
+    const why = answer && !answer.ok ? `the server answered ${answer.status}` : answer?.headers.get('Content-Type')?.includes('html') ? kHtml : undefined;
+    throw unloadable(url, (await policy.forbids()) ?? why ?? (error as Error).message);
+  }
+}
+
+async function load(variant: Variant, policy: Policy): Promise<Build> {
+  const url = locate(`${variant}/fjord.wasm`);
+  const known = builds.get(url);
+  if (known) return known;
+  const [glue, module] = await Promise.all([glues[variant] ?? importGlue(locate(`${variant}/fjord.mjs`), policy), fetchModule(url, policy)]);
+  builds.set(url, {glue, module});
+  return {glue, module};
+}
+
+/** The same without waiting, where the glue is there. */
+function loadNow(variant: Variant): Build {
+  const url = locate(`${variant}/fjord.wasm`);
+  const known = builds.get(url);
+  if (known) return known;
+  const glue = glues[variant];
+  if (!glue || !node) throw failure ?? new Error('Fjord is not loaded yet: after tf.wasm.setWasmPaths, setVariant or setThreadsCount, await tf.ready() before anything is computed');
+  const bytes = checked(readFile(url), url);
+  try {
+    const module = new WebAssembly.Module(bytes);
+    builds.set(url, {glue, module});
+    return {glue, module};
+  } catch (error) {
+    throw damaged(url, error);
+  }
+}
+
+/** Notes which directives of Content-Security-Policies forbid something. */
+class Policy {
+  private directive?: string;
+  private readonly target: EventTarget = globalThis.document ?? globalThis;
+  private readonly listen = (event: Event) => (this.directive ??= (event as SecurityPolicyViolationEvent).effectiveDirective);
+
+  constructor() {
+    this.target.addEventListener?.('securitypolicyviolation', this.listen);
+  }
+  async forbids(): Promise<string | undefined> {
+    // The event may come after the failure that it explains.
+    if (!isNode) await new Promise((resolve) => setTimeout(resolve, 50));
+    return this.directive && `the Content-Security-Policy of this page forbids it (${this.directive})`;
+  }
+  stop(): void {
+    this.target.removeEventListener?.('securitypolicyviolation', this.listen);
+  }
+}
+
+// ---- starting -------------------------------------------------------------------------------------------------------------
+
+/** Hooks for the glue: what `instantiate` does when the imports are there. */
+const hooks = (crew: Crew, instantiateWasm: Hooks['instantiateWasm']): Hooks => ({instantiateWasm, makeWorker: (make) => crew.makeWorker(make)});
+
+/** The engine of an instance that is there. */
+function begin(made: Hooks, variant: Variant, count: number, crew: Crew): Running {
+  // The glue adds to its hooks what the module exports.
+  const instance = made as unknown as Instance;
+  const named = Object.entries(instance).filter(([name]) => name.startsWith('_'));
+  const exports = Object.fromEntries(named.map(([name, f]) => [name.slice(1), f])) as Exports;
+  return {variant, exports, crew, memory: instance.wasmMemory, scratch: exports.malloc(kScratchBytes), threads: exports.fj_init(count)};
+}
+
+function startNow(): Running {
+  const {variant, count} = choose();
+  const {glue, module} = loadNow(variant);
+  const crew = new Crew(locate(`${variant}/fjord.mjs`));
+  try {
+    let problem: unknown;
+    const made = hooks(crew, (imports, receive) => {
+      try {
+        return receive(new WebAssembly.Instance(module, imports), module);
+      } catch (error) {
+        problem = error;
+        return {};
+      }
+    });
+    glue(made);
+    if (problem) throw problem;
+    const engine = begin(made, variant, count, crew);
+    watch(engine);
+    return engine;
+  } catch (error) {
+    crew.dismiss();
+    if (!variant.endsWith('threads') || wanted) throw error;
+    refused = `its workers could not start: ${(error as Error).message}.`;
+    return startNow();
+  }
+}
+
+/** Workers that turn out not to start are told of; until then, and then, the others compute. */
+function watch(engine: Running): void {
+  const policy = new Policy();
+  engine.crew.started().then(
+    () => policy.stop(),
+    (error) => {
+      engine.threads = 1 + engine.crew.alive;
+      return tell(error, policy);
+    },
+  );
+}
+async function tell(error: Error, policy: Policy): Promise<void> {
+  say(await whyNotStarted(error, policy));
+  policy.stop();
+}
+
+async function start(): Promise<Running> {
+  const {variant, count} = choose();
+  const policy = new Policy();
+  const crew = new Crew(locate(`${variant}/fjord.mjs`));
+  try {
+    const {glue, module} = await load(variant, policy);
+    try {
+      const made = await new Promise<Hooks>((resolve, reject) => {
+        const made = hooks(crew, (imports, receive) => {
+          const received = WebAssembly.instantiate(module, imports).then((instance) => receive(instance, module));
+          received.then(() => resolve(made), reject);
+          return {};
+        });
+        glue(made);
+      });
+      const engine = begin(made, variant, count, crew);
+      await crew.started();
+      return engine;
+    } catch (error) {
+      crew.dismiss();
+      if (!variant.endsWith('threads')) throw damaged(locate(`${variant}/fjord.wasm`), error);
+      const why = await whyNotStarted(error as Error, policy);
+      if (wanted) throw new Error(`The variant '${wanted}' cannot start: ${why}`);
+      refused = why;
+    }
+  } finally {
+    policy.stop();
+  }
+  return start();
+}
+
+async function whyNotStarted(error: Error, policy: Policy): Promise<string> {
+  const script = new URL(locate('simd-threads/fjord.mjs'));
+  if (!isNode && script.origin !== globalThis.location?.origin) {
+    return `workers start only from the page's own origin, and the package comes from ${script.origin}. For more, serve it from ${globalThis.location?.origin}.`;
+  }
+  return `its workers could not start: ${(await policy.forbids()) ?? error.message}.`;
+}
+
+/** Starts what the settings ask for: what the import waits for. Never rejects: `failure` is told at the first use. */
+export function prepare(): Promise<void> {
+  return (loading ??= (async () => {
+    await loadNode();
+    // The settings may change meanwhile.
+    for (let seen = -1; seen !== version; ) {
+      seen = version;
+      failure = undefined;
+      try {
+        if (running && (running.variant === choose().variant || running.exports.fj_living())) continue;
+        const engine = await start();
+        if (seen === version) exchange(engine);
+        else engine.crew.dismiss();
+      } catch (error) {
+        failure = error as Error;
+      }
+    }
+  })().finally(() => (loading = undefined)));
+}
+
+function exchange(engine?: Running): void {
+  running?.crew.dismiss();
+  running = engine;
+  functions = undefined;
+  ++version;
+}
+
+/** The engine, started now where that needs no waiting: what engine() does at the first call. */
+export function settle(): Exports {
+  if (!running) exchange(startNow());
+  const {variant, exports} = running!;
+  if (threads !== 1 && !wanted && !variant.endsWith('threads')) say(whyNotShared() ?? refused);
+  ({memory, scratch} = running!);
+  return (functions = exports);
+}
+
+/** Once for each reason. */
+function say(why?: string): void {
+  if (!why || why === said) return;
+  said = why;
+  console.info(`Fjord runs on one thread: ${why}`);
+}
+
+/** Resolves when the engine can compute, with the threads that it gets. Who waits for the import need not ask. */
+export async function ready(): Promise<void> {
+  await prepare();
+  if (failure && !running) throw failure;
+  await running!.crew.started().catch(() => {});
+  settle();
+}
+
+// ---- settings -------------------------------------------------------------------------------------------------------------
+
+/** Throws where the engine cannot be exchanged, because handles into it exist. */
+function assertIdle(what: string): void {
+  if (!running?.exports.fj_living()) return;
+  throw new Error(`${what} would exchange the engine, which holds ${message(running)}: call it before they are made, or dispose of them`);
+}
+
+const decoder = new TextDecoder();
+/** What the last function left in the message buffer. A copy, because shared memory cannot be decoded in place. */
+const message = ({exports, memory}: Running) => decoder.decode(new Uint8Array(memory.buffer, exports.fj_message() >>> 0, exports.fj_messageLength()).slice());
+
+function resize(engine: Running, count: number): void {
+  let made: number;
+  try {
+    made = engine.exports.fj_init(count);
+  } catch (error) {
+    // A worker that the page forbids: the others go on.
+    return void tell(error as Error, new Policy());
+  }
+  if (!made) throw new Error(`tf.wasm.setThreadsCount(${count}): ${message(engine)}`);
+  engine.threads = count;
+  watch(engine);
+}
+
+const shown = (value: unknown) => (typeof value === 'string' ? `'${value}'` : String(value));
+
+/** The address of a folder or a file, as a page or Node would read it. */
+function address(path: string): string {
+  const isUrl = /^[a-z][a-z\d+.-]+:/i.test(path);
+  if (isNode && !isUrl && node) return node.url.pathToFileURL(path).href;
+  return new URL(path, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+}
+
+export const wasm = {
+  /**
+   * Threads to compute with, this one included: 1 to 128, and a fraction, as of half the cores, is rounded down. The number changes while
+   * no model, optimizer or training lives; from one thread to more, or with `await ready()` back, while no tensor does.
+   */
+  setThreadsCount(count: number): void {
+    const whole = typeof count === 'number' && count > 0 ? Math.max(1, Math.floor(count)) : NaN;
+    if (!(whole <= kMostThreads)) throw new Error(`tf.wasm.setThreadsCount takes a number from 1 to ${kMostThreads}, got ${shown(count)}`);
+    const engine = running;
+    const grows = !engine?.variant.endsWith('threads') && whole > 1 && !wanted && !refused && !whyNotShared();
+    if (engine && grows) {
+      assertIdle(`tf.wasm.setThreadsCount(${whole})`);
+      exchange();
+    } else if (engine?.variant.endsWith('threads')) {
+      resize(engine, whole);
+    }
+    threads = whole;
+    ++version;
+  },
+  getThreadsCount(): number {
+    return running?.threads ?? threads;
+  },
+  /**
+   * Where the folders of the variants lie, if not beside this file; or the addresses of single files, by their names in the package, as
+   * 'simd/fjord.wasm'. After the import, while no tensor, variable, optimizer or model lives; then `await ready()`.
+   */
+  setWasmPaths(paths: string | Readonly<Record<string, string>>, _usePlatformFetch = false): void {
+    const what = 'tf.wasm.setWasmPaths';
+    const entries = typeof paths === 'object' && paths ? Object.entries(paths) : [['', paths]];
+    for (const [name, path] of entries) {
+      if (typeof path !== 'string' || !path) throw new Error(`${what} takes an address, or addresses by name of file, got ${shown(path)}${name && ` for '${name}'`}`);
+      if (name && !kVariants.some((variant) => new RegExp(`^${variant}/fjord\\.(wasm|mjs)$`).test(name))) {
+        throw new Error(`${what}: there is no file '${name}' to load; there are 'simd/fjord.wasm', 'simd/fjord.mjs' and the like for ${kVariants.join(', ')}`);
+      }
+    }
+    const addresses = Object.fromEntries(entries.map(([name, path]) => [name, address(path!)]));
+    const {'': base, ...files} = addresses;
+    const next = base?.replace(/\/?$/, '/') ?? folder;
+    if (next === folder && JSON.stringify(files) === JSON.stringify(urls)) return;
+    assertIdle(what);
+    [folder, urls] = [next, files];
+    refused = undefined;
+    exchange();
+  },
+  /** A certain build instead of the best: for tests and measurements. After the import, as setWasmPaths. */
+  setVariant(name: Variant): void {
+    if (!kVariants.includes(name)) throw new Error(`tf.wasm.setVariant: there is no variant ${shown(name)}; there are ${kVariants.join(', ')}`);
+    if (running?.variant !== name) {
+      assertIdle(`tf.wasm.setVariant('${name}')`);
+      exchange();
+    }
+    wanted = name;
+    ++version;
+  },
+  getVariant(): Variant | undefined {
+    return running?.variant;
+  },
+};

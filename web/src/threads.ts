@@ -1,0 +1,116 @@
+// The workers that the engine's threads run in: how one is made, and whether it starts.
+//
+// Work is handed to whoever is free, the caller included (engine/base/threads.h), so a worker may come late, or never: the
+// results are the same. Whoever can wait asks started(), and takes the build without threads if none does.
+
+import {isNode, node} from './node.js';
+
+// How long a page waits for a sign of life: not every browser reports that a policy forbids a worker.
+const kPatience = 1500;
+
+/** What Emscripten's thread support uses of a worker. */
+interface ThreadWorker {
+  postMessage(message: unknown): void;
+  terminate(): unknown;
+  onmessage: ((event: {data: unknown}) => void) | null;
+  onerror: ((event: unknown) => void) | null;
+}
+
+/** How to hear of a worker once: that it lives, or why it does not. */
+interface Listener {
+  alive(): void;
+  failed(error: Error): void;
+}
+
+export class Crew {
+  /** Workers that have started. */
+  alive = 0;
+  private readonly workers: ThreadWorker[] = [];
+  private readonly starts: Promise<void>[] = [];
+
+  /** `script` is the glue's URL. */
+  constructor(private readonly script: string) {}
+
+  /** Emscripten's hook (web/workers.js): `make` is how a page makes one. */
+  makeWorker(make: () => Worker): ThreadWorker {
+    let listener!: Listener;
+    this.starts.push(
+      new Promise((resolve, reject) => {
+        const alive = () => {
+          ++this.alive;
+          resolve();
+        };
+        listener = {alive, failed: reject};
+      }),
+    );
+    // Whoever waits hears of it as well.
+    this.starts.at(-1)!.catch(() => {});
+    const worker = isNode ? nodeWorker(this.script, listener) : pageWorker(make(), listener);
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** Resolves when all work, or some after a while: the others come later. Rejects with the first that cannot start, or if none does. */
+  async started(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve, reject) => {
+      // Node tells of every worker that does not start.
+      if (isNode || !this.starts.length) return;
+      const silent = () => (this.alive ? resolve() : reject(new Error(`no worker answered within ${kPatience / 1000} s`)));
+      timer = setTimeout(silent, kPatience);
+    });
+    try {
+      await Promise.race([Promise.all(this.starts), patience]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  dismiss(): void {
+    for (const worker of this.workers) void worker.terminate();
+  }
+}
+
+function pageWorker(worker: Worker, {alive, failed}: Listener): ThreadWorker {
+  const onError = (event: ErrorEvent) => {
+    // Told once, by whoever asked for threads.
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    failed(new Error(event.message || 'its script did not start'));
+  };
+  worker.addEventListener('error', onError);
+  const onMessage = () => {
+    // From here on an error is one of the engine.
+    worker.removeEventListener('error', onError);
+    alive();
+  };
+  worker.addEventListener('message', onMessage, {once: true});
+  return worker as ThreadWorker;
+}
+
+// What the glue expects of the place where a worker runs, then the glue.
+const kNodeScript = `
+import {parentPort, workerData} from 'node:worker_threads';
+const postMessage = (message) => parentPort.postMessage(message);
+Object.assign(globalThis, {self: globalThis, name: 'em-pthread', location: {href: workerData}, importScripts() {}, postMessage});
+await import(workerData);
+parentPort.on('message', (data) => globalThis.onmessage({data}));`;
+
+function nodeWorker(script: string, {alive, failed}: Listener): ThreadWorker {
+  const worker = new node!.threads.Worker(new URL(`data:text/javascript,${encodeURIComponent(kNodeScript)}`), {workerData: script});
+  const made: ThreadWorker = {
+    postMessage: (message) => worker.postMessage(message),
+    terminate: () => worker.terminate(),
+    onmessage: null,
+    onerror: null,
+  };
+  worker.once('message', () => {
+    // A thread that waits for work keeps no program from ending.
+    worker.unref();
+    alive();
+  });
+  worker.once('exit', (code) => failed(new Error(`a worker ended with code ${code}`)));
+  worker.on('message', (data) => made.onmessage?.({data}));
+  worker.on('error', (error: Error) => failed(error));
+  return made;
+}
