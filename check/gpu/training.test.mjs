@@ -35,6 +35,7 @@ async function open() {
     window.losses = async (backend, name, optimizer, steps) => {
       await tf.setBackend(backend);
       const [model, x, y] = window.make(name, optimizer);
+      const start = await Promise.all(model.getWeights().map((t) => t.data()));
       const list = [];
       for (let i = 0; i < steps; ++i) list.push((await model.trainOnBatch(x, y))[0]);
       const predicted = await model.predict(x, {batchSize: 50}).data();
@@ -42,7 +43,7 @@ async function open() {
       await model.sync();
       const weights = await Promise.all(model.getWeights().map((t) => t.data()));
       model.dispose();
-      return {list, predicted: [...predicted], logs, weights: weights.map((w) => [...w])};
+      return {list, predicted: [...predicted], logs, weights: weights.map((w) => [...w]), start: start.map((w) => [...w])};
     };
   });
   return opened;
@@ -62,7 +63,12 @@ for (const name of ['mlp', 'cnn']) {
       assert.ok(gpu.list.at(-1) < gpu.list[0], 'the loss falls');
       close(gpu.predicted, cpu.predicted, 1e-3, 'prediction');
       close(Object.values(gpu.logs), Object.values(cpu.logs), 1e-3, 'evaluation');
-      gpu.weights.forEach((w, i) => close(w, cpu.weights[i], 2e-3, `weight ${i}`));
+      gpu.weights.forEach((w, i) => {
+        // Within a hundredth of the longest way that one of them went: adam goes by signs where gradients are nearly zero.
+        const way = Math.max(...cpu.weights[i].map((v, k) => Math.abs(v - cpu.start[i][k])));
+        const far = Math.max(...w.map((v, k) => Math.abs(v - cpu.weights[i][k])));
+        assert.ok(way > 0 && far <= 0.01 * way, `weight ${i}: ${far} away, after a way of ${way}`);
+      });
     });
   }
 }

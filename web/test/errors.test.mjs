@@ -49,8 +49,8 @@ suite('shapes that do not fit: the op and both shapes', () => {
 suite('types and choices', () => {
   const cases = {
     'a type there is not': [() => fj.zeros([1], 'complex64'), /complex64/],
-    'a cast to a type there is not': [() => fj.cast([1], 'string'), Error],
-    'indices beyond the end read nothing': [() => fj.gather([1, 2, 3], fj.tensor([7], [1], 'int32')), Error],
+    'a cast to a type there is not': [() => fj.cast([1], 'string'), "The dtype 'string' is not supported: use 'float32', 'int32' or 'bool'"],
+    'indices beyond the end read nothing': [() => fj.gather([1, 2, 3], fj.tensor([7], [1], 'int32'))],
     'a data format there is not': [() => fj.conv2d(zeros(1, 3, 8, 8), zeros(3, 3, 3, 2), 1, 'same', 'CHWN'), /^Unknown dataFormat CHWN$/],
     'a backend there is not': [null, /There is no backend 'webgl'/],
   };
@@ -65,7 +65,7 @@ suite('types and choices', () => {
           if (error.code === 'ERR_ASSERTION') throw error;
         }
       });
-    } else test(name, () => assert.throws(call, message === Error ? Error : {message}));
+    } else test(name, () => assert.throws(call, {message}));
   }
   test('the backend there is', async () => {
     assert.equal(await fj.setBackend('wasm'), true);
@@ -84,36 +84,37 @@ suite('models', () => {
     return model;
   };
   test('an activation there is not: named with its layer', () =>
-    assert.throws(() => fj.sequential({layers: [dense({name: 'mine', activation: 'relux'})]}).info(), /mine.*relux.*relu/));
+    assert.throws(() => fj.sequential({layers: [dense({name: 'mine', activation: 'relux'})]}).info(), {message: /^mine: unknown activation "relux"; known are linear, relu, /}));
   test('a class of layer there is not', () =>
-    assert.throws(() => fj.sequential({layers: [new fj.Layer('Hologram', {inputShape: [3]})]}).info(), /Hologram/));
+    assert.throws(() => fj.sequential({layers: [new fj.Layer('Hologram', {name: 'mine', inputShape: [3]})]}).info(), {message: /^layer mine: the class Hologram is not known; known are Dense, /}));
   test('layers that do not fit: named, with the shape', () =>
-    assert.throws(() => fj.sequential({layers: [dense(), fj.layers.conv2d({name: 'mine', filters: 2, kernelSize: 3})]}).info(), /mine.*\[\?,\s*2\]|mine.*\[null,\s*2\]|mine.*2\]/));
+    assert.throws(() => fj.sequential({layers: [dense(), fj.layers.conv2d({name: 'mine', filters: 2, kernelSize: 3})]}).info(), {message: 'mine: needs an image batch [N,H,W,C], got float32[1,2]'}));
   test('layers that do not fit, when applied', () => {
     const [a, b] = [fj.input({shape: [3]}), fj.input({shape: [4]})];
-    assert.throws(() => fj.layers.add({name: 'mine'}).apply([a, b]), (error) => /3\]/.test(error.message) && /4\]/.test(error.message));
+    assert.throws(() => fj.layers.add({name: 'mine'}).apply([a, b]), {message: 'mine: add: the shapes do not broadcast (inputs: float32[1,3], float32[1,4])'});
   });
   test('apply of values', () => assert.throws(() => dense().apply(zeros(1, 3)), /tf\.input/));
   test('an input without a shape', () => assert.throws(() => fj.input({}), /shape/));
-  test('a model without an input shape', () => assert.throws(() => fj.sequential({layers: [fj.layers.dense({units: 2})]}).info(), Error));
-  test('a model without layers', () => assert.throws(() => fj.sequential().info(), Error));
+  test('a model without an input shape', () => assert.throws(() => fj.sequential({layers: [fj.layers.dense({name: 'mine', units: 2})]}).info(), {message: 'input mine_input: needs batch_shape, a list such as [null, 28, 28, 1]'}));
+  test('a model without layers', () => assert.throws(() => fj.sequential().info(), {message: 'a Sequential model needs a list of layers'}));
   test('something that is no layer', () => assert.throws(() => fj.sequential({layers: [{units: 3}]}), /add takes a layer/));
   test('a layer added too late', () => assert.throws(() => network().add(fj.layers.dense({units: 2})), /before the model is used/));
   test('an optimizer, a loss, a metric there is not: named', () => {
-    assert.throws(() => network().compile({optimizer: 'newton', loss: 'meanSquaredError'}), /newton/);
-    assert.throws(() => network().compile({optimizer: 'sgd', loss: 'regret'}), /regret/);
-    assert.throws(() => network().compile({optimizer: 'sgd', loss: 'meanSquaredError', metrics: ['charm']}), /charm/);
+    assert.throws(() => network().compile({optimizer: 'newton', loss: 'meanSquaredError'}), {message: /^unknown optimizer "newton"; known are sgd, /});
+    assert.throws(() => network().compile({optimizer: 'sgd', loss: 'regret'}), {message: /^loss: unknown loss "regret"; known are meansquarederror, /});
+    assert.throws(() => network().compile({optimizer: 'sgd', loss: 'meanSquaredError', metrics: ['charm']}), {message: /^metric charm: unknown metric "charm"/});
     assert.throws(() => network().compile({optimizer: 'sgd', loss: (y, p) => y.sub(p)}), /not a function/);
   });
   test('training without compile', () => assert.rejects(fj.sequential({layers: [dense()]}).fit(zeros(1, 3), zeros(1, 2)), /compile/));
   test('inputs of another shape: both shapes', async () => {
-    assert.throws(() => network().predict(zeros(4, 5)), (error) => /5\]/.test(error.message) && /3\]/.test(error.message));
-    await assert.rejects(network().fit(zeros(4, 5), zeros(4, 2)), (error) => /5\]/.test(error.message) && /3\]/.test(error.message));
+    const message = 'input 0: got an array of shape [4,5], the model wants [4,3]';
+    assert.throws(() => network().predict(zeros(4, 5)), {message});
+    await assert.rejects(network().fit(zeros(4, 5), zeros(4, 2)), {message});
   });
-  test('targets of another shape', () => assert.rejects(network().fit(zeros(4, 3), zeros(4, 5)), (error) => /5\]/.test(error.message) && /2\]/.test(error.message)));
-  test('fewer targets than inputs: both numbers', () => assert.rejects(network().fit(zeros(4, 3), zeros(5, 2)), (error) => /4/.test(error.message) && /5/.test(error.message)));
-  test('too many inputs', () => assert.throws(() => network().predict([zeros(4, 3), zeros(4, 3)]), Error));
-  test('no examples at all', () => assert.rejects(network().fit(zeros(0, 3), zeros(0, 2)), Error));
+  test('targets of another shape', () => assert.rejects(network().fit(zeros(4, 3), zeros(4, 5)), {message: 'labels 0: got an array of shape [4,5], the model wants [4,2]'}));
+  test('fewer targets than inputs: both numbers', () => assert.rejects(network().fit(zeros(4, 3), zeros(5, 2)), {message: 'fit: arrays of 4 and of 5 samples'}));
+  test('too many inputs', () => assert.throws(() => network().predict([zeros(4, 3), zeros(4, 3)]), {message: 'the model has 1 inputs, got 2'}));
+  test('no examples at all', () => assert.rejects(network().fit(zeros(0, 3), zeros(0, 2)), {message: 'fit: there are no samples'}));
   test('batches of nothing', () => assert.rejects(network().fit(zeros(4, 3), zeros(4, 2), {batchSize: 0}), /batch/i));
   test('a disposed input', () => {
     const x = zeros(4, 3);
@@ -122,7 +123,7 @@ suite('models', () => {
   });
   test('weights of another number or shape', () => {
     assert.throws(() => network().setWeights([zeros(3, 2)]), /2 weights, got 1/);
-    assert.throws(() => network().setWeights([zeros(2, 3), zeros(2)]), (error) => /first\/kernel/.test(error.message) && /\[3, ?2\]/.test(error.message) && /\[2, ?3\]/.test(error.message));
+    assert.throws(() => network().setWeights([zeros(2, 3), zeros(2)]), {message: 'the weight first/kernel is float32[3,2], got float32[2,3]'});
   });
   test('a disposed model says so', async () => {
     const model = network();

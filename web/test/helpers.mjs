@@ -43,6 +43,17 @@ export function same(actual, expected, what = '') {
   assert.deepEqual(actual.shape, expected.shape, `${what}: the shape`);
   assert.deepEqual(actual.dataSync(), expected.dataSync(), what);
 }
+/** Values that training has brought from `start` to the same place, within a part of the longest way that any of them went. */
+export function sameChange(actual, expected, start, part = 1e-3, what = '') {
+  const way = Math.max(...expected.map((e, i) => Math.abs(e - start[i])));
+  assert.ok(way > 0, `${what}: nothing was learned`);
+  // Beside it a rounding of what was there.
+  const tolerance = part * way + 1e-6;
+  for (let i = 0; i < expected.length; ++i) {
+    const [a, e] = [actual[i], expected[i]];
+    if (!(Math.abs(a - e) <= tolerance)) assert.fail(`${what}: value ${i} is ${a}, expected ${e}; it was ${start[i]}, and the longest way is ${way}`);
+  }
+}
 export const weightsOf = (model) => model.getWeights().map((t) => t.dataSync());
 /** Of a model of TensorFlow.js, in Keras's order: layer by layer. It gives those that are not trained last. */
 export const judgeWeights = (model) => model.layers.flatMap((layer) => layer.getWeights());
