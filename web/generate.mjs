@@ -11,16 +11,18 @@ export function generate() {
   const unary = elementwise.filter((op) => op.arity === 1).map((op) => op.name);
   const binary = elementwise.filter((op) => op.arity === 2).map((op) => op.name);
   const attrs = (op) => op.attrs.map((a) => [a.name, a.type, a.default]);
-  // The type that all inputs of an op must have, where a cast to it would lose something.
+  // The type that all inputs of an op must have, where another is refused.
   const inputs = {logic: 'bool', bits: 'int32'};
-  const inputType = (op) => (inputs[op.row] ? `, '${inputs[op.row]}'` : '');
+  // TensorFlow.js refuses integers here.
+  const floats = ['ceil', 'cos', 'cosh', 'elu', 'floor', 'log', 'rsqrt', 'sigmoid', 'sin', 'softmax', 'sqrt', 'tan', 'tanh'];
+  const inputType = (op) => (inputs[op.row] ? `, '${inputs[op.row]}'` : floats.includes(op.name) ? ", 'float32'" : '');
   const lines = [
     '// Generated from the engine\'s tables: see web/generate.mjs.',
     `export type AttrType = 'bool' | 'int' | 'float' | 'dtype' | 'mirror' | 'pair' | 'padding' | 'ints';`,
     `export type OpName = ${tables.ops.map((op) => `'${op.name}'`).join(' | ')};`,
     `export type UnaryName = ${unary.map((n) => `'${n}'`).join(' | ')};`,
     `export type BinaryName = ${binary.map((n) => `'${n}'`).join(' | ')};`,
-    `export const ops: Record<OpName, readonly [number, ReadonlyArray<readonly [string, AttrType, unknown]>, ('bool' | 'int32')?]> = {`,
+    `export const ops: Record<OpName, readonly [number, ReadonlyArray<readonly [string, AttrType, unknown]>, ('bool' | 'int32' | 'float32')?]> = {`,
     ...tables.ops.map((op) => `  ${op.name}: [${op.number}, ${JSON.stringify(attrs(op))}${inputType(op)}],`),
     '};',
     `export const unaryNames: readonly UnaryName[] = ${JSON.stringify(unary)};`,

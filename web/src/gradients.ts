@@ -5,7 +5,8 @@
 
 import {play} from './eager.js';
 import {call, engine, heap, withArguments} from './engine.js';
-import {endScope, handleOf, startScope, Tensor, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
+import {castTo} from './run.js';
+import {endScope, handleOf, startScope, Tensor, tidied, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
 
 // ---- variables ------------------------------------------------------------------------------------------------------------------
 
@@ -37,10 +38,10 @@ export class Variable extends Tensor {
   }
 }
 
-export function variable(initial: Tensor | TensorLike, trainable = true, name?: string, dtype?: DataType): Variable {
-  const t = toTensor(initial, 'initialValue', 'variable', dtype);
-  return new Variable(call('fj_clone', t.handle), trainable, name);
-}
+export const variable = tidied((initialValue: Tensor | TensorLike, trainable: boolean = true, name?: string, dtype?: DataType | null): Variable => {
+  const t = initialValue instanceof Tensor ? initialValue : toTensor(initialValue, 'initialValue', 'variable', dtype ?? undefined);
+  return new Variable(call('fj_clone', castTo(t, dtype ?? t.dtype).handle), trainable, name);
+});
 
 // ---- recording ------------------------------------------------------------------------------------------------------------------
 
@@ -80,7 +81,7 @@ export function valueAndGrad(f: (x: Tensor) => Tensor): (x: Tensor | TensorLike,
 export function valueAndGrads(f: (...xs: Tensor[]) => Tensor): (xs: ReadonlyArray<Tensor | TensorLike>, dy?: Tensor) => {value: Tensor; grads: Tensor[]} {
   return (xs, dy) =>
     tidy(() => {
-      const tensors = xs.map((x) => toTensor(x, 'x', 'tf.grad', 'float32'));
+      const tensors = xs.map((x) => (x instanceof Tensor ? x : toTensor(x, 'x', 'tf.grad', 'float32')));
       return differentiate(() => f(...tensors), tensors, dy);
     });
 }

@@ -31,7 +31,7 @@ function pairOf(op: string, name: string, size: Size): readonly [number, number]
 
 /** The attributes of a window of `taps` over images of `inputs`, each [height, width]. */
 function attributesOf(w: Windows, inputs: readonly number[], taps: readonly number[]) {
-  const [strides, dilations] = [pairOf(w.op, 'strides', w.strides), pairOf(w.op, 'dilations', w.dilations)];
+  const [strides, dilations] = [pairOf(w.op, 'strides', w.strides), pairOf(w.op, 'dilations', w.dilations ?? 1)];
   if (strides.some((s) => s !== 1) && dilations.some((d) => d !== 1)) {
     throw new Error(`Error in ${w.op}: Either strides or dilations must be 1. Got strides ${w.strides} and dilations '${w.dilations}'`);
   }
@@ -68,7 +68,7 @@ function sidesOf({op, pad, dataFormat, rounding}: Windows): 'valid' | 'same' | n
 
 /** Computes as a batch [N,H,W,C] what comes as one image, or with its channels first; gives the result as x came. */
 const onBatch = tidied((w: Windows, x: Input, f: (batch: Tensor) => Tensor): Tensor => {
-  const t = toTensor(x, 'x', w.op);
+  const t = toTensor(x, 'x', w.op, w.op === 'maxPool' || w.op === 'conv2dTranspose' ? undefined : 'float32');
   const isFirst = w.dataFormat === 'NCHW';
   if (!isFirst && w.dataFormat !== 'NHWC') throw new Error(`Unknown dataFormat ${w.dataFormat}`);
   if (t.rank !== 3 && t.rank !== 4) throw new Error(`Error in ${w.op}: input must be rank 4, but got rank ${t.rank}: [${t.shape}].`);
@@ -83,7 +83,7 @@ const convolution =
   (x: Input, filter: Input, strides: Size, pad: Pad, dataFormat: DataFormat = 'NHWC', dilations: Size = 1, dimRoundingMode?: Rounding): Tensor => {
     const w = {op, strides, pad, dataFormat, dilations, rounding: dimRoundingMode};
     return onBatch(w, x, (t) => {
-      const kernel = toTensor(filter, 'filter', op);
+      const kernel = toTensor(filter, 'filter', op, 'float32');
       return run(op, [t, kernel], attributesOf(w, t.shape.slice(1), kernel.shape));
     });
   };
@@ -96,9 +96,13 @@ export const separableConv2d = tidied(
     const [t, depthwise, pointwise] = [
       toTensor(x, 'x', op), toTensor(depthwiseFilter, 'depthwiseFilter', op), toTensor(pointwiseFilter, 'pointwiseFilter', op),
     ];
-    if (pointwise.rank !== 4 || pointwise.shape[0] !== 1 || pointwise.shape[1] !== 1) {
-      throw new Error(`Error in ${op}: the pointwise filter must be of shape [1, 1, channels, outputs], got [${pointwise.shape}]`);
+    for (const [name, filter] of [['depthwise', depthwise], ['pointwise', pointwise]] as const) {
+      if (filter.rank !== 4) throw new Error(`Error in ${op}: ${name} filter must be rank 4, but got rank ${filter.rank}.`);
     }
+    [1, 1, depthwise.shape[2]! * depthwise.shape[3]!].forEach((d, i) => {
+      const words = `Error in ${op}: the ${['first', 'second', 'third'][i]} dimension of pointwise filter must be ${d}, but got ${pointwise.shape[i]}.`;
+      if (pointwise.shape[i] !== d) throw new Error(words);
+    });
     return conv2d(depthwiseConv2d(t, depthwise, strides, pad, dataFormat, dilation), pointwise, 1, 'valid', dataFormat);
   },
 );

@@ -5,7 +5,7 @@ import {avgPool, conv2d, conv2dTranspose, depthwiseConv2d, maxPool, separableCon
 import {binaryNames, unaryNames, type BinaryName, type UnaryName} from './generated/tables.js';
 import {castTo, run, type Attributes} from './run.js';
 import {emptyTensor, memoryOf, Tensor, tensor, tidied, toTensor, type DataType, type TensorLike} from './tensor.js';
-import {checkInt32, checkShape, shapeOf, show} from './values.js';
+import {checkInt32, checkShape, flatten, shapeOf, show} from './values.js';
 
 export * from './images.js';
 
@@ -13,6 +13,8 @@ type Input = Tensor | TensorLike;
 type Axis = number | readonly number[];
 
 const axesOf = (axis?: Axis | null): number[] => (axis == null ? [] : typeof axis === 'number' ? [axis] : [...axis]);
+/** In this type: itself, if it is. */
+const as = (t: Tensor, dtype: DataType): Tensor => (t.dtype === dtype ? t : castTo(t, dtype));
 /** From the first, of a tensor of that rank. */
 function axesWithin(axis: Axis, rank: number): number[] {
   const axes = axesOf(axis);
@@ -54,7 +56,7 @@ function scalarLike(value: number, t: Tensor, what: string): Tensor {
 export const clipByValue = tidied((x: Input, clipValueMin: number, clipValueMax: number): Tensor => {
   const t = toTensor(x, 'x', 'clipByValue');
   if (!(clipValueMin <= clipValueMax)) throw new Error(`Error in clip: min (${clipValueMin}) must be less than or equal to max (${clipValueMax}).`);
-  return castTo(run('clip', [t, scalarLike(clipValueMin, t, 'clipByValue: clipValueMin'), scalarLike(clipValueMax, t, 'clipByValue: clipValueMax')], {}, 'clipByValue'), t.dtype);
+  return as(run('clip', [t, scalarLike(clipValueMin, t, 'clipByValue: clipValueMin'), scalarLike(clipValueMax, t, 'clipByValue: clipValueMax')], {}, 'clipByValue'), t.dtype);
 });
 export const leakyRelu = (x: Input, alpha = 0.2): Tensor => run('leakyRelu', [x, alpha]);
 export const prelu = (x: Input, alpha: Input): Tensor => run('leakyRelu', [x, alpha], {}, 'prelu');
@@ -83,10 +85,10 @@ type ReductionName = 'sum' | 'mean' | 'max' | 'min' | 'prod' | 'any' | 'all' | '
 const reduction = (op: ReductionName, inputType?: 'bool'): Reduction =>
   tidied((x, axis, keepDims = false) => {
     const t = toTensor(x, 'x', op, inputType);
-    const numbers = op === 'mean' ? castTo(t, 'float32') : t.dtype === 'bool' && !inputType ? castTo(t, 'int32') : t;
+    const numbers = op === 'mean' ? as(t, 'float32') : t.dtype === 'bool' && !inputType ? as(t, 'int32') : t;
     const isNone = Array.isArray(axis) && axis.length === 0;
     const y = isNone ? run(op, [expandDims(numbers, -1)], {axes: [-1]}) : run(op, [numbers], {axes: axesOf(axis), keepDims});
-    return t.dtype === 'bool' && (op === 'max' || op === 'min') ? castTo(y, 'bool') : y;
+    return t.dtype === 'bool' && (op === 'max' || op === 'min') ? as(y, 'bool') : y;
   });
 
 export const sum = reduction('sum');
@@ -100,7 +102,7 @@ export const logSumExp = reduction('logSumExp');
 /** Along one axis; bools as 0 and 1. */
 const along = (op: 'argMax' | 'argMin' | 'cumsum', x: Input, attrs: Attributes): Tensor => {
   const t = toTensor(x, 'x', op);
-  return run(op, [t.dtype === 'bool' ? castTo(t, 'int32') : t], attrs);
+  return run(op, [t.dtype === 'bool' ? as(t, 'int32') : t], attrs);
 };
 export const argMax = tidied((x: Input, axis: number = 0): Tensor => along('argMax', x, {axis}));
 export const argMin = tidied((x: Input, axis: number = 0): Tensor => along('argMin', x, {axis}));
@@ -112,11 +114,11 @@ export const cumsum = tidied((x: Input, axis: number = 0, exclusive: boolean = f
 export const matMul = tidied((a: Input, b: Input, transposeA: boolean = false, transposeB: boolean = false): Tensor => {
   const [x, y] = [toTensor(a, 'a', 'matMul'), toTensor(b, 'b', 'matMul')];
   if (x.dtype === 'float32' || y.dtype === 'float32' || x.rank < 2 || y.rank < 2) {
-    return run('matMul', [castTo(x, 'float32'), castTo(y, 'float32')], {transposeA, transposeB});
+    return run('matMul', [as(x, 'float32'), as(y, 'float32')], {transposeA, transposeB});
   }
   // The summed axis last in both.
   const rows = (t: Tensor, isRight: boolean) => (isRight ? t : transpose(t, [...t.shape.keys()].map((i) => (i < t.rank - 2 ? i : 2 * t.rank - 3 - i))));
-  const [left, right] = [rows(castTo(x, 'int32'), !transposeA), rows(castTo(y, 'int32'), transposeB)];
+  const [left, right] = [rows(as(x, 'int32'), !transposeA), rows(as(y, 'int32'), transposeB)];
   if (left.shape.at(-1) !== right.shape.at(-1)) throw new Error(`matMul: the inner sizes of [${x.shape}] and [${y.shape}] differ`);
   return sum(binary.mul(expandDims(left, -2), expandDims(right, -3)), -1);
 });
@@ -208,6 +210,7 @@ export const slice = tidied((x: Input, begin: Axis, size?: Axis | null): Tensor 
     if (list.length > t.rank) throw new Error(`Error in slice${t.rank}D: Length of ${name} ${list} must match the rank of the array (${t.rank}).`);
   }
   const starts = t.shape.map((_, i) => from[i] ?? 0);
+  if (starts.some((d) => d < 0)) throw new Error(`slice() does not support negative begin indexing. begin is ${show(begin)}`);
   const counts = t.shape.map((d, i) => {
     const count = sizes[i] ?? -1;
     if (count < -1) throw new Error(`Negative size values should be exactly -1 but got ${count} for the slice() size at index ${i}.`);
@@ -285,7 +288,7 @@ export const concat = tidied((tensors: readonly Input[], axis: number = 0): Tens
   const {dtype} = list[0]!;
   const wider = list.find((t) => order.indexOf(t.dtype) > order.indexOf(dtype));
   if (wider) throw new Error(`concat: the first tensor is ${dtype}, which cannot hold another's ${wider.dtype}: cast it`);
-  return run('concat', list.map((t) => castTo(t, dtype)), {axis});
+  return run('concat', list.map((t) => as(t, dtype)), {axis});
 });
 export const stack = tidied((tensors: readonly Input[], axis: number = 0): Tensor => {
   const list = listOf(tensors, 'stack');
@@ -342,7 +345,7 @@ export const gather = tidied((x: Input, indices: Input, axis: number = 0, batchD
   const along = axesWithin(axis, t.rank)[0]!;
   if (along < batches) fail(`batchDims (${batches}) must be less than or equal to axis (${along}).`);
   const batch = t.shape.slice(0, batches);
-  if (String(batch) !== String(at.shape.slice(0, batches))) fail(`the first ${batches} axes of x [${t.shape}] and indices [${at.shape}] must be the same`);
+  batch.forEach((d, i) => d === at.shape[i] || fail(`x.shape[${i}]: ${d} should be equal to indices.shape[${i}]: ${at.shape[i]}.`));
   const count = batch.reduce((n, d) => n * d, 1);
   const parts = (of: Tensor) => unstack(reshape(of, [count, ...of.shape.slice(batches)]));
   const rows = parts(at);
@@ -352,24 +355,23 @@ export const gather = tidied((x: Input, indices: Input, axis: number = 0, batchD
 });
 /** Positions are whole numbers: nothing is rounded to one. */
 function indicesOf(x: Input, argument: string, op: string): Tensor {
-  if (x instanceof Tensor) return toTensor(x, argument, op, 'int32');
-  const t = toTensor(x, argument, op);
-  const values = t.dtype === 'float32' ? t.dataSync() : [];
-  const bad = values.find((v) => !Number.isInteger(v));
+  const t = toTensor(x, argument, op, 'int32');
+  if (x instanceof Tensor || x instanceof Int32Array) return t;
+  const bad = Array.from(flatten(x, t.shape)).find((v) => !Number.isInteger(v));
   if (bad !== undefined) throw new Error(`Argument '${argument}' passed to '${op}' must hold whole numbers, but got ${bad}`);
-  return toTensor(x, argument, op, 'int32');
+  return t;
 }
 export const unsortedSegmentSum = tidied((x: Input, segmentIds: Input, numSegments: number): Tensor => {
   const t = toTensor(x, 'x', 'unsortedSegmentSum');
   if (!Number.isInteger(numSegments)) throw new Error(`numSegments must be of dtype int, got ${show(numSegments)}`);
-  const values = t.dtype === 'bool' ? castTo(t, 'int32') : t;
+  const values = t.dtype === 'bool' ? as(t, 'int32') : t;
   return run('scatterAdd', [indicesOf(segmentIds, 'segmentIds', 'unsortedSegmentSum'), values], {axis: 0, size: numSegments}, 'unsortedSegmentSum');
 });
 export const oneHot = tidied((indices: Input, depth: number, onValue: number = 1, offValue: number = 0, dtype: DataType = 'int32'): Tensor => {
   const at = indicesOf(indices, 'indices', 'oneHot');
   const isExact = dtype === 'float32' || [onValue, offValue].every((v) => Math.fround(v) === v);
-  if (isExact) return castTo(run('oneHot', [at], {depth, onValue, offValue}), dtype);
-  return where(castTo(run('oneHot', [at], {depth}), 'bool'), scalar(onValue, dtype), scalar(offValue, dtype));
+  if (isExact) return as(run('oneHot', [at], {depth, onValue, offValue}), dtype);
+  return where(as(run('oneHot', [at], {depth}), 'bool'), scalar(onValue, dtype), scalar(offValue, dtype));
 });
 
 // ---- making ---------------------------------------------------------------------------------------------------------------------
@@ -466,9 +468,9 @@ type Seed = number | string;
 const draw = tidied((op: 'randomUniform' | 'randomNormal' | 'truncatedNormal', shape: readonly number[], attrs: Attributes, dtype?: DataType | null, seed?: Seed | null): Tensor => {
   const t = run(op, [stateOf(seed)], {shape: checkShape(shape), ...attrs});
   if (!dtype || dtype === 'float32') return t;
-  if (op === 'randomUniform') return castTo(castTo(t, 'int32'), dtype);
+  if (op === 'randomUniform') return as(as(t, 'int32'), dtype);
   if (dtype === 'bool') throw new Error(`Unsupported data type ${dtype}`);
-  return castTo(elementwise.round(t), dtype);
+  return as(elementwise.round(t), dtype);
 });
 /** Integers are uniform numbers without their fraction, as in TensorFlow.js. */
 export const randomUniform = (shape: readonly number[], minval = 0, maxval = 1, dtype?: DataType | null, seed?: Seed): Tensor =>

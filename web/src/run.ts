@@ -31,13 +31,15 @@ function encode(type: AttrType, value: unknown): unknown[] | string {
 }
 
 function attributeNumbers(op: OpName, name: string, given: Attributes): number[] {
-  return ops[op][1].flatMap(([attribute, type, fallback]) => {
+  const all: number[] = [];
+  for (const [attribute, type, fallback] of ops[op][1]) {
     const value = attribute in given ? given[attribute] : fallback;
     const numbers = encode(type, value);
-    const allowed = typeof numbers === 'string' ? numbers : numbers.length > 1 ? 'numbers' : 'a number';
-    if (typeof numbers === 'string' || !numbers.every((n) => typeof n === 'number')) throw new Error(`${name}: ${attribute} must be ${allowed}, got ${show(value)}`);
-    return numbers as number[];
-  });
+    const allowed = typeof numbers === 'string' ? numbers : numbers.every((n) => typeof n === 'number') ? undefined : numbers.length > 1 ? 'numbers' : 'a number';
+    if (allowed) throw new Error(`${name}: ${attribute} must be ${allowed}, got ${show(value)}`);
+    all.push(...(numbers as number[]));
+  }
+  return all;
 }
 
 // TensorFlow.js's names of the arguments, where they are not x, or a and b.

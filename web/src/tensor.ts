@@ -238,11 +238,11 @@ function checkFits(given: readonly number[], shape: readonly number[]): void {
 
 /**
  * What `op` takes as its argument of that name: a tensor, or what one can be made of. Numbers become `dtype`, which a tensor must have
- * already where it would lose something.
+ * already.
  */
 export function toTensor(x: Tensor | TensorLike, argument: string, op: string, dtype?: DataType): Tensor {
   if (x instanceof Tensor) {
-    if (dtype && dtype !== 'float32' && x.dtype !== dtype) fail(`must be ${dtype} tensor, but got ${x.dtype} tensor`);
+    if (dtype && x.dtype !== dtype) fail(`must be ${dtype} tensor, but got ${x.dtype} tensor`);
     return x;
   }
   refuseForeign(x, where());
@@ -281,13 +281,16 @@ export function startScope(): void {
 /** Disposes of what the scope made, but for kept tensors and those in `result`, which pass to the scope around. */
 export function endScope(result?: Container): void {
   const made = scopes.pop() ?? [];
-  let returned = new Set<Tensor>();
+  let isReturned = (t: Tensor) => t === result;
   try {
-    returned = tensorsIn(result);
+    if (!(result instanceof Tensor)) {
+      const returned = tensorsIn(result);
+      isReturned = (t) => returned.has(t);
+    }
   } finally {
     for (const t of made) {
       if (t.isDisposed || t.kept) continue;
-      if (returned.has(t)) {
+      if (isReturned(t)) {
         scopes.at(-1)?.push(t);
       } else {
         t.dispose();
@@ -298,7 +301,9 @@ export function endScope(result?: Container): void {
 
 /** Runs `f` and disposes of every tensor that it made, but for those in its result. */
 export function tidy<T>(nameOrF: string | (() => T), f?: () => T): T {
-  const run = typeof nameOrF === 'function' ? nameOrF : f!;
+  const run = f ?? nameOrF;
+  if (f && typeof nameOrF !== 'string') throw new Error('When calling with two arguments, the first argument to tidy() must be a string');
+  if (typeof run !== 'function') throw new Error('Please provide a function to tidy()');
   startScope();
   let result: T | undefined;
   try {

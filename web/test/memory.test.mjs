@@ -56,6 +56,12 @@ suite('tidy', () => {
     assert.equal(grown(() => fj.tidy('with a name', () => [fj.scalar(1).add(2), {a: fj.scalar(3)}])), 2);
     assert.equal(grown(() => fj.tidy(() => void fj.scalar(1).add(2))), 0);
   });
+  test('what is no function', () => {
+    assert.throws(() => fj.tidy('a name'), {message: 'Please provide a function to tidy()'});
+    assert.throws(() => fj.tidy(null), {message: 'Please provide a function to tidy()'});
+    assert.throws(() => fj.tidy(1, () => 1), {message: 'When calling with two arguments, the first argument to tidy() must be a string'});
+    assert.equal(fj.tidy('a name', () => 7), 7);
+  });
   test('within tidy', () => {
     let inner;
     assert.equal(

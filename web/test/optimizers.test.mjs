@@ -147,7 +147,7 @@ suite('losses are those of TensorFlow.js', () => {
   const labels = Float32Array.from(random([4, 3], 0, 1, 2), (v) => (v < 0.5 ? 0 : 1));
   const hot = [0, 2, 1, 1].flatMap((k) => [0, 1, 2].map((i) => (i === k ? 1 : 0)));
   const inputs = (tf, y, low, high) => [tf.tensor(y, [4, 3]), tf.tensor(random([4, 3], low, high, 5), [4, 3])];
-  const weights = {none: () => undefined, scalar: (tf) => tf.scalar(0.5), 'by element': (tf) => tf.tensor([0, 1, 2, 0.5, 0, 1, 1, 1, 0, 3, 1, 2], [4, 3])};
+  const weights = {none: () => undefined, null: () => null, 'by row': (tf) => tf.tensor([0.5, 0, 2, 1], [4, 1]), scalar: (tf) => tf.scalar(0.5), 'by element': (tf) => tf.tensor([0, 1, 2, 0.5, 0, 1, 1, 1, 0, 3, 1, 2], [4, 3])};
   /** name: the rest of the arguments after labels, predictions and weights. */
   const cases = {
     absoluteDifference: (tf, y, p, w, r) => tf.losses.absoluteDifference(y, p, w, r),
@@ -175,6 +175,11 @@ suite('losses are those of TensorFlow.js', () => {
   test('softmaxCrossEntropy', () => {
     for (const smoothing of [0, 0.1]) {
       const value = (tf) => tf.losses.softmaxCrossEntropy(...inputs(tf, hot, -3, 3), undefined, smoothing);
+      close(value(fj), value(judge));
+    }
+    // Weights of more axes than the losses repeat these, as there.
+    for (const reduction of [0, 1, 2, 3]) {
+      const value = (tf) => tf.losses.softmaxCrossEntropy(...inputs(tf, hot, -3, 3), weights['by row'](tf), 0, reduction);
       close(value(fj), value(judge));
     }
   });

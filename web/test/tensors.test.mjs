@@ -123,6 +123,12 @@ suite('what cannot be a tensor', () => {
   }
 });
 
+test('a variable takes its type', () => {
+  const made = [fj.variable(fj.tensor([1.7]), true, undefined, 'int32'), fj.variable([1.7], true, undefined, 'int32'), fj.variable([1.7], true, undefined, null)];
+  assert.deepEqual(made.map((v) => [v.dtype, ...v.dataSync()]), [['int32', 1], ['int32', 1], ['float32', Math.fround(1.7)]]);
+  fj.dispose(made);
+});
+
 suite('reading', () => {
   test('shape, rank, size, type', () => {
     const t = fj.tensor([[1, 2, 3]], undefined, 'int32');
