@@ -35,6 +35,9 @@ await build({
     ].join('\n'),
   },
   outfile: `${out}/fjord.cjs`,
+  // Nobody downloads it, and Node shows the line that an error comes from.
+  minify: false,
+  sourcemap: false,
   format: 'cjs',
   platform: 'node',
   define: {'import.meta.url': 'fjordUrl'},
@@ -74,7 +77,7 @@ writeFileSync(
         './*': './*',
       },
       sideEffects: ['fjord.js', 'fjord.cjs'],
-      files: ['fjord.js', 'fjord.js.map', 'fjord.d.ts', 'types', 'fjord.cjs', 'fjord.cjs.map', 'fjord.d.cts', 'commonjs', ...variants],
+      files: ['fjord.js', 'fjord.js.map', 'fjord.d.ts', 'types', 'fjord.cjs', 'fjord.d.cts', 'commonjs', ...variants],
     },
     null,
     2,

@@ -81,7 +81,7 @@ suite('threads that cannot start: one thread, and one line that says why', () =>
           return new Memory(descriptor);
         };
       },
-      why: /^its workers could not start: too much\.$/,
+      why: /^its threads could not start: too much\.$/,
     },
     'a worker that never answers': {
       before: () => {

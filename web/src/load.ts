@@ -212,13 +212,19 @@ function loadNow(variant: Variant): Build {
   }
 }
 
-/** Notes which directives of Content-Security-Policies forbid something. */
+/** Notes which directive of a Content-Security-Policy forbids one of a variant's files, or its workers. */
 class Policy {
   private directive?: string;
   private readonly target: EventTarget = globalThis.document ?? globalThis;
-  private readonly listen = (event: Event) => (this.directive ??= (event as SecurityPolicyViolationEvent).effectiveDirective);
+  private readonly listen: (event: Event) => void;
 
-  constructor() {
+  constructor(variant: Variant) {
+    const files = ['wasm', 'mjs'].map((kind) => locate(`${variant}/fjord.${kind}`));
+    this.listen = (event) => {
+      const {blockedURI, effectiveDirective, sample} = event as SecurityPolicyViolationEvent;
+      // Of trusted types the event names the constructor that refused a text.
+      if (files.includes(blockedURI) || sample.startsWith('Worker')) this.directive ??= effectiveDirective;
+    };
     this.target.addEventListener?.('securitypolicyviolation', this.listen);
   }
   async forbids(): Promise<string | undefined> {
@@ -267,30 +273,30 @@ function startNow(): Running {
   } catch (error) {
     crew.dismiss();
     if (!variant.endsWith('threads') || wanted) throw error;
-    refused = `its workers could not start: ${(error as Error).message}.`;
+    refused = `its threads could not start: ${(error as Error).message}.`;
     return startNow();
   }
 }
 
 /** Workers that turn out not to start are told of; until then, and then, the others compute. */
 function watch(engine: Running): void {
-  const policy = new Policy();
+  const policy = new Policy(engine.variant);
   engine.crew.started().then(
     () => policy.stop(),
     (error) => {
       engine.threads = 1 + engine.crew.alive;
-      return tell(error, policy);
+      return tell(error, engine, policy);
     },
   );
 }
-async function tell(error: Error, policy: Policy): Promise<void> {
-  say(await whyNotStarted(error, policy));
+async function tell(error: Error, {variant, crew}: Running, policy = new Policy(variant)): Promise<void> {
+  say(await whyNotStarted(error, crew, policy));
   policy.stop();
 }
 
 async function start(): Promise<Running> {
   const {variant, count} = choose();
-  const policy = new Policy();
+  const policy = new Policy(variant);
   const crew = new Crew(locate(`${variant}/fjord.mjs`));
   try {
     const {glue, module} = await load(variant, policy);
@@ -309,7 +315,7 @@ async function start(): Promise<Running> {
     } catch (error) {
       crew.dismiss();
       if (!variant.endsWith('threads')) throw damaged(locate(`${variant}/fjord.wasm`), error);
-      const why = await whyNotStarted(error as Error, policy);
+      const why = await whyNotStarted(error as Error, crew, policy);
       if (wanted) throw new Error(`The variant '${wanted}' cannot start: ${why}`);
       refused = why;
     }
@@ -319,11 +325,10 @@ async function start(): Promise<Running> {
   return start();
 }
 
-async function whyNotStarted(error: Error, policy: Policy): Promise<string> {
-  const script = new URL(locate('simd-threads/fjord.mjs'));
-  if (!isNode && script.origin !== globalThis.location?.origin) {
-    return `workers start only from the page's own origin, and the package comes from ${script.origin}. For more, serve it from ${globalThis.location?.origin}.`;
-  }
+async function whyNotStarted(error: Error, crew: Crew, policy: Policy): Promise<string> {
+  if (!crew.isAsked) return `its threads could not start: ${error.message}.`;
+  const [from, own] = [new URL(crew.script).origin, globalThis.location?.origin];
+  if (!isNode && from !== own) return `workers start only from the page's own origin, and the package comes from ${from}. For more, serve it from ${own}.`;
   return `its workers could not start: ${(await policy.forbids()) ?? error.message}.`;
 }
 
@@ -372,9 +377,11 @@ function say(why?: string): void {
 
 /** Resolves when the engine can compute, with the threads that it gets. Who waits for the import need not ask. */
 export async function ready(): Promise<void> {
-  await prepare();
-  if (failure && !running) throw failure;
-  await running!.crew.started().catch(() => {});
+  do {
+    await prepare();
+    if (failure && !running) throw failure;
+  } while (!running);
+  await running.crew.started().catch(() => {});
   settle();
 }
 
@@ -396,7 +403,7 @@ function resize(engine: Running, count: number): void {
     made = engine.exports.fj_init(count);
   } catch (error) {
     // A worker that the page forbids: the others go on.
-    return void tell(error as Error, new Policy());
+    return void tell(error as Error, engine);
   }
   if (!made) throw new Error(`tf.wasm.setThreadsCount(${count}): ${message(engine)}`);
   engine.threads = count;

@@ -5,8 +5,10 @@
 
 import {isNode, node} from './node.js';
 
-// How long a page waits for a sign of life: not every browser reports that a policy forbids a worker.
-const kPatience = 1500;
+// How long a page waits for a sign of life: not every browser reports that a policy forbids a worker. In turns of 100 ms: while the
+// page's own code blocks it, no message comes through, and only one turn passes.
+const kTurns = 15;
+const kTurn = 100;
 
 /** What Emscripten's thread support uses of a worker. */
 interface ThreadWorker {
@@ -29,7 +31,12 @@ export class Crew {
   private readonly starts: Promise<void>[] = [];
 
   /** `script` is the glue's URL. */
-  constructor(private readonly script: string) {}
+  constructor(readonly script: string) {}
+
+  /** Whether there was to be a worker at all. */
+  get isAsked(): boolean {
+    return this.starts.length > 0;
+  }
 
   /** Emscripten's hook (web/workers.js): `make` is how a page makes one. */
   makeWorker(make: () => Worker): ThreadWorker {
@@ -45,19 +52,29 @@ export class Crew {
     );
     // Whoever waits hears of it as well.
     this.starts.at(-1)!.catch(() => {});
-    const worker = isNode ? nodeWorker(this.script, listener) : pageWorker(make(), listener);
-    this.workers.push(worker);
-    return worker;
+    try {
+      const worker = isNode ? nodeWorker(this.script, listener) : pageWorker(make(), listener);
+      this.workers.push(worker);
+      return worker;
+    } catch (error) {
+      listener.failed(error as Error);
+      throw error;
+    }
   }
 
   /** Resolves when all work, or some after a while: the others come later. Rejects with the first that cannot start, or if none does. */
   async started(): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve, reject) => {
+      const wait = (turns: number): void => {
+        timer = setTimeout(() => {
+          if (turns > 1) return wait(turns - 1);
+          if (this.alive) return resolve();
+          reject(new Error(`no worker answered within ${(kTurns * kTurn) / 1000} s`));
+        }, kTurn);
+      };
       // Node tells of every worker that does not start.
-      if (isNode || !this.starts.length) return;
-      const silent = () => (this.alive ? resolve() : reject(new Error(`no worker answered within ${kPatience / 1000} s`)));
-      timer = setTimeout(silent, kPatience);
+      if (!isNode && this.isAsked) wait(kTurns);
     });
     try {
       await Promise.race([Promise.all(this.starts), patience]);
@@ -92,7 +109,8 @@ function pageWorker(worker: Worker, {alive, failed}: Listener): ThreadWorker {
 const kNodeScript = `
 import {parentPort, workerData} from 'node:worker_threads';
 const postMessage = (message) => parentPort.postMessage(message);
-Object.assign(globalThis, {self: globalThis, name: 'em-pthread', location: {href: workerData}, importScripts() {}, postMessage});
+Object.assign(globalThis, {self: globalThis, name: 'em-pthread', importScripts() {}, postMessage});
+globalThis.location ??= {href: workerData};
 await import(workerData);
 parentPort.on('message', (data) => globalThis.onmessage({data}));`;
 
