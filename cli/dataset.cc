@@ -150,13 +150,20 @@ Result<int64_t> sampleSize(const std::vector<Type>& types, std::string_view what
 Result<int64_t> inputSize(const Model& model) { return sampleSize(model.inputTypes(), "input"); }
 Result<int64_t> outputSize(const Model& model) { return sampleSize(model.outputTypes(), "output"); }
 
+Tensor asInput(const Model& model, const Tensor& x) {
+  Type type = model.inputTypes()[0];
+  type.dtype = x.dtype();
+  type.shape[0] = x.shape()[0];
+  return Tensor(x.buffer(), type);
+}
+
 Result<Samples> samplesFor(const Model& model, const Part& part) {
   FJORD_TRY(int64_t features, inputSize(model));
   FJORD_TRY(int64_t outputs, outputSize(model));
   if (part.features() != features)
     return fail(part.source, ": a sample has ", part.features(), " numbers, the model takes ",
                 features);
-  Samples samples{{part.x}, {}, {}};
+  Samples samples{{asInput(model, part.x)}, {}, {}};
   if (labelsOf(model) == Labels::kNumbers) {
     samples.y = {part.numbers ? part.numbers : part.classes};
     return samples;

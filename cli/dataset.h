@@ -42,6 +42,9 @@ Result<DataSet> readCsvFiles(const std::string& train, const std::string& test,
                              const std::string& label, Labels labels,
                              const std::vector<std::string>& classes);
 
+/// Samples [samples, ..] of as many numbers as the model's one input has, in its shape.
+Tensor asInput(const Model& model, const Tensor& x);
+
 /// The samples as the loss wants them: one-hot for several outputs, but for a sparse loss.
 Result<Samples> samplesFor(const Model& model, const Part& part);
 

@@ -189,7 +189,8 @@ Result<int> predict(const PredictArguments& args) {
     return fail(part.source, ": a sample has ", part.features(), " numbers, the model takes ",
                 features);
   constexpr int kBatch = 256;
-  FJORD_TRY(std::vector<Tensor> scores, model.predict({&part.x, 1}, kBatch));
+  Tensor x = asInput(model, part.x);
+  FJORD_TRY(std::vector<Tensor> scores, model.predict({&x, 1}, kBatch));
   p.scores = scores[0];
   std::string text = args.format == "json"  ? asJson(p)
                      : args.format == "csv" ? asCsv(p)

@@ -141,7 +141,14 @@ int fj_op(int op, const int32_t* inputs, int count, const double* attributes, in
 void fj_tapeStart() { runtime().eager->startTape(); }
 void fj_tapeStop() { runtime().eager->stopTape(); }
 
-int fj_gradients(int y, int dy, const int32_t* xs, int count, int32_t* out) {
+int fj_tapeModel(int input, int output) {
+  TensorEntry *x = tensorOf(input), *y = tensorOf(output);
+  if (!x || !y) return 0;
+  runtime().eager->recordModel(*x, *y);
+  return 1;
+}
+
+int fj_gradients(int y, int dy, const int32_t* xs, int count, int all, int32_t* out) {
   TensorEntry* target = tensorOf(y);
   TensorEntry* seed = dy ? tensorOf(dy) : nullptr;
   if (!target || (dy && !seed)) return 0;
@@ -151,9 +158,10 @@ int fj_gradients(int y, int dy, const int32_t* xs, int count, int32_t* out) {
     if (!t) return 0;
     in.push_back(*t);
   }
-  Result<std::vector<Traced>> results = runtime().eager->gradients(*target, in, seed);
+  Result<std::vector<Traced>> results = runtime().eager->gradients(*target, in, seed, all != 0);
   if (!results) return failure(results.error());
-  for (int i = 0; i < count; ++i) out[i] = newTensor(std::move((*results)[i]));
+  for (int i = 0; i < count; ++i)
+    out[i] = (*results)[i].tensor ? newTensor(std::move((*results)[i])) : 0;
   return 1;
 }
 
@@ -191,7 +199,11 @@ int fj_optimizerApply(int optimizer, int32_t* variables, const int32_t* ids,
   return status ? 1 : failure(status.error());
 }
 
-void fj_optimizerRate(int optimizer, double rate) {
+double fj_optimizerRate(int optimizer) {
+  auto* o = runtime().optimizers.find(optimizer);
+  return o ? (*o)->rate() : 0;
+}
+void fj_optimizerSetRate(int optimizer, double rate) {
   if (auto* o = runtime().optimizers.find(optimizer)) (*o)->setRate(rate);
 }
 void fj_optimizerFree(int optimizer) { runtime().optimizers.remove(optimizer); }

@@ -17,9 +17,6 @@
 #define FJ_API
 #endif
 
-/// Most values that a step logs: others are left out.
-enum { kMostLogs = 64 };
-
 extern "C" {
 
 /// Starts the engine with this many threads (1 in builds without); gives their number. Again: another
@@ -53,15 +50,20 @@ FJ_API int fj_op(int op, const int32_t* inputs, int count, const double* attribu
                  int attributeCount);
 FJ_API void fj_tapeStart();
 FJ_API void fj_tapeStop();
-/// Gradients of y by xs into out[count]. dy may be 0. Returns 1, or 0 on failure.
-FJ_API int fj_gradients(int y, int dy, const int32_t* xs, int count, int32_t* out);
+/// A model has made `output` of `input`: a gradient through it is an error.
+FJ_API int fj_tapeModel(int input, int output);
+/// Gradients of y by xs into out[count], 0 where y does not depend on an x. dy may be 0. all: xs are all
+/// variables that there are. Returns 1, or 0 on failure.
+FJ_API int fj_gradients(int y, int dy, const int32_t* xs, int count, int all, int32_t* out);
 /// {"class_name", "config"} as Keras writes it.
 FJ_API int fj_optimizer(const char* json);
 /// Updates the tensors of variables in place, or in a new handle where others share the memory:
 /// variables[i] is replaced.
 FJ_API int fj_optimizerApply(int optimizer, int32_t* variables, const int32_t* ids,
                              const int32_t* gradients, int count);
-FJ_API void fj_optimizerRate(int optimizer, double rate);
+/// The learning rate of the next step; setting it replaces a schedule.
+FJ_API double fj_optimizerRate(int optimizer);
+FJ_API void fj_optimizerSetRate(int optimizer, double rate);
 FJ_API void fj_optimizerFree(int optimizer);
 
 // ---- models ----
@@ -75,11 +77,17 @@ FJ_API int fj_modelSave(int model, int optimizer);
 FJ_API int fj_modelLoad(const uint8_t* file, int length);
 /// JSON text: {"model": the description, "training": the arguments of compile or null}.
 FJ_API int fj_modelDescription(int model);
-/// JSON text: {"inputs": [{dtype, shape}], "outputs": [...], "weights": [{name, shape, trainable}],
-/// "slots": [{name, shape}], "seed", "summary", "step", "rate"}.
+/// What layers, by their names, and the whole model are from now on: {"model": true, "layers":
+/// {"dense_1": false}}. Training goes by it from the next fj_modelCompile on.
+FJ_API int fj_modelTrainable(int model, const char* json);
+/// JSON text: {"inputs": [{name, dtype, shape}], "outputs": [...], "weights": [{name, shape,
+/// trainable}], "slots": [{name, shape}], "seed", "summary", "step", "rate", "logs": how many values
+/// a step of the compiled model logs}.
 FJ_API int fj_modelInfo(int model);
 FJ_API int fj_modelWeight(int model, int index);
 FJ_API int fj_modelSetWeight(int model, int index, int tensor);
+/// All weights, or none where a value is of another type than its weight.
+FJ_API int fj_modelSetWeights(int model, const int32_t* tensors, int count);
 /// The optimizer's state: by number to read, by name to restore, which may come before the first
 /// training step.
 FJ_API int fj_modelSlot(int model, int index);
@@ -92,30 +100,31 @@ FJ_API int fj_modelSetWinograd(int model, int allowed);
 FJ_API int fj_modelMemory(int model, int train, int batch);
 /// Plans a step of training (1) or of predicting (0) before it is needed.
 FJ_API int fj_modelPrepare(int model, int train, int batch);
-/// Writes the handles of the outputs, returns how many.
-FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out);
-/// One training (1) or test (0) step on whole arrays. Writes loss and metrics to out[kMostLogs],
-/// returns how many.
+/// Writes the handles of the outputs, returns how many; they have to fit into out[room].
+FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out,
+                           int room);
+/// One training (1) or test (0) step on whole arrays. Writes loss and metrics, returns how many; they
+/// have to fit into out[room].
 FJ_API int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
-                         int yCount, int weights, double* out);
+                         int yCount, double* out, int room);
 
 // ---- models on a GPU, which JavaScript runs ----
 /// limits: bindings, bindingBytes, bufferBytes, groupsPerDimension (run/gpu.h); null: the CPU again.
 FJ_API int fj_modelSetGpu(int model, const double* limits);
 /// The first half of fj_modelBatch.
 FJ_API int fj_gpuBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
-                       int yCount, int weights);
+                       int yCount);
 /// The same for predicting rows [begin, begin + count).
 FJ_API int fj_gpuPredict(int model, const int32_t* xs, int xCount, int begin, int count);
 /// The step that has begun: out[0] the number of its program, [1] where its results go, [2] how many
 /// floats they are, then for each input that is given anew its number, address and bytes. Returns how
-/// many of these there are, plus one.
-FJ_API int fj_gpuStep(int model, int32_t* out);
+/// many of these there are, plus one; nothing is written where they do not fit into out[room].
+FJ_API int fj_gpuStep(int model, int32_t* out, int room);
 /// Its program as JSON text (abi/gpu_json.h), with "sources": for each input 0 given, 1 a weight or
 /// 2 a piece of the optimizer's state, and its number.
 FJ_API int fj_gpuProgram(int model);
 /// The second half of fj_modelBatch.
-FJ_API int fj_gpuFinish(int model, double* out);
+FJ_API int fj_gpuFinish(int model, double* out, int room);
 /// Where the host's copy of a weight (1) or a piece of the optimizer's state (2) lies.
 FJ_API void* fj_gpuHostCopy(int model, int kind, int index);
 
@@ -134,10 +143,10 @@ FJ_API int fj_gpuNumber(int tensor);
 FJ_API void* fj_gpuLand(int tensor);
 
 // ---- training ----
-/// arrays: x.., y.., then validation x.., y..; options: {"epochs", "batchSize", "shuffle",
+/// arrays: x, y and weights of samples, then those of validation; counts: of each of the six. Weights
+/// are none, one for all outputs, or one for each. options: {"epochs", "batchSize", "shuffle",
 /// "validationSplit", "initialEpoch", "classWeight", "callbacks", "evaluate"}.
-FJ_API int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int validation,
-                  int sampleWeights, const char* options);
+FJ_API int fj_fit(int model, const int32_t* arrays, const int32_t* counts, const char* options);
 /// For a model on a GPU: begins the next batch, after those that have begun. Returns 1 there is none to
 /// begin now, 2 a training batch, 3 another, 0 failure.
 FJ_API int fj_fitBegin(int fit);
@@ -145,7 +154,7 @@ FJ_API int fj_fitBegin(int fit);
 /// an epoch, 0 failure. Writes to out[3]: batches of the epoch so far, whether it is done, the loss of
 /// the batch.
 FJ_API int fj_fitAdvance(int fit, double* out);
-/// JSON text: {"epoch", "batch", "batches", "done", "reason", "checkpoints": [..], "logs": {..} of
+/// JSON text: {"epoch", "batch", "batches", "size": samples of the next batch, "done", "reason", "checkpoints": [..], "logs": {..} of
 /// the epoch so far, "batchLogs": {..} of the last batch}.
 FJ_API int fj_fitState(int fit);
 FJ_API void fj_fitStop(int fit);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 
 namespace fjord {
 
@@ -104,9 +105,36 @@ struct Eager::Backward {
   std::string key;
 };
 
+void Eager::recordModel(const Traced& input, const Traced& output) {
+  for (Tape& tape : tapes_) tape.push_back({OpId::kCount, {}, {input}, output});
+}
+
+Status Eager::refuseModels(const Traced& y, std::span<const Traced> xs, bool all) const {
+  std::unordered_set<uint64_t> moving, hidden;  // what depends on xs, and that through a model
+  for (const Traced& x : xs) moving.insert(x.id);
+  for (const Entry& e : tapes_.back()) {
+    auto among = [&](const std::unordered_set<uint64_t>& ids) {
+      return std::ranges::any_of(e.inputs, [&](const Traced& t) { return ids.contains(t.id); });
+    };
+    bool isModel = e.op == OpId::kCount, moves = among(moving);
+    if (moves) moving.insert(e.output.id);
+    if (among(hidden) || (isModel && (moves || all))) hidden.insert(e.output.id);
+  }
+  if (!hidden.contains(y.id)) return {};
+  return fail(
+      "the function that is differentiated calls a model's predict, apply or evaluate, through "
+      "which "
+      "no gradient goes: train the model with compile and fit, or trainOnBatch, or write what it "
+      "computes with ops on tf.variable; a model that is not to be trained predicts outside of the "
+      "function, or the variables are listed");
+}
+
 Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Traced> xs,
-                                             const Traced* dy) {
+                                             const Traced* dy, bool all) {
   if (tapes_.empty()) return fail("gradients: nothing was recorded");
+  if (dy && dy->tensor.type() != y.tensor.type())
+    return fail("gradients: dy is ", dy->tensor.type(), ", y is ", y.tensor.type());
+  FJORD_CHECK(refuseModels(y, xs, all));
   Backward b;
   std::unordered_map<uint64_t, Value> nodes;
   auto nodeOf = [&](const Traced& t) {
@@ -119,12 +147,13 @@ Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Tr
     }
     return it->second;
   };
-  for (const Traced& x : xs) b.xs.push_back(nodeOf(x));
+  std::vector<Value> sources;
+  for (const Traced& x : xs) sources.push_back(nodeOf(x));
   // Only what depends on an x has a derivative; all else is a known value when something reads it.
   for (const Entry& e : tapes_.back()) {
     bool depends =
         std::ranges::any_of(e.inputs, [&](const Traced& t) { return nodes.contains(t.id); });
-    if (!depends || nodes.contains(e.output.id)) continue;
+    if (!depends || e.op == OpId::kCount || nodes.contains(e.output.id)) continue;
     std::vector<Value> in;
     for (const Traced& t : e.inputs) in.push_back(nodeOf(t));
     Value out = emit(e.op, in, e.attrs);
@@ -137,8 +166,16 @@ Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Tr
     for (Value v : in) put(b.key, v.id);
   }
   auto target = nodes.find(y.id);
-  if (target == nodes.end())
-    return fail("gradients: y does not depend on x; make sure that y is computed from x inside f");
+  std::vector<Traced> results(xs.size());
+  std::vector<size_t> connected;
+  if (target == nodes.end()) return results;
+  std::vector<bool> from = ancestors(target->second);
+  for (size_t i = 0; i < xs.size(); ++i) {
+    if (sources[i].id >= static_cast<int32_t>(from.size()) || !from[sources[i].id]) continue;
+    connected.push_back(i);
+    b.xs.push_back(sources[i]);
+  }
+  if (connected.empty()) return results;
   Value seed = dy ? nodeOf(*dy) : Value{};
   put(b.key, target->second.id);
   put(b.key, seed.id);
@@ -148,7 +185,9 @@ Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Tr
     b.results = grad(target->second, b.xs, seed);
     FJORD_CHECK(b.graph.status());
   }
-  return tapes_.size() > 1 ? replay(b) : runBackward(b);
+  FJORD_TRY(std::vector<Traced> found, tapes_.size() > 1 ? replay(b) : runBackward(b));
+  for (size_t i = 0; i < connected.size(); ++i) results[connected[i]] = std::move(found[i]);
+  return results;
 }
 
 /// As one plan. The forward nodes whose values are known become inputs; what lies inside a composed

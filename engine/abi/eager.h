@@ -68,15 +68,19 @@ class Eager {
   /// Tapes nest: each records what runs while it is the innermost or around it.
   void startTape() { tapes_.emplace_back(); }
   void stopTape();
-  /// d y / d x for each x, contracted with dy (ones where it is empty), by the innermost tape. With
-  /// an outer tape about, the derivatives are recorded on that one, so that they can be
-  /// differentiated again.
+  /// A model has made `output` of `input`, which no tape can look into: a gradient through it is an
+  /// error.
+  void recordModel(const Traced& input, const Traced& output);
+  /// d y / d x for each x, contracted with dy (ones where it is null), by the innermost tape; an
+  /// empty value for an x that y does not depend on. With an outer tape about, the derivatives are
+  /// recorded on that one, so that they can be differentiated again. `all`: xs are all variables that
+  /// there are, among which the weights of models would belong, too.
   Result<std::vector<Traced>> gradients(const Traced& y, std::span<const Traced> xs,
-                                        const Traced* dy);
+                                        const Traced* dy, bool all);
 
  private:
   struct Entry {
-    OpId op;
+    OpId op;  // kCount for a model
     Attrs attrs;
     std::vector<Traced> inputs;
     Traced output;
@@ -84,6 +88,7 @@ class Eager {
   using Tape = std::vector<Entry>;
   struct Backward;
 
+  Status refuseModels(const Traced& y, std::span<const Traced> xs, bool all) const;
   Result<std::vector<Traced>> runBackward(const Backward& backward);
   Result<std::vector<Traced>> replay(const Backward& backward);
 

@@ -1,4 +1,6 @@
 // What a GPU computes, which the caller plays: steps of models, and ops of tensors.
+#include <algorithm>
+
 #include "abi/abi.h"
 #include "abi/gpu_json.h"
 #include "abi/runtime.h"
@@ -21,10 +23,12 @@ int fj_modelSetGpu(int model, const double* limits) {
   });
 }
 
-int fj_gpuBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys, int yCount,
-                int weights) {
+int fj_gpuBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
+                int yCount) {
   return withModel(model, [&](auto& m) {
-    return withBatch(xs, xCount, ys, yCount, weights, [&](const Batch& batch) {
+    if (m->hasBegun())
+      return failure("the model has batches of a fit on their way on the GPU: await that first");
+    return withBatch(xs, xCount, ys, yCount, [&](const Batch& batch) {
       Status status = m->begin(train ? Model::kTrain : Model::kTest, batch);
       return status ? 1 : failure(status.error());
     });
@@ -40,20 +44,21 @@ int fj_gpuPredict(int model, const int32_t* xs, int xCount, int begin, int count
   });
 }
 
-int fj_gpuStep(int model, int32_t* out) {
+int fj_gpuStep(int model, int32_t* out, int room) {
   return withModel(model, [&](auto& m) {
     GpuStep step = m->gpuStep();
     if (!step.program) return failure("no step has begun on the GPU");
+    int given =
+        static_cast<int>(std::ranges::count(step.inputs, GpuInput::kGiven, &GpuInput::kind));
+    if (room < 3 + 3 * given) return given + 1;
     *out++ = static_cast<int32_t>(step.serial);
     *out++ = addressOf(step.results.data());
     *out++ = static_cast<int32_t>(step.results.size());
-    int given = 0;
     for (size_t i = 0; i < step.inputs.size(); ++i) {
       if (step.inputs[i].kind != GpuInput::kGiven) continue;
       *out++ = static_cast<int32_t>(i);
       *out++ = addressOf(step.inputs[i].data);
       *out++ = static_cast<int32_t>(step.inputs[i].bytes);
-      ++given;
     }
     return given + 1;
   });
@@ -70,11 +75,11 @@ int fj_gpuProgram(int model) {
   });
 }
 
-int fj_gpuFinish(int model, double* out) {
+int fj_gpuFinish(int model, double* out, int room) {
   return withModel(model, [&](auto& m) {
     Totals totals;
     m->finish(totals);
-    return writeLogs(m->logs(totals), out);
+    return writeLogs(m->logs(totals), out, room);
   });
 }
 

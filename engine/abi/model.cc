@@ -45,6 +45,15 @@ int fj_modelCompile(int model, const char* json) {
   });
 }
 
+int fj_modelTrainable(int model, const char* json) {
+  return withModel(model, [&](auto& m) {
+    return withJson(json, [&](const Json& j) {
+      Status status = m->setTrainable(boolOr(j, "model", true), member(j, "layers"));
+      return status ? 1 : failure(status.error());
+    });
+  });
+}
+
 int fj_modelSave(int model, int optimizer) {
   return withModel(model, [&](auto& m) {
     Result<std::string> file = saveModel(*m, {.optimizer = optimizer != 0});
@@ -71,12 +80,18 @@ int fj_modelDescription(int model) {
 int fj_modelInfo(int model) {
   return withModel(model, [&](auto& m) {
     Json inputs = Json::array(), outputs = Json::array(), weights = Json::array();
-    for (const Type& t : m->inputTypes()) inputs.push_back(typeJson(t));
-    for (const Type& t : m->outputTypes()) outputs.push_back(typeJson(t));
+    for (const Type& t : m->inputTypes()) {
+      inputs.push_back(typeJson(t));
+      inputs.back()["name"] = m->inputName(inputs.size() - 1);
+    }
+    for (const Type& t : m->outputTypes()) {
+      outputs.push_back(typeJson(t));
+      outputs.back()["name"] = m->outputName(outputs.size() - 1);
+    }
     for (const Weight& w : m->weights()) {
       Json j = typeJson(w.value.type());
       j["name"] = w.name;
-      j["trainable"] = w.trainable;
+      j["trainable"] = m->isTrainable(w);
       weights.push_back(j);
     }
     Json slots = Json::array();
@@ -92,7 +107,8 @@ int fj_modelInfo(int model) {
                  {"seed", m->seed()},
                  {"summary", m->summary()},
                  {"step", m->step()},
-                 {"rate", m->rate()}});
+                 {"rate", m->rate()},
+                 {"logs", m->logCount()}});
   });
 }
 
@@ -118,6 +134,15 @@ int fj_modelSetWeight(int model, int index, int tensor) {
     std::memcpy(w.value.view().data, t->tensor.view().data,
                 static_cast<size_t>(w.value.type().bytes()));
     return 1;
+  });
+}
+
+int fj_modelSetWeights(int model, const int32_t* tensors, int count) {
+  return withModel(model, [&](auto& m) {
+    std::vector<Tensor> values;
+    if (!collect(tensors, count, values)) return 0;
+    Status status = m->setWeights(values);
+    return status ? 1 : failure(status.error());
   });
 }
 
@@ -149,6 +174,8 @@ int fj_modelSetStep(int model, double step) {
 
 int fj_modelSetRate(int model, double rate) {
   return withModel(model, [&](auto& m) {
+    if (!(rate >= 0 && rate - rate == 0))
+      return failure(cat("the learning rate must be a finite number, at least 0, got ", rate));
     m->setRate(rate);
     return 1;
   });
@@ -182,44 +209,40 @@ int fj_modelPrepare(int model, int train, int batch) {
   });
 }
 
-int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out) {
+int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out,
+                    int room) {
   return withModel(model, [&](auto& m) {
     std::vector<Tensor> in;
     if (!collect(xs, count, in)) return 0;
     if (batchSize < 1) return failure(cat("batchSize must be at least 1, got ", batchSize));
     Result<std::vector<Tensor>> outputs = m->predict(in, batchSize);
     if (!outputs) return failure(outputs.error());
+    if (static_cast<int>(outputs->size()) > room)
+      return failure(cat("there is room for ", room, " of ", outputs->size(), " outputs"));
     for (size_t i = 0; i < outputs->size(); ++i) out[i] = newTensor(Result<Tensor>((*outputs)[i]));
     return static_cast<int>(outputs->size());
   });
 }
 
 int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
-                  int yCount, int weights, double* out) {
+                  int yCount, double* out, int room) {
   return withModel(model, [&](auto& m) {
-    return withBatch(xs, xCount, ys, yCount, weights, [&](const Batch& batch) {
+    return withBatch(xs, xCount, ys, yCount, [&](const Batch& batch) {
       Totals totals;
       Status status = m->run(train ? Model::kTrain : Model::kTest, batch, totals);
-      return status ? writeLogs(m->logs(totals), out) : failure(status.error());
+      return status ? writeLogs(m->logs(totals), out, room) : failure(status.error());
     });
   });
 }
 
-int fj_fit(int model, const int32_t* arrays, int xCount, int yCount, int validation,
-           int sampleWeights, const char* options) {
+int fj_fit(int model, const int32_t* arrays, const int32_t* counts, const char* options) {
   return withModel(model, [&](auto& m) {
     return withJson(options, [&](const Json& j) {
       Samples samples, held;
-      bool ok = collect(arrays, xCount, samples.x) && collect(arrays + xCount, yCount, samples.y);
-      if (validation) {
-        const int32_t* rest = arrays + xCount + yCount;
-        ok = ok && collect(rest, xCount, held.x) && collect(rest + xCount, yCount, held.y);
-      }
-      if (!ok) return 0;
-      if (sampleWeights) {
-        TensorEntry* w = tensorHere(sampleWeights);
-        if (!w) return 0;
-        samples.weights = w->tensor;
+      for (auto* list :
+           {&samples.x, &samples.y, &samples.weights, &held.x, &held.y, &held.weights}) {
+        if (!collect(arrays, *counts, *list)) return 0;
+        arrays += *counts++;
       }
       FitOptions o;
       o.epochs = intOr(j, "epochs", 1);
@@ -264,6 +287,7 @@ int fj_fitState(int fit) {
   return text({{"epoch", state.epoch()},
                {"batch", state.batch()},
                {"batches", state.batches()},
+               {"size", state.batchSamples()},
                {"done", state.done()},
                {"reason", state.reason()},
                {"checkpoints", state.checkpoints()},

@@ -51,8 +51,9 @@ bool collect(const int32_t* handles, int count, std::vector<Tensor>& out) {
   return true;
 }
 
-int writeLogs(const Logs& logs, double* out) {
-  int count = std::min<int>(kMostLogs, static_cast<int>(logs.size()));
+int writeLogs(const Logs& logs, double* out, int room) {
+  int count = static_cast<int>(logs.size());
+  if (count > room) return failure(cat("there is room for ", room, " of ", count, " logs"));
   for (int i = 0; i < count; ++i) out[i] = logs[i].second;
   return count;
 }

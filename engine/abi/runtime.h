@@ -88,8 +88,8 @@ int newTensor(Result<Tensor> t);
 /// The tensors of some handles; false, and a failure, where one does not exist or is on a GPU.
 bool collect(const int32_t* handles, int count, std::vector<Tensor>& out);
 
-/// At most kMostLogs values of `logs`; their number.
-int writeLogs(const Logs& logs, double* out);
+/// The values of `logs` into out[room]; their number.
+int writeLogs(const Logs& logs, double* out, int room);
 
 template <class F>
 int withModel(int handle, F f) {
@@ -97,13 +97,12 @@ int withModel(int handle, F f) {
   return model ? f(*model) : failure("the model was disposed of: it cannot be used any more");
 }
 
-/// f of the batch that these tensors are; `weights` is a tensor, or 0 for none.
+/// f of the batch that these tensors are.
 template <class F>
-int withBatch(const int32_t* xs, int xCount, const int32_t* ys, int yCount, int weights, F f) {
-  std::vector<Tensor> x, y, w;
-  if (!collect(xs, xCount, x) || !collect(ys, yCount, y) || !collect(&weights, weights ? 1 : 0, w))
-    return 0;
-  return f(Batch{.x = x, .y = y, .weights = w.empty() ? nullptr : &w[0]});
+int withBatch(const int32_t* xs, int xCount, const int32_t* ys, int yCount, F f) {
+  std::vector<Tensor> x, y;
+  if (!collect(xs, xCount, x) || !collect(ys, yCount, y)) return 0;
+  return f(Batch{.x = x, .y = y});
 }
 
 template <class F>

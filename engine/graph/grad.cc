@@ -22,6 +22,16 @@ std::vector<bool> dependents(const Graph& graph, std::span<const Value> xs, int3
 
 }  // namespace
 
+std::vector<bool> ancestors(Value y) {
+  std::vector<bool> found(y.id + 1, false);
+  found[y.id] = true;
+  for (int32_t i = y.id; i >= 0; --i) {
+    if (!found[i]) continue;
+    for (int32_t input : y.graph->nodes()[i].inputs) found[input] = true;
+  }
+  return found;
+}
+
 std::vector<Value> grad(Value y, std::span<const Value> xs, Value dy) {
   std::vector<Value> result(xs.size());
   if (!y || !y.graph->status()) return result;
@@ -30,20 +40,20 @@ std::vector<Value> grad(Value y, std::span<const Value> xs, Value dy) {
     graph.fail("grad: a variable is empty or belongs to another graph");
     return result;
   }
-  if (y.dtype() != DType::kF32) {
-    graph.fail(cat("grad: only float32 has derivatives, y is ", y.type()));
-    return result;
-  }
-  if (!dy) dy = broadcastTo(graph.constant(1), {.shape = y.shape()});
-  std::vector<bool> depends = dependents(graph, xs, y.id);
+  std::vector<bool> depends = dependents(graph, xs, y.id), sources = ancestors(y);
   std::vector<Value> adjoint(y.id + 1);
-  adjoint[y.id] = dy;
+  // Integers and truth values are steps: all that they are computed from has the gradient zero.
+  if (y.dtype() == DType::kF32)
+    adjoint[y.id] = dy ? dy : broadcastTo(graph.constant(1), {.shape = y.shape()});
   for (int32_t i = y.id; i >= 0; --i) {
     if (!adjoint[i] || !depends[i]) continue;
     // A copy: adding nodes moves the vector that holds them.
     Node node = graph.nodes()[i];
     const OpInfo& info = opInfo(node.op);
-    if (node.inputs.empty()) continue;
+    bool hasSlope = std::ranges::any_of(node.inputs, [&](int32_t input) {
+      return depends[input] && graph.nodes()[input].type.dtype == DType::kF32;
+    });
+    if (!hasSlope) continue;
     if (!info.grad) {
       if (info.noGrad.empty()) continue;
       graph.fail(cat("grad: ", info.name, " has no gradient: ", info.noGrad));
@@ -60,13 +70,14 @@ std::vector<Value> grad(Value y, std::span<const Value> xs, Value dy) {
     }
   }
   for (size_t k = 0; k < xs.size(); ++k) {
-    bool connected = xs[k].id <= y.id && adjoint[xs[k].id];
-    if (!connected) {
-      graph.fail(cat("grad: y does not depend on x number ", k,
-                     " through differentiable ops; make sure that y is computed from x"));
+    int32_t x = xs[k].id;
+    if (x > y.id || !sources[x]) {
+      graph.fail(
+          cat("grad: y does not depend on x number ", k, "; make sure that y is computed from x"));
       return result;
     }
-    result[k] = adjoint[xs[k].id];
+    // On steps alone, such as floor and argMax, it depends without a slope.
+    result[k] = adjoint[x] ? adjoint[x] : broadcastTo(graph.constant(0), {.shape = xs[k].shape()});
   }
   return result;
 }

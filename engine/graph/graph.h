@@ -103,7 +103,11 @@ class Graph {
 };
 
 /// d y / d x for each x, contracted with dy (by default ones of y's shape), as new nodes of y's
-/// graph: reverse mode. An x that y does not depend on is an error.
+/// graph: reverse mode. Zeros where y depends on an x by steps alone, such as floor; an x that y does
+/// not depend on is an error.
 std::vector<Value> grad(Value y, std::span<const Value> xs, Value dy = {});
+
+/// For each node up to y, whether y is computed from it.
+std::vector<bool> ancestors(Value y);
 
 }  // namespace fjord

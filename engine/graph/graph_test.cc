@@ -87,6 +87,24 @@ TEST(Grad, RefusesWhatIsNotConnected) {
   EXPECT_NE(graph.status().error().message.find("does not depend on x"), std::string::npos);
 }
 
+TEST(Grad, IsZeroByStepsAlone) {
+  Graph graph;
+  Value x = graph.input({DType::kF32, {3}});
+  Value hot = oneHot(argMax(x, {.axis = 0}), {.depth = 3});
+  Value y = sum(floor(x)) + sum(hot) + sum(cast(x > 0.0, DType::kF32));
+  graph.output(grad(y, {{x}})[0]);
+  graph.output(grad(argMax(x, {.axis = 0}), {{x}})[0]);
+  ASSERT_TRUE(graph.status()) << graph.status().error().message;
+  Threads one(1);
+  std::vector<Tensor> inputs = {toTensor(draw({{DType::kF32, {3}}, -1, 1}, 3))};
+  auto got = evaluate(graph, inputs, one);
+  ASSERT_TRUE(got) << got.error().message;
+  for (const Tensor& g : *got) {
+    ASSERT_EQ(g.shape(), (Shape{3}));
+    for (float v : g.span<float>()) EXPECT_EQ(v, 0);
+  }
+}
+
 TEST(Grad, SecondDerivatives) {
   Graph graph;
   Value x = graph.input({DType::kF32, {5}});

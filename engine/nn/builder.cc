@@ -8,7 +8,7 @@ namespace fjord {
 
 Value Model::Builder::weight(std::string_view name, const Shape& shape, const Json& initializer,
                              bool trainable, const Json& regularizer, const Json& constraint) {
-  std::string full = cat(layer_, "/", name);
+  std::string full = cat(model_.topology_.layers[layer_].name, "/", name);
   auto known = std::ranges::find(model_.weights_, full, &Weight::name);
   int index = static_cast<int>(known - model_.weights_.begin());
   if (known == model_.weights_.end()) {
@@ -20,7 +20,8 @@ Value Model::Builder::weight(std::string_view name, const Shape& shape, const Js
       graph.fail(value.error().message);
       return {};
     }
-    model_.weights_.push_back({full, std::move(*value), trainable, regularizer, constraint});
+    model_.weights_.push_back(
+        {full, std::move(*value), trainable, regularizer, constraint, layer_});
   } else if (known->value.shape() != shape) {
     graph.fail(cat("the weight ", full, " has the shape ", known->value.shape(), ", ", shape,
                    " is needed now"));
@@ -65,7 +66,8 @@ Value Model::Builder::call(Topology::TensorRef ref) {
                    inputs.size()));
     return {};
   }
-  layer_ = layer.name;
+  layer_ = ref.layer;
+  isTrained = model_.trained_.empty() || model_.trained_[ref.layer];
   size_t before = model_.weights_.size();
   Value y = layer.row->build(*this, layer.config, inputs);
   if (y) {
@@ -73,10 +75,8 @@ Value Model::Builder::call(Topology::TensorRef ref) {
     Value extra = regularization(y, member(layer.config, "activity_regularizer"));
     if (extra) activityLosses_.push_back(extra / static_cast<double>(batch_));
     int64_t parameters = 0;
-    for (size_t i = before; i < model_.weights_.size(); ++i) {
+    for (size_t i = before; i < model_.weights_.size(); ++i)
       parameters += model_.weights_[i].value.size();
-      if (!boolOr(layer.config, "trainable", true)) model_.weights_[i].trainable = false;
-    }
     Shape shape = y.shape();
     if (shape.rank() > 0) shape[0] = -1;
     summary.push_back(cat(layer.name, "\t", layer.className, "\t", shape, "\t", parameters));
@@ -112,8 +112,7 @@ std::vector<Value> Model::Builder::forward() {
 /// layer's name.
 Json Model::Builder::forOutput(const char* key, size_t output) const {
   const Json& option = member(model_.compiled_, key);
-  const auto& outputs = model_.topology_.outputs;
-  const std::string& name = model_.topology_.layers[outputs[output].layer].name;
+  const std::string& name = model_.outputName(output);
   bool isDescription =
       option.is_object() && (option.contains("class_name") || option.contains("config"));
   if (option.is_object() && !isDescription) return member(option, name.c_str());
@@ -142,20 +141,22 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
     Json loss = forOutput("loss", i);
     Type type = outputs[i].type();
     // Class numbers stand where the scores of the classes would.
-    if (takesClassNumbers(loss) && type.shape.rank() > 1) type.shape.values[--type.shape.count] = 0;
+    bool isNumbered = takesClassNumbers(loss) && type.shape.rank() > 1;
+    classes_.push_back(isNumbered ? type.shape[-1] : 0);
+    if (isNumbered) type.shape.values[--type.shape.count] = 0;
     labels.push_back(graph.input(type));
     data_.push_back(labels.back());
   }
-  Value weights = graph.input({DType::kF32, {batch_}});
-  data_.push_back(weights);
-  auto prefix = [&](size_t i) {
-    const auto& layer = model_.topology_.layers[model_.topology_.outputs[i].layer];
-    return outputs.size() > 1 ? layer.name + "_" : "";
-  };
+  std::vector<Value> weights;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    weights.push_back(graph.input({DType::kF32, {batch_}}));
+    data_.push_back(weights.back());
+  }
+  auto prefix = [&](size_t i) { return outputs.size() > 1 ? model_.outputName(i) + "_" : ""; };
   for (size_t i = 0; i < outputs.size(); ++i) {
     Json loss = forOutput("loss", i);
     Graph::Scope scope(graph, "loss");
-    Value one = reducedLoss(loss, lossPerSample(loss, labels[i], outputs[i]), weights);
+    Value one = reducedLoss(loss, lossPerSample(loss, labels[i], outputs[i]), weights[i]);
     if (!one) return;
     if (outputs.size() > 1) {
       double samples = batch_;
@@ -171,7 +172,7 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
   }
   for (auto& [index, input] : weightInputs_) {
     const Weight& w = model_.weights_[index];
-    Value extra = w.trainable ? regularization(input, w.regularizer) : Value{};
+    Value extra = trains(w) ? regularization(input, w.regularizer) : Value{};
     if (extra) loss_ = loss_ + extra;
   }
   for (Value extra : activityLosses_) loss_ = loss_ + extra;
@@ -225,8 +226,11 @@ void Model::Builder::addUpdates() {
   step_ = graph.input({DType::kF32, {}});
   std::vector<int> indices;
   std::vector<Value> xs;
+  std::vector<bool> sources = ancestors(loss_);
   for (auto& [index, input] : weightInputs_) {
-    if (!model_.weights_[index].trainable) continue;
+    // What the loss does not depend on stays as it is.
+    bool isUsed = input.id < static_cast<int32_t>(sources.size()) && sources[input.id];
+    if (!isUsed || !trains(model_.weights_[index])) continue;
     indices.push_back(index);
     xs.push_back(input);
   }
@@ -248,6 +252,13 @@ void Model::Builder::addUpdates() {
     graph.assign(xs[i], constrained(next, w.constraint));
   }
   for (auto& [target, value] : updates_) graph.assign(target, value);
+}
+
+void Model::Builder::describeLogs() {
+  model_.metricNames_ = metricNames_;
+  model_.metricKinds_.clear();
+  for (const MetricParts& m : metrics_) model_.metricKinds_.push_back(m.kind);
+  model_.classes_ = classes_;
 }
 
 Status Model::Builder::build(Mode mode) {
@@ -305,9 +316,6 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
     p->results.resize(graph.outputs().size());
     for (size_t i = 0; i < p->results.size() && p->executor; ++i)
       p->executor->bindOutput(static_cast<int>(i), &p->results[i]);
-    model_.metricNames_ = metricNames_;
-    model_.metricKinds_.clear();
-    for (const MetricParts& m : metrics_) model_.metricKinds_.push_back(m.kind);
   }
   return p;
 }

@@ -60,6 +60,9 @@ class Model::Builder : public LayerContext {
   Result<Plan> plan() const;
   Result<std::unique_ptr<Program>> finish(Mode mode);
 
+  /// What logs are of, and how labels are to be read: known once the loss is added.
+  void describeLogs();
+
   Graph graph;
   std::vector<std::string> summary;
   /// ModelOptions::weights, or null.
@@ -74,6 +77,7 @@ class Model::Builder : public LayerContext {
   class Update;
 
   Value call(Topology::TensorRef ref);
+  bool trains(const Weight& w) const { return w.trainable && model_.trained_[w.layer]; }
   Value slot(const std::string& name, const Shape& shape, double start);
   Json forOutput(const char* key, size_t output) const;
   void addMetrics(const Json& metrics, const Json& loss, Value y, Value p,
@@ -82,13 +86,14 @@ class Model::Builder : public LayerContext {
   Model& model_;
   int32_t batch_;
   std::vector<std::vector<Value>> values_;  // [layer][call]
-  std::string layer_;
-  std::vector<Value> data_;  // x, y, sample weights
+  int layer_ = -1;                          // that is being built
+  std::vector<Value> data_;                 // x, y, sample weights
   std::vector<std::pair<int, Value>> weightInputs_, slotInputs_;
   std::vector<std::pair<Value, Value>> updates_;
   std::vector<Value> activityLosses_;
   std::vector<MetricParts> metrics_;
   std::vector<std::string> metricNames_;
+  std::vector<int32_t> classes_;
   Value state_, rate_, step_, loss_;
 };
 

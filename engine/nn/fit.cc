@@ -149,66 +149,102 @@ Status Fit::endEpoch() {
 
 namespace {
 
-Result<int32_t> countSamples(const Samples& s, std::string_view what) {
-  int32_t count = -1;
-  for (const auto* list : {&s.x, &s.y}) {
-    for (const Tensor& t : *list) {
-      int32_t n = t.shape().rank() ? t.shape()[0] : 0;
-      if (count >= 0 && n != count)
-        return fail(what, ": arrays of ", count, " and of ", n, " samples");
-      count = n;
-    }
-  }
+Result<int32_t> checked(const Model& model, const Samples& s, std::string_view what) {
+  Status status = model.check({.x = s.x, .y = s.y, .weights = s.weights});
+  if (!status) return fail(what, ": ", status.error().message);
+  int32_t count = s.x[0].shape()[0];
   if (count < 1) return fail(what, ": there are no samples");
-  if (s.weights && s.weights.size() != count)
-    return fail(what, ": ", s.weights.size(), " sample weights for ", count, " samples");
   return count;
+}
+
+/// The part of classWeight that is of each output.
+Result<std::vector<Json>> byOutput(const Model& model, const Json& given) {
+  size_t count = model.outputTypes().size();
+  std::vector<Json> parts(count);
+  if (given.is_null() || given.empty()) return parts;
+  bool byName = given.is_object() &&
+                std::ranges::any_of(given, [](const Json& part) { return part.is_object(); });
+  if (given.is_array() ? given.size() != count : !given.is_object() || (!byName && count > 1))
+    return fail(
+        "classWeight is to be an object of weights by class, for a model with several "
+        "outputs a list of ",
+        count, " such, or one for each name of an output; got ", given.dump());
+  if (!given.is_array() && !byName) parts[0] = given;
+  for (size_t i = 0; i < count && given.is_array(); ++i) parts[i] = given[i];
+  for (auto it = given.begin(); byName && it != given.end(); ++it) {
+    size_t i = 0;
+    while (i < count && model.outputName(i) != it.key()) ++i;
+    if (i == count) return fail("classWeight: the model has no output ", it.key());
+    parts[i] = it.value();
+  }
+  return parts;
 }
 
 }  // namespace
 
-/// The weight of a sample is that of its class: the largest of a one-hot label, or the label
-/// itself.
-Status Fit::addClassWeights() {
-  if (!options_.classWeight.is_object() || options_.classWeight.empty()) return {};
-  if (samples_.y.size() != 1) return fail("classWeight needs a model with one output");
-  const Tensor& y = samples_.y[0];
-  int64_t n = y.shape()[0], classes = y.size() / n;
-  bool given = static_cast<bool>(samples_.weights);
-  FJORD_TRY(Tensor weights, Tensor::empty({DType::kF32, {static_cast<int32_t>(n)}}));
-  auto value = [&](int64_t i) {
-    return y.dtype() == DType::kF32 ? y.data<float>()[i] : static_cast<float>(y.data<int32_t>()[i]);
+/// The weight of a sample is that of its class: the largest of a one-hot label, or the label itself;
+/// times the sample's own.
+Status Fit::weighClasses(size_t output, const Json& byClass) {
+  const Tensor& y = samples_.y[output];
+  if (y.shape().rank() > 2)
+    return fail("classWeight needs labels [samples] or [samples, classes], those of ",
+                model_.outputName(output), " are ", y.shape());
+  if (!byClass.is_object())
+    return fail("classWeight has weights by class, such as {\"0\": 1}, got ", byClass.dump());
+  auto number = [](const Tensor& t, int64_t i) -> double {
+    return t.dtype() == DType::kF32 ? t.data<float>()[i] : t.data<int32_t>()[i];
   };
+  int64_t n = y.shape()[0], classes = y.size() / n;
+  auto classOf = [&](int64_t i) {
+    if (classes == 1) return number(y, i);
+    int64_t best = 0;
+    for (int64_t k = 1; k < classes; ++k)
+      best = number(y, i * classes + k) > number(y, i * classes + best) ? k : best;
+    return static_cast<double>(best);
+  };
+  Tensor& own = samples_.weights[output];
+  FJORD_TRY(Tensor weights, Tensor::empty({DType::kF32, {static_cast<int32_t>(n)}}));
   for (int64_t i = 0; i < n; ++i) {
-    int64_t k = static_cast<int64_t>(value(i * classes));
-    if (classes > 1) {
-      k = 0;
-      for (int64_t c = 1; c < classes; ++c)
-        k = value(i * classes + c) > value(i * classes + k) ? c : k;
-    }
-    double w = numberOr(options_.classWeight, cat(k).c_str(), 1);
-    weights.data<float>()[i] =
-        static_cast<float>(w) * (given ? samples_.weights.data<float>()[i] : 1);
+    double k = classOf(i);
+    bool isWhole = std::fabs(k) < 1e15 && k == std::floor(k);
+    std::string key = isWhole ? cat(static_cast<int64_t>(k)) : cat(k);
+    const Json& weight = member(byClass, key.c_str());
+    if (!weight.is_number())
+      return fail("classWeight must contain all classes in the training data: class ", k,
+                  " of sample ", i, " has ",
+                  weight.is_null() ? "no weight" : cat("the weight ", weight.dump()));
+    weights.data<float>()[i] = weight.get<float>() * static_cast<float>(own ? number(own, i) : 1);
   }
-  samples_.weights = weights;
+  own = weights;
+  return {};
+}
+
+Status Fit::addClassWeights() {
+  FJORD_TRY(std::vector<Json> parts, byOutput(model_, options_.classWeight));
+  if (std::ranges::all_of(parts, [](const Json& part) { return part.is_null(); })) return {};
+  // Each output has weights of its own now.
+  Tensor shared = samples_.weights.size() == 1 ? samples_.weights[0] : Tensor();
+  samples_.weights.resize(parts.size());
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (shared) samples_.weights[i] = shared;
+    if (!parts[i].is_null()) FJORD_CHECK(weighClasses(i, parts[i]));
+  }
   return {};
 }
 
 Status Fit::prepare(Samples samples, Samples validation) {
-  if (!model_.isCompiled())
-    return fail("the model is not compiled: call compile with an optimizer and a loss first");
   if (options_.batchSize < 1 || options_.epochs < 0) {
     return fail("batchSize must be at least 1 and epochs at least 0, got ", options_.batchSize,
                 " and ", options_.epochs);
   }
   samples_ = std::move(samples);
   validation_ = std::move(validation);
-  FJORD_TRY(int32_t count, countSamples(samples_, "fit"));
+  FJORD_TRY(int32_t count, checked(model_, samples_, evaluating_ ? "evaluate" : "fit"));
   FJORD_CHECK(addCallbacks());
   order_.resize(count);
   std::iota(order_.begin(), order_.end(), 0);
   if (!validation_.x.empty()) {
-    FJORD_TRY(int32_t n, countSamples(validation_, "validation data"));
+    FJORD_TRY(int32_t n, checked(model_, validation_, "validation data"));
     validationOrder_.resize(n);
     std::iota(validationOrder_.begin(), validationOrder_.end(), 0);
   } else if (options_.validationSplit > 0) {
@@ -283,12 +319,15 @@ Batch Fit::batchAt(int number) const {
   size_t count = std::min<size_t>(options_.batchSize, order.size() - begin);
   return {.x = samples.x,
           .y = samples.y,
-          .weights = samples.weights ? &samples.weights : nullptr,
-          .rows = order.subspan(begin, count)};
+          .weights = samples.weights,
+          .rows = order.subspan(begin, count),
+          .isChecked = true};
 }
 
 Result<bool> Fit::beginBatch() {
   if (done_ || stopping_ || !model_.isOnGpu()) return false;
+  if (begun_ == 0 && model_.hasBegun())
+    return fail("the model has batches of another fit on their way on the GPU: await that first");
   int number = (isTraining() ? batch_ : validationBatch_) + begun_;
   if (number >= (isTraining() ? batches_ : validationBatches())) return false;
   Status begun = model_.begin(mode(), batchAt(number));
@@ -305,6 +344,11 @@ Status Fit::runBatch(Totals& totals) {
   --begun_;
   model_.finish(totals);
   return {};
+}
+
+void Fit::stop() {
+  stopping_ = true;
+  if (reason_.empty()) reason_ = "stopTraining was set";
 }
 
 Result<Fit::Event> Fit::advance() {

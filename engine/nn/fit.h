@@ -18,7 +18,7 @@ namespace fjord {
 /// Arrays whose axis 0 counts samples; held by reference count, not copied.
 struct Samples {
   std::vector<Tensor> x, y;
-  Tensor weights = {};  // [samples], may be empty
+  std::vector<Tensor> weights = {};  // as Batch::weights
 };
 
 struct FitOptions {
@@ -27,7 +27,8 @@ struct FitOptions {
   int initialBatch = 0;
   bool shuffle = true;
   double validationSplit = 0;  // the last part of the samples, taken before shuffling
-  Json classWeight = {};       // {"0": 1.0, "1": 2.5}
+  /// {"0": 1.0, "1": 2.5}; where there are several outputs a list of such, or {output: such}.
+  Json classWeight = {};
   /// EarlyStopping, ReduceLROnPlateau, ModelCheckpoint, TerminateOnNaN as Keras writes them.
   Json callbacks = {};
 };
@@ -52,11 +53,16 @@ class Fit {
   /// Of the next batch.
   Model::Mode mode() const;
   bool done() const { return done_; }
-  void stop() { stopping_ = true; }
+  void stop();
 
   int epoch() const { return epoch_; }
   int batch() const { return batch_; }
   int batches() const { return batches_; }
+  /// Of the next batch.
+  int batchSamples() const {
+    return std::min(options_.batchSize,
+                    static_cast<int>(order_.size()) - batch_ * options_.batchSize);
+  }
   /// Of the epoch so far; after kEpochEnd with val_ entries.
   const Logs& logs() const { return logs_; }
   /// Of the last batch alone.
@@ -73,6 +79,7 @@ class Fit {
   Fit(Model& model, const FitOptions& options) : model_(model), options_(options) {}
   Status prepare(Samples samples, Samples validation);
   Status addClassWeights();
+  Status weighClasses(size_t output, const Json& weights);
   Status addCallbacks();
   void startEpoch();
   Status endEpoch();

@@ -108,6 +108,7 @@ class OneLayer : public LayerContext {
  public:
   OneLayer(const Goldens& goldens, const Json& c) : goldens_(goldens), case_(c) {
     training = boolOr(c, "training", false);
+    isTrained = boolOr(member(c, "config"), "trainable", true);
   }
 
   Value input(const Tensor& t) {
@@ -301,7 +302,6 @@ Status checkTraining(const Goldens& goldens, const Json& c, const Json& compile)
   if (c.contains("sample_weight")) sampleWeight = {goldens.tensor(c["sample_weight"])};
   Tensor losses = goldens.tensor(c["losses"]);
   int steps = static_cast<int>(losses.size()), samples = x[0].shape()[0];
-  const Tensor* weights = sampleWeight.empty() ? nullptr : &sampleWeight[0];
   std::vector<int32_t> rows(intOr(c, "batch", 0));
   for (int step = 0; step < steps; ++step) {
     SCOPED_TRACE(cat("step ", step));
@@ -309,7 +309,7 @@ Status checkTraining(const Goldens& goldens, const Json& c, const Json& compile)
       rows[i] = static_cast<int32_t>((step * rows.size() + i) % samples);
     Totals totals;
     FJORD_CHECK(
-        model->run(Model::kTrain, {.x = x, .y = y, .weights = weights, .rows = rows}, totals));
+        model->run(Model::kTrain, {.x = x, .y = y, .weights = sampleWeight, .rows = rows}, totals));
     float want = losses.data<float>()[step];
     Logs logs = model->logs(totals);
     EXPECT_NEAR(logs[0].second, want, 1e-4 * std::fabs(want)) << "loss";
@@ -317,7 +317,7 @@ Status checkTraining(const Goldens& goldens, const Json& c, const Json& compile)
     expectWeights(goldens, c, *model, step, step + 1 == steps);
   }
   Totals test;
-  FJORD_CHECK(model->run(Model::kTest, {.x = x, .y = y, .weights = weights}, test));
+  FJORD_CHECK(model->run(Model::kTest, {.x = x, .y = y, .weights = sampleWeight}, test));
   double evaluation = numberOr(c, "evaluation", NAN);
   EXPECT_NEAR(model->logs(test)[0].second, evaluation, 2e-4 * std::fabs(evaluation));
   FJORD_TRY(std::vector<Tensor> predictions, model->predict(x));
@@ -344,7 +344,7 @@ Status checkFit(const Goldens& goldens, const Json& c) {
   setWeights(goldens, c["weights"], *model);
   FJORD_CHECK(model->compile(c["compile"]));
   Samples samples{{goldens.tensor(c["x"])}, {goldens.tensor(c["y"])}, {}}, validation;
-  if (c.contains("sample_weight")) samples.weights = goldens.tensor(c["sample_weight"]);
+  if (c.contains("sample_weight")) samples.weights = {goldens.tensor(c["sample_weight"])};
   if (c.contains("validation")) {
     validation = {{goldens.tensor(c["validation"][0])}, {goldens.tensor(c["validation"][1])}, {}};
   }

@@ -376,7 +376,7 @@ Value batchNormalization(LayerContext& c, const Json& config, Inputs in) {
   Value movingVariance = c.weight("moving_variance", size,
                                   orDefault(config, "moving_variance_initializer", "ones"), false);
   BatchNormAttrs attrs{.epsilon = static_cast<float>(numberOr(config, "epsilon", 1e-3))};
-  if (!c.training || !boolOr(config, "trainable", true))
+  if (!c.training || !c.isTrained)
     return batchNorm(x, movingMean, movingVariance, offset, scale, attrs);
   Value average = mean(x, {.axes = others}), variance = mean(square(x - average), {.axes = others});
   double momentum = numberOr(config, "momentum", 0.99);

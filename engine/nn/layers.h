@@ -23,6 +23,8 @@ class LayerContext {
   /// The state that random ops draw from.
   virtual Value randomState() = 0;
   bool training = false;
+  /// Whether the layer is trained: one that is not goes by its moving averages, too.
+  bool isTrained = true;
 };
 
 struct LayerRow {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "nn/builder.h"
 #include "nn/optimizers.h"
@@ -17,16 +18,21 @@ Result<std::unique_ptr<Model>> Model::fromJson(const Json& json, Threads& thread
                                                const ModelOptions& options) {
   FJORD_TRY(Topology topology, Topology::fromJson(json));
   std::unique_ptr<Model> model(new Model(threads, json, std::move(topology), options.seed));
-  // One sample through the layers makes the weights and finds every error of shape.
-  Builder builder(*model, kPredict, 1);
+  // A few samples through the layers make the weights and find every error of shape. Not one: that a
+  // first axis of 1 is the batch could be chance.
+  constexpr int32_t kSamples = 2;
+  Builder builder(*model, kPredict, kSamples);
   builder.given = options.weights;
-  for (Value y : builder.forward()) {
-    FJORD_CHECK(builder.graph.status());
-    Type type = y.type();
-    if (type.shape.rank() > 0) type.shape[0] = -1;
+  std::vector<Value> outputs = builder.forward();
+  FJORD_CHECK(builder.graph.status());
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Type type = outputs[i].type();
+    if (type.shape.rank() == 0 || type.shape[0] != kSamples)
+      return fail("the output ", model->outputName(i), " has the shape ", type.shape, " for ",
+                  kSamples, " samples: the first axis of a model's outputs has to count samples");
+    type.shape[0] = -1;
     model->outputTypes_.push_back(type);
   }
-  FJORD_CHECK(builder.graph.status());
   model->layerRows_ = std::move(builder.summary);
   return model;
 }
@@ -46,7 +52,69 @@ Status refuseWhatIsNotDone(const Json& options) {
   return {};
 }
 
+/// The layers of a description, and the settings beside them; null where they are not.
+std::pair<Json*, Json*> partsOf(Json& model) {
+  Json* j = &model;
+  for (const char* inner : {"modelTopology", "model_config"}) {
+    if (j->is_object() && j->contains(inner)) j = &(*j)[inner];
+  }
+  Json* config = j->is_object() && j->contains("config") ? &(*j)["config"] : nullptr;
+  if (config && config->is_array()) return {config, nullptr};
+  return {config && config->contains("layers") ? &(*config)["layers"] : nullptr, config};
+}
+
+/// Written where it says something new: other descriptions stay as they are.
+void setFlag(Json& config, bool value) {
+  if (boolOr(config, "trainable", true) != value) config["trainable"] = value;
+}
+
 }  // namespace
+
+Status Model::setTrainable(bool model, const Json& layers) {
+  auto [list, config] = partsOf(json_);
+  // Layers follow in the order of the description; a Sequential model begins with an input that it
+  // does not have.
+  size_t first = list ? topology_.layers.size() - list->size() : 0;
+  for (const auto& [name, flag] : layers.items()) {
+    auto layer = std::ranges::find(topology_.layers, name, &Topology::Layer::name);
+    if (layer == topology_.layers.end()) return fail("the model has no layer named ", name);
+    setFlag(layer->config, flag == true);
+    size_t at = static_cast<size_t>(layer - topology_.layers.begin());
+    if (list && at >= first) setFlag((*list)[at - first]["config"], flag == true);
+  }
+  topology_.trainable = model;
+  if (config) setFlag(*config, model);
+  return {};
+}
+
+/// Options that are given output by output: a list has one entry for each, an object their names.
+Status Model::checkOptions(const Json& options) const {
+  size_t count = topology_.outputs.size();
+  std::string names;
+  for (size_t i = 0; i < count; ++i) names += (i ? ", " : "") + outputName(i);
+  for (const char* key : {"loss", "loss_weights", "metrics"}) {
+    const Json& option = member(options, key);
+    bool byName =
+        option.is_object() && !option.contains("class_name") && !option.contains("config");
+    bool isMetrics = key == std::string_view("metrics");
+    bool nested = std::ranges::any_of(option, [](const Json& j) { return j.is_array(); });
+    if (option.is_array() && (!isMetrics || nested) && option.size() != count)
+      return fail("compile: ", key, " has ", option.size(), " entries, the model has ", count,
+                  " outputs: ", names);
+    if (!byName) continue;
+    for (const auto& [name, entry] : option.items()) {
+      bool known = false;
+      for (size_t i = 0; i < count; ++i) known = known || outputName(i) == name;
+      if (!known)
+        return fail("compile: ", key, " names ", name, ", the model's outputs are ", names);
+    }
+    for (size_t i = 0; i < count && key == std::string_view("loss"); ++i) {
+      if (!option.contains(outputName(i)))
+        return fail("compile: the output ", outputName(i), " has no loss");
+    }
+  }
+  return {};
+}
 
 Status Model::compile(const Json& options) {
   FJORD_CHECK(refuseWhatIsNotDone(options));
@@ -56,11 +124,18 @@ Status Model::compile(const Json& options) {
     compiled_ = std::move(before);
     return fail("compile: a loss is needed");
   }
+  if (Status status = checkOptions(options); !status) {
+    compiled_ = std::move(before);
+    return status;
+  }
   std::optional<Choice> optimizer = choiceOf(member(options, "optimizer"));
   Result<const OptimizerRow*> row = findOptimizer(optimizer ? optimizer->name : "");
   Result<double> rate = optimizer ? learningRate(optimizer->config, 0.001, 0) : Result<double>(0.0);
   // Building the smallest training step finds what is wrong now and not in the middle of fit.
   std::vector<Weight> slots = std::exchange(slots_, {});
+  std::vector<bool> trained(topology_.layers.size());
+  for (size_t i = 0; i < trained.size(); ++i) trained[i] = isTrainable(static_cast<int>(i));
+  std::swap(trained_, trained);
   Builder builder(*this, kTrain, 1);
   if (row && rate) {
     std::vector<Value> outputs = builder.forward();
@@ -73,12 +148,30 @@ Status Model::compile(const Json& options) {
   if (!status) {
     compiled_ = std::move(before);
     slots_ = std::move(slots);
+    trained_ = std::move(trained);
     return status;
   }
+  builder.describeLogs();
   slots_.clear();
   programs_.clear();
   step_ = 0;
   rate_ = -1;
+  return {};
+}
+
+Status Model::setWeights(std::span<const Tensor> values) {
+  if (values.size() != weights_.size())
+    return fail("The model has ", weights_.size(), " weights, got ", values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Type &want = weights_[i].value.type(), &have = values[i].type();
+    if (want != have)
+      return fail("the weight ", weights_[i].name, " is ", want, ", got ", have,
+                  ": no weight was set");
+  }
+  for (size_t i = 0; i < values.size(); ++i)
+    std::memcpy(weights_[i].value.view().data, values[i].view().data,
+                static_cast<size_t>(values[i].type().bytes()));
+  ++version_;
   return {};
 }
 
@@ -158,6 +251,12 @@ void Model::settle(Program& p) const {
 
 namespace {
 
+/// What is no int32 becomes the one that is out of every range.
+int32_t wholeOf(float x) {
+  return x >= -2147483648.0f && x < 2147483648.0f ? static_cast<int32_t>(x)
+                                                  : std::numeric_limits<int32_t>::min();
+}
+
 /// Rows of `from` (all, where rows is empty) into `to`; float32 to int32 and back where they
 /// differ.
 void copyRows(const Tensor& from, std::span<const int32_t> rows, const Tensor& to) {
@@ -173,8 +272,7 @@ void copyRows(const Tensor& from, std::span<const int32_t> rows, const Tensor& t
         reinterpret_cast<float*>(target)[k] = static_cast<float>(static_cast<int32_t>(source[k]));
     } else if (toInt) {
       for (int64_t k = 0; k < row; ++k) {
-        target[k] =
-            static_cast<uint32_t>(static_cast<int32_t>(reinterpret_cast<const float*>(source)[k]));
+        target[k] = static_cast<uint32_t>(wholeOf(reinterpret_cast<const float*>(source)[k]));
       }
     } else {
       std::memcpy(target, source, static_cast<size_t>(row) * 4);
@@ -192,15 +290,95 @@ void give(Program& p, size_t i, const Tensor& from, std::span<const int32_t> row
   p.bindInput(p.numbers[i], (asItIs ? from : p.inputs[i]).view().data);
 }
 
-/// A shape with the batch taken away, trailing ones dropped where the other side has none: labels
-/// [n, 1] serve as [n].
 int64_t rowSize(const Shape& s) {
   int64_t n = 1;
   for (int i = 1; i < s.rank(); ++i) n *= s[i];
   return n;
 }
 
+/// Whether samples of one shape serve as samples of another: last axes of 1 count for nothing, labels
+/// [n, 1] serve as [n].
+bool isSample(const Shape& have, const Shape& want) {
+  for (int i = 1; i < std::max(have.rank(), want.rank()); ++i) {
+    if ((i < have.rank() ? have[i] : 1) != (i < want.rank() ? want[i] : 1)) return false;
+  }
+  return have.rank() > 0;
+}
+
+/// [samples, ..], of a type whose axis 0 is -1.
+std::string ofSamples(const Shape& shape) {
+  std::string text = "[samples";
+  for (int i = 1; i < shape.rank(); ++i) text += cat(",", shape[i]);
+  return text + "]";
+}
+
+int32_t samplesOf(const Tensor& t) { return t.shape().rank() ? t.shape()[0] : 0; }
+
+double numberAt(const Tensor& t, int64_t i) {
+  return t.dtype() == DType::kF32 ? t.data<float>()[i] : t.data<int32_t>()[i];
+}
+
 }  // namespace
+
+Status Model::checkInputs(std::span<const Tensor> x) const {
+  if (x.size() != topology_.inputs.size())
+    return fail("the model has ", topology_.inputs.size(), " inputs, got ", x.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const Shape& want = topology_.layers[topology_.inputs[i].layer].input.shape;
+    if (!isSample(x[i].shape(), want))
+      return fail("the input ", inputName(i), " takes ", ofSamples(want), ", got an array ",
+                  x[i].shape());
+    if (samplesOf(x[i]) != samplesOf(x[0]))
+      return fail("the input ", inputName(i), " got ", samplesOf(x[i]), " samples, ", inputName(0),
+                  " got ", samplesOf(x[0]));
+  }
+  return {};
+}
+
+Status Model::checkLabels(size_t output, const Tensor& labels) const {
+  Shape want = outputTypes_[output].shape;
+  int32_t classes = classes_[output];
+  if (classes) want.values[--want.count] = 0;
+  if (!isSample(labels.shape(), want)) {
+    bool isNumber = !classes && labels.size() == samplesOf(labels);
+    return fail("the labels of ", outputName(output), " are to be ", ofSamples(want),
+                classes ? ", class numbers" : ", as its output is", ", got an array ",
+                labels.shape(),
+                isNumber ? "; class numbers go with the loss sparseCategoricalCrossentropy" : "");
+  }
+  for (int64_t i = 0; classes && i < labels.size(); ++i) {
+    double v = numberAt(labels, i);
+    if (v >= 0 && v < classes && v == std::floor(v)) continue;
+    return fail("the labels of ", outputName(output), " are class numbers from 0 to ", classes - 1,
+                ": that of sample ", i / std::max<int64_t>(1, rowSize(labels.shape())), " is ", v);
+  }
+  return {};
+}
+
+Status Model::check(const Batch& batch) const {
+  if (!isCompiled())
+    return fail("the model is not compiled: call compile with an optimizer and a loss first");
+  FJORD_CHECK(checkInputs(batch.x));
+  size_t outputs = topology_.outputs.size();
+  if (batch.y.size() != outputs)
+    return fail("the model has ", outputs, " outputs, got ", batch.y.size(), " arrays of labels");
+  int32_t samples = samplesOf(batch.x[0]);
+  for (size_t i = 0; i < outputs; ++i) {
+    FJORD_CHECK(checkLabels(i, batch.y[i]));
+    if (samplesOf(batch.y[i]) != samples)
+      return fail("arrays of ", samples, " samples and of ", samplesOf(batch.y[i]), " labels of ",
+                  outputName(i));
+  }
+  if (batch.weights.size() > 1 && batch.weights.size() != outputs)
+    return fail("the model has ", outputs, " outputs, got sample weights for ",
+                batch.weights.size());
+  for (const Tensor& w : batch.weights) {
+    if (w && (w.shape().rank() == 0 || w.shape()[0] != samples || w.size() != samples))
+      return fail("sample weights are one number a sample, [", samples, "], got an array ",
+                  w.shape());
+  }
+  return {};
+}
 
 Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
   if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
@@ -232,38 +410,28 @@ GpuStep Model::gpuStep() const {
 
 Status Model::begin(Mode mode, const Batch& batch) {
   if (mode == kPredict) return fail("run: use predict");
-  if (!isCompiled())
-    return fail("the model is not compiled: call compile with an optimizer and a loss first");
-  if (batch.x.size() != topology_.inputs.size() || batch.y.size() != topology_.outputs.size()) {
-    return fail("the model has ", topology_.inputs.size(), " inputs and ", topology_.outputs.size(),
-                " outputs, got ", batch.x.size(), " arrays of samples and ", batch.y.size(),
-                " of labels");
-  }
-  int32_t samples = batch.rows.empty() ? (batch.x[0].shape().rank() ? batch.x[0].shape()[0] : 0)
-                                       : static_cast<int32_t>(batch.rows.size());
+  if (!batch.isChecked) FJORD_CHECK(check(batch));
+  int32_t available = samplesOf(batch.x[0]);
+  int32_t samples = batch.rows.empty() ? available : static_cast<int32_t>(batch.rows.size());
   if (samples < 1) return fail("a batch needs at least one sample");
-  FJORD_TRY(Program * p, program(mode, samples));
-  std::vector<const Tensor*> given;
-  for (const Tensor& t : batch.x) given.push_back(&t);
-  for (const Tensor& t : batch.y) given.push_back(&t);
-  for (size_t i = 0; i < given.size(); ++i) {
-    const Shape &have = given[i]->shape(), &want = p->inputs[i].shape();
-    int32_t available = have.rank() ? have[0] : 0;
-    bool fits = batch.rows.empty() ? available == samples : true;
-    for (int32_t row : batch.rows) fits = fits && row >= 0 && row < available;
-    if (!fits || rowSize(have) != rowSize(want)) {
-      bool isX = i < batch.x.size();
-      return fail(isX ? "input " : "labels ", isX ? i : i - batch.x.size(),
-                  ": got an array of shape ", have, ", the model wants ", want);
-    }
-    give(*p, i, *given[i], batch.rows);
+  for (int32_t row : batch.rows) {
+    if (row < 0 || row >= available) return fail("row ", row, " of ", available, " samples");
   }
-  Tensor& weights = p->inputs.back();
-  p->bindInput(p->numbers.back(), weights.view().data);
-  if (batch.weights) {
-    copyRows(*batch.weights, batch.rows, weights);
-  } else {
-    std::ranges::fill(weights.span<float>(), 1.0f);
+  FJORD_TRY(Program * p, program(mode, samples));
+  size_t next = 0;
+  for (const auto& list : {batch.x, batch.y}) {
+    for (const Tensor& t : list) give(*p, next++, t, batch.rows);
+  }
+  for (size_t i = 0; i < batch.y.size(); ++i, ++next) {
+    Tensor& weights = p->inputs[next];
+    p->bindInput(p->numbers[next], weights.view().data);
+    const Tensor* given =
+        batch.weights.empty() ? nullptr : &batch.weights[std::min(i, batch.weights.size() - 1)];
+    if (given && *given) {
+      copyRows(*given, batch.rows, weights);
+    } else {
+      std::ranges::fill(weights.span<float>(), 1.0f);
+    }
   }
   int64_t step = step_ + std::ranges::count(unfinished_, kTrain, &Program::mode);
   p->scalars[0] = static_cast<float>(rateOf(step));
@@ -298,18 +466,14 @@ void Model::finish(Totals& totals) {
 }
 
 Status Model::beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t count) {
-  if (x.size() != topology_.inputs.size())
-    return fail("the model has ", topology_.inputs.size(), " inputs, got ", x.size());
-  int32_t samples = x[0].shape().rank() ? x[0].shape()[0] : 0;
+  FJORD_CHECK(checkInputs(x));
+  int32_t samples = samplesOf(x[0]);
   if (begin < 0 || count < 1 || begin + count > samples)
     return fail("rows ", begin, " to ", begin + count, " of ", samples, " samples");
   FJORD_TRY(Program * p, program(kPredict, count));
   std::vector<int32_t> rows;
   for (int32_t i = 0; count < samples && i < count; ++i) rows.push_back(begin + i);
   for (size_t i = 0; i < x.size(); ++i) {
-    const Shape &have = x[i].shape(), &want = p->inputs[i].shape();
-    if (have.rank() < 1 || have[0] != samples || rowSize(have) != rowSize(want))
-      return fail("input ", i, ": got an array of shape ", have, ", the model wants ", want);
     give(*p, i, x[i], rows);
   }
   settle(*p);
@@ -319,15 +483,15 @@ Status Model::beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t 
 
 Result<std::vector<Tensor>> Model::predict(std::span<const Tensor> x, int batchSize) {
   if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
-  int32_t samples = !x.empty() && x[0].shape().rank() ? x[0].shape()[0] : 0;
+  FJORD_CHECK(checkInputs(x));
+  int32_t samples = samplesOf(x[0]);
   std::vector<Tensor> outputs;
   for (Type type : outputTypes_) {
     type.shape[0] = samples;
     FJORD_TRY(Tensor t, Tensor::empty(type));
     outputs.push_back(std::move(t));
   }
-  for (int32_t begin = 0; begin < samples || begin == 0; begin += batchSize) {
-    if (samples == 0 && x.size() == topology_.inputs.size()) break;
+  for (int32_t begin = 0; begin < samples; begin += batchSize) {
     FJORD_CHECK(beginPrediction(x, begin, std::min(batchSize, samples - begin)));
     Program* p = begun_;
     for (size_t i = 0; i < outputs.size(); ++i) {
@@ -388,7 +552,7 @@ std::string Model::summary() const {
     text += '\n';
   }
   int64_t trainable = 0, fixed = 0;
-  for (const Weight& w : weights_) (w.trainable ? trainable : fixed) += w.value.size();
+  for (const Weight& w : weights_) (isTrainable(w) ? trainable : fixed) += w.value.size();
   return text + cat(trainable + fixed, " parameters, ", trainable, " trainable, ",
                     (trainable + fixed) * 4, " bytes\n");
 }

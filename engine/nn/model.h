@@ -36,8 +36,11 @@ struct ModelOptions {
 /// Rows of arrays of samples. `rows` empty means all of them, in order.
 struct Batch {
   std::span<const Tensor> x, y = {};
-  const Tensor* weights = nullptr;  // [samples]
+  /// [samples]: none, one for all outputs, or one for each, of which some may be empty.
+  std::span<const Tensor> weights = {};
   std::span<const int32_t> rows = {};
+  /// Whether Model::check has seen the arrays.
+  bool isChecked = false;
 };
 
 /// Sums over batches, from which logs are ratios.
@@ -96,6 +99,15 @@ class Model {
   /// "loss_weights": ..}
   Status compile(const Json& options);
   bool isCompiled() const { return !compiled_.is_null(); }
+  /// What the layers of these names, and the whole model, are from now on; training goes by it from
+  /// the next compile on. Stands in the description, too.
+  Status setTrainable(bool model, const Json& layers);
+  bool isTrainable(const Weight& weight) const {
+    return weight.trainable && (weight.layer < 0 || isTrainable(weight.layer));
+  }
+  /// Whether samples, labels and weights are such as the compiled model takes: their shapes, and that
+  /// class numbers are numbers of classes.
+  Status check(const Batch& batch) const;
 
   /// One step in this mode; adds the loss and the metrics to `totals`. A loss that is not finite is
   /// an error of logs' caller to report, not of this function: the totals show it.
@@ -114,11 +126,14 @@ class Model {
   GpuStep gpuStep() const;
   /// The second half, of the step that has begun first: adds the results.
   void finish(Totals& totals);
+  bool hasBegun() const { return !unfinished_.empty(); }
   /// Forgets the steps that have begun: their GPU is lost, and they do not count.
   void abandon() { unfinished_.clear(); }
   Result<std::vector<Tensor>> predict(std::span<const Tensor> x, int batchSize = 32);
 
   Logs logs(const Totals& totals) const;
+  /// How many values logs gives once the model is compiled.
+  int logCount() const { return 1 + static_cast<int>(metricNames_.size()); }
 
   const std::vector<Weight>& weights() const { return weights_; }
   /// To write to: what was computed from them is computed anew.
@@ -126,6 +141,8 @@ class Model {
     ++version_;
     return weights_;
   }
+  /// All of them, or none where one is of another type.
+  Status setWeights(std::span<const Tensor> values);
   /// The optimizer's state, by name; made by the first training step.
   std::vector<Weight>& slots() { return slots_; }
   /// Restores a piece of the optimizer's state, before or after the first training step.
@@ -145,6 +162,8 @@ class Model {
   const Json& json() const { return json_; }
   const Json& compileOptions() const { return compiled_; }
   uint64_t seed() const { return seed_; }
+  const std::string& inputName(size_t i) const { return nameOf(topology_.inputs[i]); }
+  const std::string& outputName(size_t i) const { return nameOf(topology_.outputs[i]); }
   /// Axis 0 is -1.
   std::vector<Type> inputTypes() const;
   const std::vector<Type>& outputTypes() const { return outputTypes_; }
@@ -162,6 +181,15 @@ class Model {
   Model(Threads& threads, Json json, Topology topology, uint64_t seed);
   Result<Program*> program(Mode mode, int32_t batch);
   double rateOf(int64_t step) const;
+  bool isTrainable(int layer) const {
+    return topology_.trainable && boolOr(topology_.layers[layer].config, "trainable", true);
+  }
+  const std::string& nameOf(Topology::TensorRef ref) const {
+    return topology_.layers[ref.layer].name;
+  }
+  Status checkInputs(std::span<const Tensor> x) const;
+  Status checkLabels(size_t output, const Tensor& labels) const;
+  Status checkOptions(const Json& options) const;
   void settle(Program& p) const;
 
   Threads& threads_;
@@ -174,6 +202,8 @@ class Model {
   Json compiled_;
   std::vector<std::string> metricNames_;
   std::vector<MetricParts::Kind> metricKinds_;
+  std::vector<int32_t> classes_;  // by output: how many, where labels are class numbers; else 0
+  std::vector<bool> trained_;     // by layer: what isTrainable was when the model was compiled
   int64_t step_ = 0;
   int64_t version_ = 0;  // of the weights
   bool winograd_ = true;

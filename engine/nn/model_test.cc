@@ -154,7 +154,7 @@ TEST(Model, NamesTheLayerAndTheShapes) {
   ASSERT_FALSE(model);
   EXPECT_EQ(model.error().message,
             "edges: conv2d: a filter of 9x9 does not fit the padded image of 5x5 (inputs: "
-            "float32[1,5,5,1], float32[9,9,1,4])");
+            "float32[2,5,5,1], float32[9,9,1,4])");
 }
 
 TEST(Model, RefusesWhatItDoesNotKnow) {
@@ -174,10 +174,101 @@ TEST(Model, RefusesWhatItDoesNotKnow) {
   Samples wrong = clouds(10);
   wrong.x[0] = *Tensor::zeros({DType::kF32, {10, 3}});
   auto fit = Fit::begin(*model, wrong, {});
-  ASSERT_TRUE(fit);
-  auto event = (*fit)->advance();
-  ASSERT_FALSE(event);
-  EXPECT_NE(event.error().message.find("[10,3]"), std::string::npos) << event.error().message;
+  ASSERT_FALSE(fit);
+  EXPECT_EQ(fit.error().message,
+            "fit: the input dense_input takes [samples,2], got an array [10,3]");
+}
+
+std::vector<std::vector<float>> values(const Model& model) {
+  std::vector<std::vector<float>> all;
+  for (const Weight& w : model.weights())
+    all.emplace_back(w.value.span<float>().begin(), w.value.span<float>().end());
+  return all;
+}
+
+TEST(Trainable, CountsFromTheNextCompileAndStandsInTheDescription) {
+  Threads threads(1);
+  auto model = mlp(threads);
+  Samples samples = clouds(20);
+  auto step = [&] {
+    auto before = values(*model);
+    Totals totals;
+    EXPECT_TRUE(model->run(Model::kTrain, {.x = samples.x, .y = samples.y}, totals));
+    std::vector<bool> changed;
+    for (size_t i = 0; i < before.size(); ++i) changed.push_back(values(*model)[i] != before[i]);
+    return changed;
+  };
+  using Changed = std::vector<bool>;
+  EXPECT_EQ(model->weights()[0].name, "dense/kernel");
+  ASSERT_TRUE(model->setTrainable(true, json(R"({"dense": false, "dense_1": true})")));
+  EXPECT_EQ(step(), (Changed{true, true, true, true}));
+  EXPECT_NE(model->summary().find("42 parameters, 18 trainable"), std::string::npos)
+      << model->summary();
+  ASSERT_TRUE(model->compile(json(kOptions)));
+  EXPECT_EQ(step(), (Changed{false, false, true, true}));
+  EXPECT_EQ(model->json()["config"]["layers"][0]["config"]["trainable"], false);
+  EXPECT_FALSE(model->json()["config"]["layers"][2]["config"].contains("trainable"));
+  auto again = Model::fromJson(model->json(), threads);
+  ASSERT_TRUE(again);
+  EXPECT_FALSE((*again)->isTrainable((*again)->weights()[0]));
+  EXPECT_TRUE((*again)->isTrainable((*again)->weights()[2]));
+  ASSERT_TRUE(model->setTrainable(false, json(R"({"dense": true})")));
+  ASSERT_TRUE(model->compile(json(kOptions)));
+  EXPECT_EQ(step(), (Changed{false, false, false, false}));
+  Status unknown = model->setTrainable(true, json(R"({"nowhere": true})"));
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().message, "the model has no layer named nowhere");
+}
+
+TEST(Model, SetsAllWeightsOrNone) {
+  Threads threads(1);
+  auto model = mlp(threads);
+  auto before = values(*model);
+  std::vector<Tensor> given;
+  for (const Weight& w : model->weights()) given.push_back(*Tensor::zeros(w.value.type()));
+  given[3] = *Tensor::zeros({DType::kF32, {3}});
+  Status status = model->setWeights(given);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message,
+            "the weight dense_1/bias is float32[2], got float32[3]: no weight was set");
+  EXPECT_EQ(values(*model), before);
+}
+
+TEST(Model, OutputsCountSamplesFirst) {
+  Threads threads(1);
+  auto model = Model::fromJson(json(R"({"class_name": "Functional", "config": {"layers": [
+    {"class_name": "InputLayer", "name": "in", "config": {"name": "in", "batch_input_shape": [null, 3]}},
+    {"class_name": "Concatenate", "name": "both", "config": {"name": "both", "axis": 0},
+     "inbound_nodes": [[["in", 0, 0, {}], ["in", 0, 0, {}]]]}],
+    "input_layers": [["in", 0, 0]], "output_layers": [["both", 0, 0]]}})"),
+                               threads);
+  ASSERT_FALSE(model);
+  EXPECT_EQ(
+      model.error().message,
+      "the output both has the shape [4,3] for 2 samples: the first axis of a model's outputs "
+      "has to count samples");
+}
+
+TEST(Model, RefusesClassNumbersOfNoClass) {
+  Threads threads(1);
+  auto model = Model::fromJson(json(kMlp), threads);
+  ASSERT_TRUE(model);
+  ASSERT_TRUE(
+      (*model)->compile(json(R"({"optimizer": "sgd", "loss": "sparseCategoricalCrossentropy"})")));
+  Samples samples = clouds(4);
+  auto before = values(**model);
+  std::pair<float, const char*> wrong[] = {{2, "2"}, {-1, "-1"}, {0.5, "0.5"}, {NAN, "NaN"}};
+  for (auto [label, said] : wrong) {
+    float numbers[] = {0, 1, label, 1};
+    Tensor labels = *Tensor::of({4}, std::span<const float>(numbers));
+    Totals totals;
+    Status status = (*model)->run(Model::kTrain, {.x = samples.x, .y = {&labels, 1}}, totals);
+    ASSERT_FALSE(status);
+    EXPECT_EQ(
+        status.error().message,
+        cat("the labels of dense_1 are class numbers from 0 to 1: that of sample 2 is ", said));
+  }
+  EXPECT_EQ(values(**model), before);
 }
 
 TEST(Fit, StopsEarlyAndRestoresTheBestWeights) {
@@ -217,12 +308,16 @@ TEST(Fit, AnErrorEndsIt) {
   Threads threads(1);
   auto model = mlp(threads);
   Samples samples = clouds(32);
-  samples.y[0] = *Tensor::zeros({DType::kF32, {32, 5}});
-  auto fit = Fit::begin(*model, samples, {});
+  auto fit = Fit::begin(*model, samples,
+                        {.batchSize = 32, .callbacks = json(R"([{"class_name": "EarlyStopping",
+    "config": {"monitor": "happiness"}}])")});
   ASSERT_TRUE(fit) << fit.error().message;
+  ASSERT_TRUE((*fit)->advance());
   auto event = (*fit)->advance();
   ASSERT_FALSE(event);
-  EXPECT_NE(event.error().message.find("[32,5]"), std::string::npos) << event.error().message;
+  EXPECT_EQ(event.error().message,
+            "a callback watches \"happiness\", which is not among the logs; add validation data or "
+            "watch another");
   EXPECT_TRUE((*fit)->done());
 }
 

@@ -72,6 +72,7 @@ Result<Topology> sequential(const Json& config) {
   if (!list.is_array() || list.empty()) return fail("a Sequential model needs a list of layers");
   for (const Json& j : list) {
     FJORD_TRY(Layer layer, plainLayer(j));
+    nameLayer(layer, t.layers);
     if (t.layers.empty() && layer.row) {
       Json shape = layer.config;
       if (!batchShapeOf(shape))
@@ -83,7 +84,6 @@ Result<Topology> sequential(const Json& config) {
       FJORD_TRY(Layer input, inputLayer(layer.name + "_input", shape));
       t.layers.push_back(std::move(input));
     }
-    nameLayer(layer, t.layers);
     if (!t.layers.empty()) layer.calls = {{{static_cast<int>(t.layers.size()) - 1, 0}}};
     t.layers.push_back(std::move(layer));
   }
@@ -185,6 +185,7 @@ Result<Topology> Topology::fromJson(const Json& model) {
   if (className == "Sequential") t = sequential(config);
   if (className == "Functional" || className == "Model") t = Functional(config).read();
   if (t) t->name = stringOr(config, "name", "model");
+  if (t) t->trainable = boolOr(config, "trainable", true);
   return t;
 }
 

@@ -26,6 +26,7 @@ struct Topology {
   std::vector<Layer> layers;
   std::vector<TensorRef> inputs, outputs;
   std::string name;
+  bool trainable = true;  // all of it
 
   static Result<Topology> fromJson(const Json& model);
 };

@@ -15,8 +15,9 @@ namespace fjord {
 struct Weight {
   std::string name;  // "dense_1/kernel"
   Tensor value;
-  bool trainable = true;
+  bool trainable = true;         // as its layer makes it; Model::isTrainable says whether it is
   Json regularizer, constraint;  // null for none
+  int layer = -1;                // that it belongs to, among those of the topology
 };
 
 /// Fills a new weight of this shape. Kernels are [.., inputs, outputs]; axes before the last two

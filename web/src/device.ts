@@ -14,8 +14,6 @@ interface ModelProgram extends GpuProgram {
 // Kinds of sources.
 const kGiven = 0;
 const kMostPrograms = 8;
-// Inputs that a step is given anew: data, labels, weights of samples, rate, step, random state.
-const kMostGiven = 64;
 
 /** An input that a step is given anew, from the engine's memory. */
 interface Upload {
@@ -78,6 +76,8 @@ export class GpuModel {
   /** Whether the GPU's arrays are newer than the engine's copy. */
   private ahead = false;
   steps = 0;
+  /** Room for what fj_gpuStep says of a step: enough for ten inputs, and grown where there are more. */
+  private numbers = new Int32Array(33);
   private isDisposed = false;
 
   private constructor(
@@ -143,9 +143,15 @@ export class GpuModel {
   /** The step that the engine has begun: its program's number, where results go, and what is given anew. */
   private begun() {
     return withArguments((a) => {
-      const out = a.i32(new Int32Array(3 + 3 * kMostGiven));
-      const given = call('fj_gpuStep', this.model, out) - 1;
-      const [serial, results, count, ...rest] = heap.i32(out, 3 + 3 * given);
+      let out = a.i32(this.numbers);
+      const given = call('fj_gpuStep', this.model, out, this.numbers.length) - 1;
+      const needed = 3 + 3 * given;
+      if (needed > this.numbers.length) {
+        this.numbers = new Int32Array(needed);
+        out = a.i32(this.numbers);
+        call('fj_gpuStep', this.model, out, needed);
+      }
+      const [serial, results, count, ...rest] = heap.i32(out, needed);
       const uploads = Array.from({length: given}, (_, i) => ({input: rest[3 * i]!, pointer: rest[3 * i + 1]!, bytes: rest[3 * i + 2]!}));
       return {serial: serial!, results: results!, count: count!, uploads};
     });

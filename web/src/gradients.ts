@@ -6,25 +6,27 @@
 import {play} from './eager.js';
 import {call, engine, heap, withArguments} from './engine.js';
 import {castTo} from './run.js';
+import {shown} from './samples.js';
 import {endScope, handleOf, startScope, Tensor, tidied, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
 
 // ---- variables ------------------------------------------------------------------------------------------------------------------
 
-const variables = new Set<Variable>();
+/** By name. */
+const variables = new Map<string, Variable>();
 
 /** A tensor whose value can change. It lives until it is disposed of. */
 export class Variable extends Tensor {
   private static count = 0;
   readonly variableId = ++Variable.count;
-  readonly trainable: boolean;
-  readonly name: string;
 
-  constructor(handle: number, trainable: boolean, name?: string) {
+  constructor(
+    handle: number,
+    readonly trainable: boolean,
+    readonly name: string,
+  ) {
     super(handle);
     this.kept = true;
-    this.trainable = trainable;
-    this.name = name ?? `variable_${this.variableId}`;
-    variables.add(this);
+    variables.set(name, this);
   }
   assign(value: Tensor): void {
     if (String(value.shape) !== String(this.shape) || value.dtype !== this.dtype) {
@@ -33,34 +35,59 @@ export class Variable extends Tensor {
     this.replaceHandle(call('fj_clone', handleOf(value)));
   }
   override dispose(): void {
-    variables.delete(this);
+    if (!this.isDisposed) variables.delete(this.name);
     super.dispose();
   }
 }
 
+let unnamed = 0;
+
+function unnamedVariable(): string {
+  let name: string;
+  do name = `variable_${++unnamed}`;
+  while (variables.has(name));
+  return name;
+}
+
 export const variable = tidied((initialValue: Tensor | TensorLike, trainable: boolean = true, name?: string, dtype?: DataType | null): Variable => {
   const t = initialValue instanceof Tensor ? initialValue : toTensor(initialValue, 'initialValue', 'variable', dtype ?? undefined);
-  return new Variable(call('fj_clone', castTo(t, dtype ?? t.dtype).handle), trainable, name);
+  if (name !== undefined && variables.has(name)) {
+    throw new Error(`Variable with name ${name} was already registered: dispose of it first, or give this one another name`);
+  }
+  return new Variable(call('fj_clone', castTo(t, dtype ?? t.dtype).handle), trainable, name ?? unnamedVariable());
 });
 
 // ---- recording ------------------------------------------------------------------------------------------------------------------
 
-/** Runs f with a tape around it, then takes the derivatives of its result. */
-function differentiate(f: () => Tensor, xs: readonly Tensor[], dy?: Tensor): {value: Tensor; grads: Tensor[]} {
+let tapes = 0;
+
+/** Tells the tapes that a model has made `ys` of `xs`: what it does is not recorded, and a gradient through it is refused. */
+export function recordModel(xs: readonly Tensor[], ys: readonly Tensor[]): void {
+  if (tapes === 0) return;
+  for (const x of xs) for (const y of ys) call('fj_tapeModel', handleOf(x), handleOf(y));
+}
+
+/**
+ * Runs f with a tape around it, then takes the derivatives of its result; none by what it does not depend on. `all`: xs are all
+ * trainable variables.
+ */
+function differentiate(f: () => Tensor, xs: readonly Tensor[], dy?: Tensor, all = false): {value: Tensor; grads: (Tensor | undefined)[]} {
   startScope();
   engine().fj_tapeStart();
-  let result: {value: Tensor; grads: Tensor[]} | undefined;
+  ++tapes;
+  let result: {value: Tensor; grads: (Tensor | undefined)[]} | undefined;
   try {
     const value = f();
     if (!(value instanceof Tensor)) throw new Error('The function that is differentiated must return a tensor');
     const grads = withArguments((a) => {
       const out = a.i32(new Int32Array(xs.length));
-      call('fj_gradients', handleOf(value), dy ? handleOf(dy) : 0, a.i32(xs.map((t) => handleOf(t))), xs.length, out);
+      call('fj_gradients', handleOf(value), dy ? handleOf(dy) : 0, a.i32(xs.map((t) => handleOf(t))), xs.length, all ? 1 : 0, out);
       play();
-      return [...heap.i32(out, xs.length)].map((handle) => new Tensor(handle));
+      return [...heap.i32(out, xs.length)].map((handle) => (handle ? new Tensor(handle) : undefined));
     });
     return (result = {value, grads});
   } finally {
+    --tapes;
     engine().fj_tapeStop();
     endScope(result);
   }
@@ -82,42 +109,92 @@ export function valueAndGrads(f: (...xs: Tensor[]) => Tensor): (xs: ReadonlyArra
   return (xs, dy) =>
     tidy(() => {
       const tensors = xs.map((x) => (x instanceof Tensor ? x : toTensor(x, 'x', 'tf.grad', 'float32')));
-      return differentiate(() => f(...tensors), tensors, dy);
+      const {value, grads} = differentiate(() => f(...tensors), tensors, dy);
+      const connected = grads.filter((g) => g !== undefined);
+      if (connected.length < grads.length) {
+        const without = grads.findIndex((g) => g === undefined);
+        throw new Error(
+          `Cannot compute gradient of y=f(x) with respect to x${xs.length > 1 ? ` number ${without}` : ''}: ` +
+            `y does not depend on it. All ops that lead from x to y have to be called inside of f`,
+        );
+      }
+      return {value, grads: connected};
     });
 }
 
 export interface VariableGrads {
   value: Tensor;
-  grads: Record<string, Tensor>;
+  /** By the variable's name; null for one that was listed and is not trainable. */
+  grads: Record<string, Tensor | null>;
 }
 
-/** Gradients of a scalar by the trainable variables that it is computed from. */
-export function variableGrads(f: () => Tensor, list?: Variable[]): VariableGrads {
-  const {value, grads, used} = gradientsByVariable(f, list);
-  return {value, grads: Object.fromEntries(used.map((v, i) => [v.name, grads[i]!]))};
-}
-
-export function gradientsByVariable(f: () => Tensor, list?: Variable[]): {value: Tensor; grads: Tensor[]; used: Variable[]} {
-  const used = list ?? [...variables].filter((v) => v.trainable && !v.isDisposed);
-  if (used.length === 0) throw new Error('variableGrads: there are no trainable variables; make some with tf.variable');
-  const {value, grads} = differentiate(() => {
-    const y = f();
-    if (y.rank !== 0) throw new Error(`variableGrads: the function must return a scalar, got the shape [${y.shape}]`);
-    return y;
-  }, used);
-  return {value, grads, used};
+/** Gradients of a scalar by the trainable variables, of all or of those listed, that it is computed from. */
+export function variableGrads(f: () => Tensor, list?: Variable[] | null): VariableGrads {
+  if (list && !(Array.isArray(list) && list.every((v) => v instanceof Variable))) {
+    throw new Error('variableGrads: varList is to be a list of variables, such as tf.variable makes');
+  }
+  const given = list ?? [...variables.values()];
+  const trainable = given.filter((v) => v.trainable);
+  if (trainable.length === 0) {
+    throw new Error(`variableGrads: there are no trainable variables among the ${given.length} given; make some with tf.variable`);
+  }
+  const {value, grads} = differentiate(
+    () => {
+      const y = f();
+      if (y instanceof Tensor && y.rank !== 0) throw new Error(`variableGrads: the function must return a scalar, got the shape [${y.shape}]`);
+      return y;
+    },
+    trainable,
+    undefined,
+    !list,
+  );
+  const named = trainable.flatMap((v, i) => (grads[i] ? [[v.name, grads[i]] as const] : []));
+  if (named.length === 0) {
+    throw new Error(
+      'Cannot find a connection between any variable and the result of the loss function y=f(x): the ops that use variables have to be called inside of f',
+    );
+  }
+  const fixed = list ? given.filter((v) => !v.trainable).map((v) => [v.name, null] as const) : [];
+  return {value, grads: Object.fromEntries([...named, ...fixed])};
 }
 
 // ---- optimizers -----------------------------------------------------------------------------------------------------------------
 
+export type Rate = number | object;
+
+/** What is trained by an optimizer beside variables: a model that was compiled with it. */
+export interface Trained {
+  /** Of the next step. */
+  rate: number;
+}
+
+/** A learning rate, or an error that names it. */
+export function checkedRate(rate: unknown): number {
+  if (typeof rate === 'number' && Number.isFinite(rate) && rate >= 0) return rate;
+  throw new Error(`learningRate must be a finite number, at least 0, got ${shown(rate)}`);
+}
+
 /** An optimizer as Keras describes it. It serves a model's compile, or updates variables by itself. */
 export class Optimizer {
   private handle = 0;
+  private readonly trained = new Set<WeakRef<Trained>>();
+  readonly config: Record<string, number | boolean | object> = {};
 
   constructor(
     readonly className: string,
-    readonly config: Record<string, number | boolean | object>,
-  ) {}
+    config: Record<string, unknown>,
+  ) {
+    for (const [key, value] of Object.entries(config)) {
+      const isSchedule = typeof value === 'object' && value !== null && 'class_name' in value;
+      if (key === 'learning_rate' && !isSchedule) checkedRate(value);
+      // TensorFlow.js's way to ask for the default.
+      if (key === 'epsilon' && value === null) continue;
+      if (typeof value === 'number' && !Number.isFinite(value)) {
+        throw new Error(`${key.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase())} must be a finite number, got ${value}`);
+      }
+      this.config[key] = value as number | boolean | object;
+    }
+  }
 
   getClassName(): string {
     return this.className;
@@ -126,31 +203,60 @@ export class Optimizer {
     return {...this.config};
   }
   /** One step downhill: computes f, moves the variables, returns the cost if asked to. */
-  minimize(f: () => Tensor, returnCost = false, varList?: Variable[]): Tensor | null {
-    const {value, grads, used} = gradientsByVariable(f, varList);
-    this.update(used, grads);
-    for (const g of grads) g.dispose();
+  minimize(f: () => Tensor, returnCost = false, varList?: Variable[] | null): Tensor | null {
+    const {value, grads} = variableGrads(f, varList);
+    this.applyGradients(grads);
+    for (const g of Object.values(grads)) g?.dispose();
     if (returnCost) return value;
     value.dispose();
     return null;
   }
-  computeGradients(f: () => Tensor, varList?: Variable[]): VariableGrads {
+  computeGradients(f: () => Tensor, varList?: Variable[] | null): VariableGrads {
     return variableGrads(f, varList);
   }
-  applyGradients(grads: Record<string, Tensor>): void {
-    const used = [...variables].filter((v) => v.name in grads);
-    this.update(used, used.map((v) => grads[v.name]!));
+  /** By name, or as a list; a variable without a gradient stays as it is. */
+  applyGradients(grads: Record<string, Tensor | null> | {name: string; tensor: Tensor | null}[]): void {
+    const list = Array.isArray(grads) ? grads.map(({name, tensor}) => [name, tensor] as const) : Object.entries(grads);
+    const unknown = list.find(([name]) => !variables.has(name));
+    if (unknown) throw new Error(`applyGradients: there is no variable named ${unknown[0]}`);
+    const moved = list.filter((entry): entry is readonly [string, Tensor] => !!entry[1]);
+    if (moved.length) this.update(moved.map(([name]) => variables.get(name)!), moved.map(([, tensor]) => tensor));
+  }
+  private get made(): number {
+    return (this.handle ||= withArguments((a) => call('fj_optimizer', a.json({class_name: this.className, config: this.config}))));
   }
   private update(used: readonly Variable[], grads: readonly Tensor[]): void {
-    this.handle ||= withArguments((a) => call('fj_optimizer', a.json({class_name: this.className, config: this.config})));
     withArguments((a) =>
-      call('fj_optimizerApply', this.handle, a.i32(used.map((t) => handleOf(t))), a.i32(used.map((v) => v.variableId)), a.i32(grads.map((t) => handleOf(t))), used.length),
+      call('fj_optimizerApply', this.made, a.i32(used.map((t) => handleOf(t))), a.i32(used.map((v) => v.variableId)), a.i32(grads.map((t) => handleOf(t))), used.length),
     );
     play();
   }
+
+  /** Of the next step: of the model that was compiled with this optimizer last, or else of the variables. */
+  get learningRate(): number {
+    const [model] = [...this.trained].map((t) => t.deref()).filter((t) => t !== undefined).slice(-1);
+    if (model) return model.rate;
+    const rate = this.config['learning_rate'];
+    return typeof rate === 'number' ? rate : engine().fj_optimizerRate(this.made);
+  }
+  /** From the next step on; a schedule is replaced. */
+  set learningRate(rate: number) {
+    this.config['learning_rate'] = checkedRate(rate);
+    if (this.handle) engine().fj_optimizerSetRate(this.handle, rate);
+    for (const t of this.trained) {
+      const model = t.deref();
+      if (model) model.rate = rate;
+      else this.trained.delete(t);
+    }
+  }
   setLearningRate(rate: number): void {
-    this.config['learning_rate'] = rate;
-    if (this.handle) engine().fj_optimizerRate(this.handle, rate);
+    this.learningRate = rate;
+  }
+  /** A model is trained by this optimizer from now on; the function that is returned ends that. */
+  attach(model: Trained): () => void {
+    const reference = new WeakRef(model);
+    this.trained.add(reference);
+    return () => this.trained.delete(reference);
   }
   dispose(): void {
     if (this.handle) engine().fj_optimizerFree(this.handle);
@@ -158,7 +264,14 @@ export class Optimizer {
   }
 }
 
-type Rate = number | object;
+const kClassNames = ['SGD', 'Adagrad', 'Adadelta', 'Adam', 'Adamax', 'RMSprop', 'AdamW', 'Nadam', 'Ftrl', 'Lion'];
+
+/** TensorFlow.js's decay: the rate of step t, from 0, is rate / (1 + decay t). */
+function decaying(rate: Rate, decay: number): Rate {
+  if (decay === 0) return rate;
+  if (!(Number.isFinite(decay) && decay > 0)) throw new Error(`decay must be a finite number, at least 0, got ${shown(decay)}`);
+  return {class_name: 'InverseTimeDecay', config: {initial_learning_rate: checkedRate(rate), decay_steps: 1, decay_rate: decay}};
+}
 
 /** TensorFlow.js's optimizers, with its parameters and defaults, and those of Keras that it lacks. */
 export const train = {
@@ -167,12 +280,12 @@ export const train = {
     new Optimizer('SGD', {learning_rate: learningRate, momentum, nesterov: useNesterov}),
   adagrad: (learningRate: Rate, initialAccumulatorValue = 0.1) =>
     new Optimizer('Adagrad', {learning_rate: learningRate, initial_accumulator_value: initialAccumulatorValue}),
-  adadelta: (learningRate: Rate = 0.001, rho = 0.95, epsilon = 1e-7) => new Optimizer('Adadelta', {learning_rate: learningRate, rho, epsilon}),
-  adam: (learningRate: Rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7) =>
+  adadelta: (learningRate: Rate = 0.001, rho = 0.95, epsilon: number | null = 1e-7) => new Optimizer('Adadelta', {learning_rate: learningRate, rho, epsilon}),
+  adam: (learningRate: Rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon: number | null = 1e-7) =>
     new Optimizer('Adam', {learning_rate: learningRate, beta_1: beta1, beta_2: beta2, epsilon}),
-  adamax: (learningRate: Rate = 0.002, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7) =>
-    new Optimizer('Adamax', {learning_rate: learningRate, beta_1: beta1, beta_2: beta2, epsilon}),
-  rmsprop: (learningRate: Rate, decay = 0.9, momentum = 0, epsilon = 1e-7, centered = false) =>
+  adamax: (learningRate: Rate = 0.002, beta1 = 0.9, beta2 = 0.999, epsilon: number | null = 1e-7, decay = 0) =>
+    new Optimizer('Adamax', {learning_rate: decaying(learningRate, decay), beta_1: beta1, beta_2: beta2, epsilon}),
+  rmsprop: (learningRate: Rate, decay = 0.9, momentum = 0, epsilon: number | null = 1e-7, centered = false) =>
     new Optimizer('RMSprop', {learning_rate: learningRate, rho: decay, momentum, epsilon, centered}),
   adamw: (learningRate: Rate = 0.001, weightDecay = 0.004) => new Optimizer('AdamW', {learning_rate: learningRate, weight_decay: weightDecay}),
   nadam: (learningRate: Rate = 0.001) => new Optimizer('Nadam', {learning_rate: learningRate}),
@@ -180,3 +293,17 @@ export const train = {
   lion: (learningRate: Rate = 0.001) => new Optimizer('Lion', {learning_rate: learningRate}),
 };
 
+
+/** The optimizer that compile was given: itself, by its name, or as Keras describes it. */
+export function optimizerOf(given: unknown): Optimizer {
+  if (given instanceof Optimizer) return given;
+  if (typeof given === 'string') {
+    const named = kClassNames.find((name) => name.toLowerCase() === given.toLowerCase());
+    return new Optimizer(named ?? given, {});
+  }
+  if (typeof given === 'object' && given !== null && 'class_name' in given) {
+    const {class_name: name, config = {}} = given as {class_name: string; config?: Record<string, unknown>};
+    return new Optimizer(name, config);
+  }
+  throw new Error(`compile: optimizer is to be a name such as 'adam', or an optimizer such as tf.train.adam(), got ${shown(given)}`);
+}

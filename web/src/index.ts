@@ -9,7 +9,8 @@
 
 import {ready} from './load.js';
 import {loadFrom, type IOHandler} from './io.js';
-import {modelFrom, type LayersModel} from './model.js';
+import type {LayersModel} from './model.js';
+import {modelFrom} from './models.js';
 import {elementwise} from './ops.js';
 
 export {features, ready, wasm, type Features, type Variant} from './load.js';
@@ -23,7 +24,10 @@ export {
 } from './ops.js';
 export {grad, grads, Optimizer, train, valueAndGrad, valueAndGrads, Variable, variable, variableGrads} from './gradients.js';
 export {callbacks, constraints, initializers, input, Layer, layers, regularizers, schedules, SymbolicTensor} from './layers.js';
-export {LayersModel, model, Sequential, sequential, type CompileArgs, type CustomCallbacks, type FitArgs, type History, type Logs} from './model.js';
+export {Callback, CustomCallback, type CustomCallbacks, type Logs} from './callbacks.js';
+export type {EvaluateArgs, FitArgs, History} from './fit.js';
+export {LayersModel, type CompileArgs} from './model.js';
+export {model, Sequential, sequential} from './models.js';
 export {losses, Reduction} from './losses.js';
 export {io, type IOHandler, type ModelArtifacts} from './io.js';
 import {currentBackend, useBackend} from './device.js';

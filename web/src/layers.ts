@@ -3,7 +3,8 @@
 
 import {callForJson, withArguments} from './engine.js';
 import {layerClasses, type ActivationName, type LayerName} from './generated/tables.js';
-import type {DataType} from './tensor.js';
+import {shown} from './samples.js';
+import type {DataType, Tensor} from './tensor.js';
 
 /** Keras writes snake_case: kernelSize is kernel_size. */
 export function snakeCase(name: string): string {
@@ -45,18 +46,40 @@ export interface LayerArgs {
 }
 
 const counts = new Map<string, number>();
-function uniqueName(className: string): string {
+export function uniqueName(className: string): string {
   const base = className.replace(/(?<=[a-z0-9])[A-Z]|(?<=[A-Z])[A-Z](?=[a-z])/g, (c) => `_${c}`).toLowerCase();
   const count = (counts.get(base) ?? 0) + 1;
   counts.set(base, count);
   return `${base}_${count}`;
 }
 
+/** A model, as far as its layers know it. */
+export interface LayerHome {
+  readonly name: string;
+  readonly isDisposed: boolean;
+  /** Joins layers that merely follow one another. */
+  join(asking?: Layer): void;
+  weightsOf(layer: Layer): LayerWeight[];
+  valuesOf(layer: Layer): Tensor[];
+  setValuesOf(layer: Layer, values: Tensor[]): void;
+}
+export interface LayerWeight {
+  name: string;
+  shape: number[];
+  trainable: boolean;
+}
+
 export class Layer {
+  /** Changes of `trainable`, of all layers and models. */
+  static changes = 0;
   readonly name: string;
   readonly config: Record<string, unknown> = {};
-  /** The inputs of each call. */
+  /** The inputs of each call, and what it gave. */
   readonly calls: SymbolicTensor[][] = [];
+  readonly results: SymbolicTensor[] = [];
+  /** The model that it was put into last, and the one that has its weights. */
+  home?: LayerHome;
+  owner?: LayerHome;
 
   constructor(
     readonly className: string,
@@ -95,8 +118,74 @@ export class Layer {
       callForJson<{dtype: DataType; shape: Shape}>('fj_layerShape', a.text(this.className), a.json(this.config), a.json(types)),
     );
     this.calls.push(list);
-    return new SymbolicTensor(out.dtype, out.shape, this, this.calls.length - 1);
+    this.results.push(new SymbolicTensor(out.dtype, out.shape, this, this.calls.length - 1));
+    return this.results.at(-1)!;
   }
+
+  /** Whether fit changes its weights; a change counts from the next compile on. */
+  get trainable(): boolean {
+    return this.config['trainable'] !== false;
+  }
+  set trainable(trainable: boolean) {
+    checkTrainable(trainable);
+    if (trainable === this.trainable) return;
+    this.config['trainable'] = trainable;
+    ++Layer.changes;
+  }
+  private theCall(what: string): number {
+    if (this.calls.length === 0) this.home?.join(this);
+    const count = this.calls.length;
+    if (count === 1) return 0;
+    throw new Error(
+      count ? `${this.name}.${what}: the layer was applied ${count} times, keep what apply() gives` : `${this.name}.${what}: the layer is not joined to others yet: apply it, or add it to a model`,
+    );
+  }
+  /** What its one call gave. */
+  get output(): SymbolicTensor {
+    return this.results[this.theCall('output')]!;
+  }
+  get input(): SymbolicTensor | SymbolicTensor[] {
+    const [only, ...more] = this.calls[this.theCall('input')]!;
+    return only ? (more.length ? [only, ...more] : only) : this.output;
+  }
+
+  private get model(): LayerHome {
+    const model = this.owner ?? this.home;
+    if (!model) throw new Error(`The layer ${this.name} has no weights yet: they are made with the model that it belongs to`);
+    return model;
+  }
+  get weights(): LayerWeight[] {
+    return this.model.weightsOf(this);
+  }
+  get trainableWeights(): LayerWeight[] {
+    return this.weights.filter((w) => w.trainable);
+  }
+  get nonTrainableWeights(): LayerWeight[] {
+    return this.weights.filter((w) => !w.trainable);
+  }
+  countParams(): number {
+    return this.weights.reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0);
+  }
+  getWeights(): Tensor[] {
+    return this.model.valuesOf(this);
+  }
+  setWeights(values: Tensor[]): void {
+    this.model.setValuesOf(this, values);
+  }
+}
+
+export function checkTrainable(value: unknown): void {
+  if (typeof value !== 'boolean') throw new Error(`trainable is true or false, got ${shown(value)}`);
+}
+
+/** A second model cannot have a layer's weights, and new ones in its place would not be what was asked for. */
+export function refuseShared(layer: Layer): never {
+  const {owner} = layer;
+  if (owner!.isDisposed) throw new Error(`The layer ${layer.name} belonged to the model ${owner!.name}, which was disposed of with its weights: make a new layer`);
+  throw new Error(
+    `The layer ${layer.name} already belongs to the model ${owner!.name}, whose weights a second model cannot share yet: ` +
+      `make new layers, and give them the values of getWeights() with setWeights()`,
+  );
 }
 
 /** Where a functional model begins. */
@@ -105,7 +194,8 @@ export function input(args: {shape?: Shape; batchShape?: Shape; name?: string; d
   if (!shape) throw new Error('tf.input needs a shape, such as {shape: [784]}');
   const layer = new Layer('InputLayer', {name: args.name, batchInputShape: shape, dtype: args.dtype ?? 'float32'});
   layer.calls.push([]);
-  return new SymbolicTensor(args.dtype ?? 'float32', shape, layer, 0);
+  layer.results.push(new SymbolicTensor(args.dtype ?? 'float32', shape, layer, 0));
+  return layer.results[0]!;
 }
 
 type Factories = {[name in LayerName]: (args?: LayerArgs) => Layer};

@@ -4,16 +4,21 @@
 //   model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
 //   await model.fit(xs, ys, {epochs: 5, batchSize: 64});
 
+import {breathe, kBusyMilliseconds, Listeners, type Logs} from './callbacks.js';
 import {currentBackend, type GpuModel, type Pending} from './device.js';
-import {call, callForJson, engine, heap, messageBytes, withArguments} from './engine.js';
-import {Optimizer} from './gradients.js';
+import {call, callForJson, engine, heap, messageBytes, withArguments, type Arguments} from './engine.js';
+import {
+  advanceHere, checkNamed, kBatchEnd, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPredictArgs, kTrainingBegun, logsOf, numbers,
+  type Advance, type EvaluateArgs, type FitArgs, type FitState, type History,
+} from './fit.js';
+import {checkedRate, optimizerOf, recordModel, type Optimizer, type Trained} from './gradients.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
-import {Layer, SymbolicTensor, type Described, type Shape} from './layers.js';
+import {checkTrainable, Layer, refuseShared, SymbolicTensor, uniqueName, type Described, type LayerHome, type LayerWeight, type Shape} from './layers.js';
 import type {Progress} from './gpu.js';
-import {isNode} from './node.js';
 import {slice, zeros} from './ops.js';
 import {Home, type Placement} from './place.js';
-import {allHere, fillLater, handleOf, keep, Tensor, tensor, tidy, typeNumber, type DataType} from './tensor.js';
+import {batchSizeOf, known, shown, tensorsOf, type Data} from './samples.js';
+import {allHere, fillLater, handleOf, keep, Tensor, tensor, typeNumber, type DataType} from './tensor.js';
 
 export interface CompileArgs {
   optimizer: string | Optimizer | Described;
@@ -21,54 +26,23 @@ export interface CompileArgs {
   metrics?: unknown;
   lossWeights?: unknown;
 }
-export type Logs = Record<string, number>;
-
-export interface CustomCallbacks {
-  onTrainBegin?(logs?: Logs): void | Promise<void>;
-  onTrainEnd?(logs?: Logs): void | Promise<void>;
-  onEpochBegin?(epoch: number, logs?: Logs): void | Promise<void>;
-  onEpochEnd?(epoch: number, logs?: Logs): void | Promise<void>;
-  onBatchBegin?(batch: number, logs?: Logs): void | Promise<void>;
-  onBatchEnd?(batch: number, logs?: Logs): void | Promise<void>;
-  onYield?(epoch: number, batch: number, logs: Logs): void | Promise<void>;
-}
-export type CallbackArg = CustomCallbacks | Described;
-
-export interface FitArgs {
-  batchSize?: number;
-  epochs?: number;
-  initialEpoch?: number;
-  shuffle?: boolean;
-  validationSplit?: number;
-  validationData?: [Tensor | Tensor[], Tensor | Tensor[]];
-  callbacks?: CallbackArg | CallbackArg[];
-  classWeight?: Record<string, number>;
-  sampleWeight?: Tensor;
-  verbose?: number;
-  yieldEvery?: unknown;
-}
 export interface WarmupArgs {
   /** Of training, if the model is compiled; otherwise of predicting. */
   training?: boolean;
   batchSize?: number;
   onProgress?: (progress: Progress) => void;
 }
-export interface History {
-  epoch: number[];
-  history: Record<string, number[]>;
-  /** Why training ended before its last epoch, if it did. */
-  reason: string;
-}
-
 interface Info {
-  inputs: {dtype: DataType; shape: Shape}[];
-  outputs: {dtype: DataType; shape: Shape}[];
-  weights: {name: string; shape: number[]; trainable: boolean}[];
+  inputs: {name: string; dtype: DataType; shape: Shape}[];
+  outputs: {name: string; dtype: DataType; shape: Shape}[];
+  weights: LayerWeight[];
   slots: {name: string; shape: number[]}[];
   summary: string;
   seed: number;
   step: number;
   rate: number;
+  /** How many values a step of the compiled model logs. */
+  logs: number;
 }
 /** Bytes. */
 export interface StepMemory {
@@ -80,94 +54,61 @@ export interface StepMemory {
   least: number;
   total: number;
 }
-interface FitState {
-  epoch: number;
-  batch: number;
-  batches: number;
-  done: boolean;
-  reason: string;
-  checkpoints: string[];
-  /** Of the epoch so far, and of the last batch alone. */
-  logs: Logs;
-  batchLogs: Logs;
+export const listOf = <T>(x: T | T[] | undefined): T[] => (x === undefined ? [] : Array.isArray(x) ? x : [x]);
+const first = <T>(list: T[]): T | T[] => (list.length === 1 ? list[0]! : list);
+/** The name of the layer that has a weight. */
+const layerOf = (w: LayerWeight) => w.name.slice(0, w.name.lastIndexOf('/'));
+
+export const layersOf = (config: {layers?: Described[]} | Described[]): Layer[] =>
+  (Array.isArray(config) ? config : (config.layers ?? [])).map((l) => new Layer(l.class_name, {name: (l as {name?: string}).name, ...l.config}));
+
+export const nameOf = ({config}: Described): string | undefined => (typeof config['name'] === 'string' ? config['name'] : undefined);
+
+/** Where a model begins and ends. */
+export interface Ends {
+  inputs: SymbolicTensor[];
+  outputs: SymbolicTensor[];
 }
 
-// A frame at 60 Hz is 16.7 ms: work this long, then let the page draw and answer.
-const kBusyMilliseconds = 10;
-
-/** Lets events and frames happen. A message is not delayed as a nested timer is. */
-function breathe(): Promise<void> {
-  if (isNode) return new Promise((resolve) => setImmediate(resolve));
-  return new Promise((resolve) => {
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => {
-      channel.port1.close();
-      resolve();
-    };
-    channel.port2.postMessage(0);
-  });
-}
-
-const listOf = <T>(x: T | T[] | undefined): T[] => (x === undefined ? [] : Array.isArray(x) ? x : [x]);
-const isDescribed = (c: CallbackArg): c is Described => 'class_name' in c;
-const first = (list: Tensor[]): Tensor | Tensor[] => (list.length === 1 ? list[0]! : list);
-/** Room for the values that a step logs. */
-const kLogs = new Float64Array(64);
-/** The loss, or the loss and the metrics. */
-const valuesOf = (count: number, pointer: number) => (count === 1 ? heap.f64(pointer, 1)[0]! : [...heap.f64(pointer, count)]);
-
-// What fj_fitAdvance says has ended, and what fj_fitBegin says has begun.
-const kBatchEnd = 1;
-const kEpochEnd = 3;
-const kNothingBegun = 1;
-const kTrainingBegun = 2;
-interface Advance {
-  event: number;
-  /** Batches of the epoch so far. */
-  batch: number;
-  done: boolean;
-  /** Of the batch. */
-  loss: number;
-}
-// Batches that are on their way to a GPU at a time: it should never wait for the page.
-const kMostBegun = 3;
-const kAdvance = new Float64Array(3);
-/** Takes the next batch of a training or an evaluation, or finishes what has begun on a GPU. */
-function advanceHere(fit: number): Advance {
-  return withArguments((a) => {
-    const out = a.f64(kAdvance);
-    const event = call('fj_fitAdvance', fit, out);
-    const [batch, done, loss] = heap.f64(out, 3);
-    return {event, batch: batch!, done: done !== 0, loss: loss!};
-  });
-}
-const logsOf = (fit: number): Logs => numbers(callForJson<FitState>('fj_fitState', fit).logs);
-/** NaN and infinity travel as texts. */
-const numbers = (logs: Logs): Logs => Object.fromEntries(Object.entries(logs).map(([key, value]) => [key, Number(value)]));
-
-export class LayersModel {
-  optimizer?: Optimizer | string | Described;
+export class LayersModel implements LayerHome, Trained {
+  optimizer?: Optimizer;
   stopTraining = false;
+  name: string;
+  isDisposed = false;
   private handle: number;
   private outputCount?: number;
+  private logRoom?: Float64Array;
   private seed: number;
-  /** Whether weights are drawn when the model is built: not where a file has them. */
-  private draws: boolean;
+  /** The description in the file that it comes from: the weights are that file's. */
+  private readonly saved?: Described;
+  protected ends?: Ends;
   private compiled?: object;
+  private detach?: () => void;
   private home = new Home(() => this.built);
+  private isTraining = false;
+  private isTrainable = true;
+  /** Layer.changes, and all flags, when the engine was told last; the flags when it was compiled. */
+  private seenChanges = 0;
+  private flags = '';
+  private compiledFlags?: string;
 
   constructor(
     protected description: () => Described,
     public layers: Layer[],
-    options: {seed?: number; name?: string; handle?: number; training?: object | null; draws?: boolean} = {},
+    options: {seed?: number; name?: string; handle?: number; training?: object | null; ends?: Ends; saved?: Described} = {},
   ) {
-    this.draws = options.draws ?? true;
+    this.saved = options.saved;
+    this.ends = options.ends;
     this.handle = options.handle ?? 0;
-    this.compiled = options.training ?? undefined;
     this.seed = options.seed ?? (Math.random() * 2 ** 31) | 0;
-    this.name = options.name ?? 'model';
+    this.name = options.name ?? uniqueName('Model');
+    this.isTrainable = options.saved?.config['trainable'] !== false;
+    this.seenChanges = Layer.changes;
+    this.flags = this.currentFlags;
+    for (const l of layers) l.home = this;
+    if (options.training) this.takeTraining(options.training);
+    if (this.handle) this.own();
   }
-  name: string;
 
   // ---- description --------------------------------------------------------------------------------------------------------------
 
@@ -177,21 +118,69 @@ export class LayersModel {
       const names = this.layers.map((l) => l.name);
       const twice = names.find((name, i) => names.indexOf(name) < i);
       if (twice) throw new Error(`Two layers of the model are named ${twice}`);
-      this.handle = withArguments((a) => call('fj_model', a.json(this.description()), this.seed, this.draws ? 1 : 0));
+      const description = this.description();
+      for (const l of this.layers) if (l.owner && l.owner !== this) refuseShared(l);
+      this.handle = withArguments((a) => call('fj_model', a.json(description), this.seed, this.saved ? 0 : 1));
+      this.own();
     }
+    if (this.seenChanges !== Layer.changes) this.tellFlags();
     return this.handle;
   }
   protected get isBuilt(): boolean {
     return this.handle !== 0;
   }
+  /** The weights are this model's from now on. */
+  private own(): void {
+    const owners = new Set(callForJson<Info>('fj_modelInfo', this.handle).weights.map((w) => layerOf(w)));
+    for (const l of this.layers) if (this.saved || owners.has(l.name)) l.owner = this;
+  }
+  private get currentFlags(): string {
+    return JSON.stringify({model: this.isTrainable, layers: Object.fromEntries(this.layers.map((l) => [l.name, l.trainable]))});
+  }
+  private tellFlags(): void {
+    const flags = this.currentFlags;
+    if (flags !== this.flags) withArguments((a) => call('fj_modelTrainable', this.handle, a.text(flags)));
+    this.flags = flags;
+    this.seenChanges = Layer.changes;
+  }
+  /** Whether fit changes any weights; a change, like that of a layer, counts from the next compile on. */
+  get trainable(): boolean {
+    return this.isTrainable;
+  }
+  set trainable(trainable: boolean) {
+    checkTrainable(trainable);
+    this.isTrainable = trainable;
+    ++Layer.changes;
+  }
   info(): Info {
     return callForJson<Info>('fj_modelInfo', this.built);
   }
-  get inputs(): {shape: Shape; dtype: DataType}[] {
-    return this.info().inputs;
+  /** Sees to it that layers which merely follow one another are joined by symbolic tensors; those of a file cannot be. */
+  join(asking?: Layer): void {
+    if (!this.ends && asking) refuseShared(asking);
   }
-  get outputs(): {shape: Shape; dtype: DataType}[] {
-    return this.info().outputs;
+  private symbolic(list: Info['inputs']): SymbolicTensor[] {
+    return list.map(({name, dtype, shape}) => new SymbolicTensor(dtype, shape, this.layers.find((l) => l.name === name) ?? this.layers[0]!, 0));
+  }
+  get inputs(): SymbolicTensor[] {
+    this.join();
+    return this.ends?.inputs ?? this.symbolic(this.info().inputs);
+  }
+  get outputs(): SymbolicTensor[] {
+    this.join();
+    return this.ends?.outputs ?? this.symbolic(this.info().outputs);
+  }
+  get input(): SymbolicTensor | SymbolicTensor[] {
+    return first(this.inputs);
+  }
+  get output(): SymbolicTensor | SymbolicTensor[] {
+    return first(this.outputs);
+  }
+  get inputNames(): string[] {
+    return this.info().inputs.map((t) => t.name);
+  }
+  get outputNames(): string[] {
+    return this.info().outputs.map((t) => t.name);
   }
   get inputShape(): Shape {
     return this.info().inputs[0]!.shape;
@@ -199,9 +188,9 @@ export class LayersModel {
   get outputShape(): Shape {
     return this.info().outputs[0]!.shape;
   }
-  getLayer(nameOrIndex: string | number): Layer {
-    const layer = typeof nameOrIndex === 'number' ? this.layers[nameOrIndex] : this.layers.find((l) => l.name === nameOrIndex);
-    if (!layer) throw new Error(`The model has no layer ${nameOrIndex}; it has ${this.layers.map((l) => l.name).join(', ')}`);
+  getLayer(nameOrIndex: string | number | null | undefined, index = typeof nameOrIndex === 'number' ? nameOrIndex : undefined): Layer {
+    const layer = index !== undefined ? this.layers[index] : this.layers.find((l) => l.name === nameOrIndex);
+    if (!layer) throw new Error(`The model has no layer ${index ?? nameOrIndex}; it has ${this.layers.map((l) => l.name).join(', ')}`);
     return layer;
   }
   countParams(): number {
@@ -217,24 +206,50 @@ export class LayersModel {
         `${training ? `optimizer ${mb(optimizer)}, ` : ''}batch ${mb(batch)}, activations${training ? ' and gradients' : ''} ${mb(arena)}`,
     );
   }
+  private get topology(): Described {
+    return callForJson<{model: Described}>('fj_modelDescription', this.built).model;
+  }
   toJSON(): string {
-    return JSON.stringify(this.description());
+    return JSON.stringify(this.isBuilt ? this.topology : this.description());
   }
 
   // ---- weights --------------------------------------------------------------------------------------------------------------------
 
-  get weights(): {name: string; shape: number[]; trainable: boolean}[] {
+  get weights(): LayerWeight[] {
     return this.info().weights;
   }
-  getWeights(trainableOnly = false): Tensor[] {
-    this.home.gpu?.check('getWeights');
-    return this.info().weights.flatMap((w, i) => (trainableOnly && !w.trainable ? [] : [new Tensor(call('fj_modelWeight', this.built, i))]));
+  get trainableWeights(): LayerWeight[] {
+    return this.weights.filter((w) => w.trainable);
   }
+  get nonTrainableWeights(): LayerWeight[] {
+    return this.weights.filter((w) => !w.trainable);
+  }
+  private weightTensors(wanted: (w: LayerWeight) => boolean): Tensor[] {
+    this.home.gpu?.check('getWeights');
+    return this.info().weights.flatMap((w, i) => (wanted(w) ? [new Tensor(call('fj_modelWeight', this.built, i))] : []));
+  }
+  getWeights(trainableOnly = false): Tensor[] {
+    return this.weightTensors((w) => w.trainable || !trainableOnly);
+  }
+  /** All of them, or none where one does not fit. */
   setWeights(values: Tensor[]): void {
-    const count = this.info().weights.length;
-    if (values.length !== count) throw new Error(`The model has ${count} weights, got ${values.length}`);
-    values.forEach((t, i) => call('fj_modelSetWeight', this.built, i, handleOf(t)));
+    const handles = tensorsOf(values, () => this.info().weights.map((w) => w.name), 'setWeights').map((t) => handleOf(t));
+    withArguments((a) => call('fj_modelSetWeights', this.built, a.i32(handles), handles.length));
     this.home.gpu?.upload();
+  }
+  weightsOf(layer: Layer): LayerWeight[] {
+    return this.weights.filter((w) => layerOf(w) === layer.name);
+  }
+  valuesOf(layer: Layer): Tensor[] {
+    return this.weightTensors((w) => layerOf(w) === layer.name);
+  }
+  setValuesOf(layer: Layer, values: Tensor[]): void {
+    const {weights} = this.info();
+    const places = weights.flatMap((w, i) => (layerOf(w) === layer.name ? [i] : []));
+    if (values.length !== places.length) throw new Error(`The layer ${layer.name} has ${places.length} weights, got ${values.length}`);
+    const all = this.getWeights();
+    this.setWeights(all.map((t, i) => (places.includes(i) ? values[places.indexOf(i)]! : t)));
+    for (const t of all) t.dispose();
   }
   // ---- on a GPU -------------------------------------------------------------------------------------------------------------------
 
@@ -251,13 +266,13 @@ export class LayersModel {
     await this.home.warm(training, batchSize, onProgress);
   }
   /** For the backend 'auto', once: measures where such batches are trained on faster. */
-  private async findPlace(x: Tensor | Tensor[], y: Tensor | Tensor[], batchSize: number): Promise<void> {
+  private async findPlace(x: Tensor[], y: Tensor[], batchSize: number): Promise<void> {
     if (!this.home.isOpen) return;
     const rows = (t: Tensor) => slice(t, t.shape.map(() => 0), [Math.min(batchSize, t.shape[0]!), ...t.shape.slice(1)]);
-    const [xs, ys] = [listOf(x).map(rows), listOf(y).map(rows)];
+    const [xs, ys] = [x.map(rows), y.map(rows)];
     try {
       await this.home.find((place) => {
-        const copy = modelFrom(this.file(true));
+        const copy = LayersModel.fromFile(this.file(true));
         copy.home = new Home(() => copy.built, place);
         return {train: () => copy.trainOnBatch(xs, ys), dispose: () => copy.dispose()};
       });
@@ -269,65 +284,101 @@ export class LayersModel {
   // ---- training -------------------------------------------------------------------------------------------------------------------
 
   compile(args: CompileArgs): void {
-    if (typeof args.loss === 'function') throw new Error('A loss is named or described, not a function; for one of your own use tf.variableGrads');
-    const {optimizer} = args;
-    const described = optimizer instanceof Optimizer ? {class_name: optimizer.className, config: optimizer.config} : optimizer;
+    if (this.isTraining) throw new Error('compile: a fit() call is ongoing: await it first');
+    if (typeof args !== 'object' || args === null) throw new Error(`compile takes an object with optimizer and loss, got ${shown(args)}`);
+    checkNamed(args.loss, 'A loss is named or described, not a function; for one of your own use tf.variableGrads');
+    checkNamed(args.metrics, 'A metric is named or described, not a function');
+    const optimizer = optimizerOf(args.optimizer);
+    // What callbacks have made of the rate stays.
+    if (optimizer === this.optimizer && typeof optimizer.config['learning_rate'] === 'number') optimizer.config['learning_rate'] = this.rate;
+    const described = typeof args.optimizer === 'string' ? args.optimizer : {class_name: optimizer.className, config: optimizer.config};
     // TensorFlow.js logs it as acc.
-    const metrics: unknown = JSON.parse(JSON.stringify(listOf(args.metrics)), (_, name) => (name === 'accuracy' ? 'acc' : name));
+    const byName = typeof args.metrics === 'object' && args.metrics !== null && !Array.isArray(args.metrics) && !('class_name' in args.metrics);
+    const metrics: unknown = JSON.parse(JSON.stringify(byName ? args.metrics : listOf(args.metrics ?? [])), (_, name) => (name === 'accuracy' ? 'acc' : name));
     this.home.gpu?.check('compile');
     this.home.drop();
-    this.compiled = {optimizer: described, loss: args.loss, metrics, loss_weights: args.lossWeights};
-    withArguments((a) => call('fj_modelCompile', this.built, a.json(this.compiled)));
+    const training = {optimizer: described, loss: args.loss, metrics, loss_weights: args.lossWeights};
+    withArguments((a) => call('fj_modelCompile', this.built, a.json(training)));
+    this.takeTraining(training, optimizer);
+  }
+  /** The engine was compiled so. */
+  private takeTraining(training: object, optimizer = optimizerOf((training as {optimizer: unknown}).optimizer)): void {
+    this.compiled = training;
+    this.logRoom = undefined;
+    this.compiledFlags = this.flags;
+    this.detach?.();
     this.optimizer = optimizer;
+    this.detach = optimizer.attach(this);
   }
 
   /** Trains for some epochs. It gives the page time to draw and to answer between batches. */
-  async fit(x: Tensor | Tensor[], y: Tensor | Tensor[], args: FitArgs = {}): Promise<History> {
-    const callbacks = listOf(args.callbacks);
-    const custom = callbacks.filter((c): c is CustomCallbacks => !isDescribed(c));
-    const validation = args.validationData ? [listOf(args.validationData[0]), listOf(args.validationData[1])].flat() : [];
-    await allHere(listOf(x), listOf(y), validation, args.sampleWeight ? [args.sampleWeight] : []);
-    const arrays = [...listOf(x), ...listOf(y), ...validation].map((t) => handleOf(t));
+  async fit(x: Data, y: Data, args: FitArgs = {}): Promise<History> {
+    if (this.isTraining) throw new Error('Cannot start training because another fit() call is ongoing.');
+    this.isTraining = true;
+    try {
+      return await this.train(x, y, args);
+    } finally {
+      this.isTraining = false;
+    }
+  }
+  private async train(x: Data, y: Data, given: FitArgs): Promise<History> {
+    const args = known(given, kFitArgs, 'fit');
+    const batchSize = batchSizeOf(args.batchSize);
+    const listeners = new Listeners(args.callbacks, args.yieldEvery);
+    const samples = this.samples('fit', x, y, args.sampleWeight);
+    const held = args.validationData ?? [];
+    if (!Array.isArray(held) || (args.validationData && held.length !== 2 && held.length !== 3)) {
+      throw new Error(`fit: validationData is to be [x, y] or [x, y, sampleWeight], got ${Array.isArray(held) ? `a list of ${held.length}` : shown(held)}`);
+    }
+    const validation = held.length ? this.samples('fit: validationData', held[0], held[1], held[2]) : [[], [], []];
+    await allHere(...samples, ...validation);
     const options = {
       epochs: args.epochs ?? 1,
       initialEpoch: args.initialEpoch ?? 0,
-      batchSize: args.batchSize ?? 32,
+      batchSize,
       shuffle: args.shuffle ?? true,
       validationSplit: args.validationSplit ?? 0,
       classWeight: args.classWeight ?? null,
-      callbacks: callbacks.filter(isDescribed),
+      callbacks: listeners.described,
     };
-    await this.findPlace(x, y, options.batchSize);
+    await this.findPlace(samples[0]!, samples[1]!, batchSize);
     if (this.home.isElsewhere) await this.home.queued(() => this.home.enter());
-    const fit = withArguments((a) =>
-      call('fj_fit', this.built, a.i32(arrays), listOf(x).length, listOf(y).length, validation.length ? 1 : 0, args.sampleWeight ? handleOf(args.sampleWeight) : 0, a.json(options)),
-    );
+    const fit = this.begin([...samples, ...validation], options);
+    if (this.flags !== this.compiledFlags) {
+      console.warn(`The model ${this.name} was compiled before trainable was changed: it is trained as it was then. Call compile() for the change to count`);
+    }
     const result: History = {epoch: [], history: {}, reason: ''};
     this.stopTraining = false;
     try {
-      for (const c of custom) await c.onTrainBegin?.();
-      await this.run(fit, custom, options, result);
-      for (const c of custom) await c.onTrainEnd?.();
+      listeners.begin(this, {epochs: options.epochs, initialEpoch: options.initialEpoch, batchSize, verbose: args.verbose ?? 1});
+      await listeners.call('onTrainBegin', {});
+      await this.run(fit, listeners, result);
+      await listeners.call('onTrainEnd', {});
     } finally {
       engine().fj_fitFree(fit);
     }
     return result;
   }
+  /** Tensors of x, of y, and of weights. */
+  private samples(what: string, x: unknown, y: unknown, weights?: unknown): Tensor[][] {
+    const outputs = () => this.outputNames;
+    return [tensorsOf(x, () => this.inputNames, `${what}: x`), tensorsOf(y, outputs, `${what}: y`), weights == null ? [] : tensorsOf(weights, outputs, `${what}: sampleWeight`)];
+  }
+  private begin(samples: Tensor[][], options: object): number {
+    return withArguments((a) => call('fj_fit', this.built, a.i32(samples.flat().map((t) => handleOf(t))), a.i32(samples.map((list) => list.length)), a.json(options)));
+  }
 
-  private async run(fit: number, custom: CustomCallbacks[], options: {callbacks: Described[]}, result: History): Promise<void> {
-    const seesBatches = custom.some((c) => c.onBatchBegin || c.onBatchEnd || c.onYield) || options.callbacks.some((c) => c.class_name === 'TerminateOnNaN');
+  private async run(fit: number, listeners: Listeners, result: History): Promise<void> {
+    const {seesBatches} = listeners;
     const advance = this.advancer(fit, seesBatches ? 1 : kMostBegun);
     let state = callForJson<FitState>('fj_fitState', fit);
-    let pausedAt = performance.now();
     let begins = true;
     let warned = false;
     for (let done = state.done; !done; ) {
-      const {epoch} = state;
-      if (begins) for (const c of custom) await c.onEpochBegin?.(epoch);
+      const {epoch, size} = state;
+      if (begins) await listeners.call('onEpochBegin', epoch, {});
       begins = false;
-      if (seesBatches && state.batch < state.batches) {
-        for (const c of custom) await c.onBatchBegin?.(state.batch);
-      }
+      if (seesBatches && state.batch < state.batches) await listeners.call('onBatchBegin', state.batch, {batch: state.batch, size});
       const now = await advance();
       done = now.done;
       // What took place is asked for where somebody wants to know.
@@ -338,23 +389,19 @@ export class LayersModel {
           console.warn(`The loss is ${now.loss} in batch ${now.batch} of epoch ${epoch + 1}: a lower learning rate or clipnorm may help`);
           warned = true;
         }
-        for (const c of custom) await c.onBatchEnd?.(now.batch - 1, {batch: now.batch - 1, ...logs});
+        if (seesBatches) await listeners.call('onBatchEnd', now.batch - 1, {batch: now.batch - 1, size, ...logs});
       } else if (now.event === kEpochEnd) {
         result.epoch.push(epoch);
         for (const [key, value] of Object.entries(logs)) (result.history[key] ??= []).push(value);
         for (const url of state.checkpoints) await this.save(url, {includeOptimizer: true});
-        for (const c of custom) await c.onEpochEnd?.(epoch, logs);
+        await listeners.call('onEpochEnd', epoch, logs);
         begins = true;
       }
-      if (this.stopTraining) {
-        if (now.event === kEpochEnd) break;
+      if (this.stopTraining && !done) {
         engine().fj_fitStop(fit);
+        if (now.event === kEpochEnd) break;
       }
-      if (performance.now() - pausedAt > kBusyMilliseconds) {
-        await breathe();
-        pausedAt = performance.now();
-        for (const c of custom) await c.onYield?.(epoch, now.batch, logs);
-      }
+      await listeners.pause(now.event === kBatchEnd ? 'batch' : now.event === kEpochEnd ? 'epoch' : undefined, epoch, now.batch, logs);
     }
     await this.sync();
     result.reason = callForJson<FitState>('fj_fitState', fit).reason;
@@ -384,28 +431,31 @@ export class LayersModel {
   }
 
   /** Begins an evaluation, which goes on as a training does. */
-  private evaluation(x: Tensor | Tensor[], y: Tensor | Tensor[], batchSize = 32): number {
-    const arrays = [...listOf(x), ...listOf(y)].map((t) => handleOf(t));
-    return withArguments((a) =>
-      call('fj_fit', this.built, a.i32(arrays), listOf(x).length, listOf(y).length, 0, 0, a.json({batchSize, evaluate: true})),
-    );
+  private evaluation(samples: Tensor[][], args: EvaluateArgs): number {
+    return this.begin([...samples, [], [], []], {batchSize: batchSizeOf(args.batchSize), evaluate: true});
   }
   /** Loss and metrics, as scalars in the order of the logs: at once, as in TensorFlow.js. */
-  evaluate(x: Tensor | Tensor[], y: Tensor | Tensor[], args: {batchSize?: number} = {}): Tensor | Tensor[] {
+  evaluate(x: Data, y: Data, given: EvaluateArgs = {}): Tensor | Tensor[] {
+    const args = known(given, kEvaluateArgs, 'evaluate');
+    const samples = this.samples('evaluate', x, y, args.sampleWeight);
     if (this.home.isElsewhere) throw new Error('evaluate answers at once, which a GPU does not: await model.evaluateAsync(x, y)');
-    const fit = this.evaluation(x, y, args.batchSize);
+    const fit = this.evaluation(samples, args);
     try {
       while (!advanceHere(fit).done);
-      return first(Object.values(logsOf(fit)).map((v) => tensor(v)));
+      const results = Object.values(logsOf(fit)).map((v) => tensor(v));
+      recordModel(samples[0]!, results);
+      return first(results);
     } finally {
       engine().fj_fitFree(fit);
     }
   }
   /** The same by name, with pauses in which the page can draw and answer. */
-  async evaluateAsync(x: Tensor | Tensor[], y: Tensor | Tensor[], args: {batchSize?: number} = {}): Promise<Logs> {
-    await allHere(listOf(x), listOf(y));
+  async evaluateAsync(x: Data, y: Data, given: EvaluateArgs = {}): Promise<Logs> {
+    const args = known(given, kEvaluateArgs, 'evaluateAsync');
+    const samples = this.samples('evaluateAsync', x, y, args.sampleWeight);
+    await allHere(...samples);
     if (this.home.isElsewhere) await this.home.queued(() => this.home.enter());
-    const fit = this.evaluation(x, y, args.batchSize);
+    const fit = this.evaluation(samples, args);
     const advance = this.advancer(fit, kMostBegun);
     try {
       let pausedAt = performance.now();
@@ -421,26 +471,32 @@ export class LayersModel {
   }
 
   /** On a GPU the values come later: await data() of the result. While the model trains, or x is on the GPU, ops have to await it, too. */
-  predict(x: Tensor | Tensor[], args: {batchSize?: number} = {}): Tensor | Tensor[] {
-    const {batchSize = 32} = args;
-    if (this.home.isElsewhere) {
-      const gpu = listOf(x).every((t) => t.isHere) ? this.home.now() : undefined;
-      return gpu ? this.predictThere(gpu, listOf(x), batchSize) : this.predictLater(listOf(x), batchSize);
-    }
-    const handles = listOf(x).map((t) => handleOf(t));
-    return withArguments((a) => {
-      const out = a.i32(new Int32Array((this.outputCount ??= this.info().outputs.length)));
-      const count = call('fj_modelPredict', this.built, a.i32(handles), handles.length, batchSize, out);
-      return first([...heap.i32(out, count)].map((handle) => new Tensor(handle)));
-    });
+  predict(x: Data, args: {batchSize?: number; verbose?: number} = {}): Tensor | Tensor[] {
+    const batchSize = batchSizeOf(known(args, kPredictArgs, 'predict').batchSize);
+    return this.predictBy(tensorsOf(x, () => this.inputNames, 'predict'), batchSize);
+  }
+  private predictBy(xs: Tensor[], batchSize: number): Tensor | Tensor[] {
+    const gpu = this.home.isElsewhere && xs.every((t) => t.isHere) ? this.home.now() : undefined;
+    if (this.home.isElsewhere && !gpu) return this.predictLater(xs, batchSize);
+    const handles = xs.map((t) => handleOf(t));
+    const results = gpu
+      ? this.predictThere(gpu, xs, batchSize)
+      : withArguments((a) => {
+          const room = (this.outputCount ??= this.info().outputs.length);
+          const out = a.i32(new Int32Array(room));
+          const count = call('fj_modelPredict', this.built, a.i32(handles), handles.length, batchSize, out, room);
+          return [...heap.i32(out, count)].map((handle) => new Tensor(handle));
+        });
+    recordModel(xs, results);
+    return first(results);
   }
   private outputsFor(x: Tensor[]): {shape: number[]; dtype: DataType}[] {
     return this.info().outputs.map(({shape, dtype}) => ({shape: [x[0]!.shape[0] ?? 0, ...(shape.slice(1) as number[])], dtype}));
   }
   /** The values stay on the GPU, where ops can take them at once. */
-  private predictThere(gpu: GpuModel, x: Tensor[], batchSize: number): Tensor | Tensor[] {
+  private predictThere(gpu: GpuModel, x: Tensor[], batchSize: number): Tensor[] {
     const outputs = this.outputsFor(x).map(({shape, dtype}) => ({shape, type: typeNumber(dtype)}));
-    return first(gpu.predict(x.map((t) => handleOf(t)), outputs, batchSize).map((handle) => new Tensor(handle)));
+    return gpu.predict(x.map((t) => handleOf(t)), outputs, batchSize).map((handle) => new Tensor(handle));
   }
   /** After what is on its way to the GPU. */
   private predictLater(x: Tensor[], batchSize: number): Tensor | Tensor[] {
@@ -471,47 +527,62 @@ export class LayersModel {
     });
     return first(outputs.map((t) => fillLater(t, done)));
   }
-  predictOnBatch(x: Tensor | Tensor[]): Tensor | Tensor[] {
-    return this.predict(x, {batchSize: listOf(x)[0]!.shape[0] ?? 1});
+  predictOnBatch(x: Data): Tensor | Tensor[] {
+    const xs = tensorsOf(x, () => this.inputNames, 'predictOnBatch');
+    return this.predictBy(xs, Math.max(1, xs[0]?.shape[0] ?? 1));
+  }
+  /** Of tensors, in one batch. */
+  apply(x: Data | SymbolicTensor | SymbolicTensor[]): Tensor | Tensor[] {
+    if (listOf(x as unknown).some((t) => t instanceof SymbolicTensor)) throw new Error(`The model ${this.name} cannot be a layer of another model yet: apply takes tensors`);
+    return this.predictOnBatch(x as Data);
   }
 
-  private batch(train: number, x: Tensor | Tensor[], y: Tensor | Tensor[]): number | number[] {
-    const xs = listOf(x).map((t) => handleOf(t));
-    const ys = listOf(y).map((t) => handleOf(t));
+  /** What a step on whole arrays logs: the loss, or the loss and the metrics. */
+  private logged(step: (a: Arguments, out: number, room: number) => number): number | number[] {
+    this.logRoom ??= new Float64Array(this.info().logs);
     return withArguments((a) => {
-      const out = a.f64(kLogs);
-      return valuesOf(call('fj_modelBatch', this.built, train, a.i32(xs), xs.length, a.i32(ys), ys.length, 0, out), out);
+      const out = a.f64(this.logRoom!);
+      const values = heap.f64(out, step(a, out, this.logRoom!.length));
+      return values.length === 1 ? values[0]! : [...values];
     });
   }
-  private async batchAnywhere(train: number, x: Tensor | Tensor[], y: Tensor | Tensor[]): Promise<number | number[]> {
-    await allHere(listOf(x), listOf(y));
+  private batch(train: number, xs: Tensor[], ys: Tensor[]): number | number[] {
+    const [x, y] = [xs.map((t) => handleOf(t)), ys.map((t) => handleOf(t))];
+    return this.logged((a, out, room) => call('fj_modelBatch', this.built, train, a.i32(x), x.length, a.i32(y), y.length, out, room));
+  }
+  private async batchAnywhere(train: number, what: string, givenX: Data, givenY: Data): Promise<number | number[]> {
+    const [x, y] = this.samples(what, givenX, givenY) as [Tensor[], Tensor[]];
+    await allHere(x, y);
     if (!this.home.isElsewhere && currentBackend() !== 'auto') return this.batch(train, x, y);
-    if (train === 1) await this.findPlace(x, y, listOf(x)[0]!.shape[0] ?? 1);
+    if (train === 1) await this.findPlace(x, y, x[0]!.shape[0] ?? 1);
     if (!this.home.isElsewhere) return this.batch(train, x, y);
     return this.home.queued(async () => {
       const gpu = await this.home.enter();
       if (!gpu) return this.batch(train, x, y);
-      const xs = listOf(x).map((t) => handleOf(t));
-      const ys = listOf(y).map((t) => handleOf(t));
-      withArguments((a) => call('fj_gpuBatch', this.built, train, a.i32(xs), xs.length, a.i32(ys), ys.length, 0));
+      const [xs, ys] = [x.map((t) => handleOf(t)), y.map((t) => handleOf(t))];
+      withArguments((a) => call('fj_gpuBatch', this.built, train, a.i32(xs), xs.length, a.i32(ys), ys.length));
       await (await gpu.submit(train === 1)).deliver();
-      return withArguments((a) => {
-        const out = a.f64(kLogs);
-        return valuesOf(call('fj_gpuFinish', this.built, out), out);
-      });
+      return this.logged((_, out, room) => call('fj_gpuFinish', this.built, out, room));
     });
   }
-  async trainOnBatch(x: Tensor | Tensor[], y: Tensor | Tensor[]): Promise<number | number[]> {
-    return this.batchAnywhere(1, x, y);
+  async trainOnBatch(x: Data, y: Data): Promise<number | number[]> {
+    return this.batchAnywhere(1, 'trainOnBatch', x, y);
   }
-  async testOnBatch(x: Tensor | Tensor[], y: Tensor | Tensor[]): Promise<number | number[]> {
-    return this.batchAnywhere(0, x, y);
+  async testOnBatch(x: Data, y: Data): Promise<number | number[]> {
+    return this.batchAnywhere(0, 'testOnBatch', x, y);
   }
-  /** Of the next step. */
+  /** Of the next step; its optimizer's, too. Setting it replaces a schedule. */
   get learningRate(): number {
-    return this.info().rate;
+    return this.rate;
   }
   set learningRate(rate: number) {
+    if (this.optimizer) this.optimizer.learningRate = rate;
+    else this.rate = checkedRate(rate);
+  }
+  get rate(): number {
+    return this.info().rate;
+  }
+  set rate(rate: number) {
     call('fj_modelSetRate', this.built, rate);
   }
   /**
@@ -549,7 +620,7 @@ export class LayersModel {
       t.dispose();
     }
     return {
-      modelTopology: this.description(),
+      modelTopology: this.topology,
       format: 'layers-model',
       generatedBy: 'Fjord',
       weightSpecs: specs,
@@ -563,6 +634,11 @@ export class LayersModel {
     call('fj_modelSave', this.built, includeOptimizer ? 1 : 0);
     return messageBytes();
   }
+  static fromFile(file: ModelFile): LayersModel {
+    const handle = withArguments((a) => call('fj_modelLoad', a.bytes(file), file.length));
+    const {model, training} = callForJson<{model: Described; training: object | null}>('fj_modelDescription', handle);
+    return new LayersModel(() => model, layersOf(model.config), {handle, training, saved: model, name: nameOf(model)});
+  }
   async save(target: string | IOHandler, {includeOptimizer = false} = {}): Promise<SaveResult> {
     await this.sync();
     return saveTo(target, {artifacts: () => this.artifacts(includeOptimizer), file: () => this.file(includeOptimizer)});
@@ -573,8 +649,9 @@ export class LayersModel {
     const step = artifacts.userDefinedMetadata?.step;
     if (typeof artifacts.userDefinedMetadata?.seed === 'number') this.seed = artifacts.userDefinedMetadata.seed;
     if (artifacts.trainingConfig && 'optimizer' in artifacts.trainingConfig) {
-      this.compiled = artifacts.trainingConfig;
-      withArguments((a) => call('fj_modelCompile', this.built, a.json(this.compiled)));
+      const training = artifacts.trainingConfig;
+      withArguments((a) => call('fj_modelCompile', this.built, a.json(training)));
+      this.takeTraining(training);
     }
     const data = new Float32Array(artifacts.weightData);
     const weights = this.info().weights;
@@ -602,72 +679,13 @@ export class LayersModel {
 
   dispose(): void {
     this.home.drop();
+    this.detach?.();
+    this.detach = undefined;
     if (this.handle) engine().fj_modelFree(this.handle);
     this.handle = 0;
+    this.isDisposed = true;
     this.description = () => {
       throw new Error('The model is disposed and cannot be used');
     };
   }
-}
-
-export class Sequential extends LayersModel {
-  constructor(args: {layers?: Layer[]; name?: string; seed?: number} = {}) {
-    const list: Layer[] = [];
-    super(() => ({class_name: 'Sequential', config: {name: args.name ?? 'sequential', layers: list.map((l) => l.toJSON())}}), list, args);
-    for (const layer of args.layers ?? []) this.add(layer);
-  }
-  add(layer: Layer): void {
-    if (this.isBuilt) throw new Error('Layers can only be added before the model is used');
-    if (!(layer instanceof Layer)) throw new Error('add takes a layer, such as tf.layers.dense({units: 10})');
-    this.layers.push(layer);
-  }
-}
-
-export const sequential = (args?: {layers?: Layer[]; name?: string; seed?: number}): Sequential => new Sequential(args);
-
-/** A functional model: everything between its inputs and its outputs. */
-export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs: SymbolicTensor | SymbolicTensor[]; name?: string; seed?: number}): LayersModel {
-  const found: Layer[] = [];
-  const visit = (t: SymbolicTensor): void => {
-    if (found.includes(t.sourceLayer)) return;
-    for (const call of t.sourceLayer.calls) call.forEach(visit);
-    if (!found.includes(t.sourceLayer)) found.push(t.sourceLayer);
-  };
-  listOf(args.inputs).forEach(visit);
-  listOf(args.outputs).forEach(visit);
-  const ref = (t: SymbolicTensor) => [t.sourceLayer.name, t.nodeIndex, 0];
-  const description = {
-    class_name: 'Functional',
-    config: {
-      name: args.name ?? 'model',
-      layers: found.map((l) => ({...l.toJSON(), name: l.name, inbound_nodes: l.calls.filter((c) => c.length).map((c) => c.map((t) => [...ref(t), {}]))})),
-      input_layers: listOf(args.inputs).map(ref),
-      output_layers: listOf(args.outputs).map(ref),
-    },
-  };
-  const made = new LayersModel(() => description, found, args);
-  made.info();
-  return made;
-}
-
-const layersOf = (config: {layers?: Described[]} | Described[]): Layer[] =>
-  (Array.isArray(config) ? config : (config.layers ?? [])).map((l) => new Layer(l.class_name, l.config));
-
-/** A model from what `save` has written: its own file, or TensorFlow.js's parts. */
-export function modelFrom(saved: ModelArtifacts | ModelFile): LayersModel {
-  if (saved instanceof Uint8Array) {
-    const handle = withArguments((a) => call('fj_modelLoad', a.bytes(saved), saved.length));
-    const {model, training} = callForJson<{model: Described; training: object | null}>('fj_modelDescription', handle);
-    return new LayersModel(() => model, layersOf(model.config), {handle, training});
-  }
-  const topology = saved.modelTopology as Described & {model_config?: Described};
-  const description = topology.model_config ?? topology;
-  const made = new LayersModel(() => description, layersOf(description.config), {seed: saved.userDefinedMetadata?.seed, draws: false});
-  try {
-    tidy(() => made.restore(saved));
-  } catch (error) {
-    made.dispose();
-    throw error;
-  }
-  return made;
 }

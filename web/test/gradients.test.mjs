@@ -87,15 +87,45 @@ test('a value that is used twice collects both gradients', () => {
   assert.ok(Math.abs(g - (1 + Math.cos(0.5))) < 1e-6);
 });
 
-test('what the function does not depend on is refused as in TensorFlow.js, or has no gradient', () => {
-  assert.throws(() => judge.grads((a) => a.square())([judge.scalar(1), judge.scalar(2)]));
-  let gradient;
-  try {
-    [, gradient] = fj.grads((a) => a.square())([fj.scalar(1), fj.scalar(2)]);
-  } catch {
-    return;
+test('what the function does not depend on is refused as in TensorFlow.js', () => {
+  const words = (which) => `Cannot compute gradient of y=f(x) with respect to x${which}: y does not depend on it. All ops that lead from x to y have to be called inside of f`;
+  for (const tf of [judge, fj]) {
+    const outside = tf.scalar(3).square();
+    const refusal = (which) => (tf === judge ? /Cannot compute gradient of y=f\(x\) with respect to x/ : {message: words(which)});
+    assert.throws(() => tf.grads((a) => a.square())([tf.scalar(1), tf.scalar(2)]), refusal(' number 1'));
+    assert.throws(() => tf.grad(() => outside)(tf.scalar(1)), refusal(''));
+    assert.throws(() => tf.grad(() => outside.square())(tf.scalar(1)), refusal(''));
   }
-  assert.equal(gradient.dataSync()[0], 0);
+});
+
+suite('what depends by steps alone has the gradient zero, as in TensorFlow.js', () => {
+  const steps = {
+    floor: (tf, x) => tf.floor(x),
+    ceil: (tf, x) => tf.ceil(x),
+    round: (tf, x) => tf.round(x),
+    sign: (tf, x) => tf.sign(x),
+    step: (tf, x) => tf.step(x, 0.5),
+    argMax: (tf, x) => tf.argMax(x),
+    argMin: (tf, x) => tf.argMin(x),
+    'a comparison': (tf, x) => tf.greater(x, 0),
+    'a condition': (tf, x) => tf.where(tf.less(x, 1), tf.ones([3]), tf.zeros([3])),
+    'a cast': (tf, x) => tf.cast(tf.cast(x, 'int32'), 'float32'),
+    oneHot: (tf, x) => tf.oneHot(tf.cast(x, 'int32'), 3),
+  };
+  for (const [name, f] of Object.entries(steps)) {
+    test(name, () => {
+      // TensorFlow.js has none of a comparison, and lets a cast to whole numbers pass as if it changed nothing.
+      for (const tf of ['a comparison', 'a condition', 'a cast'].includes(name) ? [fj] : [fj, judge]) {
+        const g = tf.grad((x) => f(tf, x))(tf.tensor1d([0.3, 1.7, -2.2]));
+        assert.deepEqual([...g.dataSync()].map(Math.abs), [0, 0, 0], tf === fj ? 'ours' : 'theirs');
+        assert.deepEqual(g.shape, [3]);
+      }
+    });
+  }
+  test('beside a slope', () => {
+    const g = fj.grad((x) => x.square().add(x.floor()).add(x.argMax().toFloat()))(fj.tensor1d([1.5, 3]));
+    assert.deepEqual([...g.dataSync()], [3, 6]);
+  });
 });
 
 test('variables: variableGrads by name, only the trainable ones, or those that are listed', () => {
@@ -109,7 +139,107 @@ test('variables: variableGrads by name, only the trainable ones, or those that a
   assert.deepEqual([...grads.weights.dataSync()], [2, 4]);
   assert.deepEqual([...grads.bias.dataSync()], [7]);
   assert.deepEqual(Object.keys(fj.variableGrads(loss, [b]).grads), ['bias']);
+  assert.deepEqual(fj.variableGrads(loss, [b, fixed]).grads.fixed, null);
   for (const v of [w, b, fixed]) v.dispose();
+});
+
+suite('variables beside the loss', () => {
+  const withVariables = (tf, f) => {
+    const made = [tf.variable(tf.tensor1d([1, 2]), true, 'used'), tf.variable(tf.tensor1d([5]), true, 'unused')];
+    try {
+      return f(...made);
+    } finally {
+      for (const v of made) v.dispose();
+    }
+  };
+  test('are left out of variableGrads, and minimize leaves them alone', () => {
+    for (const tf of [fj, judge]) {
+      withVariables(tf, (used, unused) => {
+        assert.deepEqual(Object.keys(tf.variableGrads(() => used.square().sum()).grads), ['used']);
+        assert.deepEqual(Object.keys(tf.variableGrads(() => used.square().sum(), [used, unused]).grads), ['used']);
+        tf.train.sgd(0.25).minimize(() => used.square().sum());
+        tf.train.sgd(0.25).minimize(() => used.square().sum(), false, [unused, used]);
+        assert.deepEqual([...used.dataSync()], [0.25, 0.5]);
+        assert.deepEqual([...unused.dataSync()], [5]);
+      });
+    }
+  });
+  test('alone are an error', () => {
+    for (const tf of [fj, judge]) {
+      withVariables(tf, (used, unused) => {
+        const words = /Cannot find a connection between any variable and the result of the loss function y=f\(x\)/;
+        assert.throws(() => tf.train.sgd(0.1).minimize(() => tf.scalar(1).square()), words);
+        assert.throws(() => tf.variableGrads(() => used.sum(), [unused]), words);
+      });
+    }
+  });
+});
+
+test('two variables of one name are refused, until the first is disposed of', () => {
+  for (const tf of [fj, judge]) {
+    const v = tf.variable(tf.scalar(1), true, 'twice');
+    assert.throws(() => tf.variable(tf.scalar(1), true, 'twice'), /Variable with name twice was already registered/);
+    v.dispose();
+    tf.variable(tf.scalar(1), true, 'twice').dispose();
+  }
+});
+
+test('applyGradients takes gradients by name and as a list, and refuses names that there are not', () => {
+  const v = fj.variable([1, 2], true, 'applied');
+  const optimizer = fj.train.sgd(1);
+  optimizer.applyGradients({applied: fj.tensor1d([1, 0])});
+  optimizer.applyGradients([{name: 'applied', tensor: fj.tensor1d([0, 1])}]);
+  optimizer.applyGradients({applied: null});
+  assert.deepEqual([...v.dataSync()], [0, 1]);
+  const words = {message: 'applyGradients: there is no variable named missing'};
+  assert.throws(() => optimizer.applyGradients({applied: fj.ones([2]), missing: fj.ones([2])}), words);
+  assert.throws(() => optimizer.applyGradients([{name: 'missing', tensor: fj.ones([2])}]), words);
+  assert.deepEqual([...v.dataSync()], [0, 1]);
+  v.dispose();
+});
+
+suite('a model inside of a function that is differentiated', () => {
+  const network = () => {
+    const model = fj.sequential({layers: [fj.layers.dense({units: 1, inputShape: [2]})]});
+    model.compile({optimizer: 'sgd', loss: 'meanSquaredError'});
+    return model;
+  };
+  const words = /^Error: the function that is differentiated calls a model's predict, apply or evaluate, through which no gradient goes: train the model with compile and fit/;
+  const x = () => fj.tensor2d([[1, 2], [3, 4]]);
+  test('is not trained, and minimize says so', () => {
+    const model = network();
+    const v = fj.variable([1]);
+    const optimizer = fj.train.sgd(0.1);
+    for (const f of [() => model.predict(x()), () => model.apply(x()), () => model.predictOnBatch(x()), () => model.evaluate(x(), fj.ones([2, 1]))]) {
+      assert.throws(() => optimizer.minimize(() => f().mean().mul(v).sum()), words);
+    }
+    assert.deepEqual([...v.dataSync()], [1]);
+    v.dispose();
+  });
+  test('gives no gradient by its input', () => {
+    const model = network();
+    assert.throws(() => fj.grad((t) => model.predict(t.mul(2)).add(t.sum()))(x()), words);
+    assert.throws(() => fj.valueAndGrad((t) => fj.grad((u) => model.predict(u).sum())(t).sum())(x()), words);
+  });
+  test('is a constant where the gradient is by something else', () => {
+    const model = network();
+    const predicted = model.predict(x()).dataSync();
+    const g = fj.grad((t) => model.predict(x()).mul(t).sum())(fj.ones([2, 1]));
+    assert.deepEqual([...g.dataSync()], [...predicted]);
+    const v = fj.variable(fj.ones([2, 1]), true, 'student');
+    assert.deepEqual([...fj.variableGrads(() => v.mul(model.predict(x())).sum(), [v]).grads.student.dataSync()], [...predicted]);
+    // Beside the loss it hides nothing.
+    const {grads} = fj.variableGrads(() => (model.predict(x()), v.sum()));
+    assert.deepEqual([...grads.student.dataSync()], [1, 1]);
+    v.dispose();
+  });
+  test('before it, or in a tidy alone, predicts as ever', () => {
+    const model = network();
+    const before = model.predict(x());
+    const g = fj.grad((t) => t.mul(before).sum())(fj.ones([2, 1]));
+    assert.deepEqual([...g.dataSync()], [...before.dataSync()]);
+    assert.deepEqual([...fj.tidy(() => model.predict(x())).dataSync()], [...before.dataSync()]);
+  });
 });
 
 test('a variable is assigned values of its own shape and type', () => {
@@ -123,7 +253,7 @@ test('a variable is assigned values of its own shape and type', () => {
 });
 
 test('functions that have no gradient say so', () => {
-  assert.throws(() => fj.variableGrads(() => fj.scalar(1)), /no trainable variables/);
+  assert.throws(() => fj.variableGrads(() => fj.scalar(1)), {message: 'variableGrads: there are no trainable variables among the 0 given; make some with tf.variable'});
   assert.throws(() => fj.grad(() => 3)(fj.scalar(1)), /must return a tensor/);
   const v = fj.variable([1, 2]);
   assert.throws(() => fj.variableGrads(() => v.square()), /must return a scalar/);

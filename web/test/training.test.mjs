@@ -189,7 +189,7 @@ suite('callbacks', () => {
     const {history} = await trained({epochs: 2, callbacks, validationSplit: 0.25});
     const epoch = (i) => [`onEpochBegin ${i}`, 'onBatchBegin 0', 'onBatchEnd 0', 'onBatchBegin 1', 'onBatchEnd 1', `onEpochEnd ${i}`];
     assert.deepEqual(calls, ['onTrainBegin', ...epoch(0), ...epoch(1), 'onTrainEnd']);
-    assert.deepEqual(Object.keys(logs[0]).sort(), ['acc', 'batch', 'loss']);
+    assert.deepEqual(Object.keys(logs[0]).sort(), ['acc', 'batch', 'loss', 'size']);
     assert.deepEqual(Object.keys(logs[2]).sort(), ['acc', 'loss', 'val_acc', 'val_loss']);
     assert.equal(logs[2].loss, history.history.loss[0]);
   });

@@ -1,0 +1,88 @@
+// What fit and evaluate are given and give, and how the engine takes their batches one by one.
+
+import type {CallbackArg, Logs, YieldEvery} from './callbacks.js';
+import {call, callForJson, heap, withArguments} from './engine.js';
+import type {Data} from './samples.js';
+
+export type ClassWeight = Record<number | string, number>;
+
+export interface FitArgs {
+  batchSize?: number;
+  epochs?: number;
+  initialEpoch?: number;
+  shuffle?: boolean;
+  validationSplit?: number;
+  /** What is given, what is wanted, and weights of samples. */
+  validationData?: [Data, Data] | [Data, Data, Data] | null;
+  callbacks?: CallbackArg | CallbackArg[] | null;
+  /** Weights by the number of the class; for each output in a list, or by its name. */
+  classWeight?: ClassWeight | (ClassWeight | null)[] | Record<string, ClassWeight> | null;
+  /** A number for each sample: the same for all outputs, or for each. */
+  sampleWeight?: Data | null;
+  verbose?: number;
+  yieldEvery?: YieldEvery | null;
+}
+export interface EvaluateArgs {
+  batchSize?: number;
+  sampleWeight?: Data | null;
+  verbose?: number;
+}
+export const kFitArgs = ['batchSize', 'epochs', 'initialEpoch', 'shuffle', 'validationSplit', 'validationData', 'callbacks', 'classWeight', 'sampleWeight', 'verbose', 'yieldEvery'];
+export const kEvaluateArgs = ['batchSize', 'sampleWeight', 'verbose'];
+export const kPredictArgs = ['batchSize', 'verbose'];
+
+export interface History {
+  epoch: number[];
+  history: Record<string, number[]>;
+  /** Why training ended before its last epoch, if it did. */
+  reason: string;
+}
+
+export interface FitState {
+  epoch: number;
+  batch: number;
+  batches: number;
+  /** Samples of the next batch. */
+  size: number;
+  done: boolean;
+  reason: string;
+  checkpoints: string[];
+  /** Of the epoch so far, and of the last batch alone. */
+  logs: Logs;
+  batchLogs: Logs;
+}
+
+// What fj_fitAdvance says has ended, and what fj_fitBegin says has begun.
+export const kBatchEnd = 1;
+export const kEpochEnd = 3;
+export const kNothingBegun = 1;
+export const kTrainingBegun = 2;
+export interface Advance {
+  event: number;
+  /** Batches of the epoch so far. */
+  batch: number;
+  done: boolean;
+  /** Of the batch. */
+  loss: number;
+}
+// Batches that are on their way to a GPU at a time: it should never wait for the page.
+export const kMostBegun = 3;
+export const kAdvance = new Float64Array(3);
+/** Takes the next batch of a training or an evaluation, or finishes what has begun on a GPU. */
+export function advanceHere(fit: number): Advance {
+  return withArguments((a) => {
+    const out = a.f64(kAdvance);
+    const event = call('fj_fitAdvance', fit, out);
+    const [batch, done, loss] = heap.f64(out, 3);
+    return {event, batch: batch!, done: done !== 0, loss: loss!};
+  });
+}
+export const logsOf = (fit: number): Logs => numbers(callForJson<FitState>('fj_fitState', fit).logs);
+/** NaN and infinity travel as texts. */
+export const numbers = (logs: Logs): Logs => Object.fromEntries(Object.entries(logs).map(([key, value]) => [key, Number(value)]));
+
+/** Throws where a function stands in the place of a name. */
+export function checkNamed(given: unknown, words: string): void {
+  if (typeof given === 'function') throw new Error(words);
+  if (typeof given === 'object' && given !== null) for (const part of Object.values(given)) checkNamed(part, words);
+}

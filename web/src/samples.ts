@@ -1,0 +1,51 @@
+// What fit, evaluate and predict are given: tensors, in the order of the model's inputs or outputs.
+
+import {Tensor} from './tensor.js';
+import {refuseForeign} from './values.js';
+
+/** One tensor; or for each input, or output, one: in a list, or by name. */
+export type Data = Tensor | Tensor[] | Record<string, Tensor>;
+
+/** A value as an error says it. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value)) return typeof value.flat(Infinity)[0] === 'number' ? 'an array of numbers' : 'a list';
+  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`;
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}
+
+/** The tensors that were given for the names, which are asked for where they are needed. */
+export function tensorsOf(given: unknown, names: () => string[], what: string): Tensor[] {
+  if (given instanceof Tensor) return [given];
+  for (const t of Array.isArray(given) ? given : [given]) refuseForeign(t, what);
+  const isNamed = typeof given === 'object' && given !== null && !Array.isArray(given) && !ArrayBuffer.isView(given);
+  const list = isNamed ? byName(given as Record<string, unknown>, names(), what) : given;
+  if (Array.isArray(list) && list.every((t) => t instanceof Tensor)) return list;
+  const wrong = Array.isArray(list) && list.some((t) => t instanceof Tensor) ? `a list with ${shown(list.find((t) => !(t instanceof Tensor)))}` : shown(list);
+  throw new Error(`${what} takes a tensor or a list of tensors, got ${wrong}${/number|Array/.test(wrong) ? ': make a tensor of it with tf.tensor2d(..) or the like' : ''}`);
+}
+
+function byName(given: Record<string, unknown>, names: string[], what: string): unknown[] {
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new Error(`${what} names ${unknown}; the model's are ${names.join(', ')}`);
+  return names.map((name) => {
+    if (given[name] === undefined) throw new Error(`${what} has no tensor for ${name}`);
+    return given[name];
+  });
+}
+
+/** Arguments by name, of those that are known; others would do nothing. */
+export function known<T extends object>(args: T | null | undefined, names: readonly string[], what: string): T {
+  const given = args ?? ({} as T);
+  if (typeof given !== 'object') throw new Error(`${what}: the arguments are an object, got ${shown(given)}`);
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new Error(`${what}: there is no argument ${unknown}; known are ${names.join(', ')}`);
+  return given;
+}
+
+export function batchSizeOf(given: unknown): number {
+  const size = given ?? 32;
+  if (typeof size === 'number' && Number.isInteger(size) && size > 0 && size < 2 ** 31) return size;
+  throw new Error(`batchSize is required to be a positive integer, but got ${shown(size)}`);
+}
