@@ -43,7 +43,7 @@ const Argument* findRow(std::span<const Argument> table, F f) {
   for (const Argument& a : table) {
     if (a.kind != Argument::kAlso) {
       if (f(a)) return &a;
-    } else if (const Argument* inner = findRow(a.rows, f)) {
+    } else if (const Argument* inner = findRow({a.rows, a.rowCount}, f)) {
       return inner;
     }
   }

@@ -71,7 +71,9 @@ struct Argument {
   /// kChoice, kOnly: "valid|same", the first is the default (of kOnly as JSON); else the default.
   const char* text = nullptr;
   Status (*check)(const Json& value) = nullptr;
-  std::span<const Argument> rows = {};
+  // Not a span: libc++'s wants the type to be complete.
+  const Argument* rows = nullptr;
+  size_t rowCount = 0;
 
   constexpr Argument isNeeded() const {
     Argument a = *this;
@@ -127,7 +129,7 @@ constexpr Argument only(const char* name, const char* allowed) {
   return {.kind = Argument::kOnly, .name = name, .text = allowed};
 }
 constexpr Argument also(std::span<const Argument> rows) {
-  return {.kind = Argument::kAlso, .name = "", .rows = rows};
+  return {.kind = Argument::kAlso, .name = "", .rows = rows.data(), .rowCount = rows.size()};
 }
 
 }  // namespace arguments
