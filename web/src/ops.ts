@@ -3,7 +3,7 @@
 
 import {avgPool, conv2d, conv2dTranspose, depthwiseConv2d, maxPool, separableConv2d} from './images.js';
 import {binaryNames, unaryNames, type BinaryName, type UnaryName} from './generated/tables.js';
-import {castTo, run, type Attributes} from './run.js';
+import {castTo, nameOfAttribute, run, type Attributes} from './run.js';
 import {emptyTensor, memoryOf, Tensor, tensor, tidied, toTensor, type DataType, type TensorLike} from './tensor.js';
 import {checkInt32, checkShape, flatten, shapeOf, show} from './values.js';
 
@@ -466,7 +466,9 @@ function stateOf(seed: number | string | null | undefined): Tensor {
 }
 type Seed = number | string;
 const draw = tidied((op: 'randomUniform' | 'randomNormal' | 'truncatedNormal', shape: readonly number[], attrs: Attributes, dtype?: DataType | null, seed?: Seed | null): Tensor => {
-  const t = run(op, [stateOf(seed)], {shape: checkShape(shape), ...attrs});
+  checkShape(shape);
+  for (const [name, value] of Object.entries(attrs)) if (!Number.isFinite(value)) throw new Error(`${op}: ${nameOfAttribute(name)} must be a number, got ${show(value)}`);
+  const t = run(op, [stateOf(seed)], {shape, ...attrs});
   if (!dtype || dtype === 'float32') return t;
   if (op === 'randomUniform') return as(as(t, 'int32'), dtype);
   if (dtype === 'bool') throw new Error(`Unsupported data type ${dtype}`);

@@ -30,13 +30,17 @@ function encode(type: AttrType, value: unknown): unknown[] | string {
   }
 }
 
+// TensorFlow.js's names of parameters, where they are not the engine's of attributes.
+const kAttributes: Record<string, string> = {low: 'minval', high: 'maxval', stddev: 'stdDev', value: 'constantValue', axes: 'axis'};
+export const nameOfAttribute = (attribute: string): string => kAttributes[attribute] ?? attribute;
+
 function attributeNumbers(op: OpName, name: string, given: Attributes): number[] {
   const all: number[] = [];
   for (const [attribute, type, fallback] of ops[op][1]) {
     const value = attribute in given ? given[attribute] : fallback;
     const numbers = encode(type, value);
     const allowed = typeof numbers === 'string' ? numbers : numbers.every((n) => typeof n === 'number') ? undefined : numbers.length > 1 ? 'numbers' : 'a number';
-    if (allowed) throw new Error(`${name}: ${attribute} must be ${allowed}, got ${show(value)}`);
+    if (allowed) throw new Error(`${name}: ${nameOfAttribute(attribute)} must be ${allowed}, got ${show(value)}`);
     all.push(...(numbers as number[]));
   }
   return all;

@@ -157,9 +157,11 @@ const rows = {
     [() => fj.addN([zeros(2), ints(1, 2)]), 'All tensors passed to tf.addN() must have the same dtype'],
   ],
   ...Object.fromEntries(['argMax', 'argMin', 'cumsum', 'max', 'mean', 'min', 'prod', 'sum'].map((op) => [op, [outside(op)]])),
+  sum: [outside('sum'), [() => fj.sum(zeros(2), '0'), "sum: axis must be numbers, got ['0']"], [() => fj.sum(zeros(2), 0, 'no'), "sum: keepDims must be true or false, got 'no'"]],
   logSumExp: [[() => fj.logSumExp(zeros(2, 3), 7), /^logSumExp: max: axis 7 is outside a shape of rank 2/]],
   all: [[() => fj.all([true], 7), /^all: axis 7 is outside a shape of rank 1/]],
   any: [[() => fj.any([[true]], [0, 0]), /^any: axis 0 is named twice/]],
+  layerNorm: [[() => fj.layerNorm(zeros(2, 3), zeros(4), zeros(4)), /\[4\]/], [() => fj.layerNorm(zeros(2, 3), zeros(3), zeros(3), -1, '0'), "layerNorm: epsilon must be a number, got '0'"]],
   moments: [[() => fj.moments(zeros(2, 3), 7), /^mean: axis 7 is outside a shape of rank 2/]],
   avgPool: [
     [() => fj.avgPool(zeros(8, 8), 2, 2, 'valid'), 'Error in avgPool: input must be rank 4, but got rank 2: [8,8].'],
@@ -192,7 +194,6 @@ const rows = {
     [() => fj.conv2dTranspose(zeros(1, 3, 3, 2), zeros(3, 3, 2, 2), undefined, 2, 'same'), 'conv2dTranspose: outputShape must have an entry for each axis of x [1,3,3,2], got undefined'],
   ],
   batchNorm: [[() => fj.batchNorm(zeros(2, 3), zeros(4), zeros(4)), /^batchNorm: .*\[2,3\].*\[4\]/]],
-  layerNorm: [[() => fj.layerNorm(zeros(2, 3), zeros(4), zeros(4)), /\[4\]/]],
   broadcastTo: [[() => fj.broadcastTo(zeros(2, 3)), 'broadcastTo: shape must be a list of numbers, got undefined']],
   cast: [[() => fj.cast([1], 'string'), "The dtype 'string' is not supported: use 'float32', 'int32' or 'bool'"]],
   clipByValue: [
@@ -256,7 +257,7 @@ const rows = {
   pad: [
     [() => fj.pad(zeros(3), [1, 1]), 'pad: paddings must be a pair [before, after] for each axis, got [1, 1]'],
     [() => fj.pad(fj.scalar(1), []), 'pad(scalar) is not defined. Pass non-scalar to pad'],
-    [() => fj.pad(zeros(3), [[1, 1]], '0'), "pad: value must be a number, got '0'"],
+    [() => fj.pad(zeros(3), [[1, 1]], '0'), "pad: constantValue must be a number, got '0'"],
     [() => fj.pad(zeros(3), [[-1, 1]]), /^pad: paddings must not be negative: \[-1,1\]/],
   ],
   oneHot: [
@@ -269,7 +270,11 @@ const rows = {
   onesLike: [scalarOnly('onesLike')],
   zerosLike: [scalarOnly('zerosLike')],
   randomNormal: [[() => fj.randomNormal([-1]), shapeWords('-1')], [() => fj.randomNormal([1], '0'), "randomNormal: mean must be a number, got '0'"]],
-  randomUniform: [[() => fj.randomUniform(3), "A shape must be an array of numbers, but got 'Number'"]],
+  randomUniform: [
+    [() => fj.randomUniform(3), "A shape must be an array of numbers, but got 'Number'"],
+    [() => fj.randomUniform([3], NaN, 1), 'randomUniform: minval must be a number, got NaN'],
+    [() => fj.randomUniform([3], 0, Infinity), 'randomUniform: maxval must be a number, got Infinity'],
+  ],
   truncatedNormal: [[() => fj.truncatedNormal([2], 0, 1, 'bool'), 'Unsupported data type bool']],
   range: [[() => fj.range(0, '3'), "range: stop must be a number, got '3'"]],
   reshape: [
