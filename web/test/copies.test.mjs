@@ -29,14 +29,17 @@ for (const [owner, [make, words]] of Object.entries(foreign)) {
       variable: [() => fj.variable(make([1])), "Argument 'initialValue' passed to 'variable'"],
       assign: [() => fj.variable([1]).assign(make([1])), given],
       'a gradient': [() => fj.grad((x) => x.square())(make([1])), "Argument 'x' passed to 'tf.grad'"],
-      predict: [() => model().predict(make([[1]])), given],
-      evaluate: [() => model().evaluate(make([[1]]), fj.tensor([[1]])), given],
-      setWeights: [() => model().setWeights([make([[1]])]), given],
+      predict: [() => model().predict(make([[1]])), 'predict'],
+      evaluate: [() => model().evaluate(make([[1]]), fj.tensor([[1]])), 'evaluate: x'],
+      setWeights: [() => model().setWeights([make([[1]])]), 'setWeights'],
       'an optimizer': [
         () => {
           const v = fj.variable([1], true, 'mine');
-          fj.train.sgd(1).applyGradients({mine: make([1])});
-          v.dispose();
+          try {
+            fj.train.sgd(1).applyGradients({mine: make([1])});
+          } finally {
+            v.dispose();
+          }
         }, given],
       tidy: [() => fj.tidy(() => make([1])), 'A tensor to tidy, keep or dispose of'],
       keep: [() => fj.keep(make([1])), "Argument 'result' passed to 'keep'"],
@@ -45,7 +48,7 @@ for (const [owner, [make, words]] of Object.entries(foreign)) {
     for (const [name, [call, where]] of Object.entries(calls)) {
       test(name, () => assert.throws(call, {message: `${where}: ${words}`}));
     }
-    test('fit', () => assert.rejects(model().fit(make([[1]]), fj.tensor([[1]])), {message: `${given}: ${words}`}));
+    test('fit', () => assert.rejects(model().fit(make([[1]]), fj.tensor([[1]])), {message: `fit: x: ${words}`}));
   });
 }
 
