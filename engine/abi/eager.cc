@@ -122,11 +122,11 @@ Status Eager::refuseModels(const Traced& y, std::span<const Traced> xs, bool all
   }
   if (!hidden.contains(y.id)) return {};
   return fail(
-      "the function that is differentiated calls a model's predict, apply or evaluate, through "
-      "which "
-      "no gradient goes: train the model with compile and fit, or trainOnBatch, or write what it "
-      "computes with ops on tf.variable; a model that is not to be trained predicts outside of the "
-      "function, or the variables are listed");
+      "the function that is differentiated calls a model's predict, apply or evaluate, through ",
+      "which no gradient goes: train the model with compile and fit, or trainOnBatch, or write "
+      "what ",
+      "it computes with ops on tf.variable; a model that is not to be trained predicts outside of ",
+      "the function, or the variables are listed");
 }
 
 Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Traced> xs,

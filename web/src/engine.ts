@@ -119,6 +119,12 @@ export function heapBytes(): number {
   return memory.buffer.byteLength;
 }
 
+/** What JSON would leave out, or make a null of, in silence. */
+function written(key: string, value: unknown): unknown {
+  if (typeof value === 'function') throw new Error(`${key} is to be named or described, not a function`);
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+}
+
 /** Room for short arguments in one call: arrays of int32 and float64, and texts. Longer ones are allocated and freed. */
 export class Arguments {
   private used = 0;
@@ -161,7 +167,7 @@ export class Arguments {
     return this.bytes(encoder.encode(`${value}\0`));
   }
   json(value: unknown): number {
-    return this.text(JSON.stringify(value));
+    return this.text(JSON.stringify(value, written));
   }
   free(): void {
     for (const pointer of this.allocated) engine().free(pointer);

@@ -28,6 +28,7 @@ export interface EvaluateArgs {
   verbose?: number;
 }
 export const kFitArgs = ['batchSize', 'epochs', 'initialEpoch', 'shuffle', 'validationSplit', 'validationData', 'callbacks', 'classWeight', 'sampleWeight', 'verbose', 'yieldEvery'];
+export const kCompileArgs = ['optimizer', 'loss', 'metrics', 'lossWeights'];
 export const kEvaluateArgs = ['batchSize', 'sampleWeight', 'verbose'];
 export const kPredictArgs = ['batchSize', 'verbose'];
 

@@ -124,8 +124,8 @@ export function valueAndGrads(f: (...xs: Tensor[]) => Tensor): (xs: ReadonlyArra
 
 export interface VariableGrads {
   value: Tensor;
-  /** By the variable's name; null for one that was listed and is not trainable. */
-  grads: Record<string, Tensor | null>;
+  /** By the variable's name; null, as in TensorFlow.js, for one that was listed and is not trainable. */
+  grads: Record<string, Tensor>;
 }
 
 /** Gradients of a scalar by the trainable variables, of all or of those listed, that it is computed from. */
@@ -154,7 +154,7 @@ export function variableGrads(f: () => Tensor, list?: Variable[] | null): Variab
       'Cannot find a connection between any variable and the result of the loss function y=f(x): the ops that use variables have to be called inside of f',
     );
   }
-  const fixed = list ? given.filter((v) => !v.trainable).map((v) => [v.name, null] as const) : [];
+  const fixed = list ? given.filter((v) => !v.trainable).map((v) => [v.name, null as unknown as Tensor] as const) : [];
   return {value, grads: Object.fromEntries([...named, ...fixed])};
 }
 

@@ -8,7 +8,7 @@ import {breathe, kBusyMilliseconds, Listeners, type Logs} from './callbacks.js';
 import {currentBackend, type GpuModel, type Pending} from './device.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments, type Arguments} from './engine.js';
 import {
-  advanceHere, checkNamed, kBatchEnd, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPredictArgs, kTrainingBegun, logsOf, numbers,
+  advanceHere, checkNamed, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPredictArgs, kTrainingBegun, logsOf, numbers,
   type Advance, type EvaluateArgs, type FitArgs, type FitState, type History,
 } from './fit.js';
 import {checkedRate, optimizerOf, recordModel, type Optimizer, type Trained} from './gradients.js';
@@ -17,7 +17,7 @@ import {checkTrainable, Layer, refuseShared, SymbolicTensor, uniqueName, type De
 import type {Progress} from './gpu.js';
 import {slice, zeros} from './ops.js';
 import {Home, type Placement} from './place.js';
-import {batchSizeOf, known, shown, tensorsOf, type Data} from './samples.js';
+import {batchSizeOf, flagOf, known, shareOf, shown, tensorsOf, wholeOf, type Data} from './samples.js';
 import {allHere, fillLater, handleOf, keep, Tensor, tensor, typeNumber, type DataType} from './tensor.js';
 
 export interface CompileArgs {
@@ -286,6 +286,7 @@ export class LayersModel implements LayerHome, Trained {
   compile(args: CompileArgs): void {
     if (this.isTraining) throw new Error('compile: a fit() call is ongoing: await it first');
     if (typeof args !== 'object' || args === null) throw new Error(`compile takes an object with optimizer and loss, got ${shown(args)}`);
+    known(args, kCompileArgs, 'compile');
     checkNamed(args.loss, 'A loss is named or described, not a function; for one of your own use tf.variableGrads');
     checkNamed(args.metrics, 'A metric is named or described, not a function');
     const optimizer = optimizerOf(args.optimizer);
@@ -333,11 +334,11 @@ export class LayersModel implements LayerHome, Trained {
     const validation = held.length ? this.samples('fit: validationData', held[0], held[1], held[2]) : [[], [], []];
     await allHere(...samples, ...validation);
     const options = {
-      epochs: args.epochs ?? 1,
-      initialEpoch: args.initialEpoch ?? 0,
+      epochs: wholeOf(args.epochs, 'epochs', 1),
+      initialEpoch: wholeOf(args.initialEpoch, 'initialEpoch', 0),
       batchSize,
-      shuffle: args.shuffle ?? true,
-      validationSplit: args.validationSplit ?? 0,
+      shuffle: flagOf(args.shuffle, 'shuffle', true),
+      validationSplit: shareOf(args.validationSplit, 'validationSplit'),
       classWeight: args.classWeight ?? null,
       callbacks: listeners.described,
     };
@@ -375,6 +376,7 @@ export class LayersModel implements LayerHome, Trained {
     let begins = true;
     let warned = false;
     for (let done = state.done; !done; ) {
+      if (this.isDisposed) throw new Error('The model was disposed of while fit() was running');
       const {epoch, size} = state;
       if (begins) await listeners.call('onEpochBegin', epoch, {});
       begins = false;
@@ -443,7 +445,7 @@ export class LayersModel implements LayerHome, Trained {
     try {
       while (!advanceHere(fit).done);
       const results = Object.values(logsOf(fit)).map((v) => tensor(v));
-      recordModel(samples[0]!, results);
+      recordModel([...samples[0]!, ...samples[1]!], results);
       return first(results);
     } finally {
       engine().fj_fitFree(fit);

@@ -7,10 +7,12 @@
 import type {ModelArtifacts, ModelFile} from './io.js';
 import {input, Layer, refuseShared, SymbolicTensor, uniqueName, type Described, type Shape} from './layers.js';
 import {layersOf, LayersModel, listOf, nameOf} from './model.js';
+import {known} from './samples.js';
 import {tidy, type DataType} from './tensor.js';
 
 export class Sequential extends LayersModel {
   constructor(args: {layers?: Layer[]; name?: string; seed?: number} = {}) {
+    known(args, ['layers', 'name', 'seed'], 'sequential');
     const list: Layer[] = [];
     const name = args.name ?? uniqueName('Sequential');
     super(() => ({class_name: 'Sequential', config: {name, layers: list.map((l) => l.toJSON())}}), list, {...args, name});
@@ -53,6 +55,7 @@ export const sequential = (args?: {layers?: Layer[]; name?: string; seed?: numbe
 
 /** A functional model: everything between its inputs and its outputs. */
 export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs: SymbolicTensor | SymbolicTensor[]; name?: string; seed?: number}): LayersModel {
+  known(args, ['inputs', 'outputs', 'name', 'seed'], 'model');
   const found: Layer[] = [];
   const visit = (t: SymbolicTensor): void => {
     if (found.includes(t.sourceLayer)) return;

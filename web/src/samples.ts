@@ -44,6 +44,22 @@ export function known<T extends object>(args: T | null | undefined, names: reado
   return given;
 }
 
+/** Whole numbers, shares and flags among arguments, or what stands for those that were not said. */
+export function wholeOf(given: unknown, name: string, otherwise: number): number {
+  const value = given ?? otherwise;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 31) return value;
+  throw new Error(`${name} must be a whole number, at least 0, got ${shown(value)}`);
+}
+export function shareOf(given: unknown, name: string): number {
+  const value = given ?? 0;
+  if (typeof value === 'number' && value >= 0 && value < 1) return value;
+  throw new Error(`${name} must be a number from 0 to below 1, got ${shown(value)}`);
+}
+export function flagOf(given: unknown, name: string, otherwise: boolean): boolean {
+  const value = given ?? otherwise;
+  if (typeof value === 'boolean') return value;
+  throw new Error(`${name} is true or false, got ${shown(value)}`);
+}
 export function batchSizeOf(given: unknown): number {
   const size = given ?? 32;
   if (typeof size === 'number' && Number.isInteger(size) && size > 0 && size < 2 ** 31) return size;

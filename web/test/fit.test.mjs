@@ -150,6 +150,13 @@ suite('data', () => {
     'an argument there is not': [[xs(fj), hot(fj), {batchsize: 4}], /^fit: there is no argument batchsize; known are batchSize, epochs/],
     'a batch size': [[xs(fj), hot(fj), {batchSize: 2.5}], 'batchSize is required to be a positive integer, but got 2.5'],
     'a batch size in words': [[xs(fj), hot(fj), {batchSize: '8'}], "batchSize is required to be a positive integer, but got '8'"],
+    'epochs in words': [[xs(fj), hot(fj), {epochs: '5'}], "epochs must be a whole number, at least 0, got '5'"],
+    'epochs that are none': [[xs(fj), hot(fj), {epochs: NaN}], 'epochs must be a whole number, at least 0, got NaN'],
+    'an epoch to begin with': [[xs(fj), hot(fj), {initialEpoch: 0.5}], 'initialEpoch must be a whole number, at least 0, got 0.5'],
+    'a share in words': [[xs(fj), hot(fj), {validationSplit: '0.25'}], "validationSplit must be a number from 0 to below 1, got '0.25'"],
+    'a share that is none': [[xs(fj), hot(fj), {validationSplit: NaN}], 'validationSplit must be a number from 0 to below 1, got NaN'],
+    'a share of more': [[xs(fj), hot(fj), {validationSplit: 1.5}], 'validationSplit must be a number from 0 to below 1, got 1.5'],
+    'shuffled batches': [[xs(fj), hot(fj), {shuffle: 'batch'}], "shuffle is true or false, got 'batch'"],
     'pauses': [[xs(fj), hot(fj), {yieldEvery: 'sometimes'}], "yieldEvery is 'auto', 'batch', 'epoch', 'never' or a number of milliseconds, got 'sometimes'"],
   };
   for (const [name, [args, message]] of Object.entries(cases)) test(`${name}: refused by fit`, () => assert.rejects(model.fit(...args), {message}));
@@ -236,6 +243,12 @@ suite('one fit at a time', () => {
     assert.equal(history.loss.length, 1);
     assert.ok(seen[1] < seen[0]);
   });
+  test('a model that is disposed of meanwhile ends it', async () => {
+    const model = compiled();
+    await assert.rejects(model.fit(xs(fj), hot(fj), {epochs: 3, callbacks: {onEpochEnd: () => model.dispose()}}), {
+      message: 'The model was disposed of while fit() was running',
+    });
+  });
   test('stopTraining says why it ended', async () => {
     const model = compiled();
     const at = (event, when) => ({[event]: (i) => void (model.stopTraining = i === when)});
@@ -321,6 +334,7 @@ suite('models that cannot be', () => {
 suite('compile', () => {
   const words = {
     'nothing at all': [undefined, 'compile takes an object with optimizer and loss, got undefined'],
+    'an argument there is not': [{optimizer: 'sgd', loss: 'hinge', metric: 'mse'}, 'compile: there is no argument metric; known are optimizer, loss, metrics, lossWeights'],
     'no optimizer': [{loss: 'meanSquaredError'}, "compile: optimizer is to be a name such as 'adam', or an optimizer such as tf.train.adam(), got undefined"],
     'an optimizer that was not called': [{optimizer: fj.train.adam, loss: 'meanSquaredError'}, "compile: optimizer is to be a name such as 'adam', or an optimizer such as tf.train.adam(), got a function"],
     'no loss': [{optimizer: 'sgd'}, 'compile: a loss is needed'],
@@ -344,6 +358,11 @@ suite('in another order', () => {
     assert.throws(() => fj.sequential({layers: [fj.layers.dense({units: 2, name: 'bare'})]}), {
       message: 'The first layer in a Sequential model must get an `inputShape` or `batchInputShape` argument: bare has none, such as [28, 28, 1]',
     }));
+  test('arguments of models that there are not', () => {
+    assert.throws(() => fj.sequential({layer: []}), {message: 'sequential: there is no argument layer; known are layers, name, seed'});
+    const x = fj.input({shape: [2]});
+    assert.throws(() => fj.model({inputs: x, output: x}), {message: 'model: there is no argument output; known are inputs, outputs, name, seed'});
+  });
   test('evaluate without compile', () =>
     assert.throws(() => network(fj).evaluate(xs(fj), hot(fj)), {message: /^evaluate: the model is not compiled/}));
   test('trainOnBatch without compile', () => assert.rejects(network(fj).trainOnBatch(xs(fj), hot(fj)), {message: /^the model is not compiled/}));

@@ -173,6 +173,17 @@ suite('the learning rate', () => {
     loaded.optimizer.setLearningRate(0);
     assert.deepEqual(await changedBy(loaded), [false, false, false, false]);
   });
+  test('of what an optimizer trains beside variables: until that ends', () => {
+    const optimizer = fj.train.sgd(0.5);
+    const trained = {rate: 0.25};
+    const detach = optimizer.attach(trained);
+    assert.equal(optimizer.learningRate, 0.25);
+    optimizer.learningRate = 0.125;
+    assert.equal(trained.rate, 0.125);
+    detach();
+    optimizer.learningRate = 0.75;
+    assert.deepEqual([trained.rate, optimizer.learningRate], [0.125, 0.75]);
+  });
   test('a number replaces a schedule', async () => {
     const optimizer = fj.train.sgd(fj.schedules.exponentialDecay({initialLearningRate: 0.5, decaySteps: 1, decayRate: 0.5}));
     const model = compile(network(fj), optimizer);
@@ -293,6 +304,9 @@ suite('layers of another model', () => {
     const [a, b] = [weightsOf(from), weightsOf(to)];
     assert.deepEqual(b.slice(0, 2), a.slice(0, 2));
     assert.notDeepEqual(b[2], a[2]);
+    from.setValuesOf(from.layers[1], to.valuesOf(to.layers[1]));
+    assert.deepEqual(weightsOf(from), b);
+    assert.deepEqual(from.weightsOf(from.layers[1]).map((w) => w.shape), [[4, 2], [2]]);
     assert.throws(() => to.layers[0].setWeights([fj.zeros([6, 4])]), {message: `The layer ${to.layers[0].name} has 2 weights, got 1`});
   });
 });
