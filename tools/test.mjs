@@ -1,12 +1,13 @@
 // Builds and runs the test suites, and ends with a line for each and one total.
 //
-//   node tools/test.mjs                     all
-//   node tools/test.mjs native browser      these
+//   node tools/test.mjs                     what CI runs
+//   node tools/test.mjs native browser      these suites
+//   node tools/test.mjs all                 all of them
 //
 // A suite that runs no test has failed. What failed is told twice: as it comes, and shortly at the end.
 import {existsSync, readdirSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
-import {build, buildPackage, buildStudy, fail, folderOf, Failure, lastLines, root, run, variants} from './build.mjs';
+import {build, buildPackage, buildStudy, fail, folderOf, Failure, lastLines, must, root, run, variants} from './build.mjs';
 
 /** GoogleTest's closing lines, in its brief form: what ran and did not pass was skipped or has failed. */
 function gtestCounts(output) {
@@ -38,38 +39,52 @@ function failuresOf(output) {
   return [...google, ...node];
 }
 
-async function gtest(preset, args = []) {
+const sanitizers = {UBSAN_OPTIONS: 'print_stacktrace=1', TSAN_OPTIONS: 'halt_on_error=1'};
+
+async function gtest(preset) {
   await build(preset, ['fjord_tests']);
   const program = `${folderOf(preset)}/fjord_tests`;
-  args = ['--gtest_brief=1', ...args];
-  const env = {UBSAN_OPTIONS: 'print_stacktrace=1', TSAN_OPTIONS: 'halt_on_error=1'};
+  const args = ['--gtest_brief=1'];
   // Node 20 has relaxed SIMD behind a flag; later ones have it without and know the flag no more.
   const flags = preset.includes('relaxed') && process.version.startsWith('v20.') ? ['--experimental-wasm-relaxed-simd'] : [];
   const result = preset.startsWith('wasm')
     ? await run('node', [...flags, `${program}.js`, ...args])
-    : await run(program, args, {env});
+    : await run(program, args, {env: sanitizers});
   return {...result, ...gtestCounts(result.output)};
 }
 
-/** The tests of a folder, after what they need is built. */
-async function nodeTest(folder, prepare = buildPackage) {
+/**
+ * What is read before it is written, by Valgrind: in all tests but those that compute long, and without debug lines, whose newest format
+ * it does not read.
+ */
+async function memcheck() {
+  await build('native', ['fjord_tests']);
+  const program = `${folderOf('native')}/fjord_tests_without_lines`;
+  await must('llvm-strip-19', ['--strip-debug', '-o', program, `${folderOf('native')}/fjord_tests`]);
+  const result = await run('valgrind', ['--quiet', '--error-exitcode=1', '--suppressions=check/memcheck.supp', program, '--gtest_brief=1', `--gtest_filter=-${longTests.join(':')}`]);
+  return {...result, ...gtestCounts(result.output)};
+}
+const longTests = ['Ops.*', 'Elementwise.*', 'VectorMath.*', 'Random.*', 'Initializers.*'];
+
+/** The tests of a folder, after what they need is built; `env` tells them which build is meant. */
+async function nodeTest(folder, prepare = buildPackage, env = {}) {
   const files = existsSync(root + folder)
     ? readdirSync(root + folder, {recursive: true}).filter((file) => file.endsWith('.test.mjs')).sort()
     : [];
   if (!files.length) return {code: 1, output: `${folder} holds no *.test.mjs`, seconds: 0, passed: 0, failed: 0, skipped: 0};
   await prepare();
   const flags = process.version.startsWith('v20.') ? ['--experimental-wasm-relaxed-simd'] : [];
-  const result = await run('node', [...flags, '--test', '--test-reporter=tap', ...files.map((file) => `${folder}/${file}`)]);
+  const result = await run('node', [...flags, '--test', '--test-reporter=tap', ...files.map((file) => `${folder}/${file}`)], {env});
   return {...result, ...nodeCounts(result.output)};
 }
 
 /** The tests of each folder of study/, one program each. */
-async function studyParts() {
-  await build('native', ['study_tests']);
-  const programs = readdirSync(folderOf('native')).filter((name) => /^study_\w+_tests$/.test(name));
+async function studyParts(preset = 'native') {
+  await build(preset, ['study_tests']);
+  const programs = readdirSync(folderOf(preset)).filter((name) => /^study_\w+_tests$/.test(name));
   const total = {code: 0, output: '', seconds: 0, passed: 0, failed: 0, skipped: 0};
   for (const program of programs) {
-    const result = await run(`${folderOf('native')}/${program}`, ['--gtest_brief=1']);
+    const result = await run(`${folderOf(preset)}/${program}`, ['--gtest_brief=1'], {env: sanitizers});
     const counts = gtestCounts(result.output);
     if (result.code && !counts.failed) counts.failed = 1;
     if (counts.failed) total.output += result.output;
@@ -80,20 +95,26 @@ async function studyParts() {
   return total;
 }
 
+const cli = (preset) => () => nodeTest('check/cli', () => build(preset, ['fjord_cli', 'circle']), {FJORD_BUILD: folderOf(preset), ...sanitizers});
+
 const suites = {
   native: () => gtest('native'),
   asan: () => gtest('asan'),
-  // The thread sanitizer is for what has threads.
-  tsan: () => gtest('tsan', ['--gtest_filter=*Thread*:*Executor*:*Parallel*']),
+  tsan: () => gtest('tsan'),
+  memcheck,
   ...Object.fromEntries(variants.map((variant) => [`wasm-${variant}`, () => gtest(`wasm-${variant}`)])),
-  'study-parts': studyParts,
+  'study-parts': () => studyParts(),
+  'asan-study': () => studyParts('asan'),
+  'tsan-study': () => studyParts('tsan'),
   harness: () =>
     nodeTest('study', async () => {
       await buildPackage();
       await build('native', ['study_report_tests']);
     }),
   study: () => nodeTest('check/study', buildStudy),
-  cli: () => nodeTest('check/cli', () => build('native', ['fjord_cli', 'circle'])),
+  cli: cli('native'),
+  'asan-cli': cli('asan'),
+  'tsan-cli': cli('tsan'),
   node: () => nodeTest('web/test'),
   gpu: () =>
     nodeTest('check/gpu', async () => {
@@ -103,14 +124,19 @@ const suites = {
   browser: () => nodeTest('check/browser'),
 };
 
-const names = process.argv.slice(2).length ? process.argv.slice(2) : Object.keys(suites);
+/** What CI runs: each kind of build, and everything that a browser or Node does. The rest takes longer, and seldom finds more. */
+const inCi = ['native', 'asan', 'tsan', 'memcheck', 'wasm-simd', 'wasm-relaxed-simd-threads', 'cli', 'node', 'gpu', 'browser', 'harness'];
+
+const asked = process.argv.slice(2);
+const names = !asked.length ? inCi : asked.join() === 'all' ? Object.keys(suites) : asked;
 for (const name of names) {
-  if (!suites[name]) fail(new Failure(`There is no suite "${name}"; there are ${Object.keys(suites).join(', ')}`));
+  if (!suites[name]) fail(new Failure(`There is no suite "${name}"; there are ${Object.keys(suites).join(', ')}, and all`));
 }
 
 const rows = [];
 for (const name of names) {
   let row;
+  const start = performance.now();
   try {
     row = await suites[name]();
   } catch (error) {
@@ -118,6 +144,7 @@ for (const name of names) {
     row = {code: 1, output: error.message, seconds: 0, passed: 0, failed: 0, skipped: 0};
   }
   row.name = name;
+  row.built = (performance.now() - start) / 1000 - row.seconds;
   // A crash, a sanitizer's report or an empty suite is a failure that no test counted.
   if (row.failed === 0 && (row.code !== 0 || row.passed === 0)) row.failed = 1;
   if (row.failed) console.log(lastLines(row.output, 200));
@@ -125,9 +152,9 @@ for (const name of names) {
   console.log(line(row));
 }
 
-function line({name, passed, failed, skipped, seconds}) {
+function line({name, passed, failed, skipped, seconds, built}) {
   const counts = `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`;
-  return `${failed ? 'FAILED' : 'ok    '} ${name.padEnd(26)} ${counts}, ${seconds.toFixed(1)} s`;
+  return `${failed ? 'FAILED' : 'ok    '} ${name.padEnd(26)} ${counts}, ${seconds.toFixed(1)} s, built in ${built.toFixed(1)} s`;
 }
 
 for (const {name, output, failed} of rows)

@@ -11,7 +11,7 @@ test('the C++ of the README is part of a program that learns', () => {
   const program = readFileSync(`${root}examples/native/circle.cc`, 'utf8');
   const indented = block('cpp').replace(/^(?=.)/gm, '  ');
   assert.ok(program.includes(indented), 'examples/native/circle.cc has other lines than README.md');
-  const output = execFileSync(`${root}build/native/circle`, {encoding: 'utf8'});
+  const output = execFileSync(`${process.env.FJORD_BUILD ?? `${root}build/native`}/circle`, {encoding: 'utf8'});
   const accuracies = [...output.matchAll(/accuracy ([\d.]+)/g)].map((m) => Number(m[1]));
   assert.equal(accuracies.length, 40);
   assert.ok(accuracies.at(-1) > 0.95, output);
