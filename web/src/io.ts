@@ -125,39 +125,99 @@ function fromFloat16(bits: number): number {
   return bits & 0x8000 ? -magnitude : magnitude;
 }
 
-/** Quantised weights become float32: value = stored * scale + min. */
-function dequantized(specs: WeightSpec[], data: ArrayBuffer): ModelArtifacts['weightData'] {
-  if (specs.every((s) => !s.quantization && s.dtype === 'float32')) return data;
-  const total = specs.reduce((n, s) => n + s.shape.reduce((a, b) => a * b, 1), 0);
-  const out = new Float32Array(total);
+/** Bytes of an element, as it is stored. */
+const kWidths: Record<string, number> = {float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2};
+
+const isObject = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
+const isNumber = (v: unknown) => v === undefined || Number.isFinite(v);
+const sizeOf = ({shape}: WeightSpec) => shape.reduce((n, d) => n * d, 1);
+const storedAs = (spec: WeightSpec) => spec.quantization?.dtype ?? spec.dtype;
+function refuse(what: string, given: unknown): never {
+  throw new Error(`${what}, got ${given === undefined ? 'nothing' : JSON.stringify(given).slice(0, 100)}`);
+}
+
+/** Refuses in words what a description of a model's weights cannot be. */
+function checkSpecs(specs: WeightSpec[]): void {
+  if (!Array.isArray(specs)) refuse('The weights of a model must be a list', specs);
+  for (const spec of specs) {
+    if (!isObject(spec) || typeof spec.name !== 'string') refuse('A weight must have a name', spec);
+    const {name, shape, quantization} = spec;
+    if (!Array.isArray(shape) || !shape.every((d) => Number.isInteger(d) && d >= 0) || !Number.isSafeInteger(8 * sizeOf(spec))) {
+      refuse(`The weight ${name} must have a shape, a list of sizes`, shape);
+    }
+    if (quantization !== undefined) {
+      const {dtype, scale, min} = isObject(quantization) ? quantization : ({} as {dtype?: string; scale?: number; min?: number});
+      if (!['uint8', 'uint16', 'float16'].includes(dtype!) || !isNumber(scale) || !isNumber(min)) {
+        refuse(`The quantization of the weight ${name} must have a dtype of uint8, uint16 or float16, and numbers`, quantization);
+      }
+    }
+    if (!Object.hasOwn(kWidths, storedAs(spec))) refuse(`The weight ${name} must be of ${Object.keys(kWidths).join(', ')}`, storedAs(spec));
+  }
+}
+
+/** Weights as they are stored become float32; quantised ones are stored * scale + min. They have to be all of the data. */
+function widened(specs: WeightSpec[], data: ArrayBuffer): ArrayBuffer {
+  const bytes = specs.reduce((n, spec) => n + sizeOf(spec) * kWidths[storedAs(spec)]!, 0);
+  if (bytes !== data.byteLength) {
+    throw new Error(`The weights take ${bytes} bytes, and there are ${data.byteLength}: the file is ${data.byteLength < bytes ? 'truncated' : "another model's"}`);
+  }
+  if (specs.every((spec) => storedAs(spec) === 'float32')) return data;
+  const out = new Float32Array(specs.reduce((n, spec) => n + sizeOf(spec), 0));
   let from = 0;
   let to = 0;
   for (const spec of specs) {
-    const size = spec.shape.reduce((n, d) => n * d, 1);
-    const stored = spec.quantization?.dtype ?? spec.dtype;
-    const width = stored === 'uint8' || stored === 'bool' ? 1 : stored === 'uint16' || stored === 'float16' ? 2 : 4;
-    const bytes = data.slice(from, from + size * width);
-    const values = width === 1 ? new Uint8Array(bytes) : width === 2 ? new Uint16Array(bytes) : stored === 'int32' ? new Int32Array(bytes) : new Float32Array(bytes);
+    const [size, stored] = [sizeOf(spec), storedAs(spec)];
+    const width = kWidths[stored]!;
+    const own = data.slice(from, (from += size * width));
+    const values = width === 1 ? new Uint8Array(own) : width === 2 ? new Uint16Array(own) : stored === 'int32' ? new Int32Array(own) : new Float32Array(own);
     const {scale = 1, min = 0} = spec.quantization ?? {};
-    for (let i = 0; i < size; ++i) out[to + i] = stored === 'float16' ? fromFloat16(values[i]!) : values[i]! * scale + min;
-    from += size * width;
-    to += size;
+    for (let i = 0; i < size; ++i) out[to++] = stored === 'float16' ? fromFloat16(values[i]!) : values[i]! * scale + min;
   }
   return out.buffer;
 }
 
+/** A model's parts with all weights in float32, or words. */
+function checked(artifacts: ModelArtifacts): ModelArtifacts {
+  if (artifacts.format === 'graph-model') throw new Error('This is a graph model: only layers models are read');
+  if (!isObject(artifacts.modelTopology)) throw new Error('This JSON has no modelTopology: it is not a layers model');
+  const {model_config = artifacts.modelTopology} = artifacts.modelTopology as {model_config?: unknown};
+  const config = isObject(model_config) ? model_config.config : undefined;
+  const layers = isObject(config) ? config.layers : config;
+  if (!Array.isArray(layers)) refuse('The config of a layers model must have a list of layers', config);
+  for (const layer of layers) if (!isObject(layer) || typeof layer.class_name !== 'string') refuse('A layer must have a class_name', layer);
+  const specs = artifacts.weightSpecs;
+  checkSpecs(specs);
+  if (!(artifacts.weightData instanceof ArrayBuffer)) refuse('The weightData of a model must be an ArrayBuffer', artifacts.weightData);
+  const weightData = widened(specs, artifacts.weightData);
+  return {...artifacts, weightSpecs: specs.map(({quantization: _, ...s}) => ({...s, dtype: 'float32'})), weightData};
+}
+
 async function readModelJson(json: ModelJson, read: (path: string) => Promise<ArrayBuffer>): Promise<ModelArtifacts> {
-  if (!json.modelTopology) throw new Error('This JSON has no modelTopology: it is not a layers model');
   const manifest = json.weightsManifest ?? [];
+  if (!Array.isArray(manifest)) refuse('The weightsManifest must be a list', manifest);
+  for (const group of manifest) {
+    if (!isObject(group) || !Array.isArray(group.paths) || !group.paths.every((path) => typeof path === 'string' && path) || !Array.isArray(group.weights)) {
+      refuse('A group of the weightsManifest must have lists of paths and of weights', group);
+    }
+  }
   const parts = await Promise.all(manifest.flatMap((group) => group.paths).map(read));
-  const data = await new Blob(parts).arrayBuffer();
-  const specs = manifest.flatMap((group) => group.weights);
-  return {...json, weightSpecs: specs.map(({quantization: _, ...s}) => ({...s, dtype: 'float32'})), weightData: dequantized(specs, data)};
+  return {...json, weightSpecs: manifest.flatMap((group) => group.weights), weightData: await new Blob(parts).arrayBuffer()};
 }
 
 /** A file is a model.json or a safetensors file, whose first bytes are a length below 2^32. */
 const isJson = (file: ModelFile) => file[7] !== 0;
-const parseModelJson = (file: ModelFile) => JSON.parse(new TextDecoder().decode(file)) as ModelJson;
+function parseModelJson(file: ModelFile): ModelJson {
+  const text = new TextDecoder().decode(file);
+  if (text.slice(1, 4) === 'HDF') throw new Error('This is an .h5 file of Keras: save the model as .safetensors or as model.json, .h5 is not read');
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    // Its position would be JavaScript's words for what may be no JSON at all.
+  }
+  if (!isObject(json)) throw new Error(`This is neither a safetensors file nor a model.json: it is not whole, or it is something else (${file.length} bytes)`);
+  return json as unknown as ModelJson;
+}
 
 const overHttp = (url: string, init?: RequestInit): IOHandler => ({
   async saveFile(file) {
@@ -207,7 +267,8 @@ export async function saveTo(target: string | IOHandler, model: Saveable): Promi
 export async function loadFrom(target: string | IOHandler): Promise<ModelArtifacts | ModelFile> {
   const handler = handlerFor(target);
   if (!handler.load) throw new Error('This place can only be saved to');
-  return handler.load();
+  const model = await handler.load();
+  return model instanceof Uint8Array ? model : checked(model);
 }
 
 const kStored = /^(indexeddb|localstorage):\/\//;

@@ -43,16 +43,12 @@ export function same(actual, expected, what = '') {
   assert.deepEqual(actual.shape, expected.shape, `${what}: the shape`);
   assert.deepEqual(actual.dataSync(), expected.dataSync(), what);
 }
-/** Values that training has brought from `start` to the same place, within a part of the longest way that any of them went. */
+/** Values that training has brought from `start` to the same place: what is between them is a small part of the way, by their norms. */
 export function sameChange(actual, expected, start, part = 1e-3, what = '') {
-  const way = Math.max(...expected.map((e, i) => Math.abs(e - start[i])));
-  assert.ok(way > 0, `${what}: nothing was learned`);
+  const distance = (a, b) => Math.hypot(...a.map((v, i) => v - b[i]));
+  const [way, far] = [distance(expected, start), distance(actual, expected)];
   // Beside it a rounding of what was there.
-  const tolerance = part * way + 1e-6;
-  for (let i = 0; i < expected.length; ++i) {
-    const [a, e] = [actual[i], expected[i]];
-    if (!(Math.abs(a - e) <= tolerance)) assert.fail(`${what}: value ${i} is ${a}, expected ${e}; it was ${start[i]}, and the longest way is ${way}`);
-  }
+  assert.ok(way > 0 && far <= part * way + 1e-6, `${what}: ${far} away, after a way of ${way}`);
 }
 export const weightsOf = (model) => model.getWeights().map((t) => t.dataSync());
 /** Of a model of TensorFlow.js, in Keras's order: layer by layer. It gives those that are not trained last. */
