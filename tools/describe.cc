@@ -54,8 +54,8 @@ const char* kindOf(const OpInfo& info) {
 }
 
 const char* rowOf(RowKind kind) {
-  constexpr const char* kNames[] = {"float", "number", "test",   "compare",
-                                    "logic", "bits",   "select", "cast"};
+  constexpr const char* kNames[] = {"float",   "number", "whole", "first",  "test",
+                                    "compare", "logic",  "bits",  "select", "cast"};
   return kNames[static_cast<int>(kind)];
 }
 

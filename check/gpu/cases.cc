@@ -86,7 +86,8 @@ void printRows() {
   uint64_t seed = 11'000;
   for (const RowChecks& row : rowChecks()) {
     for (DType dtype : {DType::kF32, DType::kI32}) {
-      bool ints = row.kind == RowKind::kNumber || row.kind == RowKind::kCompare;
+      bool ints = row.kind == RowKind::kNumber || row.kind == RowKind::kFirst ||
+                  row.kind == RowKind::kCompare;
       bool bits = row.kind == RowKind::kBits, logic = row.kind == RowKind::kLogic;
       if (dtype == DType::kI32 && !ints && !bits) continue;
       if (dtype == DType::kF32 && bits) continue;

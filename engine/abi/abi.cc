@@ -80,12 +80,7 @@ int fj_tensor(int dtype, int rank, const int32_t* shape, int there) {
   if (rank < 0 || rank > kMaxRank)
     return failure(cat("a tensor has at most ", kMaxRank, " axes, got ", rank));
   Type type{static_cast<DType>(dtype), Shape(std::span(shape, static_cast<size_t>(rank)))};
-  int64_t size = 1;
-  for (int32_t d : type.shape) {
-    if (d < 0) return failure(cat("a shape has no negative sizes: ", type.shape));
-    size *= d;
-    if (size > int64_t{1} << 40) return failure(cat("the shape ", type.shape, " is too large"));
-  }
+  if (Status fits = checkShape(type.shape); !fits) return failure(fits.error());
   return newTensor(there ? runtime().place->remote->newTensor(type) : Tensor::empty(type));
 }
 void* fj_data(int tensor) {
@@ -126,8 +121,10 @@ int fj_op(int op, const int32_t* inputs, int count, const double* attributes, in
   const OpInfo& info = opInfo(id);
   if (info.kind == OpKind::kSource) return failure(cat(info.name, " is not an op that can be run"));
   Attrs attrs;
-  if (!info.decode(std::span(attributes, static_cast<size_t>(attributeCount)), attrs))
-    return failure(cat(info.name, ": the attributes are malformed"));
+  if (count < 0 || attributeCount < 0)
+    return failure(cat(info.name, ": got ", count, " inputs and ", attributeCount, " attributes"));
+  Status read = info.decode(std::span(attributes, static_cast<size_t>(attributeCount)), attrs);
+  if (!read) return failure(cat(info.name, ": ", read.error().message));
   std::vector<Traced> in;
   for (int i = 0; i < count; ++i) {
     TensorEntry* t = tensorOf(inputs[i]);

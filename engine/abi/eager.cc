@@ -1,21 +1,31 @@
 #include "abi/eager.h"
 
 #include <algorithm>
-#include <cstring>
 #include <unordered_set>
+
+#include "ops/elementwise.h"
 
 namespace fjord {
 
 namespace {
 
+// The key of a plan: what it was made for, each part with its length or of one that is known, so that
+// no two are written alike.
+
 template <class T>
-void put(std::string& key, const T& value) {
+  requires std::is_integral_v<T> || std::is_enum_v<T>
+void put(std::string& key, T value) {
   key.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 void put(std::string& key, const Type& type) {
   put(key, type.dtype);
   put(key, type.shape.count);
   for (int32_t d : type.shape) put(key, d);
+}
+/// The op says how long its attributes are.
+void put(std::string& key, OpId op, const Attrs& attrs) {
+  put(key, op);
+  key += attrs.text();
 }
 
 }  // namespace
@@ -51,6 +61,7 @@ void Eager::clear() {
 
 Result<Tensor> Eager::copy(const Tensor& t) {
   std::string key;
+  put(key, OpId::input);
   put(key, t.type());
   Runner* runner = ops_.find(key);
   if (!runner) {
@@ -65,8 +76,7 @@ Result<Tensor> Eager::copy(const Tensor& t) {
 
 Result<Traced> Eager::run(OpId op, std::span<const Traced> inputs, const Attrs& attrs) {
   std::string key;
-  put(key, op);
-  key.append(reinterpret_cast<const char*>(attrs.bytes), Attrs::kBytes);
+  put(key, op, attrs);
   std::vector<Tensor> tensors;
   for (const Traced& t : inputs) {
     put(key, t.tensor.type());
@@ -143,6 +153,7 @@ Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Tr
       it->second = b.graph.input(t.tensor.type());
       b.known.push_back(t);
       b.knownAt.push_back(it->second.id);
+      put(b.key, OpId::input);
       put(b.key, t.tensor.type());
     }
     return it->second;
@@ -161,8 +172,8 @@ Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Tr
     nodes[e.output.id] = out;
     b.known.push_back(e.output);
     b.knownAt.push_back(out.id);
-    put(b.key, e.op);
-    b.key.append(reinterpret_cast<const char*>(e.attrs.bytes), Attrs::kBytes);
+    put(b.key, e.op, e.attrs);
+    put(b.key, static_cast<int32_t>(in.size()));
     for (Value v : in) put(b.key, v.id);
   }
   auto target = nodes.find(y.id);
@@ -177,6 +188,7 @@ Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Tr
   }
   if (connected.empty()) return results;
   Value seed = dy ? nodeOf(*dy) : Value{};
+  put(b.key, OpId::kCount);
   put(b.key, target->second.id);
   put(b.key, seed.id);
   for (Value x : b.xs) put(b.key, x.id);
@@ -237,12 +249,9 @@ Result<std::vector<Traced>> Eager::replay(const Backward& b) {
     const Node& node = b.graph.nodes()[id];
     if (values[id].tensor) continue;
     if (node.op == OpId::constant) {
-      double number = node.attrs.as<ConstantAttrs>().value;
-      float real = static_cast<float>(number);
-      int32_t whole = static_cast<int32_t>(number);
-      Result<Tensor> t = node.type.dtype == DType::kF32
-                             ? Tensor::of({}, std::span<const float>(&real, 1))
-                             : Tensor::of({}, std::span<const int32_t>(&whole, 1));
+      int32_t bits =
+          static_cast<int32_t>(bitsOf(node.attrs.as<ConstantAttrs>().value, node.type.dtype));
+      Result<Tensor> t = Tensor::of({}, std::span<const int32_t>(&bits, 1));
       if (t) values[id] = {Tensor(t->buffer(), node.type), newId()};
       if (!t) status = std::unexpected(t.error());
       continue;

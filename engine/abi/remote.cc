@@ -94,7 +94,7 @@ Result<std::vector<Tensor>> Runner::runHere(std::span<const Tensor> inputs) {
     here_->bindOutput(static_cast<int>(i), t.view().data);
     outputs.push_back(std::move(t));
   }
-  here_->run();
+  FJORD_CHECK(here_->run());
   return outputs;
 }
 

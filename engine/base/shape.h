@@ -9,7 +9,6 @@
 #pragma once
 
 #include <array>
-#include <cassert>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -28,30 +27,37 @@ constexpr std::string_view name(DType t) {
 }
 inline void append(std::string& out, DType t) { out += name(t); }
 
-/// Up to N integers by value: shapes, axes, strides. Unused places stay zero, so that equality and
-/// hashing can look at the bytes.
+/// What an integer that does not fit becomes. It is negative, and so no size, axis or position: every
+/// check refuses it.
+inline constexpr int32_t kTooLarge = INT32_MIN;
+
+/// Up to N integers by value: shapes, axes, strides. Unused places stay zero, so that equality can
+/// look at all of them.
 template <int N>
 struct Ints {
   int32_t count = 0;
   std::array<int32_t, N> values{};
 
   constexpr Ints() = default;
-  constexpr Ints(std::initializer_list<int32_t> list) {
-    for (int32_t v : list) push(v);
+  constexpr Ints(std::initializer_list<int64_t> list) {
+    for (int64_t v : list) push(v);
   }
   constexpr explicit Ints(std::span<const int32_t> list) {
     for (int32_t v : list) push(v);
   }
   /// `n` times the same value.
-  static constexpr Ints filled(int n, int32_t value) {
+  static constexpr Ints filled(int n, int64_t value) {
     Ints out;
     for (int i = 0; i < n; ++i) out.push(value);
     return out;
   }
 
-  constexpr void push(int32_t v) {
-    assert(count < N);
-    values[count++] = v;
+  /// A number beyond int32, and the last place where there is one number too many, become kTooLarge:
+  /// whoever computes a size in int64 and pushes it need not ask.
+  constexpr void push(int64_t v) {
+    bool fits = count < N && v == static_cast<int32_t>(v);
+    if (count < N) ++count;
+    values[count - 1] = fits ? static_cast<int32_t>(v) : kTooLarge;
   }
   constexpr int rank() const { return count; }
   constexpr bool empty() const { return count == 0; }
@@ -64,22 +70,32 @@ struct Ints {
   constexpr int32_t* end() { return values.data() + count; }
   constexpr bool operator==(const Ints&) const = default;
 
+  /// The product, or a number beyond kMaxElements where that is larger.
   constexpr int64_t size() const {
     int64_t n = 1;
-    for (int32_t v : *this) n *= v;
+    for (int32_t v : *this) n = within32(n * v);
     return n;
+  }
+  /// n held to what can be multiplied by an int32 again.
+  static constexpr int64_t within32(int64_t n) {
+    constexpr int64_t kFar = int64_t{1} << 31;
+    return n > kFar ? kFar : n < -kFar ? -kFar : n;
   }
 };
 
 inline constexpr int kMaxRank = 8;
 using Shape = Ints<kMaxRank>;
 
+/// Elements of the largest array. Steps between elements are int32 (rowMajorStrides), in shaders too;
+/// in WebAssembly differences of pointers are, so an array has less than 2 GiB there.
+inline constexpr int64_t kMaxElements = sizeof(void*) == 4 ? (int64_t{1} << 29) - 1 : INT32_MAX;
+
 template <int N>
 void append(std::string& out, const Ints<N>& s) {
   out += '[';
   for (int i = 0; i < s.count; ++i) {
     if (i) out += ',';
-    append(out, s[i]);
+    s[i] == kTooLarge ? append(out, "too large") : append(out, s[i]);
   }
   out += ']';
 }
@@ -87,10 +103,10 @@ void append(std::string& out, const Ints<N>& s) {
 /// Elements between neighbours along each axis of a dense row-major array.
 constexpr Shape rowMajorStrides(const Shape& shape) {
   Shape strides = shape;
-  int32_t step = 1;
+  int64_t step = 1;
   for (int i = shape.rank() - 1; i >= 0; --i) {
-    strides[i] = step;
-    step *= shape[i];
+    strides[i] = static_cast<int32_t>(step);
+    step = Shape::within32(step * shape[i]);
   }
   return strides;
 }

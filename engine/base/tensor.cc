@@ -20,6 +20,22 @@ MemoryInfo memoryInfo() {
   return {liveBuffers.load(std::memory_order_relaxed), liveBytes.load(std::memory_order_relaxed)};
 }
 
+Status checkShape(const Shape& shape) {
+  // Empty axes do not make others small: steps between elements are products of those alone.
+  int64_t elements = 1;
+  for (int32_t n : shape) {
+    if (n == kTooLarge)
+      return fail("the shape ", shape, " has a size above 2147483647, or more than ", kMaxRank,
+                  " axes");
+    if (n < 0) return fail("the shape ", shape, " has a negative size");
+    elements = Shape::within32(elements * (n ? n : 1));
+  }
+  if (elements > kMaxElements)
+    return fail("the shape ", shape, " has more than the ", kMaxElements,
+                " elements that an array can have");
+  return {};
+}
+
 void (*Buffer::onRelease)(int32_t) = nullptr;
 
 /// Sits in front of the data, one alignment unit wide. Values that came from elsewhere lie in a block of
@@ -114,6 +130,7 @@ Result<Tensor> Tensor::copy() const {
 }
 
 Result<Tensor> Tensor::empty(const Type& type) {
+  FJORD_CHECK(checkShape(type.shape));
   FJORD_TRY(Buffer buffer, Buffer::allocate(type.bytes()));
   return Tensor(std::move(buffer), type);
 }

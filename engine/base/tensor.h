@@ -16,6 +16,9 @@
 
 namespace fjord {
 
+/// Whether there can be an array of this shape: no negative size, at most kMaxElements elements.
+Status checkShape(const Shape& shape);
+
 /// A typed look at memory that something else owns: what kernels get.
 struct View {
   void* data = nullptr;

@@ -1,19 +1,12 @@
 #include "graph/chain.h"
 
 #include <algorithm>
-#include <bit>
 
-#include "ops/op.h"
+#include "ops/elementwise.h"
 
 namespace fjord {
 
 namespace {
-
-uint32_t bitsOf(double value, DType dtype) {
-  if (dtype == DType::kF32) return std::bit_cast<uint32_t>(static_cast<float>(value));
-  if (dtype == DType::kBool) return value != 0;
-  return static_cast<uint32_t>(static_cast<int32_t>(value));
-}
 
 class Builder {
  public:

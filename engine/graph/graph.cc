@@ -1,7 +1,6 @@
 #include "graph/graph.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "base/simd.h"
 #include "ops/elementwise.h"
@@ -30,6 +29,7 @@ Value Graph::addInput(const InputAttrs& attrs, const Type& type) {
 }
 
 Value Graph::constant(double value, DType dtype) {
+  if (dtype != DType::kF32) value = numberOf(bitsOf(value, dtype), dtype);
   return add(OpId::constant, {}, Attrs::of(ConstantAttrs{value}), {dtype, {}});
 }
 
@@ -76,9 +76,17 @@ uint64_t hashBytes(uint64_t h, const void* data, size_t n) {  // FNV-1a
 
 }  // namespace
 
+/// Every node comes through here.
 Value Graph::add(OpId op, std::span<const Value> inputs, const Attrs& attrs, const Type& type) {
+  Status fits = checkShape(type.shape);
+  if (type.dtype > DType::kBool)
+    fits = fjord::fail(type.dtype, " is a type of files: it is cast to be computed with");
+  if (!fits) {
+    fail(located(op, inputs, fits.error().message));
+    return {};
+  }
   uint64_t hash = hashBytes(0xcbf29ce484222325, &op, sizeof op);
-  hash = hashBytes(hash, attrs.bytes, Attrs::kBytes);
+  hash = hashBytes(hash, attrs.bytes, attrs.size);
   hash = hashBytes(hash, &type.dtype, sizeof type.dtype);
   for (Value v : inputs) hash = hashBytes(hash, &v.id, sizeof v.id);
   auto [first, last] = known_.equal_range(hash);
@@ -112,6 +120,16 @@ std::string Graph::located(OpId op, std::span<const Value> inputs, std::string_v
 
 // ---- emit
 
+namespace {
+
+std::vector<Type> typesOf(std::span<const Value> inputs) {
+  std::vector<Type> types;
+  for (Value v : inputs) types.push_back(v.type());
+  return types;
+}
+
+}  // namespace
+
 Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
   Graph* graph = nullptr;
   for (Value v : inputs) graph = graph ? graph : v.graph;
@@ -135,6 +153,11 @@ Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
     case OpKind::kElementwise:
       return graph->emitElementwise(op, inputs, attrs);
     case OpKind::kComposed: {
+      if (Status status = opInfo(op).check ? opInfo(op).check(typesOf(inputs), attrs) : Status();
+          !status) {
+        graph->fail(graph->located(op, inputs, status.error().message));
+        return {};
+      }
       Graph::Scope scope(*graph, opInfo(op).name);
       return opInfo(op).expand(inputs, attrs);
     }
@@ -144,14 +167,12 @@ Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
 }
 
 Value Graph::emitStructured(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
-  std::vector<Type> types;
-  for (Value v : inputs) types.push_back(v.type());
-  Result<Type> type = opInfo(op).type(types, attrs);
+  Result<Type> type = opInfo(op).type(typesOf(inputs), attrs);
   if (!type) {
     fail(located(op, inputs, type.error().message));
     return {};
   }
-  bool identity = (op == OpId::reshape || op == OpId::broadcastTo) && *type == types[0];
+  bool identity = (op == OpId::reshape || op == OpId::broadcastTo) && *type == inputs[0].type();
   if (identity) return inputs[0];
   if (const double* number = op == OpId::reshape ? spreadConstant(inputs[0]) : nullptr) {
     return broadcastTo(constant(*number, type->dtype), {.shape = type->shape});
@@ -172,8 +193,11 @@ int widthOf(DType t) { return t == DType::kF32 ? 2 : t == DType::kI32 ? 1 : 0; }
 DType operandType(RowKind kind, std::span<const Value> inputs) {
   switch (kind) {
     case RowKind::kFloat:
+    case RowKind::kWhole:
     case RowKind::kTest:
       return DType::kF32;
+    case RowKind::kFirst:
+      return inputs[0].dtype() == DType::kF32 ? DType::kF32 : DType::kI32;
     case RowKind::kLogic:
       return DType::kBool;
     case RowKind::kBits:
@@ -203,14 +227,6 @@ DType resultType(RowKind kind, DType operand, const Attrs& attrs) {
   return kind == RowKind::kCast ? attrs.as<CastAttrs>().dtype : operand;
 }
 
-double numberOf(uint32_t bits, DType dtype) {
-  return dtype == DType::kF32 ? std::bit_cast<float>(bits) : static_cast<int32_t>(bits);
-}
-uint32_t bitsOf(double number, DType dtype) {
-  return dtype == DType::kF32 ? std::bit_cast<uint32_t>(static_cast<float>(number))
-                              : static_cast<uint32_t>(static_cast<int32_t>(number));
-}
-
 }  // namespace
 
 const double* Graph::spreadConstant(Value v) const {
@@ -234,6 +250,9 @@ std::optional<double> Graph::foldConstants(OpId op, std::span<const Value> in,
 }
 
 Value Graph::emitElementwise(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
+  bool ints = std::ranges::none_of(inputs, [](Value v) { return v.dtype() == DType::kF32; });
+  if (ints && opInfo(op).row == RowKind::kWhole) return cast(inputs[0], DType::kI32);
+  if (ints && (op == OpId::div || op == OpId::divNoNan)) op = OpId::floorDiv;
   RowKind kind = opInfo(op).row;
   DType operand = operandType(kind, inputs);
   Value in[3];

@@ -49,6 +49,7 @@ class Planner {
 
  private:
   void findWanted();
+  void findLookUps();
   void bindInputs();
   void bindOutputs();
   void addGroup(const Group& group);
@@ -96,6 +97,7 @@ class Planner {
   std::vector<bool> assigned_;       // assignments that write in place
   std::vector<int32_t> prepared_;    // node -> the storage of what is prepared for it
   int32_t group_ = 0;                // that is being added
+  int32_t lastLookUp_ = -1;          // the last group that may find an index out of range
 };
 
 // ---- what has to be in memory
@@ -117,6 +119,22 @@ void Planner::findWanted() {
   }
   for (int32_t id : graph_.outputs()) wanted_[liveness_.viewed(id)] = true;
   for (const Assignment& a : graph_.assignments()) wanted_[liveness_.viewed(a.value)] = true;
+}
+
+/// A gather may find an index out of range, and a scatterAdd of other indices than a gather before it
+/// (whose gradient it else is).
+void Planner::findLookUps() {
+  std::vector<int32_t> gathered;
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    if (groups_[g].root < 0) continue;
+    const Node& node = graph_.nodes()[groups_[g].root];
+    bool gathers = node.op == OpId::gather;
+    if (!gathers && node.op != OpId::scatterAdd) continue;
+    int32_t indices = liveness_.viewed(node.inputs[gathers ? 1 : 0]);
+    if (gathers || std::ranges::find(gathered, indices) == gathered.end())
+      lastLookUp_ = static_cast<int32_t>(g);
+    if (gathers) gathered.push_back(indices);
+  }
 }
 
 void Planner::bindInputs() {
@@ -249,7 +267,7 @@ int32_t Planner::assignedStorage(int32_t node, const Step& step) {
       return liveness_.viewed(other.value) == a.input;
     });
     if (copiedLater) continue;
-    if (lastRead_[a.input] <= group_ && readsDensely(step, storage)) {
+    if (lastRead_[a.input] <= group_ && lastLookUp_ <= group_ && readsDensely(step, storage)) {
       assigned_[i] = true;
       return storage;
     }
@@ -407,6 +425,7 @@ void Planner::countLive() {
 Plan Planner::build() {
   assigned_.resize(graph_.assignments().size());
   findWanted();
+  findLookUps();
   bindInputs();
   bindOutputs();
   if (target_ == PlanOptions::kCpu) findPrepared();

@@ -235,10 +235,14 @@ Value upSampling2d(LayerContext&, const Json& config, Inputs in) {
     return {};
   }
   Pair size = pairOr(config, "size", 2);
+  if (size.h < 1 || size.w < 1) {
+    in[0].graph->fail(cat("size must be at least 1, got ", size.h, " and ", size.w));
+    return {};
+  }
   const Shape& s = in[0].shape();
   Value spread = broadcastTo(reshape(in[0], {.shape = {s[0], s[1], 1, s[2], 1, s[3]}}),
                              {.shape = {s[0], s[1], size.h, s[2], size.w, s[3]}});
-  return reshape(spread, {.shape = {s[0], s[1] * size.h, s[2] * size.w, s[3]}});
+  return reshape(spread, {.shape = {s[0], int64_t{s[1]} * size.h, int64_t{s[2]} * size.w, s[3]}});
 }
 
 // ---- convolution and pooling

@@ -383,7 +383,7 @@ Status Model::check(const Batch& batch) const {
 Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
   if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
   FJORD_CHECK(begin(mode, batch));
-  begun_->executor->run();
+  FJORD_CHECK(begun_->executor->run());
   finish(totals);
   return {};
 }
@@ -498,7 +498,7 @@ Result<std::vector<Tensor>> Model::predict(std::span<const Tensor> x, int batchS
       p->executor->bindOutput(static_cast<int>(i),
                               outputs[i].data<float>() + begin * rowSize(outputs[i].shape()));
     }
-    p->executor->run();
+    FJORD_CHECK(p->executor->run());
   }
   return outputs;
 }

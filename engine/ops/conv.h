@@ -29,8 +29,11 @@ Geometry geometry(const Shape& x, const Shape& filter, const A& a) {
 
 template <class A>
 Result<Type> convolvedType(const Shape& x, const Shape& filter, const A& a) {
-  if (x.rank() != 4 || filter.rank() != 4)
-    return fail("needs x [N,H,W,C] and a filter [KH,KW,C/groups,OC]");
+  if (x.rank() != 4 || filter.rank() != 4) {
+    return fail("needs x [N,H,W,C] and a filter [KH,KW,C/groups,OC], got ", x, " and ", filter);
+  }
+  FJORD_CHECK(checkShape(x));
+  FJORD_CHECK(checkFilter(filter));
   if (a.groups < 1 || x[3] % a.groups != 0 || filter[3] % a.groups != 0) {
     return fail(a.groups, " groups do not divide ", x[3], " input and ", filter[3],
                 " output channels");
@@ -41,12 +44,8 @@ Result<Type> convolvedType(const Shape& x, const Shape& filter, const A& a) {
   }
   FJORD_CHECK(checkWindow(a.strides, a.dilations, a.padding));
   Geometry g = geometry(x, filter, a);
-  if (g.oh < 1 || g.ow < 1) {
-    return fail("a filter of ", filter[0], "x", filter[1], " does not fit the padded image of ",
-                x[1], "x", x[2]);
-  }
-  return Type{DType::kF32,
-              {x[0], static_cast<int32_t>(g.oh), static_cast<int32_t>(g.ow), filter[3]}};
+  FJORD_CHECK(checkWindows("filter", g.rows, g.columns, g.c));
+  return Type{DType::kF32, {x[0], g.oh, g.ow, filter[3]}};
 }
 
 inline Status checkFloats(std::span<const Type> in) {

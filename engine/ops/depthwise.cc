@@ -37,16 +37,16 @@ Result<Type> convolvedType(const Type& x, const Type& filter, const A& a) {
   if (x.dtype != DType::kF32 || filter.dtype != DType::kF32)
     return fail("both operands must be float32: cast them first");
   if (x.shape.rank() != 4 || filter.shape.rank() != 4)
-    return fail("needs x [N,H,W,C] and a filter [KH,KW,C,M]");
+    return fail("needs x [N,H,W,C] and a filter [KH,KW,C,M], got ", x.shape, " and ", filter.shape);
+  FJORD_CHECK(checkShape(x.shape));
+  FJORD_CHECK(checkFilter(filter.shape));
   if (x.shape[3] != filter.shape[2]) {
     return fail("the input has ", x.shape[3], " channels, the filter ", filter.shape[2]);
   }
   FJORD_CHECK(checkWindow(a.strides, a.dilations, a.padding));
   Geometry g = geometry(x.shape, filter.shape, a);
-  if (g.oh < 1 || g.ow < 1) return fail("the filter does not fit the padded image");
-  return Type{DType::kF32,
-              {x.shape[0], static_cast<int32_t>(g.oh), static_cast<int32_t>(g.ow),
-               static_cast<int32_t>(g.outC())}};
+  FJORD_CHECK(checkWindows("filter", g.rows, g.columns, std::max(g.c, g.outC())));
+  return Type{DType::kF32, {x.shape[0], g.oh, g.ow, g.outC()}};
 }
 
 /// to[c * m + j] += x[c] * f[c * m + j]

@@ -1,6 +1,7 @@
 #include "ops/elementwise.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <numeric>
 #include <optional>
@@ -37,13 +38,13 @@ constexpr TileKernel tileOf() {
 }
 
 constexpr bool takesFloats(RowKind k) {
-  return k == RowKind::kFloat || k == RowKind::kNumber || k == RowKind::kTest ||
-         k == RowKind::kCompare;
+  return k == RowKind::kFloat || k == RowKind::kNumber || k == RowKind::kWhole ||
+         k == RowKind::kFirst || k == RowKind::kTest || k == RowKind::kCompare;
 }
 // A selection moves bits, whatever they mean, so the integer kernel serves every type.
 constexpr bool takesInts(RowKind k) {
-  return k == RowKind::kNumber || k == RowKind::kCompare || k == RowKind::kLogic ||
-         k == RowKind::kBits || k == RowKind::kSelect;
+  return k == RowKind::kNumber || k == RowKind::kFirst || k == RowKind::kCompare ||
+         k == RowKind::kLogic || k == RowKind::kBits || k == RowKind::kSelect;
 }
 
 /// The row's backward lambda on graph values, its results summed down to the shapes of the inputs.
@@ -70,7 +71,9 @@ constexpr OpInfo row(std::string_view name) {
   if constexpr (takesInts(kind) && kind != RowKind::kSelect)
     info.wgslI32 = wgslOf<arity, WgslI32, F>();
   if constexpr (!std::same_as<B, Flat>) info.grad = rowGradient<arity, B>;
-  info.decode = [](std::span<const double> numbers, Attrs&) { return numbers.empty(); };
+  info.decode = [](std::span<const double> numbers, Attrs&) {
+    return allRead({numbers}, numbers.size());
+  };
   return info;
 }
 
@@ -101,7 +104,8 @@ namespace {
 
 constexpr auto kCopy = [](I32 x) { return x; };
 constexpr auto kIntToFloat = [](I32 x) { return toFloat(x); };
-constexpr auto kFloatToInt = [](F32 x) { return toInt(x); };
+// NaN is 0, as in WebAssembly, which other processors have no instruction for.
+constexpr auto kFloatToInt = [](F32 x) { return toInt(where(x == x, x, F32(0.0))); };
 constexpr auto kFloatToBool = [](F32 x) { return x != F32(0.0); };
 constexpr auto kIntToBool = [](I32 x) { return truth(x); };
 
@@ -132,6 +136,20 @@ TileKernel tileKernel(OpId op, DType operand, const Attrs& attrs) {
   if (op == OpId::cast) return castKernel(operand, attrs.as<CastAttrs>().dtype);
   const OpInfo& info = opInfo(op);
   return operand == DType::kF32 && info.tileF32 ? info.tileF32 : info.tileI32;
+}
+
+uint32_t bitsOf(double number, DType dtype) {
+  if (dtype == DType::kF32) return std::bit_cast<uint32_t>(static_cast<float>(number));
+  if (dtype == DType::kBool) return number != 0;
+  if (number != number) return 0;
+  return static_cast<uint32_t>(
+      static_cast<int32_t>(std::clamp<double>(number, INT32_MIN, INT32_MAX)));
+}
+
+double numberOf(uint32_t bits, DType dtype) {
+  // Not by ?:, whose type of a float and an int32 is float.
+  if (dtype == DType::kF32) return std::bit_cast<float>(bits);
+  return static_cast<int32_t>(bits);
 }
 
 // ---- passes

@@ -29,20 +29,32 @@ inline bool truth(int32_t x) { return x != 0; }
 inline double floorDivide(double a, double b) { return std::floor(a / b); }
 inline Complex floorDivide(Complex a, Complex b) { return std::floor((a / b).real()); }
 inline F32 floorDivide(F32 a, F32 b) { return floor(a / b); }
-/// Towards minus infinity; 0 where the divisor is 0, since integers have no infinity.
-inline I32 floorDivide(I32 a, I32 b) {
+/// Lane by lane, for what no instruction does.
+template <class F>
+inline I32 eachLane(I32 a, I32 b, F f) {
   int32_t x[kLanes], y[kLanes];
   a.store(x);
   b.store(y);
-  for (int i = 0; i < kLanes; ++i) {
-    if (y[i] == 0 || (x[i] == INT32_MIN && y[i] == -1)) {
-      x[i] = y[i] == 0 ? 0 : x[i];
-    } else {
-      int32_t q = x[i] / y[i];
-      x[i] = q - (x[i] % y[i] != 0 && (x[i] < 0) != (y[i] < 0));
-    }
-  }
+  for (int i = 0; i < kLanes; ++i) x[i] = f(x[i], y[i]);
   return I32::load(x);
+}
+/// Towards minus infinity; 0 where the divisor is 0, since integers have no infinity.
+inline I32 floorDivide(I32 a, I32 b) {
+  return eachLane(a, b, [](int32_t x, int32_t y) {
+    if (y == 0 || (x == INT32_MIN && y == -1)) return y == 0 ? 0 : x;
+    return x / y - (x % y != 0 && (x < 0) != (y < 0));
+  });
+}
+/// Modulo 2^32 as all products of integers; the reciprocals that negative exponents give are cut
+/// towards zero, also that of zero.
+inline I32 power(I32 a, I32 b) {
+  return eachLane(a, b, [](int32_t x, int32_t n) {
+    if (n < 0) return x == 1 || (x == -1 && n % 2 == 0) ? 1 : x == -1 ? -1 : 0;
+    uint32_t y = 1;
+    for (uint32_t square = static_cast<uint32_t>(x); n > 0; n >>= 1, square *= square)
+      y *= n & 1 ? square : 1;
+    return static_cast<int32_t>(y);
+  });
 }
 
 template <class T>

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/simd.h"
+#include "ops/elementwise.h"
 
 namespace fjord {
 
@@ -147,13 +148,7 @@ void copyShader(ShaderWriter& c, int input, const Walk& w) {
 void copy(ShaderWriter& c, const Walk& w) { copyShader(c, 0, w); }
 
 void fill(const Call& c, float value) {
-  uint32_t bits;
-  if (c.out.type.dtype == DType::kF32) {
-    std::memcpy(&bits, &value, 4);
-  } else {
-    bits = static_cast<uint32_t>(static_cast<int32_t>(value));
-  }
-  std::fill_n(c.out.as<uint32_t>(), c.out.size(), bits);
+  std::fill_n(c.out.as<uint32_t>(), c.out.size(), bitsOf(value, c.out.type.dtype));
 }
 void fill(const ReferenceCall& c, float value) {
   std::ranges::fill(c.out.values, static_cast<double>(value));
@@ -174,19 +169,21 @@ namespace {
 struct Reshape : Movement<Reshape, ReshapeAttrs> {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     Shape shape = a.shape;
-    int64_t known = 1;
+    Shape known;
     int open = -1;
     for (int i = 0; i < shape.rank(); ++i) {
       if (shape[i] == -1 && open < 0) {
         open = i;
       } else if (shape[i] < 0) {
+        if (shape[i] == kTooLarge) FJORD_CHECK(checkShape(shape));
         return fail("cannot reshape to ", a.shape, ": at most one -1, and no other negative size");
       } else {
-        known *= shape[i];
+        known.push(shape[i]);
       }
     }
-    if (open >= 0 && known > 0) shape[open] = static_cast<int32_t>(in[0].shape.size() / known);
-    if (shape.size() != in[0].shape.size() || (open >= 0 && known == 0)) {
+    int64_t rest = known.size();
+    if (open >= 0 && rest > 0) shape[open] = static_cast<int32_t>(in[0].shape.size() / rest);
+    if (shape.size() != in[0].shape.size() || (open >= 0 && rest == 0)) {
       return fail("cannot reshape ", in[0].shape, " (", in[0].shape.size(), " elements) to ",
                   a.shape);
     }
@@ -276,15 +273,17 @@ struct Concat {
   using Attrs = ConcatAttrs;
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     FJORD_TRY(int axis, checkedAxis(a.axis, in[0].shape.rank()));
-    Type out = in[0];
-    for (const Type& t : in.subspan(1)) {
+    int64_t joined = 0;
+    for (const Type& t : in) {
       Shape alike = t.shape;
-      if (alike.rank() == out.shape.rank()) alike[axis] = in[0].shape[axis];
-      if (t.dtype != out.dtype || alike != in[0].shape)
+      if (alike.rank() == in[0].shape.rank()) alike[axis] = in[0].shape[axis];
+      if (t.dtype != in[0].dtype || alike != in[0].shape)
         return fail("the inputs differ beside axis ", axis);
-      out.shape[axis] += t.shape[axis];
+      joined += t.shape[axis];
     }
-    return out;
+    Shape shape;
+    for (int i = 0; i < in[0].shape.rank(); ++i) shape.push(i == axis ? joined : in[0].shape[i]);
+    return Type{in[0].dtype, shape};
   }
   template <class T, class Get>
   static void join(Threads& threads, const Shape& out, int axis, size_t count, Get get, T* to) {
@@ -342,20 +341,21 @@ struct Concat {
 /// Equal shapes along a new axis.
 struct Stack {
   using Attrs = StackAttrs;
-  static Value expand(std::span<const Value> in, const Attrs& a) {
-    if (in.empty()) return {};
-    int rank = in[0].shape().rank() + 1;
-    Result<int> axis = checkedAxis(a.axis, rank);
-    if (!axis || rank > kMaxRank) {
-      // An error that names the axis comes from the op below.
-      return concat(in, {.axis = a.axis});
+  static Status check(std::span<const Type> in, const Attrs& a) {
+    for (const Type& t : in) {
+      if (t != in[0]) return fail("the inputs must be of one type and shape");
     }
+    FJORD_CHECK(checkRank(in[0].shape.rank() + 1));
+    FJORD_CHECK(checkedAxis(a.axis, in[0].shape.rank() + 1));
+    return {};
+  }
+  static Value expand(std::span<const Value> in, const Attrs& a) {
+    int rank = in[0].shape().rank() + 1, axis = axisOf(a.axis, rank);
     Shape shape;
-    for (int i = 0; i < rank; ++i)
-      shape.push(i == *axis ? 1 : in[0].shape()[i < *axis ? i : i - 1]);
+    for (int i = 0; i < rank; ++i) shape.push(i == axis ? 1 : in[0].shape()[i < axis ? i : i - 1]);
     std::vector<Value> parts;
     for (Value x : in) parts.push_back(reshape(x, {.shape = shape}));
-    return concat(parts, {.axis = *axis});
+    return concat(parts, {.axis = axis});
   }
   static std::vector<Case> cases() {
     return {makeCase("first", {floats({3, 4}), floats({3, 4})}, Attrs{}),
@@ -366,19 +366,27 @@ struct Stack {
 /// x repeated reps[i] times along axis i: a broadcast over [1, n0, 1, n1, ...] folded back.
 struct Tile {
   using Attrs = TileAttrs;
+  static Status check(std::span<const Type> in, const Attrs& a) {
+    if (a.reps.rank() != in[0].shape.rank())
+      return fail("reps needs one entry for each axis, got ", a.reps);
+    Shape shape;
+    for (int i = 0; i < a.reps.rank(); ++i) {
+      if (a.reps[i] < 0) return fail("reps must be at least 0, got ", a.reps);
+      shape.push(int64_t{a.reps[i]} * in[0].shape[i]);
+    }
+    return checkShape(shape);
+  }
   static Value expand(std::span<const Value> in, const Attrs& a) {
     Value x = in[0];
     // Axis by axis, since [reps, n] pairs of all axes together could exceed the highest rank.
-    for (int i = 0; i < x.shape().rank() && i < a.reps.rank(); ++i) {
+    for (int i = 0; i < x.shape().rank(); ++i) {
       if (a.reps[i] == 1) continue;
       int64_t before = 1, after = 1;
       for (int d = 0; d < x.shape().rank(); ++d) (d < i ? before : after) *= x.shape()[d];
       Shape result = x.shape();
       result[i] *= a.reps[i];
-      Value flat =
-          reshape(x, {.shape = {static_cast<int32_t>(before), 1, static_cast<int32_t>(after)}});
-      Value spread = broadcastTo(
-          flat, {.shape = {static_cast<int32_t>(before), a.reps[i], static_cast<int32_t>(after)}});
+      Value flat = reshape(x, {.shape = {before, 1, after}});
+      Value spread = broadcastTo(flat, {.shape = {before, a.reps[i], after}});
       x = reshape(spread, {.shape = result});
       if (!x) return x;
     }
@@ -392,6 +400,10 @@ struct Tile {
 
 struct Reverse {
   using Attrs = ReverseAttrs;
+  static Status check(std::span<const Type> in, const Attrs& a) {
+    for (int axis : a.axes) FJORD_CHECK(checkedAxis(axis, in[0].shape.rank()));
+    return {};
+  }
   static Value expand(std::span<const Value> in, const Attrs& a) {
     Value x = in[0];
     StridedSliceAttrs s;

@@ -12,9 +12,27 @@ Value normalized(Value x, Value mean, Value variance, Value offset, Value scale,
   return x * factor + (offset - mean * factor);
 }
 
+Status checkEpsilon(float epsilon) {
+  return checkNumber("epsilon", epsilon, epsilon > 0, " above 0");
+}
+/// Operands that make x larger are not meant.
+Status checkBroadcast(std::span<const Type> in, std::initializer_list<std::string_view> names) {
+  for (size_t i = 1; i < in.size(); ++i) {
+    if (broadcastShapes(in[0].shape, in[i].shape) != in[0].shape) {
+      return fail(names.begin()[i - 1], " of shape ", in[i].shape, " does not broadcast to x of ",
+                  in[0].shape);
+    }
+  }
+  return {};
+}
+
 /// Inputs: x [..,C], mean, variance, offset, scale, each [C] or the shape of x with ones.
 struct BatchNorm {
   using Attrs = BatchNormAttrs;
+  static Status check(std::span<const Type> in, const Attrs& a) {
+    FJORD_CHECK(checkBroadcast(in, {"mean", "variance", "offset", "scale"}));
+    return checkEpsilon(a.epsilon);
+  }
   static Value expand(std::span<const Value> in, const Attrs& a) {
     return normalized(in[0], in[1], in[2], in[3], in[4], a.epsilon);
   }
@@ -31,6 +49,10 @@ struct BatchNorm {
 /// Inputs: x, scale and offset of the shape of the normalised axes.
 struct LayerNorm {
   using Attrs = LayerNormAttrs;
+  static Status check(std::span<const Type> in, const Attrs& a) {
+    FJORD_CHECK(checkBroadcast(in, {"scale", "offset"}));
+    return checkEpsilon(a.epsilon);
+  }
   static Value expand(std::span<const Value> in, const Attrs& a) {
     Value x = in[0];
     Value average = mean(x, {.axes = a.axes, .keepDims = true});

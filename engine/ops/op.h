@@ -21,7 +21,8 @@
 // In place of a gradient that cannot exist: `static constexpr NoGrad grad{"a position is piecewise
 // constant"}`, and for one that is zero wherever it exists: `static constexpr ZeroGrad grad{}`. A
 // missing part is a compile error that names it. A composed op has `expand` and `cases` instead,
-// and FJORD_COMPOSED.
+// and FJORD_COMPOSED; `static Status check(std::span<const Type> in, const Attrs& a)` refuses what
+// the ops that it is made of would take.
 #pragma once
 
 #include <concepts>
@@ -57,12 +58,20 @@ struct Epilogue {
   void operator()(int64_t begin, int64_t end, int part) const { (*this)(Strip{begin, end}, part); }
 };
 
+/// An index that is not in [0, size), at this position among the indices. A kernel that finds one
+/// leaves the first here and does no more: the executor runs no later step, and its run fails.
+struct OutOfRange {
+  int64_t position = -1;
+  int32_t index = 0, size = 0;
+};
+
 struct Call {
   std::span<const View> in;
   View out;
   std::byte* scratch = nullptr;
   Threads& threads;
   const Epilogue& epilogue;
+  OutOfRange& outOfRange;
   std::byte* prepared = nullptr;
   bool winograd = false;
 };
@@ -130,15 +139,27 @@ inline Input floats(const Shape& shape, double lo = -1, double hi = 1) {
 enum class OpKind : uint8_t { kSource, kElementwise, kView, kStructured, kComposed };
 
 /// Which element types an elementwise row takes and gives: see ops/elementwise.inc.
-enum class RowKind : uint8_t { kFloat, kNumber, kTest, kCompare, kLogic, kBits, kSelect, kCast };
+enum class RowKind : uint8_t {
+  kFloat,
+  kNumber,
+  kWhole,
+  kFirst,
+  kTest,
+  kCompare,
+  kLogic,
+  kBits,
+  kSelect,
+  kCast
+};
 
 /// out[i] = f(in[0][i], in[1][i], in[2][i]) for i in [0, n), n a multiple of kLanes. All arrays
 /// hold four-byte elements.
 using TileKernel = void (*)(void* out, const void* const* in, int n);
 
-/// Numbers in and out of attributes, for callers that have no struct: bool and integers as they
-/// are, lists as a count and the values, enumerations by number.
-using DecodeAttrs = bool (*)(std::span<const double> numbers, Attrs& attrs);
+/// Attributes from numbers, for callers that have no struct: bool and integers as they are, lists as
+/// a count and the values, enumerations by number. What a number cannot be is an error that names the
+/// attribute, the number and what is allowed.
+using DecodeAttrs = Status (*)(std::span<const double> numbers, Attrs& attrs);
 
 struct OpInfo {
   std::string_view name;
@@ -155,6 +176,8 @@ struct OpInfo {
   /// nullptr where there is none: noGpu says why.
   void (*gpu)(ShaderWriter&, const Attrs&) = nullptr;
   std::string_view noGpu = {};
+  /// Of composed ops. `check` is nullptr where the ops that they are made of see to it.
+  Status (*check)(std::span<const Type> in, const Attrs&) = nullptr;
   Value (*expand)(std::span<const Value> in, const Attrs&) = nullptr;
   DecodeAttrs decode = nullptr;
   // Elementwise rows only: the kernels on float32 and on four-byte integers, nullptr where the kind
@@ -180,53 +203,46 @@ struct OpChecks {
 
 // ---- attributes from numbers
 
+/// Takes the numbers of each attribute in turn. `status` has the first that it cannot be, by name.
 struct AttrReader {
   std::span<const double> rest;
-  bool ok = true;
+  Status status = {};
 
-  double next() {
-    if (rest.empty()) {
-      ok = false;
-      return 0;
-    }
-    double v = rest.front();
-    rest = rest.subspan(1);
-    return v;
+  void operator()(const char* name, bool& v) { v = whole(name, "false (0) or true (1)", 0, 1); }
+  void operator()(const char* name, int32_t& v) { v = integer(name); }
+  void operator()(const char* name, float& v);
+  void operator()(const char* name, DType& v) {
+    v = static_cast<DType>(whole(name, "float32 (0), int32 (1) or bool (2)", 0, 2));
   }
-  void operator()(const char*, bool& v) { v = next() != 0; }
-  void operator()(const char*, int32_t& v) { v = static_cast<int32_t>(next()); }
-  void operator()(const char*, float& v) { v = static_cast<float>(next()); }
-  void operator()(const char*, DType& v) { v = static_cast<DType>(static_cast<int>(next())); }
-  void operator()(const char*, MirrorMode& v) {
-    v = static_cast<MirrorMode>(static_cast<int>(next()));
+  void operator()(const char* name, MirrorMode& v) {
+    v = static_cast<MirrorMode>(whole(name, "reflect (0) or symmetric (1)", 0, 1));
   }
-  void operator()(const char*, Pair& v) {
-    v.h = static_cast<int32_t>(next());
-    v.w = static_cast<int32_t>(next());
-  }
-  void operator()(const char*, Padding& v) {
-    for (int32_t* p : {&v.kind, &v.top, &v.bottom, &v.left, &v.right})
-      *p = static_cast<int32_t>(next());
-  }
+  void operator()(const char* name, Pair& v) { v = {integer(name), integer(name)}; }
+  void operator()(const char* name, Padding& v);
   template <int N>
-  void operator()(const char*, Ints<N>& v) {
-    int n = static_cast<int>(next());
-    if (n < 0 || n > N || static_cast<size_t>(n) > rest.size()) {
-      ok = false;
-      return;
-    }
+  void operator()(const char* name, Ints<N>& v) {
     v = {};
-    for (int i = 0; i < n; ++i) v.push(static_cast<int32_t>(next()));
+    v.count = whole(name, cat("a list of at most ", N, " numbers"), 0, N);
+    for (int32_t& entry : v) entry = integer(name);
   }
+
+ private:
+  double next(const char* name);
+  /// A whole number in that range, or 0 and an error with what is allowed.
+  int32_t whole(const char* name, std::string_view allowed, double least, double most);
+  int32_t integer(const char* name);
 };
 
+/// The reader's status, or an error where it left some of so many numbers.
+Status allRead(const AttrReader& reader, size_t numbers);
+
 template <class A>
-FJORD_ONCE bool decodeAttrs(std::span<const double> numbers, Attrs& attrs) {
+FJORD_ONCE Status decodeAttrs(std::span<const double> numbers, Attrs& attrs) {
   A a;
   AttrReader reader{numbers};
   visitAttrs(a, reader);
   attrs = Attrs::of(a);
-  return reader.ok && reader.rest.empty();
+  return allRead(reader, numbers.size());
 }
 
 // ---- from a struct to its row of the table
@@ -278,6 +294,10 @@ FJORD_ONCE void gpuOf(ShaderWriter& w, const Attrs& a) {
   T::gpu(w, a.as<typename T::Attrs>());
 }
 template <class T>
+FJORD_ONCE Status checkOf(std::span<const Type> in, const Attrs& a) {
+  return T::check(in, a.as<typename T::Attrs>());
+}
+template <class T>
 FJORD_ONCE Value expandOf(std::span<const Value> in, const Attrs& a) {
   return T::expand(in, a.as<typename T::Attrs>());
 }
@@ -314,6 +334,9 @@ template <class T>
 constexpr OpInfo composedOp(std::string_view name) {
   using A = typename T::Attrs;
   OpInfo info{.name = name, .kind = OpKind::kComposed};
+  if constexpr (requires(std::span<const Type> in, const A& a) { T::check(in, a); }) {
+    info.check = checkOf<T>;
+  }
   info.expand = expandOf<T>;
   info.decode = decodeAttrs<A>;
   return info;
@@ -345,6 +368,10 @@ inline Result<int> checkedAxis(int axis, int rank) {
     return fail("axis ", axis, " is outside a shape of rank ", rank);
   return axis < 0 ? axis + rank : axis;
 }
+/// An error unless value is finite and `fits`: "epsilon must be a finite number above 0, got -1".
+Status checkNumber(std::string_view name, float value, bool fits, std::string_view allowed);
+/// An error where an array would have that many axes.
+Status checkRank(int rank);
 /// checkedAxis for an axis that the shape rule has accepted.
 inline int axisOf(int axis, int rank) { return axis < 0 ? axis + rank : axis; }
 

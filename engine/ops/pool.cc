@@ -38,16 +38,20 @@ Geometry geometry(const Shape& x, const A& a) {
 
 template <class A>
 Result<Type> pooledType(const Type& x, const A& a) {
-  if (x.dtype != DType::kF32 || x.shape.rank() != 4) return fail("needs float32 x [N,H,W,C]");
-  if (a.window.h < 1 || a.window.w < 1) return fail("the window must be at least 1x1");
+  if (x.dtype != DType::kF32 || x.shape.rank() != 4)
+    return fail("needs float32 x [N,H,W,C], got ", x);
+  FJORD_CHECK(checkShape(x.shape));
+  if (x.shape[3] < 1) return fail("needs at least one channel, got ", x.shape);
+  if (a.window.h < 1 || a.window.w < 1)
+    return fail("window must be at least 1, got ", a.window.h, " and ", a.window.w);
   FJORD_CHECK(checkWindow(a.strides, {}, a.padding));
   Geometry g = geometry(x.shape, a);
-  if (g.oh < 1 || g.ow < 1) {
-    return fail("a window of ", a.window.h, "x", a.window.w, " does not fit the image of ",
-                x.shape[1], "x", x.shape[2]);
+  FJORD_CHECK(checkWindows("window", g.rows, g.columns, g.c));
+  for (const Window& w : {g.rows, g.columns}) {
+    if (w.before >= w.taps || w.input(w.outputs - 1, 0) >= w.inputs)
+      return fail("padding must be smaller than the window: a window sees nothing but padding");
   }
-  return Type{DType::kF32,
-              {x.shape[0], static_cast<int32_t>(g.oh), static_cast<int32_t>(g.ow), x.shape[3]}};
+  return Type{DType::kF32, {x.shape[0], g.oh, g.ow, x.shape[3]}};
 }
 
 /// f(offset of the input pixel) for the pixels of output (row, ox), row = n * OH + oy.

@@ -18,6 +18,17 @@ fn f_floor_divide(a: i32, b: i32) -> i32 {
   return q - select(0, 1, a % b != 0 && (a < 0) != (b < 0));
 }
 
+fn f_int_pow(a: i32, b: i32) -> i32 {
+  if (b < 0) { return select(select(0, select(1, -1, (b & 1) == 1), a == -1), 1, a == 1); }
+  var y = 1;
+  var square = a;
+  for (var n = b; n > 0; n >>= 1u) {
+    if ((n & 1) == 1) { y *= square; }
+    square *= square;
+  }
+  return y;
+}
+
 // exp(k ln 2 + r) for the x that is both: x = k ln 2 + r, |r| <= ln 2 / 2.
 fn f_scaled_exp(k: f32, r: f32) -> f32 {
   let p = ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r + 1.6666665459e-1) * r + 5.0000001201e-1;

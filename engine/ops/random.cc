@@ -16,11 +16,16 @@ namespace {
 
 template <class A>
 Result<Type> drawnType(std::span<const Type> in, const A& a) {
-  if (in[0] != Type{DType::kI32, {4}}) return fail("the state must be int32[4]");
-  for (int32_t d : a.shape) {
-    if (d < 0) return fail("the shape ", a.shape, " is negative");
-  }
+  if (in[0] != Type{DType::kI32, {4}}) return fail("the state must be int32[4], got ", in[0]);
+  FJORD_CHECK(checkShape(a.shape));
   return Type{DType::kF32, a.shape};
+}
+
+template <class A>
+Result<Type> normalType(std::span<const Type> in, const A& a) {
+  FJORD_CHECK(checkNumber("mean", a.mean, true, ""));
+  FJORD_CHECK(checkNumber("stddev", a.stddev, a.stddev >= 0, " of at least 0"));
+  return drawnType(in, a);
 }
 
 /// draw(words, out): four numbers from one block of four words.
@@ -59,7 +64,12 @@ struct Drawn {
 
 struct RandomUniform : Drawn {
   using Attrs = RandomUniformAttrs;
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) { return drawnType(in, a); }
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    FJORD_CHECK(checkNumber("low", a.low, true, ""));
+    FJORD_CHECK(checkNumber("high", a.high, a.high >= a.low, cat(" of at least low, ", a.low)));
+    FJORD_CHECK(checkNumber("high - low", a.high - a.low, true, ""));
+    return drawnType(in, a);
+  }
   static void run(const Call& c, const Attrs& a) {
     fillBlocks(c, a.stream, [&](PhiloxCounter counter, PhiloxKey key, float* four) {
       PhiloxCounter words = philox(counter, key);
@@ -76,7 +86,7 @@ struct RandomUniform : Drawn {
 
 struct RandomNormal : Drawn {
   using Attrs = RandomNormalAttrs;
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) { return drawnType(in, a); }
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) { return normalType(in, a); }
   static void run(const Call& c, const Attrs& a) {
     fillBlocks(c, a.stream, [&](PhiloxCounter counter, PhiloxKey key, float* four) {
       PhiloxCounter words = philox(counter, key);
@@ -101,7 +111,7 @@ struct RandomNormal : Drawn {
 /// stream).
 struct TruncatedNormal : Drawn {
   using Attrs = TruncatedNormalAttrs;
-  static Result<Type> type(std::span<const Type> in, const Attrs& a) { return drawnType(in, a); }
+  static Result<Type> type(std::span<const Type> in, const Attrs& a) { return normalType(in, a); }
   static void run(const Call& c, const Attrs& a) {
     fillBlocks(c, a.stream, [&](PhiloxCounter counter, PhiloxKey key, float* four) {
       // One normal number is outside with probability 4.6 %: sixteen tries fail for one block in
@@ -132,12 +142,15 @@ struct TruncatedNormal : Drawn {
 /// (Srivastava et al. 2014).
 struct Dropout {
   using Attrs = DropoutAttrs;
+  static Status check(std::span<const Type> in, const Attrs& a) {
+    if (in[0].dtype != DType::kF32) return fail("needs float32: cast it first");
+    return checkNumber("rate", a.rate, a.rate >= 0 && a.rate < 1, " from 0 to below 1");
+  }
   static Value expand(std::span<const Value> in, const Attrs& a) {
     Value x = in[0];
-    if (a.rate <= 0) return x;
+    if (a.rate == 0) return x;
     Value u = randomUniform(in[1], {.shape = x.shape(), .stream = a.stream});
-    return a.rate >= 1 ? x * 0.0
-                       : where(u >= static_cast<double>(a.rate), x * (1.0 / (1.0 - a.rate)), 0.0);
+    return where(u >= static_cast<double>(a.rate), x * (1.0 / (1.0 - a.rate)), 0.0);
   }
   static std::vector<Case> cases() { return {}; }
 };

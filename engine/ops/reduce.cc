@@ -298,9 +298,13 @@ template <template <class> class R, class A>
 struct NumberReduction {
   using Attrs = A;
   static Result<Type> type(std::span<const Type> in, const A& a) {
-    if (in[0].dtype == DType::kBool)
-      return fail("bools have no numbers to reduce: cast to int32 first");
-    return reducedType(in, a.axes, a.keepDims, in[0].dtype);
+    // Bools are counted, as in TensorFlow.js; the largest and the smallest of them are bools.
+    bool counts =
+        in[0].dtype == DType::kBool && (std::same_as<A, SumAttrs> || std::same_as<A, ProdAttrs>);
+    FJORD_TRY(Type y, reducedType(in, a.axes, a.keepDims, counts ? DType::kI32 : in[0].dtype));
+    if (y.dtype == DType::kBool && in[0].shape.size() == 0)
+      return fail("there are no bools to choose from");
+    return y;
   }
   static void run(const Call& c, const A& a) {
     if (c.in[0].type.dtype == DType::kF32) {
@@ -476,7 +480,6 @@ struct ArgExtremum {
   using Attrs = A;
   static constexpr NoGrad grad{"a position is piecewise constant"};
   static Result<Type> type(std::span<const Type> in, const A& a) {
-    if (in[0].dtype == DType::kBool) return fail("bools have no order");
     FJORD_TRY(int axis, checkedAxis(a.axis, in[0].shape.rank()));
     if (in[0].shape[axis] == 0) return fail("axis ", a.axis, " is empty");
     return Type{DType::kI32, reducedShape(in[0].shape, 1u << axis, false)};
@@ -528,9 +531,8 @@ struct ArgMin : ArgExtremum<ArgMinAttrs, std::less<>> {};
 struct CumSum {
   using Attrs = CumSumAttrs;
   static Result<Type> type(std::span<const Type> in, const CumSumAttrs& a) {
-    if (in[0].dtype == DType::kBool) return fail("bools have no sum: cast to int32 first");
     FJORD_CHECK(checkedAxis(a.axis, in[0].shape.rank()));
-    return in[0];
+    return Type{in[0].dtype == DType::kBool ? DType::kI32 : in[0].dtype, in[0].shape};
   }
   template <class T>
   static void accumulate(const T* x, T* out, const AxisView& v, const CumSumAttrs& a) {

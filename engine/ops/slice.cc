@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ops/elementwise.h"
 #include "ops/move.h"
 
 namespace fjord {
@@ -14,7 +15,7 @@ struct Slice : Movement<Slice, SliceAttrs> {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     const Shape& x = in[0].shape;
     if (a.begin.rank() != x.rank() || a.size.rank() != x.rank())
-      return fail("begin and size need one entry for each axis");
+      return fail("begin and size need one entry for each axis, got ", a.begin, " and ", a.size);
     for (int i = 0; i < x.rank(); ++i) {
       if (a.begin[i] < 0 || a.size[i] < 0 || int64_t{a.begin[i]} + a.size[i] > x[i]) {
         return fail("begin ", a.begin, " and size ", a.size, " leave the shape ", x);
@@ -56,11 +57,12 @@ struct StridedSlice : Movement<StridedSlice, StridedSliceAttrs> {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     const Shape& x = in[0].shape;
     if (a.begin.rank() != x.rank() || a.end.rank() != x.rank() || a.strides.rank() != x.rank()) {
-      return fail("begin, end and strides need one entry for each axis");
+      return fail("begin, end and strides need one entry for each axis, got ", a.begin, ", ", a.end,
+                  " and ", a.strides);
     }
     Shape shape;
     for (int i = 0; i < x.rank(); ++i) {
-      if (a.strides[i] == 0) return fail("a stride must not be 0");
+      if (a.strides[i] == 0) return fail("strides must not be 0, got ", a.strides);
       int32_t count = stridedCount(a.begin[i], a.end[i], a.strides[i]);
       int64_t last = a.begin[i] + int64_t{count - 1} * a.strides[i];
       if (count > 0 && (a.begin[i] < 0 || a.begin[i] >= x[i] || last < 0 || last >= x[i])) {
@@ -77,7 +79,7 @@ struct StridedSlice : Movement<StridedSlice, StridedSliceAttrs> {
     int64_t offset = 0;
     for (int i = 0; i < in.rank(); ++i) {
       offset += int64_t{a.begin[i]} * strides[i];
-      from.push(strides[i] * a.strides[i]);
+      from.push(int64_t{strides[i]} * a.strides[i]);
     }
     copy(c, into(out, from, offset));
   }
@@ -96,8 +98,17 @@ struct StridedSlice : Movement<StridedSlice, StridedSliceAttrs> {
 /// dx of a strided slice: zeros, with dy at the positions that were taken.
 struct StridedSliceGrad : Movement<StridedSliceGrad, StridedSliceGradAttrs> {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
-    if (in[0].shape.rank() != a.inputShape.rank()) return fail("dy has the wrong rank");
-    return Type{in[0].dtype, a.inputShape};
+    const Shape &dy = in[0].shape, &x = a.inputShape;
+    if (a.begin.rank() != dy.rank() || a.strides.rank() != dy.rank() || x.rank() != dy.rank())
+      return fail("begin, strides and inputShape need one entry for each axis");
+    FJORD_CHECK(checkShape(x));
+    for (int i = 0; i < dy.rank(); ++i) {
+      int64_t last = a.begin[i] + int64_t{dy[i] - 1} * a.strides[i];
+      if (dy[i] > 0 && (a.begin[i] < 0 || a.begin[i] >= x[i] || last < 0 || last >= x[i]))
+        return fail("begin ", a.begin, " and strides ", a.strides, " leave the shape ", x);
+      if (dy[i] > 1 && a.strides[i] == 0) return fail("strides must not be 0, got ", a.strides);
+    }
+    return Type{in[0].dtype, x};
   }
   template <class C>
   static void move(C& c, const Shape& in, const Shape& out, const Attrs& a) {
@@ -106,14 +117,15 @@ struct StridedSliceGrad : Movement<StridedSliceGrad, StridedSliceGradAttrs> {
     int64_t offset = 0;
     for (int i = 0; i < out.rank(); ++i) {
       offset += int64_t{a.begin[i]} * strides[i];
-      to.push(strides[i] * a.strides[i]);
+      to.push(int64_t{strides[i]} * a.strides[i]);
     }
     copy(c, Walk{in, rowMajorStrides(in), to, 0, offset});
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Shape end;
     for (int i = 0; i < a.begin.rank(); ++i) {
-      end.push(a.begin[i] + (g.in[0].shape()[i] - 1) * a.strides[i] + (a.strides[i] > 0 ? 1 : -1));
+      int64_t last = a.begin[i] + int64_t{g.in[0].shape()[i] - 1} * a.strides[i];
+      end.push(last + (a.strides[i] > 0 ? 1 : -1));
     }
     return {stridedSlice(g.dy, {.begin = a.begin, .end = end, .strides = a.strides})};
   }
@@ -127,17 +139,21 @@ struct StridedSliceGrad : Movement<StridedSliceGrad, StridedSliceGradAttrs> {
 
 Result<Type> paddedType(const Type& x, const Paddings& p) {
   if (p.rank() != 2 * x.shape.rank())
-    return fail("paddings need a number before and after each axis");
+    return fail("paddings need a number before and after each axis, got ", p);
   Shape shape;
   for (int i = 0; i < x.shape.rank(); ++i) {
-    if (p[2 * i] < 0 || p[2 * i + 1] < 0) return fail("paddings must not be negative: ", p);
-    shape.push(p[2 * i] + x.shape[i] + p[2 * i + 1]);
+    if (p[2 * i] < 0 || p[2 * i + 1] < 0) return fail("paddings must be at least 0, got ", p);
+    shape.push(int64_t{p[2 * i]} + x.shape[i] + p[2 * i + 1]);
   }
   return Type{x.dtype, shape};
 }
 
 struct Pad : Movement<Pad, PadAttrs> {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
+    // Any number fills floats, infinities and NaN among them.
+    bool fits = in[0].dtype == DType::kF32 ||
+                numberOf(bitsOf(a.value, in[0].dtype), in[0].dtype) == static_cast<double>(a.value);
+    if (!fits) return fail("value must be one of ", in[0].dtype, ", got ", a.value);
     return paddedType(in[0], a.paddings);
   }
   template <class C>
@@ -242,10 +258,13 @@ struct MirrorPadGrad {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     if (in[0].dtype != DType::kF32) return fail("gradients are float32");
     if (a.paddings.rank() != 2 * in[0].shape.rank())
-      return fail("paddings need a number before and after each axis");
+      return fail("paddings need a number before and after each axis, got ", a.paddings);
     Shape shape;
-    for (int i = 0; i < in[0].shape.rank(); ++i)
-      shape.push(in[0].shape[i] - a.paddings[2 * i] - a.paddings[2 * i + 1]);
+    for (int i = 0; i < in[0].shape.rank(); ++i) {
+      int64_t before = a.paddings[2 * i], after = a.paddings[2 * i + 1];
+      if (before < 0 || after < 0) return fail("paddings must be at least 0, got ", a.paddings);
+      shape.push(in[0].shape[i] - before - after);
+    }
     for (int32_t n : shape) {
       if (n < 1) return fail("paddings ", a.paddings, " are larger than ", in[0].shape);
     }

@@ -113,6 +113,10 @@ struct LogSoftmax : SoftmaxOp<true, LogSoftmaxAttrs> {
 /// -sum(labels * logSoftmax(logits)) over the last axis.
 struct SoftmaxCrossEntropy {
   using Attrs = SoftmaxCrossEntropyAttrs;
+  static Status check(std::span<const Type> in, const Attrs&) {
+    if (in[0].shape == in[1].shape) return {};
+    return fail("logits and labels must have one shape");
+  }
   static Value expand(std::span<const Value> in, const Attrs&) {
     Value logits = cast(in[0], DType::kF32), labels = cast(in[1], DType::kF32);
     return -sum(labels * logSoftmax(logits), {.axes = {-1}});

@@ -12,6 +12,8 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/shape.h"
@@ -105,6 +107,15 @@ template <class F>
 FJORD_ONCE void visitAttrs(CastAttrs& a, F&& f) {
   f("dtype", a.dtype);
 }
+template <class F>
+void visitAttrs(ConstantAttrs& a, F&& f) {
+  f("value", a.value);
+}
+template <class F>
+void visitAttrs(InputAttrs& a, F&& f) {
+  f("index", a.index);
+  f("isParameter", a.isParameter);
+}
 #define ATTR(type, name, ...) f(#name, a.name);
 #define OP(Name, name, arity, attrs)                                                    \
   template <class F>                                                                    \
@@ -119,25 +130,33 @@ FJORD_ONCE void visitAttrs(CastAttrs& a, F&& f) {
 
 // ---- builders
 
-/// Room for the attributes of any op, compared and hashed as bytes.
+/// The attributes of any op. They are put in field by field, over zeros, so that two are equal where
+/// the bits of all fields are (-0.0 is not 0.0, and NaN is NaN), whatever lies between the fields.
 struct Attrs {
   static constexpr size_t kBytes = 120;
+  /// How many bytes are in use.
+  uint32_t size = 0;
   alignas(8) std::byte bytes[kBytes]{};
 
   template <class T>
-  static Attrs of(const T& value) {
+  FJORD_ONCE static Attrs of(T value) {
     static_assert(sizeof(T) <= kBytes && std::is_trivially_copyable_v<T>);
     Attrs a;
-    __builtin_memcpy(a.bytes, &value, sizeof(T));
+    a.size = sizeof(T);
+    visitAttrs(value, [&]<class Field>(const char*, const Field& field) {
+      static_assert(std::has_unique_object_representations_v<Field> ||
+                    std::is_floating_point_v<Field>);
+      auto offset = reinterpret_cast<const char*>(&field) - reinterpret_cast<const char*>(&value);
+      __builtin_memcpy(a.bytes + offset, &field, sizeof(Field));
+    });
     return a;
   }
+  std::string_view text() const { return {reinterpret_cast<const char*>(bytes), size}; }
   template <class T>
   const T& as() const {
     return *reinterpret_cast<const T*>(bytes);
   }
-  bool operator==(const Attrs& other) const {
-    return __builtin_memcmp(bytes, other.bytes, kBytes) == 0;
-  }
+  bool operator==(const Attrs& other) const { return text() == other.text(); }
 };
 
 /// Adds one node (or, for a composed op, its expansion) to the graph of the inputs. Every builder

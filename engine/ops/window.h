@@ -15,6 +15,8 @@ struct Window {
   int64_t inputs = 0, outputs = 0, taps = 0;
   int64_t stride = 1, dilation = 1, before = 0;
 
+  /// From the first input, or zero before it, that a window looks at to the last.
+  int64_t reach() const { return (outputs - 1) * stride + (taps - 1) * dilation + 1; }
   /// The input position that tap k of output o looks at; may lie outside.
   int64_t input(int64_t o, int64_t k) const { return o * stride - before + k * dilation; }
   /// The output whose tap k looks at input i, or -1.
@@ -69,9 +71,32 @@ inline Status checkWindow(Pair strides, Pair dilations, const Padding& p) {
   if (dilations.h < 1 || dilations.w < 1) {
     return fail("dilations must be at least 1, got ", dilations.h, " and ", dilations.w);
   }
-  if (p.top < 0 || p.bottom < 0 || p.left < 0 || p.right < 0)
-    return fail("padding must not be negative");
+  if (p.top < 0 || p.bottom < 0 || p.left < 0 || p.right < 0) {
+    return fail("padding must be at least 0, got top ", p.top, ", bottom ", p.bottom, ", left ",
+                p.left, ", right ", p.right);
+  }
   return {};
+}
+
+/// Whether windows of this many taps (of a pool's window or a filter: `what`) fit the padded image, and
+/// can be walked over.
+inline Status checkWindows(std::string_view what, const Window& rows, const Window& columns,
+                           int64_t channels) {
+  if (rows.outputs < 1 || columns.outputs < 1) {
+    return fail("a ", what, " of ", rows.taps, "x", columns.taps,
+                " does not fit the padded image of ", rows.inputs, "x", columns.inputs);
+  }
+  Status padded = checkShape({rows.reach(), columns.reach(), channels});
+  if (!padded) return fail("the image with its padding: ", padded.error().message);
+  return {};
+}
+
+/// A filter that somebody could see something through.
+inline Status checkFilter(const Shape& filter) {
+  for (int32_t n : filter) {
+    if (n < 1) return fail("every size of the filter must be at least 1, got ", filter);
+  }
+  return checkShape(filter);
 }
 
 /// The constants of window.wgsl and conv.wgsl.

@@ -85,14 +85,26 @@ void Executor::runStep(const Step& step, const Views& v) {
     };
   }
   void* prepared = v.prepared < 0 ? nullptr : views_[v.prepared].data;
-  Call call{
-      views.subspan(v.in, step.in.size()), views[v.out],  arena + step.scratch, *threads_, epilogue,
-      static_cast<std::byte*>(prepared),   plan_.winograd};
+  Call call{views.subspan(v.in, step.in.size()),
+            views[v.out],
+            arena + step.scratch,
+            *threads_,
+            epilogue,
+            outOfRange_,
+            static_cast<std::byte*>(prepared),
+            plan_.winograd};
   const OpInfo& info = opInfo(step.op);
   (step.prepares ? info.prepare : info.run)(call, step.attrs);
 }
 
-void Executor::run() {
+Status Executor::failed(const Step& step) {
+  OutOfRange o = std::exchange(outOfRange_, {});
+  settled_ = false;
+  return fail(opInfo(step.op).name, ": the index value ", o.index, " at position ", o.position,
+              " is not in [0, ", o.size - 1, "]");
+}
+
+Status Executor::run() {
   // What depends on parameters alone comes first, and not again until one changes. One loop, so that
   // runStep is inlined into it: a kernel is then five calls from JavaScript.
   const std::pair<int32_t, int32_t> ranges[] = {
@@ -101,8 +113,12 @@ void Executor::run() {
       {plan_.settledEnd, static_cast<int32_t>(plan_.steps.size())}};
   settled_ = true;
   for (auto [begin, end] : ranges) {
-    for (int32_t i = begin; i < end; ++i) runStep(plan_.steps[i], steps_[i]);
+    for (int32_t i = begin; i < end; ++i) {
+      runStep(plan_.steps[i], steps_[i]);
+      if (outOfRange_.position >= 0) return failed(plan_.steps[i]);
+    }
   }
+  return {};
 }
 
 Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor> inputs,
@@ -125,7 +141,7 @@ Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor>
     executor.bindOutput(static_cast<int>(i), out.view().data);
     outputs.push_back(std::move(out));
   }
-  executor.run();
+  FJORD_CHECK(executor.run());
   return outputs;
 }
 

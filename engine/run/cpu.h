@@ -2,7 +2,7 @@
 //
 //   FJORD_TRY(Executor executor, Executor::make(std::move(plan), threads));
 //   executor.bindInput(0, x.view().data);
-//   executor.run();                        // allocates nothing
+//   FJORD_CHECK(executor.run());           // allocates nothing, unless it fails
 //
 // Memory bound to inputs and outputs stays the caller's, must hold the type that the plan says, and
 // must stay alive while it is bound.
@@ -28,7 +28,9 @@ class Executor {
     bind(inputs_[index], data);
   }
   void bindOutput(int index, void* data) { bind(outputs_[index], data); }
-  void run();
+  /// Fails where an op found an index outside of what it indexes. Nothing has been assigned then: the
+  /// plan assigns after the last step that looks something up.
+  Status run();
   /// The memory of a parameter has changed: the next run computes anew what depends on it.
   void refresh() { settled_ = false; }
 
@@ -46,8 +48,10 @@ class Executor {
 
   void bind(Binding& binding, void* data);
   void runStep(const Step& step, const Views& views);
+  Status failed(const Step& step);
 
   bool settled_ = false;
+  OutOfRange outOfRange_;
   Plan plan_;
   Threads* threads_ = nullptr;
   Buffer arena_;

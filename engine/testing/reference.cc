@@ -117,7 +117,8 @@ namespace {
 
 double castTo(double x, DType dtype) {
   if (dtype == DType::kBool) return x != 0;
-  return dtype == DType::kI32 ? std::trunc(x) : x;
+  if (dtype == DType::kF32) return x;
+  return x != x ? 0 : std::trunc(std::clamp<double>(x, INT32_MIN, INT32_MAX));
 }
 
 /// Index of the element of a broadcast operand that element i of `space` sees.

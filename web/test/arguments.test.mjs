@@ -258,7 +258,7 @@ const rows = {
     [() => fj.pad(zeros(3), [1, 1]), 'pad: paddings must be a pair [before, after] for each axis, got [1, 1]'],
     [() => fj.pad(fj.scalar(1), []), 'pad(scalar) is not defined. Pass non-scalar to pad'],
     [() => fj.pad(zeros(3), [[1, 1]], '0'), "pad: constantValue must be a number, got '0'"],
-    [() => fj.pad(zeros(3), [[-1, 1]]), /^pad: paddings must not be negative: \[-1,1\]/],
+    [() => fj.pad(zeros(3), [[-1, 1]]), /^pad: paddings must be at least 0, got \[-1,1\]/],
   ],
   oneHot: [
     [() => fj.oneHot([0, 1.5], 3), "Argument 'indices' passed to 'oneHot' must hold whole numbers, but got 1.5"],
