@@ -164,13 +164,10 @@ int fj_gradients(int y, int dy, const int32_t* xs, int count, int all, int32_t* 
 
 int fj_optimizer(const char* json) {
   return withJson(json, [&](const Json& j) {
-    std::optional<Choice> choice = choiceOf(j);
-    Result<const OptimizerRow*> row = findOptimizer(choice ? choice->name : "");
-    if (!row) return failure(row.error());
-    Result<double> rate = learningRate(choice->config, 0, 0);
-    if (!rate) return failure(rate.error());
+    Result<Optimizer> o = Optimizer::of(j);
+    if (!o) return failure(o.error());
     return runtime().optimizers.add(
-        std::make_unique<EagerOptimizer>(*runtime().place, **row, choice->config));
+        std::make_unique<EagerOptimizer>(*runtime().place, std::move(*o)));
   });
 }
 

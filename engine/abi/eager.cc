@@ -306,15 +306,14 @@ Status EagerOptimizer::build(std::span<const Variable> variables, Graph& graph,
   std::vector<Value> weights, gradients;
   for (const Variable& v : variables) weights.push_back(graph.input(v.value.type()));
   for (const Variable& v : variables) gradients.push_back(graph.input(v.gradient.type()));
-  clipGradients(config_, gradients);
-  double decay = numberOr(config_, "weight_decay", row_.name == "adamw" ? 0.004 : 0);
+  optimizer_.clip(gradients);
   for (size_t i = 0; i < variables.size(); ++i) {
     Update update(graph, variables[i].id, names, starts_);
-    update.weight = decay == 0 ? weights[i] : weights[i] - weights[i] * rate * decay;
+    update.weight = weights[i];
     update.gradient = gradients[i];
     update.rate = rate;
     update.step = step;
-    graph.assign(weights[i], row_.update(update, config_));
+    graph.assign(weights[i], optimizer_.update(update));
   }
   return graph.status();
 }

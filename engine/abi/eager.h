@@ -101,8 +101,8 @@ class Eager {
 /// An optimizer over loose variables: `minimize` in TensorFlow.js.
 class EagerOptimizer {
  public:
-  EagerOptimizer(Place& place, const OptimizerRow& row, Json config)
-      : place_(place), row_(row), config_(std::move(config)), plans_(8) {}
+  EagerOptimizer(Place& place, Optimizer optimizer)
+      : place_(place), optimizer_(std::move(optimizer)), plans_(8) {}
 
   struct Variable {
     uint64_t id;
@@ -111,8 +111,8 @@ class EagerOptimizer {
   };
   Status apply(std::span<const Variable> variables);
   void clear() { plans_.clear(); }
-  void setRate(double rate) { config_["learning_rate"] = rate; }
-  double rate() const { return learningRate(config_, row_.rate, step_).value_or(0); }
+  void setRate(double rate) { rate_ = rate; }
+  double rate() const { return rate_ >= 0 ? rate_ : optimizer_.rate(step_); }
   int64_t step() const { return step_; }
 
  private:
@@ -122,8 +122,8 @@ class EagerOptimizer {
   Result<Tensor> slot(const std::string& name, const Type& type, double start);
 
   Place& place_;
-  const OptimizerRow& row_;
-  Json config_;
+  Optimizer optimizer_;
+  double rate_ = -1;  // below 0: the optimizer's
   PlanCache plans_;
   std::unordered_map<std::string, std::vector<std::string>> slotNames_;  // by plan key
   std::unordered_map<std::string, Tensor> slots_;

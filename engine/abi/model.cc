@@ -244,17 +244,15 @@ int fj_fit(int model, const int32_t* arrays, const int32_t* counts, const char* 
         if (!collect(arrays, *counts, *list)) return 0;
         arrays += *counts++;
       }
-      FitOptions o;
-      o.epochs = intOr(j, "epochs", 1);
-      o.initialEpoch = intOr(j, "initialEpoch", 0);
-      o.batchSize = intOr(j, "batchSize", 32);
-      o.shuffle = boolOr(j, "shuffle", true);
-      o.validationSplit = numberOr(j, "validationSplit", 0);
-      o.classWeight = member(j, "classWeight");
-      o.callbacks = member(j, "callbacks");
+      // Evaluation takes the same options.
+      Json given = j;
+      bool evaluates = boolOr(j, "evaluate", false);
+      given.erase("evaluate");
+      Result<FitOptions> o = FitOptions::of(given);
+      if (!o) return failure(o.error());
       Result<std::unique_ptr<Fit>> fit =
-          boolOr(j, "evaluate", false) ? Fit::evaluation(*m, std::move(samples), o.batchSize)
-                                       : Fit::begin(*m, std::move(samples), o, std::move(held));
+          evaluates ? Fit::evaluation(*m, std::move(samples), o->batchSize)
+                    : Fit::begin(*m, std::move(samples), *o, std::move(held));
       return fit ? runtime().fits.add({m, std::move(*fit)}) : failure(fit.error());
     });
   });

@@ -30,7 +30,7 @@ std::string listed(std::string_view list) {
   return out;
 }
 
-bool isNamed(const char* names, std::string_view key) {
+bool isNamed(std::string_view names, std::string_view key) {
   std::string wanted = canonicalName(key);
   return !wanted.empty() && !firstOf(names, [&](std::string_view name) {
                                return canonicalName(name) == wanted;
@@ -122,7 +122,7 @@ std::string allowed(const Argument& a) {
     case Argument::kDescribed:
       return "a name, or {class_name, config}";
     case Argument::kOnly:
-      return cat(listed(a.text), ": anything else is not supported");
+      return cat(*a.text ? listed(a.text) : "null", ": anything else is not supported");
     default:
       return "something else";
   }
@@ -163,7 +163,7 @@ bool isAllowed(const Argument& a, const Json& v) {
     case Argument::kTextsByName:
       return v.is_object() && std::ranges::all_of(v, isText);
     case Argument::kDescribed:
-      return choiceOf(v) && !choiceOf(v)->name.empty();
+      return v.is_string() || v.is_object();
     case Argument::kOnly:
       return !firstOf(a.text, [&](std::string_view one) { return shown(v) == one; }).empty();
     default:
@@ -222,14 +222,18 @@ Status unknownArgument(std::string_view owner, std::span<const Argument> table,
 Status faultOf(const Argument& a, std::string_view name, const Json& v) {
   if (!isAllowed(a, v)) return fail(name, " must be ", allowed(a), ", got ", shown(v));
   Status status = a.check ? a.check(v) : Status();
-  return status ? status : fail(name, ": ", status.error().message);
+  if (status) return status;
+  // "learning_rate must be ..", "kernel_regularizer: unknown regularizer ..".
+  bool isVerb = status.error().message.starts_with("must ");
+  return fail(name, isVerb ? " " : ": ", status.error().message);
 }
 
 }  // namespace
 
 Result<Fields> Fields::of(std::string_view owner, std::span<const Argument> table,
-                          const Json& object, std::string_view place) {
-  Fields fields(table);
+                          std::span<const Argument> common, const Json& object,
+                          std::string_view place) {
+  Fields fields(table, common);
   if (!object.is_object() && !object.is_null()) {
     std::string_view what = !place.empty()  ? place.substr(0, place.size() - 1)
                             : owner.empty() ? "the file"
@@ -238,7 +242,9 @@ Result<Fields> Fields::of(std::string_view owner, std::span<const Argument> tabl
   }
   static const Json kNone = Json::object();
   for (const auto& [key, value] : (object.is_null() ? kNone : object).items()) {
-    const Argument* a = findRow(table, [&](const Argument& a) { return isNamed(a.name, key); });
+    auto isMeant = [&](const Argument& a) { return isNamed(a.name, key); };
+    const Argument* a = findRow(table, isMeant);
+    if (!a) a = findRow(common, isMeant);
     if (!a) return std::unexpected(unknownArgument(owner, table, place, key).error());
     if (value.is_null()) continue;
     std::string name = cat(place, key);
@@ -257,8 +263,9 @@ Result<Fields> Fields::of(std::string_view owner, std::span<const Argument> tabl
 }
 
 const Argument& Fields::row(const char* name) const {
-  const Argument* a =
-      findRow(table_, [&](const Argument& a) { return firstOf(a.name) == firstOf(name); });
+  auto isMeant = [&](const Argument& a) { return firstOf(a.name) == firstOf(name); };
+  const Argument* a = findRow(table_, isMeant);
+  if (!a) a = findRow(common_, isMeant);
   if (!a) __builtin_trap();  // read without a row in the table: the first test of it finds that
   return *a;
 }
@@ -344,6 +351,89 @@ Json Fields::json(const char* name) const {
   const Json* v = given(name);
   const char* fallback = row(name).text;
   return v ? *v : fallback ? Json(fallback) : Json();
+}
+
+namespace {
+
+/// kernelSize to kernel_size, in all objects of a value.
+Json snakeCase(const Json& value) {
+  if (!value.is_structured()) return value;
+  Json out = value.is_array() ? Json::array() : Json::object();
+  for (const auto& [key, item] : value.items()) {
+    std::string name;
+    for (char c : key) {
+      bool isUpper = c >= 'A' && c <= 'Z';
+      if (isUpper) name += '_';
+      name += static_cast<char>(isUpper ? c - 'A' + 'a' : c);
+    }
+    if (value.is_array()) {
+      out.push_back(snakeCase(item));
+    } else {
+      out[name] = snakeCase(item);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Json Fields::plain() const {
+  Json out = Json::object();
+  for (const auto& [row, value] : given_) {
+    std::string name(firstOf(row->name));
+    out[name] = row->kind == Argument::kChoice      ? Json(choice(row->name))
+                : row->kind == Argument::kDescribed ? snakeCase(*value)
+                                                    : *value;
+  }
+  return out;
+}
+
+// ---- what is chosen by name
+
+namespace {
+
+// What Keras 2, Keras 3 and TensorFlow.js write beside a name and its arguments.
+constexpr Argument kDescription[] = {
+    {.kind = Argument::kText, .name = "class_name", .needed = true},
+    {.kind = Argument::kJson, .name = "config"},
+    {.kind = Argument::kJson, .name = "module"},
+    {.kind = Argument::kJson, .name = "registered_name"},
+    {.kind = Argument::kJson, .name = "shared_object_id"},
+    {.kind = Argument::kJson, .name = "build_config"},
+};
+
+}  // namespace
+
+std::string_view firstName(const Named& row) { return firstOf(row.name); }
+
+bool isCalled(const Named& row, std::string_view name) { return isNamed(row.name, name); }
+
+const Json& configOf(const Json& description) {
+  static const Json kNone;
+  const Json& config = member(description, "config");
+  return config.is_string() ? kNone : config;
+}
+
+Result<std::string> nameIn(const Json& description) {
+  if (!description.is_string() && !description.is_object())
+    return fail("must be a name, or {class_name, config}, got ", shown(description));
+  if (description.is_object()) FJORD_CHECK(Fields::of("a description", kDescription, description));
+  return choiceOf(description)->name;
+}
+
+Result<Fields> fieldsOf(const Named& row, std::span<const Argument> common,
+                        const Json& description) {
+  std::string_view name = firstName(row);
+  Result<Fields> fields = Fields::of(name, row.arguments, common, configOf(description));
+  // An unknown argument's message has the owner's name already.
+  if (!fields && fields.error().message.find(cat(" of ", name)) == std::string::npos)
+    return fail(name, ": ", fields.error().message);
+  return fields;
+}
+
+std::unexpected<Error> unknown(std::string_view what, std::string_view name,
+                               std::vector<std::string_view> known) {
+  return fail("unknown ", what, " \"", name, "\"", insteadOf(name, known));
 }
 
 }  // namespace fjord

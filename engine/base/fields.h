@@ -140,7 +140,13 @@ class Fields {
   /// `owner` is whose arguments they are, as messages name it; `place` stands before each name:
   /// "backends/cpu/". An object that is null is an empty one.
   static Result<Fields> of(std::string_view owner, std::span<const Argument> table,
-                           const Json& object, std::string_view place = "");
+                           const Json& object, std::string_view place = "") {
+    return of(owner, table, {}, object, place);
+  }
+  /// The same of two tables; the second's names are not offered for those that are not known.
+  static Result<Fields> of(std::string_view owner, std::span<const Argument> table,
+                           std::span<const Argument> common, const Json& object,
+                           std::string_view place = "");
 
   /// Whether it is there and not null.
   bool has(const char* name) const { return given(name) != nullptr; }
@@ -162,13 +168,16 @@ class Fields {
   std::map<std::string, std::string> textsByName(const char* name) const;
   /// null without it and without a default.
   Json json(const char* name) const;
+  /// What was given, under the names of the table.
+  Json plain() const;
 
  private:
-  explicit Fields(std::span<const Argument> table) : table_(table) {}
+  Fields(std::span<const Argument> table, std::span<const Argument> common)
+      : table_(table), common_(common) {}
   const Json* given(const char* name) const;
   const Argument& row(const char* name) const;
 
-  std::span<const Argument> table_;
+  std::span<const Argument> table_, common_;
   std::vector<std::pair<const Argument*, const Json*>> given_;
 };
 
@@ -179,13 +188,56 @@ std::string shown(const Json& value);
 /// "; did you mean kernel_size? There are filters, kernel_size": what to say of a name that is not
 /// among some.
 std::string insteadOf(std::string_view unknown, std::span<const std::string_view> known);
-/// The same for the names of a table's rows.
+
+/// A row of a table of things that are chosen by name: "max_norm", or also "mean_squared_error|mse".
+struct Named {
+  std::string_view name;
+  std::span<const Argument> arguments;
+};
+std::string_view firstName(const Named& row);
+
+/// Of a description {"class_name", "config"}, where its arguments stand.
+const Json& configOf(const Json& description);
+/// The name in a description, or in the text alone; what else it says has to be what Keras writes.
+Result<std::string> nameIn(const Json& description);
+bool isCalled(const Named& row, std::string_view name);
+
+/// A row and what a description says of its arguments. It refers to the description.
+template <class Row>
+struct Chosen {
+  const Row* row;
+  Fields fields;
+};
+
+/// A table as tests see it, and what generates from it.
+struct Table {
+  std::string_view what;
+  std::vector<Named> rows;
+  std::span<const Argument> common;  // what all rows have
+  Status (*check)(const Json& description);
+};
+
+Result<Fields> fieldsOf(const Named& row, std::span<const Argument> common,
+                        const Json& description);
+std::unexpected<Error> unknown(std::string_view what, std::string_view name,
+                               std::vector<std::string_view> known);
+
+/// The row that a description names, all of its arguments, and those that all rows have, checked;
+/// `what` is what it would be: "loss".
 template <class Row, size_t n>
-std::string insteadOf(std::string_view unknown, const Row (&rows)[n],
-                      std::string_view Row::* name) {
-  std::string_view known[n];
-  for (size_t i = 0; i < n; ++i) known[i] = rows[i].*name;
-  return insteadOf(unknown, std::span<const std::string_view>(known, n));
+Result<Chosen<Row>> chosen(std::string_view what, const Row (&rows)[n], const Json& description,
+                           std::span<const Argument> common = {}) {
+  Result<std::string> named = nameIn(description);
+  if (!named) return fail("the ", what, " ", named.error().message);
+  std::string_view name = *named;
+  for (const Row& row : rows) {
+    if (!isCalled(row, name)) continue;
+    FJORD_TRY(Fields fields, fieldsOf(row, common, description));
+    return Chosen<Row>{&row, std::move(fields)};
+  }
+  std::vector<std::string_view> known;
+  for (const Row& row : rows) known.push_back(firstName(row));
+  return unknown(what, name, std::move(known));
 }
 
 }  // namespace fjord

@@ -156,6 +156,38 @@ TEST(Fields, ValuesThatAreNotAllowed) {
   EXPECT_EQ(wrong(R"("trainable": 1)"), "trainable must be true or false, got 1");
 }
 
+struct Tool : Named {
+  int size;
+};
+constexpr Argument kEdge[] = {number("edge", kPositive, 1)};
+constexpr Tool kTools[] = {{{"saw|handsaw", kEdge}, 1}, {{"hammer", {}}, 2}};
+
+TEST(Fields, WhatIsChosenByName) {
+  for (const char* text : {R"("handSaw")", R"({"class_name": "Saw", "config": {"edge": 2}})",
+                           R"({"className": "Saw", "config": {}, "module": "m"})",
+                           R"({"class_name": "function", "config": "saw"})"}) {
+    Json j = parsed(text);
+    auto tool = chosen("tool", kTools, j);
+    ASSERT_TRUE(tool) << tool.error().message;
+    EXPECT_EQ(tool->row->size, 1);
+    EXPECT_EQ(tool->fields.number("edge"), j.dump().find('2') == std::string::npos ? 1 : 2);
+  }
+  auto wrong = [](const char* text) {
+    return chosen("tool", kTools, parsed(text)).error().message;
+  };
+  EXPECT_EQ(wrong(R"("hamer")"),
+            R"(unknown tool "hamer"; did you mean hammer? There are saw, hammer)");
+  EXPECT_EQ(wrong("3"), "the tool must be a name, or {class_name, config}, got 3");
+  EXPECT_EQ(wrong(R"({"edge": 2})").substr(0, 43), "the tool edge is not an argument of a descr");
+  EXPECT_EQ(wrong("{}"), "the tool class_name is missing: it must be a text that is not empty");
+  EXPECT_EQ(wrong(R"({"class_name": "Saw", "config": {"edge": 0}})"),
+            "saw: edge must be a finite number above 0, got 0");
+  EXPECT_EQ(wrong(R"({"class_name": "Hammer", "config": {"edge": 1}})"),
+            "edge is not an argument of hammer; there are none");
+  EXPECT_EQ(wrong(R"({"class_name": "Saw", "config": [1]})"),
+            "saw: saw must be an object {..}, got [1]");
+}
+
 TEST(Fields, LongValuesAreCut) {
   std::string long_(200, 'x');
   EXPECT_EQ(wrong(cat(R"("gain": ")", long_, "\"")),

@@ -137,7 +137,8 @@ TEST(ModelFile, RefusesWhatDoesNotFitAndChangesNothing) {
   fails({{"model", "3"}}, "");
   fails({{"model", kNetwork}, {"step", "many"}}, "\"step\" is not a number");
   fails({{"model", kNetwork}, {"seed", "-1"}}, "\"seed\" is not a number");
-  fails({{"model", kNetwork}, {"training", R"({"optimizer": "adam"})"}}, "loss is needed");
+  fails({{"model", kNetwork}, {"training", R"({"optimizer": "adam"})"}},
+        "compile: loss is missing");
 }
 
 }  // namespace

@@ -78,18 +78,34 @@ constexpr Row kActivations[] = {
 
 }  // namespace
 
+namespace {
+
+Result<const Row*> rowOf(const Json& activation) {
+  FJORD_TRY(std::string name, nameIn(activation));
+  std::string wanted = canonicalName(name);
+  auto row = std::ranges::find(kActivations, std::string_view(wanted), &Row::name);
+  if (row == std::end(kActivations)) {
+    auto known = activationNames();
+    return unknown("activation", name, {known.begin(), known.end()});
+  }
+  // Functions have no arguments; layers, which have some, are not looked for here.
+  FJORD_CHECK(Fields::of(name, {}, configOf(activation)));
+  return row;
+}
+
+}  // namespace
+
+Status checkActivation(const Json& activation) {
+  auto row = rowOf(activation);
+  return row ? Status() : std::unexpected(row.error());
+}
+
 Value activate(Value x, const Json& activation) {
   if (!x || activation.is_null()) return x;
-  std::optional<Choice> choice = choiceOf(activation);
-  std::string name = choice ? canonicalName(choice->name) : "";
-  auto row = std::ranges::find(kActivations, std::string_view(name), &Row::name);
-  if (row == std::end(kActivations)) {
-    std::string known;
-    for (const Row& r : kActivations) known += cat(known.empty() ? "" : ", ", r.name);
-    x.graph->fail(cat("unknown activation ", activation.dump(), "; known are ", known));
-    return {};
-  }
-  return row->apply(x);
+  auto row = rowOf(activation);
+  if (row) return (*row)->apply(x);
+  x.graph->fail(row.error().message);
+  return {};
 }
 
 std::span<const std::string_view> activationNames() {

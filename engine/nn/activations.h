@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "base/json.h"
+#include "base/fields.h"
 #include "ops/value.h"
 
 namespace fjord {
@@ -11,6 +11,9 @@ namespace fjord {
 /// The activation of a layer's config: a name, or {"class_name", "config"}; null is linear. Unknown
 /// names fail the graph.
 Value activate(Value x, const Json& activation);
+
+/// Whether it is one.
+Status checkActivation(const Json& activation);
 
 /// All names, canonical, for documentation and tests.
 std::span<const std::string_view> activationNames();

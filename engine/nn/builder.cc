@@ -69,7 +69,7 @@ Value Model::Builder::call(Topology::TensorRef ref) {
   layer_ = ref.layer;
   isTrained = model_.trained_.empty() || model_.trained_[ref.layer];
   size_t before = model_.weights_.size();
-  Value y = layer.row->build(*this, layer.config, inputs);
+  Value y = buildLayer(*layer.row, *this, layer.config, inputs);
   if (y) {
     // Unlike those of weights, regularizers of outputs count by sample.
     Value extra = regularization(y, member(layer.config, "activity_regularizer"));
@@ -219,9 +219,7 @@ Value Model::Builder::slot(const std::string& name, const Shape& shape, double s
 }
 
 void Model::Builder::addUpdates() {
-  std::optional<Choice> choice = choiceOf(member(model_.compiled_, "optimizer"));
-  Result<const OptimizerRow*> row = findOptimizer(choice ? choice->name : "");
-  if (!row) return graph.fail(row.error().message);
+  const Optimizer& optimizer = *model_.optimizer_;
   rate_ = graph.input({DType::kF32, {}});
   step_ = graph.input({DType::kF32, {}});
   std::vector<int> indices;
@@ -236,19 +234,17 @@ void Model::Builder::addUpdates() {
   }
   std::vector<Value> gradients = grad(loss_, xs);
   if (!graph.status()) return;
-  clipGradients(choice->config, gradients);
-  bool decaysByDefault = (*row)->name == "adamw";
-  double decay = numberOr(choice->config, "weight_decay", decaysByDefault ? 0.004 : 0);
+  optimizer.clip(gradients);
   for (size_t i = 0; i < xs.size(); ++i) {
     const Weight& w = model_.weights_[indices[i]];
     Graph::Scope scope(graph, w.name);
     std::string name = w.name;
     Update update(*this, name);
-    update.weight = decay == 0 ? xs[i] : xs[i] - xs[i] * rate_ * decay;
+    update.weight = xs[i];
     update.gradient = gradients[i];
     update.rate = rate_;
     update.step = step_;
-    Value next = (*row)->update(update, choice->config);
+    Value next = optimizer.update(update);
     graph.assign(xs[i], constrained(next, w.constraint));
   }
   for (auto& [target, value] : updates_) graph.assign(target, value);

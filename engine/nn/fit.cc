@@ -7,7 +7,46 @@
 
 namespace fjord {
 
+using namespace arguments;
+
 // ---- callbacks
+
+namespace {
+
+// "verbose" is of printing, which whoever drives the training does.
+constexpr Argument kVerbose[] = {json("verbose")};
+constexpr Argument kWatching[] = {text("monitor", "val_loss"), choice("mode", "auto|min|max"),
+                                  also(kVerbose)};
+constexpr Argument kEarlyStopping[] = {
+    number("min_delta", kFinite, 0),      whole("patience", kIndex, 0),
+    number("baseline", kFinite),          flag("restore_best_weights", false),
+    whole("start_from_epoch", kIndex, 0), also(kWatching)};
+constexpr Argument kReduceRate[] = {
+    number("factor", kBelowOne, 0.1),   whole("patience", kIndex, 10),
+    number("min_delta", kFinite, 1e-4), whole("cooldown", kIndex, 0),
+    number("min_lr", kNotNegative, 0),  also(kWatching)};
+constexpr Argument kCheckpoint[] = {text("filepath").isNeeded(),
+                                    flag("save_best_only", false),
+                                    only("save_weights_only", "false"),
+                                    only("save_freq", "\"epoch\""),
+                                    number("initial_value_threshold", kFinite),
+                                    also(kWatching)};
+constexpr Argument kTerminate[] = {only("raise_error", "false"), also(kVerbose)};
+
+// In the order of Callback::Kind.
+constexpr Named kCallbacks[] = {{"early_stopping", kEarlyStopping},
+                                {"reduce_lr_on_plateau", kReduceRate},
+                                {"model_checkpoint", kCheckpoint},
+                                {"terminate_on_nan", kTerminate}};
+
+}  // namespace
+
+Table callbackTable() {
+  return {"callback", {std::begin(kCallbacks), std::end(kCallbacks)}, {}, [](const Json& j) {
+            auto c = chosen("callback", kCallbacks, j);
+            return c ? Status() : std::unexpected(c.error());
+          }};
+}
 
 /// Watches one value from epoch to epoch.
 struct Fit::Callback {
@@ -52,46 +91,39 @@ Status copyWeights(const std::vector<Weight>& from, std::vector<Tensor>& to) {
 }  // namespace
 
 Status Fit::addCallbacks() {
-  if (!options_.callbacks.is_array()) return {};
+  if (options_.callbacks.is_null()) return {};
+  if (!options_.callbacks.is_array())
+    return fail("callbacks must be a list, got ", shown(options_.callbacks));
   for (const Json& j : options_.callbacks) {
-    std::optional<Choice> choice = choiceOf(j);
-    std::string name = choice ? canonicalName(choice->name) : "";
-    const Json& c = choice ? choice->config : j;
+    FJORD_TRY(auto chosenOne, chosen("callback", kCallbacks, j));
+    const auto& [row, f] = chosenOne;
     auto callback = std::make_shared<Callback>();
-    if (name == "earlystopping") {
-      callback->kind = Callback::kEarlyStopping;
-    } else if (name == "reducelronplateau") {
-      callback->kind = Callback::kReduceRate;
-    } else if (name == "modelcheckpoint") {
-      callback->kind = Callback::kCheckpoint;
-      callback->path = stringOr(c, "filepath", "");
-      callback->onlyBest = boolOr(c, "save_best_only", false);
-      if (callback->path.empty()) return fail("ModelCheckpoint: a filepath is needed");
-    } else if (name == "terminateonnan") {
-      callback->kind = Callback::kTerminateOnNaN;
-    } else {
-      return fail("unknown callback ", j.dump(),
-                  "; known are EarlyStopping, ReduceLROnPlateau, ModelCheckpoint, TerminateOnNaN");
-    }
-    bool reduces = callback->kind == Callback::kReduceRate;
-    callback->monitor = stringOr(c, "monitor", "val_loss");
-    std::string mode = stringOr(c, "mode", "auto");
+    callback->kind = static_cast<Callback::Kind>(row - kCallbacks);
+    callbacks_.push_back(callback);
+    if (callback->kind == Callback::kTerminateOnNaN) continue;
+    callback->monitor = f.text("monitor");
     bool isAccuracy = callback->monitor.find("acc") != std::string::npos;
-    callback->larger = mode == "max" || (mode == "auto" && isAccuracy);
-    callback->minDelta = std::fabs(numberOr(c, "min_delta", reduces ? 1e-4 : 0));
-    callback->patience = intOr(c, "patience", reduces ? 10 : 0);
-    callback->factor = numberOr(c, "factor", 0.1);
-    callback->minRate = numberOr(c, "min_lr", 0);
-    callback->cooldown = intOr(c, "cooldown", 0);
-    callback->startFrom = intOr(c, "start_from_epoch", 0);
-    callback->restore = boolOr(c, "restore_best_weights", false);
-    const char* first =
-        callback->kind == Callback::kCheckpoint ? "initial_value_threshold" : "baseline";
-    callback->hasBaseline = member(c, first).is_number();
-    callback->baseline = numberOr(c, first, 0);
-    if (reduces && callback->factor >= 1)
-      return fail("ReduceLROnPlateau: factor must be below 1, got ", callback->factor);
-    callbacks_.push_back(std::move(callback));
+    callback->larger = f.choice("mode") == "max" || (f.choice("mode") == "auto" && isAccuracy);
+    const char* first = "baseline";
+    if (callback->kind == Callback::kCheckpoint) {
+      callback->path = f.text("filepath");
+      callback->onlyBest = f.flag("save_best_only");
+      first = "initial_value_threshold";
+    } else {
+      callback->minDelta = std::fabs(f.number("min_delta"));
+      callback->patience = f.whole("patience");
+    }
+    if (callback->kind == Callback::kReduceRate) {
+      callback->factor = f.number("factor");
+      callback->minRate = f.number("min_lr");
+      callback->cooldown = f.whole("cooldown");
+      continue;
+    }
+    callback->hasBaseline = f.has(first);
+    if (f.has(first)) callback->baseline = f.number(first);
+    if (callback->kind == Callback::kCheckpoint) continue;
+    callback->startFrom = f.whole("start_from_epoch");
+    callback->restore = f.flag("restore_best_weights");
   }
   return {};
 }
@@ -143,6 +175,57 @@ Status Fit::endEpoch() {
     }
   }
   return {};
+}
+
+// ---- options
+
+namespace {
+
+Status checkClassWeight(const Json& weights) {
+  bool isFine = weights.is_object() || weights.is_array();
+  for (const Json& w : weights) {
+    std::optional<double> x = numberIn(w);
+    isFine = isFine && x && *x >= 0 && *x <= kMostFloat;
+  }
+  if (isFine) return {};
+  return fail("must be finite numbers of at least 0 by class, {\"0\": 1, ..}, got ",
+              shown(weights));
+}
+
+constexpr Argument kFitOptions[] = {
+    whole("epochs", kIndex, 1),
+    whole("initial_epoch", kIndex, 0),
+    whole("batch_size", kCount, 32),
+    flag("shuffle", true),
+    number("validation_split", kBelowOne, 0),
+    json("class_weight", checkClassWeight),
+    json("callbacks"),
+};
+
+}  // namespace
+
+Table fitTable() {
+  return {"options", {{"fit", kFitOptions}}, {}, [](const Json& options) {
+            auto o = FitOptions::of(options);
+            return o ? Status() : std::unexpected(o.error());
+          }};
+}
+
+Result<FitOptions> FitOptions::of(const Json& options) {
+  Result<Fields> fields = Fields::of("fit", kFitOptions, options);
+  if (!fields) return fail("fit: ", fields.error().message);
+  const Fields& f = *fields;
+  FitOptions o;
+  o.epochs = f.whole("epochs");
+  o.initialEpoch = f.whole("initial_epoch");
+  o.batchSize = f.whole("batch_size");
+  o.shuffle = f.flag("shuffle");
+  o.validationSplit = f.number("validation_split");
+  o.classWeight = f.json("class_weight");
+  o.callbacks = f.json("callbacks");
+  if (o.initialEpoch > o.epochs)
+    return fail("initialEpoch must be at most epochs, got ", o.initialEpoch, " and ", o.epochs);
+  return o;
 }
 
 // ---- samples

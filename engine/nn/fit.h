@@ -21,7 +21,11 @@ struct Samples {
   std::vector<Tensor> weights = {};  // as Batch::weights
 };
 
+/// As whoever drives the training says them: numbers are within their ranges.
 struct FitOptions {
+  /// {"epochs", "batchSize", ..}: all of the members below by their names.
+  static Result<FitOptions> of(const Json& options);
+
   int epochs = 1, initialEpoch = 0, batchSize = 32;
   /// Batches of the first epoch that are left out: where a run that was stopped goes on.
   int initialBatch = 0;
@@ -32,6 +36,9 @@ struct FitOptions {
   /// EarlyStopping, ReduceLROnPlateau, ModelCheckpoint, TerminateOnNaN as Keras writes them.
   Json callbacks = {};
 };
+
+Table callbackTable();
+Table fitTable();
 
 class Fit {
  public:

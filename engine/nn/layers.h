@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "base/json.h"
+#include "base/fields.h"
 #include "ops/value.h"
 
 namespace fjord {
@@ -30,11 +30,24 @@ class LayerContext {
 struct LayerRow {
   std::string_view className;  // Keras: "MaxPooling2D"
   std::string_view name;       // TensorFlow.js: "maxPooling2d"
-  Value (*build)(LayerContext& context, const Json& config, std::span<const Value> inputs);
+  std::span<const Argument> arguments;
+  Value (*build)(LayerContext& context, const Fields& fields, std::span<const Value> inputs);
   int inputs = 1;  // how many it takes; 0 for at least one
 };
 
 std::span<const LayerRow> layerRows();
 const LayerRow* findLayer(std::string_view className);
+/// What a class name that no row has is answered with.
+std::unexpected<Error> unknownLayer(std::string_view className);
+
+/// The arguments of a layer, all checked. They refer to the config.
+Result<Fields> layerFields(const LayerRow& row, const Json& config);
+/// The layer's output; what is wrong with the config fails the graph.
+Value buildLayer(const LayerRow& row, LayerContext& context, const Json& config,
+                 std::span<const Value> inputs);
+/// The arguments that each layer has, and inputs have: a name, the shape of a first layer's input.
+std::span<const Argument> everyLayer();
+/// The type of elements that "dtype" asks for: a name, or a policy of Keras 3.
+DType dtypeOf(const Fields& fields);
 
 }  // namespace fjord

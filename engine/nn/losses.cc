@@ -8,6 +8,8 @@
 
 namespace fjord {
 
+using namespace arguments;
+
 namespace {
 
 constexpr double kEpsilon = 1e-7;  // Keras's: probabilities are kept this far from 0 and 1
@@ -28,17 +30,19 @@ Value logitsBehind(Value p, OpId op) {
 
 Value clipped(Value p) { return clip(p, like(p, kEpsilon), like(p, 1 - kEpsilon)); }
 
-Value smoothed(Value labels, const Json& c, double classes) {
-  double s = numberOr(c, "label_smoothing", 0);
+Value smoothed(Value labels, const Fields& f, double classes) {
+  double s = f.number("label_smoothing");
   return s == 0 ? labels : labels * (1 - s) + s / classes;
 }
 
-Value categoricalCrossentropy(Value y, Value p, const Json& c) {
-  y = smoothed(y, c, p.shape()[-1]);
-  Value logits = boolOr(c, "from_logits", false) ? p : logitsBehind(p, OpId::softmax);
+Value crossentropy(Value y, Value p, const Fields& f) {
+  Value logits = f.flag("from_logits") ? p : logitsBehind(p, OpId::softmax);
   if (logits) return softmaxCrossEntropy(logits, y);
   Value normalized = p / sum(p, {.axes = {-1}, .keepDims = true});
   return -lastSum(y * log(clipped(normalized)));
+}
+Value categoricalCrossentropy(Value y, Value p, const Fields& f) {
+  return crossentropy(smoothed(y, f, p.shape()[-1]), p, f);
 }
 
 /// Labels are class numbers [..] or [.., 1].
@@ -51,45 +55,43 @@ Value classNumbers(Value y, Value p) {
   return cast(y, DType::kI32);
 }
 
-Value sparseCategoricalCrossentropy(Value y, Value p, const Json& c) {
+Value sparseCategoricalCrossentropy(Value y, Value p, const Fields& f) {
   y = oneHot(classNumbers(y, p), {.depth = p.shape()[-1]});
-  if (boolOr(c, "from_logits", false) || logitsBehind(p, OpId::softmax))
-    return categoricalCrossentropy(y, p, c);
+  if (f.flag("from_logits") || logitsBehind(p, OpId::softmax)) return crossentropy(y, p, f);
   // Unlike with one-hot labels, Keras clips first and normalizes then.
   Value q = clipped(p);
   return log(lastSum(q)) - lastSum(y * log(q));
 }
 
-Value binaryCrossentropy(Value y, Value p, const Json& c) {
-  y = smoothed(y, c, 2);
-  Value logits = boolOr(c, "from_logits", false) ? p : logitsBehind(p, OpId::sigmoid);
+Value binaryCrossentropy(Value y, Value p, const Fields& f) {
+  y = smoothed(y, f, 2);
+  Value logits = f.flag("from_logits") ? p : logitsBehind(p, OpId::sigmoid);
   if (logits) return last(sigmoidCrossEntropy(logits, y));
   Value q = clipped(p);
   return -last(y * log(q) + (1.0 - y) * log(1.0 - q));
 }
 
 /// Lin et al. 2017: what is classified well already counts less. `p` are probabilities.
-Value binaryFocal(Value y, Value p, const Json& c) {
-  y = smoothed(y, c, 2);
-  if (boolOr(c, "from_logits", false)) p = sigmoid(p);
+Value binaryFocal(Value y, Value p, const Fields& f) {
+  y = smoothed(y, f, 2);
+  if (f.flag("from_logits")) p = sigmoid(p);
   Value q = clipped(p), missed = 1.0 - (y * p + (1.0 - y) * (1.0 - p));
-  Value e =
-      -(y * log(q) + (1.0 - y) * log(1.0 - q)) * pow(missed, like(p, numberOr(c, "gamma", 2)));
-  double alpha = numberOr(c, "alpha", 0.25);
-  if (boolOr(c, "apply_class_balancing", false)) e = e * (y * alpha + (1.0 - y) * (1 - alpha));
+  Value e = -(y * log(q) + (1.0 - y) * log(1.0 - q)) * pow(missed, like(p, f.number("gamma")));
+  double alpha = f.number("alpha");
+  if (f.flag("apply_class_balancing")) e = e * (y * alpha + (1.0 - y) * (1 - alpha));
   return last(e);
 }
-Value categoricalFocal(Value y, Value p, const Json& c) {
-  y = smoothed(y, c, p.shape()[-1]);
-  if (boolOr(c, "from_logits", false)) p = softmax(p);
+Value categoricalFocal(Value y, Value p, const Fields& f) {
+  y = smoothed(y, f, p.shape()[-1]);
+  if (f.flag("from_logits")) p = softmax(p);
   Value q = clipped(p / sum(p, {.axes = {-1}, .keepDims = true}));
-  Value factor = pow(1.0 - q, like(q, numberOr(c, "gamma", 2))) * numberOr(c, "alpha", 0.25);
+  Value factor = pow(1.0 - q, like(q, f.number("gamma"))) * f.number("alpha");
   return -lastSum(factor * y * log(q));
 }
 
 /// Zhang and Sabuncu 2018: between the absolute error (q = 1) and the cross-entropy (q to 0).
-Value categoricalGeneralized(Value y, Value p, const Json& c) {
-  double q = numberOr(c, "q", 0.5);
+Value categoricalGeneralized(Value y, Value p, const Fields& f) {
+  double q = f.number("q");
   Value truth = lastSum(oneHot(classNumbers(y, p), {.depth = p.shape()[-1]}) * p);
   return (1.0 - pow(truth, like(truth, q))) / q;
 }
@@ -102,116 +104,109 @@ Value unit(Value x) {
   return x * rsqrt(maximum(s, like(s, 1e-12)));
 }
 
-struct Row {
-  std::string_view name;
-  Value (*perSample)(Value labels, Value predictions, const Json& config);
+struct LossRow : Named {
+  Value (*perSample)(Value labels, Value predictions, const Fields& fields);
 };
 
-constexpr Row kLosses[] = {
-    {"meansquarederror", [](Value y, Value p, const Json&) { return last(square(p - y)); }},
-    {"meanabsoluteerror", [](Value y, Value p, const Json&) { return last(abs(p - y)); }},
-    {"meanabsolutepercentageerror",
-     [](Value y, Value p, const Json&) {
+// "auto" is Keras 2's word for its default.
+constexpr Argument kEveryLoss[] = {
+    text("name"), choice("reduction", "sum_over_batch_size|auto|mean|sum|mean_with_sample_weight"),
+    only("dtype", "\"float32\""), only("fn", "")};
+constexpr Argument kLastAxis[] = {only("axis", "-1")};
+constexpr Argument kLogits[] = {flag("from_logits", false)};
+constexpr Argument kSmoothed[] = {number("label_smoothing", kShare, 0), also(kLogits),
+                                  also(kLastAxis)};
+constexpr Argument kSparse[] = {only("ignore_class", ""), also(kLogits), also(kLastAxis)};
+constexpr Argument kFocal[] = {number("alpha", kShare, 0.25), number("gamma", kNotNegative, 2),
+                               also(kSmoothed)};
+constexpr Argument kBinaryFocal[] = {flag("apply_class_balancing", false), also(kFocal)};
+constexpr Argument kHuber[] = {number("delta", kPositive, 1)};
+constexpr Range kFraction{0, 1, true};
+constexpr Argument kGeneralized[] = {number("q", kFraction, 0.5)};
+
+constexpr LossRow kLosses[] = {
+    {{"mean_squared_error|mse", {}},
+     [](Value y, Value p, const Fields&) { return last(square(p - y)); }},
+    {{"mean_absolute_error|mae", {}},
+     [](Value y, Value p, const Fields&) { return last(abs(p - y)); }},
+    {{"mean_absolute_percentage_error|mape", {}},
+     [](Value y, Value p, const Fields&) {
        return last(abs((y - p) / maximum(abs(y), like(y, kEpsilon)))) * 100.0;
      }},
-    {"meansquaredlogarithmicerror",
-     [](Value y, Value p, const Json&) {
+    {{"mean_squared_logarithmic_error|msle", {}},
+     [](Value y, Value p, const Fields&) {
        return last(square(log(maximum(p, like(p, kEpsilon)) + 1.0) -
                           log(maximum(y, like(y, kEpsilon)) + 1.0)));
      }},
-    {"hinge", [](Value y, Value p, const Json&) { return last(relu(1.0 - signedLabels(y) * p)); }},
-    {"squaredhinge",
-     [](Value y, Value p, const Json&) { return last(square(relu(1.0 - signedLabels(y) * p))); }},
-    {"categoricalhinge",
-     [](Value y, Value p, const Json&) {
+    {{"hinge", {}},
+     [](Value y, Value p, const Fields&) { return last(relu(1.0 - signedLabels(y) * p)); }},
+    {{"squared_hinge", {}},
+     [](Value y, Value p, const Fields&) { return last(square(relu(1.0 - signedLabels(y) * p))); }},
+    {{"categorical_hinge", {}},
+     [](Value y, Value p, const Fields&) {
        return relu(max((1.0 - y) * p, {.axes = {-1}}) - lastSum(y * p) + 1.0);
      }},
     // log(cosh(x)) without overflow.
-    {"logcosh",
-     [](Value y, Value p, const Json&) {
+    {{"log_cosh|log_cosh_error", {}},
+     [](Value y, Value p, const Fields&) {
        return last(p - y + softplus((p - y) * -2.0) - 0.6931471805599453);
      }},
-    {"huber",
-     [](Value y, Value p, const Json& c) {
-       double d = numberOr(c, "delta", 1);
+    {{"huber|huber_loss", kHuber},
+     [](Value y, Value p, const Fields& f) {
+       double d = f.number("delta");
        Value e = abs(p - y);
        return last(where(e <= d, square(e) * 0.5, e * d - 0.5 * d * d));
      }},
-    {"categoricalcrossentropy", categoricalCrossentropy},
-    {"sparsecategoricalcrossentropy", sparseCategoricalCrossentropy},
-    {"binarycrossentropy", binaryCrossentropy},
-    {"binaryfocalcrossentropy", binaryFocal},
-    {"categoricalfocalcrossentropy", categoricalFocal},
-    {"categoricalgeneralizedcrossentropy", categoricalGeneralized},
-    {"kldivergence",
-     [](Value y, Value p, const Json&) {
+    {{"categorical_crossentropy", kSmoothed}, categoricalCrossentropy},
+    {{"sparse_categorical_crossentropy", kSparse}, sparseCategoricalCrossentropy},
+    {{"binary_crossentropy|bce", kSmoothed}, binaryCrossentropy},
+    {{"binary_focal_crossentropy", kBinaryFocal}, binaryFocal},
+    {{"categorical_focal_crossentropy", kFocal}, categoricalFocal},
+    {{"categorical_generalized_cross_entropy", kGeneralized}, categoricalGeneralized},
+    {{"kl_divergence|kld|kullback_leibler_divergence", {}},
+     [](Value y, Value p, const Fields&) {
        Value a = clip(y, like(y, kEpsilon), like(y, 1)), b = clip(p, like(p, kEpsilon), like(p, 1));
        return lastSum(a * log(a / b));
      }},
-    {"poisson", [](Value y, Value p, const Json&) { return last(p - y * log(p + kEpsilon)); }},
-    {"cosinesimilarity", [](Value y, Value p, const Json&) { return -lastSum(unit(y) * unit(p)); }},
+    {{"poisson", {}},
+     [](Value y, Value p, const Fields&) { return last(p - y * log(p + kEpsilon)); }},
+    {{"cosine_similarity|cosine_proximity", kLastAxis},
+     [](Value y, Value p, const Fields&) { return -lastSum(unit(y) * unit(p)); }},
 };
 
-struct Alias {
-  std::string_view name, means;
-};
-constexpr Alias kAliases[] = {
-    {"mse", "meansquarederror"},
-    {"mae", "meanabsoluteerror"},
-    {"mape", "meanabsolutepercentageerror"},
-    {"msle", "meansquaredlogarithmicerror"},
-    {"bce", "binarycrossentropy"},
-    {"kld", "kldivergence"},
-    {"kullbackleiblerdivergence", "kldivergence"},
-    {"logcosherror", "logcosh"},
-    {"cosineproximity", "cosinesimilarity"},
-    {"acc", "accuracy"},
-    {"rmse", "rootmeansquarederror"},
-};
-std::string resolved(std::string_view name) {
-  std::string canonical = canonicalName(name);
-  auto alias = std::ranges::find(kAliases, std::string_view(canonical), &Alias::name);
-  return alias == std::end(kAliases) ? canonical : std::string(alias->means);
-}
-
-const Row* findLoss(std::string_view name) {
-  std::string wanted = resolved(name);
-  auto row = std::ranges::find(kLosses, std::string_view(wanted), &Row::name);
-  return row == std::end(kLosses) ? nullptr : row;
+Result<Chosen<LossRow>> lossOf(const Json& loss) {
+  return chosen("loss", kLosses, loss, kEveryLoss);
 }
 
 }  // namespace
 
+Status checkLoss(const Json& loss) {
+  auto c = lossOf(loss);
+  return c ? Status() : std::unexpected(c.error());
+}
+
+Table lossTable() {
+  return {"loss", {std::begin(kLosses), std::end(kLosses)}, kEveryLoss, checkLoss};
+}
+
 bool takesClassNumbers(const Json& loss) {
-  std::optional<Choice> choice = choiceOf(loss);
-  std::string name = choice ? resolved(choice->name) : "";
-  return name == "sparsecategoricalcrossentropy" || name == "categoricalgeneralizedcrossentropy";
+  auto c = lossOf(loss);
+  return c && (c->row->arguments.data() == kSparse || c->row->arguments.data() == kGeneralized);
 }
 
 Value lossPerSample(const Json& loss, Value labels, Value predictions) {
   if (!labels || !predictions) return {};
-  std::optional<Choice> choice = choiceOf(loss);
-  const Row* row = choice ? findLoss(choice->name) : nullptr;
-  if (!row) {
-    std::string known;
-    for (const Row& r : kLosses) known += cat(known.empty() ? "" : ", ", r.name);
-    predictions.graph->fail(cat("unknown loss ", loss.dump(), "; known are ", known));
-    return {};
-  }
-  const Json& c = choice->config;
-  const Json& axis = member(c, "axis");
-  if (!(axis.is_null() || axis == -1) || !member(c, "ignore_class").is_null()) {
-    predictions.graph->fail("an axis other than -1 and ignore_class are not supported");
-    return {};
-  }
-  return row->perSample(cast(labels, DType::kF32), predictions, c);
+  auto c = lossOf(loss);
+  if (c) return c->row->perSample(cast(labels, DType::kF32), predictions, c->fields);
+  predictions.graph->fail(c.error().message);
+  return {};
 }
 
 Value reducedLoss(const Json& loss, Value perSample, Value weights) {
   if (!perSample) return {};
-  std::optional<Choice> choice = choiceOf(loss);
-  std::string how = choice ? stringOr(choice->config, "reduction", "mean") : "mean";
-  if (how == "mean_with_sample_weight" && !weights) how = "mean";
+  auto c = lossOf(loss);
+  std::string_view how = c ? c->fields.choice("reduction") : "mean";
+  if (how == "auto" || (how == "mean_with_sample_weight" && !weights)) how = "mean";
   Value total = weights;
   if (weights) {
     // [batch] against [batch, ..]: the weight of a sample holds for all of it.
@@ -219,12 +214,9 @@ Value reducedLoss(const Json& loss, Value perSample, Value weights) {
     s[0] = weights.shape()[0];
     perSample = perSample * reshape(weights, {.shape = s});
   }
-  if (how == "mean" || how == "sum_over_batch_size") return mean(perSample);
   if (how == "sum") return sum(perSample);
   if (how == "mean_with_sample_weight") return sum(perSample) / sum(total);
-  perSample.graph->fail(cat("unknown reduction ", how,
-                            "; known are sum_over_batch_size, mean, mean_with_sample_weight, sum"));
-  return {};
+  return mean(perSample);
 }
 
 // ---- metrics
@@ -240,11 +232,29 @@ Value countOf(Value v) { return sum(cast(v, DType::kF32)); }
 
 Value classOf(Value x) { return argMax(x, {.axis = -1}); }
 
-MetricParts categoricalAccuracy(Value y, Value p) { return meanOf(equal(classOf(y), classOf(p))); }
-MetricParts sparseCategoricalAccuracy(Value y, Value p) {
+struct MetricRow : Named {
+  /// `labels` as they are, `loss` the one of the same output.
+  MetricParts (*parts)(Value labels, Value predictions, const Fields& fields, const Json& loss);
+};
+
+// "dtype" of Keras is of the running sums, which are double here.
+constexpr Argument kEveryMetric[] = {text("name"), json("dtype"), json("fn")};
+constexpr Range kProbability{0, 1};
+constexpr Argument kThreshold[] = {number("threshold", kFinite, 0.5)};
+constexpr Argument kThresholds[] = {number("thresholds|threshold", kProbability, 0.5),
+                                    only("top_k", ""), only("class_id", "")};
+constexpr Argument kTop[] = {whole("k", kCount, 5)};
+// Without "micro" a score of each class would come out.
+constexpr Argument kScore[] = {only("average", "\"micro\""), number("threshold", kProbability)};
+constexpr Argument kBetaScore[] = {number("beta", kPositive, 1), also(kScore)};
+
+MetricParts categoricalAccuracy(Value y, Value p, const Fields&, const Json&) {
+  return meanOf(equal(classOf(y), classOf(p)));
+}
+MetricParts sparseCategoricalAccuracy(Value y, Value p, const Fields&, const Json&) {
   return meanOf(equal(classNumbers(y, p), classOf(p)));
 }
-MetricParts binaryAccuracy(Value y, Value p, double threshold) {
+MetricParts isAbove(Value y, Value p, double threshold) {
   return meanOf(equal(cast(y, DType::kF32), cast(p > threshold, DType::kF32)));
 }
 
@@ -256,74 +266,125 @@ MetricParts topK(Value yIndex, Value p, int k) {
 
 /// The weighted harmonic mean of precision and recall over all classes together:
 /// (1 + b^2) TP / (predicted + b^2 true).
-MetricParts fBeta(Value labels, Value p, const Json& c) {
-  if (stringOr(c, "average", "") != "micro") {
-    p.graph->fail("average is to be \"micro\": a metric is one number");
+MetricParts fBeta(Value y, Value p, const Fields& f, double beta) {
+  if (!f.has("average")) {
+    p.graph->fail("average must be \"micro\": a metric is one number");
     return {};
   }
   // Without a threshold the class with the highest score is the prediction.
-  Value hits = member(c, "threshold").is_number() ? p > numberOr(c, "threshold", 0.5)
-                                                  : p >= max(p, {.axes = {-1}, .keepDims = true});
-  double beta = numberOr(c, "beta", 1), b2 = beta * beta;
+  Value labels = cast(y, DType::kBool);
+  Value hits = f.has("threshold") ? p > f.number("threshold")
+                                  : p >= max(p, {.axes = {-1}, .keepDims = true});
+  double b2 = beta * beta;
   return {countOf(hits & labels) * (1 + b2), countOf(hits) + countOf(labels) * b2};
 }
 
-MetricParts accuracy(const Json& loss, Value y, Value p) {
-  std::optional<Choice> choice = choiceOf(loss);
-  std::string name = choice ? resolved(choice->name) : "";
-  if (p.shape()[-1] == 1 || name == "binarycrossentropy") return binaryAccuracy(y, p, 0.5);
+MetricParts accuracy(Value y, Value p, const Fields& f, const Json& loss) {
+  auto c = lossOf(loss);
+  if (p.shape()[-1] == 1 || (c && c->row->perSample == binaryCrossentropy))
+    return isAbove(y, p, 0.5);
   bool oneHotLabels = y.shape() == p.shape() && !takesClassNumbers(loss);
-  return oneHotLabels ? categoricalAccuracy(y, p) : sparseCategoricalAccuracy(y, p);
+  return oneHotLabels ? categoricalAccuracy(y, p, f, loss)
+                      : sparseCategoricalAccuracy(y, p, f, loss);
+}
+
+/// What is predicted, and whether the label says so too.
+template <bool positive, bool right>
+MetricParts counted(Value y, Value p, const Fields& f, const Json&) {
+  Value hits = p > f.number("thresholds"), labels = cast(y, DType::kBool);
+  Value predicted = positive ? hits : logicalNot(hits);
+  Value agrees = positive == right ? labels : logicalNot(labels);
+  return {countOf(predicted & agrees), constant(*p.graph, 1), MetricParts::kCount};
+}
+
+constexpr MetricRow kMetrics[] = {
+    {{"accuracy|acc", {}}, accuracy},
+    {{"categorical_accuracy", {}}, categoricalAccuracy},
+    {{"sparse_categorical_accuracy", {}}, sparseCategoricalAccuracy},
+    {{"binary_accuracy", kThreshold},
+     [](Value y, Value p, const Fields& f, const Json&) {
+       return isAbove(y, p, f.number("threshold"));
+     }},
+    {{"top_k_categorical_accuracy", kTop},
+     [](Value y, Value p, const Fields& f, const Json&) {
+       return topK(classOf(y), p, f.whole("k"));
+     }},
+    {{"sparse_top_k_categorical_accuracy", kTop},
+     [](Value y, Value p, const Fields& f, const Json&) {
+       return topK(classNumbers(y, p), p, f.whole("k"));
+     }},
+    {{"precision", kThresholds},
+     [](Value y, Value p, const Fields& f, const Json&) {
+       Value hits = p > f.number("thresholds");
+       return MetricParts{countOf(hits & cast(y, DType::kBool)), countOf(hits)};
+     }},
+    {{"recall", kThresholds},
+     [](Value y, Value p, const Fields& f, const Json&) {
+       Value labels = cast(y, DType::kBool);
+       return MetricParts{countOf((p > f.number("thresholds")) & labels), countOf(labels)};
+     }},
+    {{"f1_score", kScore},
+     [](Value y, Value p, const Fields& f, const Json&) { return fBeta(y, p, f, 1); }},
+    {{"fbeta_score", kBetaScore},
+     [](Value y, Value p, const Fields& f, const Json&) {
+       return fBeta(y, p, f, f.number("beta"));
+     }},
+    {{"true_positives", kThresholds}, counted<true, true>},
+    {{"false_positives", kThresholds}, counted<true, false>},
+    {{"true_negatives", kThresholds}, counted<false, true>},
+    {{"false_negatives", kThresholds}, counted<false, false>},
+    {{"root_mean_squared_error|rmse", {}},
+     [](Value y, Value p, const Fields&, const Json&) {
+       MetricParts parts = meanOf(square(p - cast(y, DType::kF32)));
+       parts.kind = MetricParts::kRoot;
+       return parts;
+     }},
+};
+
+/// The loss that a metric names, or null.
+const LossRow* lossNamed(const std::string& name) {
+  auto row = std::ranges::find_if(kLosses, [&](const LossRow& r) { return isCalled(r, name); });
+  return row == std::end(kLosses) ? nullptr : row;
+}
+
+/// What a metric's own name refuses, losses among the names that there are.
+std::unexpected<Error> unknownMetric(const std::string& name) {
+  std::vector<std::string_view> known;
+  for (const MetricRow& row : kMetrics) known.push_back(firstName(row));
+  for (const LossRow& row : kLosses) known.push_back(firstName(row));
+  return unknown("metric", name, std::move(known));
+}
+
+Result<MetricParts> partsOf(const Json& metric, const Json& loss, Value y, Value p) {
+  FJORD_TRY(std::string name, nameIn(metric));
+  if (const LossRow* row = lossNamed(name)) {
+    FJORD_TRY(Fields fields, fieldsOf(*row, kEveryMetric, metric));
+    Value perSample = row->perSample(cast(y, DType::kF32), p, fields);
+    if (!perSample) return MetricParts{};
+    // The metric of a cosine is the similarity, the loss its negative.
+    return meanOf(isCalled(*row, "cosine_similarity") ? -perSample : perSample);
+  }
+  if (std::ranges::none_of(kMetrics, [&](const MetricRow& r) { return isCalled(r, name); }))
+    return unknownMetric(name);
+  FJORD_TRY(auto c, chosen("metric", kMetrics, metric, kEveryMetric));
+  return c.row->parts(y, p, c.fields, loss);
 }
 
 }  // namespace
 
+Table metricTable() {
+  return {"metric", {std::begin(kMetrics), std::end(kMetrics)}, kEveryMetric, [](const Json& j) {
+            auto c = chosen("metric", kMetrics, j, kEveryMetric);
+            return c ? Status() : std::unexpected(c.error());
+          }};
+}
+
 MetricParts metricParts(const Json& metric, const Json& loss, Value y, Value p) {
   if (!y || !p) return {};
-  std::optional<Choice> choice = choiceOf(metric);
-  std::string name = choice ? resolved(choice->name) : "";
-  const Json& c = choice ? choice->config : metric;
-  for (const char* option : {"top_k", "class_id"}) {
-    if (member(c, option).is_null()) continue;
-    p.graph->fail(cat(option, " is not supported"));
-    return {};
-  }
-  if (member(c, "thresholds").is_array()) {
-    p.graph->fail("thresholds is one number");
-    return {};
-  }
-  double threshold = numberOr(c, "threshold", numberOr(c, "thresholds", 0.5));
-  Value hits = p > threshold, labels = cast(y, DType::kBool);
-  if (name == "accuracy") return accuracy(loss, y, p);
-  if (name == "categoricalaccuracy") return categoricalAccuracy(y, p);
-  if (name == "sparsecategoricalaccuracy") return sparseCategoricalAccuracy(y, p);
-  if (name == "binaryaccuracy") return binaryAccuracy(y, p, threshold);
-  if (name == "topkcategoricalaccuracy") return topK(classOf(y), p, intOr(c, "k", 5));
-  if (name == "sparsetopkcategoricalaccuracy") return topK(classNumbers(y, p), p, intOr(c, "k", 5));
-  if (name == "precision") return {countOf(hits & labels), countOf(hits)};
-  if (name == "recall") return {countOf(hits & labels), countOf(labels)};
-  if (name == "f1score" || name == "fbetascore") return fBeta(labels, p, c);
-  for (bool positive : {true, false}) {
-    for (bool right : {true, false}) {
-      if (name != cat(right ? "true" : "false", positive ? "positives" : "negatives")) continue;
-      // What is predicted, and whether the label says so too.
-      Value predicted = positive ? hits : logicalNot(hits);
-      Value agrees = positive == right ? labels : logicalNot(labels);
-      return {countOf(predicted & agrees), constant(*p.graph, 1), MetricParts::kCount};
-    }
-  }
-  if (name == "rootmeansquarederror") {
-    MetricParts parts = meanOf(square(p - cast(y, DType::kF32)));
-    parts.kind = MetricParts::kRoot;
-    return parts;
-  }
-  if (!findLoss(name)) {
-    p.graph->fail(cat("unknown metric ", metric.dump()));
-    return {};
-  }
-  // The metric of a cosine is the similarity, the loss its negative.
-  Value perSample = lossPerSample(metric, y, p);
-  return perSample ? meanOf(name == "cosinesimilarity" ? -perSample : perSample) : MetricParts{};
+  Result<MetricParts> parts = partsOf(metric, loss, y, p);
+  if (parts) return *parts;
+  p.graph->fail(parts.error().message);
+  return {};
 }
 
 double MetricParts::value(Kind kind, double numerator, double denominator) {

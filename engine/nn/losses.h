@@ -1,7 +1,7 @@
 // Losses and metrics by Keras's names, on values of a graph.
 #pragma once
 
-#include "base/json.h"
+#include "base/fields.h"
 #include "ops/value.h"
 
 namespace fjord {
@@ -9,6 +9,11 @@ namespace fjord {
 /// The loss of each sample: the last axis is averaged (or, for cross-entropies, summed) away.
 /// `loss` is a name or {"class_name", "config"}.
 Value lossPerSample(const Json& loss, Value labels, Value predictions);
+
+/// Whether a description is one, with arguments that it has.
+Status checkLoss(const Json& loss);
+Table lossTable();
+Table metricTable();
 
 /// Whether labels are class numbers [..] for predictions [.., classes].
 bool takesClassNumbers(const Json& loss);

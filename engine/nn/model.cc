@@ -6,9 +6,10 @@
 #include <limits>
 
 #include "nn/builder.h"
-#include "nn/optimizers.h"
 
 namespace fjord {
+
+using namespace arguments;
 
 Model::Model(Threads& threads, Json json, Topology topology, uint64_t seed)
     : threads_(threads), json_(std::move(json)), topology_(std::move(topology)), seed_(seed) {}
@@ -17,7 +18,8 @@ Model::~Model() = default;
 Result<std::unique_ptr<Model>> Model::fromJson(const Json& json, Threads& threads,
                                                const ModelOptions& options) {
   FJORD_TRY(Topology topology, Topology::fromJson(json));
-  std::unique_ptr<Model> model(new Model(threads, json, std::move(topology), options.seed));
+  std::unique_ptr<Model> model(
+      new Model(threads, asKerasWrites(json), std::move(topology), options.seed));
   // A few samples through the layers make the weights and find every error of shape. Not one: that a
   // first axis of 1 is the batch could be chance.
   constexpr int32_t kSamples = 2;
@@ -39,18 +41,19 @@ Result<std::unique_ptr<Model>> Model::fromJson(const Json& json, Threads& thread
 
 namespace {
 
-/// What Keras would do and a step here does not is an error, not another result.
-Status refuseWhatIsNotDone(const Json& options) {
-  const Json& optimizer = member(member(options, "optimizer"), "config");
-  if (boolOr(optimizer, "use_ema", false) ||
-      intOr(optimizer, "gradient_accumulation_steps", 1) > 1) {
-    return fail("compile: use_ema and gradient_accumulation_steps are not supported");
-  }
-  const Json& weighted = member(options, "weighted_metrics");
-  if (!weighted.is_null() && !weighted.empty())
-    return fail("compile: weighted_metrics are not supported: use metrics");
-  return {};
-}
+// What else Keras writes says how a step is run, not what it computes.
+constexpr Argument kCompile[] = {
+    described("optimizer|optimizer_config", checkOptimizer).isNeeded(),
+    json("loss").isNeeded(),
+    json("metrics"),
+    json("loss_weights"),
+    only("weighted_metrics", "[]"),
+    only("sample_weight_mode", ""),
+    only("run_eagerly", "true|false"),
+    json("steps_per_execution"),
+    json("jit_compile"),
+    json("auto_scale_loss"),
+};
 
 /// The layers of a description, and the settings beside them; null where they are not.
 std::pair<Json*, Json*> partsOf(Json& model) {
@@ -116,37 +119,32 @@ Status Model::checkOptions(const Json& options) const {
   return {};
 }
 
+Table compileTable() {
+  return {"options", {{"compile", kCompile}}, {}, [](const Json& options) {
+            auto fields = Fields::of("compile", kCompile, options);
+            return fields ? Status() : fail("compile: ", fields.error().message);
+          }};
+}
+
 Status Model::compile(const Json& options) {
-  FJORD_CHECK(refuseWhatIsNotDone(options));
-  Json before = std::move(compiled_);
-  compiled_ = options;
-  if (member(options, "loss").is_null()) {
-    compiled_ = std::move(before);
-    return fail("compile: a loss is needed");
-  }
-  if (Status status = checkOptions(options); !status) {
-    compiled_ = std::move(before);
-    return status;
-  }
-  std::optional<Choice> optimizer = choiceOf(member(options, "optimizer"));
-  Result<const OptimizerRow*> row = findOptimizer(optimizer ? optimizer->name : "");
-  Result<double> rate = optimizer ? learningRate(optimizer->config, 0.001, 0) : Result<double>(0.0);
+  Result<Fields> fields = Fields::of("compile", kCompile, options);
+  if (!fields) return fail("compile: ", fields.error().message);
+  FJORD_CHECK(checkOptions(options));
+  FJORD_TRY(Optimizer asked, Optimizer::of(fields->json("optimizer")));
+  std::optional<Optimizer> optimizer = std::exchange(optimizer_, std::move(asked));
+  Json before = std::exchange(compiled_, fields->plain());
   // Building the smallest training step finds what is wrong now and not in the middle of fit.
   std::vector<Weight> slots = std::exchange(slots_, {});
   std::vector<bool> trained(topology_.layers.size());
   for (size_t i = 0; i < trained.size(); ++i) trained[i] = isTrainable(static_cast<int>(i));
   std::swap(trained_, trained);
   Builder builder(*this, kTrain, 1);
-  if (row && rate) {
-    std::vector<Value> outputs = builder.forward();
-    if (builder.graph.status()) builder.addLoss(outputs);
-    if (builder.graph.status()) builder.addUpdates();
-  }
-  Status status = builder.graph.status();
-  if (!row) status = std::unexpected(row.error());
-  if (!rate) status = std::unexpected(rate.error());
-  if (!status) {
+  std::vector<Value> outputs = builder.forward();
+  if (builder.graph.status()) builder.addLoss(outputs);
+  if (builder.graph.status()) builder.addUpdates();
+  if (Status status = builder.graph.status(); !status) {
     compiled_ = std::move(before);
+    optimizer_ = std::move(optimizer);
     slots_ = std::move(slots);
     trained_ = std::move(trained);
     return status;
@@ -195,10 +193,7 @@ double Model::rate() const { return rateOf(step_); }
 
 double Model::rateOf(int64_t step) const {
   if (rate_ >= 0) return rate_;
-  std::optional<Choice> choice = choiceOf(member(compiled_, "optimizer"));
-  Result<const OptimizerRow*> row = findOptimizer(choice ? choice->name : "");
-  if (!row) return 0;
-  return learningRate(choice->config, (*row)->rate, step).value_or(0);
+  return optimizer_ ? optimizer_->rate(step) : 0;
 }
 
 Result<Model::Program*> Model::program(Mode mode, int32_t batch) {
@@ -581,7 +576,7 @@ class ShapeContext : public LayerContext {
 Result<Type> inferLayer(std::string_view className, const Json& config,
                         std::span<const Type> inputs) {
   const LayerRow* row = findLayer(className);
-  if (!row) return fail("the layer class ", className, " is not known");
+  if (!row) return unknownLayer(className);
   Graph graph;
   ShapeContext context(graph);
   std::vector<Value> in;
@@ -590,13 +585,14 @@ Result<Type> inferLayer(std::string_view className, const Json& config,
     in.push_back(graph.input(type));
   }
   if (in.empty()) return fail("a layer needs an input");
-  Graph::Scope scope(graph, stringOr(config, "name", className));
+  std::string name = stringOr(config, "name", "");
+  Graph::Scope scope(graph, name.empty() ? className : name);
   size_t needed = row->inputs == 0 ? 1 : row->inputs;
   if (in.size() < needed || (row->inputs > 0 && in.size() != needed)) {
     return fail(className, " takes ", row->inputs == 0 ? "at least " : "", needed, " inputs, got ",
                 in.size());
   }
-  Value y = row->build(context, config, in);
+  Value y = buildLayer(*row, context, config, in);
   FJORD_CHECK(graph.status());
   if (!y) return fail(className, ": no output");
   Type type = y.type();

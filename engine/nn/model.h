@@ -19,6 +19,7 @@
 
 #include "base/threads.h"
 #include "nn/losses.h"
+#include "nn/optimizers.h"
 #include "nn/topology.h"
 #include "nn/weights.h"
 #include "run/cpu.h"
@@ -86,6 +87,9 @@ struct GpuStep {
   std::span<const GpuInput> inputs;
   std::span<float> results;
 };
+
+/// The options of Model::compile.
+Table compileTable();
 
 class Model {
  public:
@@ -200,6 +204,7 @@ class Model {
   std::vector<Type> outputTypes_;
   std::vector<std::string> layerRows_;  // lines of the summary
   Json compiled_;
+  std::optional<Optimizer> optimizer_;  // of compiled_
   std::vector<std::string> metricNames_;
   std::vector<MetricParts::Kind> metricKinds_;
   std::vector<int32_t> classes_;  // by output: how many, where labels are class numbers; else 0

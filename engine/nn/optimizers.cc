@@ -8,6 +8,8 @@
 
 namespace fjord {
 
+using namespace arguments;
+
 namespace {
 
 /// The running mean of `name`: state <- state + (x - state)(1 - decay).
@@ -21,24 +23,30 @@ Value average(UpdateContext& u, std::string_view name, Value x, double decay) {
 /// 1 - decay^step: what a running mean that started at zero has seen so far.
 Value seen(UpdateContext& u, double decay) { return -expm1(u.step * std::log(decay)); }
 
-double epsilonOf(const Json& c, double fallback = 1e-7) { return numberOr(c, "epsilon", fallback); }
+constexpr Argument kEpsilon[] = {number("epsilon", kNotNegative, 1e-7)};
+constexpr Argument kMomentum[] = {number("momentum", kBelowOne, 0)};
+constexpr Argument kMoments[] = {number("beta_1", kBelowOne, 0.9),
+                                 number("beta_2", kBelowOne, 0.999), also(kEpsilon)};
 
-Value sgd(UpdateContext& u, const Json& c) {
-  double momentum = numberOr(c, "momentum", 0);
+constexpr Argument kSgd[] = {flag("nesterov|use_nesterov", false), also(kMomentum)};
+Value sgd(UpdateContext& u, const Fields& f) {
+  double momentum = f.number("momentum");
   if (momentum == 0) return u.weight - u.gradient * u.rate;
   Value velocity = u.slot("momentum") * momentum - u.gradient * u.rate;
   u.setSlot("momentum", velocity);
-  return boolOr(c, "nesterov", false) ? u.weight + velocity * momentum - u.gradient * u.rate
-                                      : u.weight + velocity;
+  return f.flag("nesterov") ? u.weight + velocity * momentum - u.gradient * u.rate
+                            : u.weight + velocity;
 }
 
-/// Tieleman and Hinton 2012.
-Value rmsprop(UpdateContext& u, const Json& c) {
-  double rho = numberOr(c, "rho", 0.9), momentum = numberOr(c, "momentum", 0);
+/// Tieleman and Hinton 2012. TensorFlow.js says decay for rho; beside a rho it is what it is elsewhere.
+constexpr Argument kRmsprop[] = {number("rho", kBelowOne, 0.9), number("decay", kBelowOne),
+                                 flag("centered", false), also(kMomentum), also(kEpsilon)};
+bool saysRho(const Fields& f) { return f.has("rho") || !f.has("decay"); }
+Value rmsprop(UpdateContext& u, const Fields& f) {
+  double rho = f.number(saysRho(f) ? "rho" : "decay"), momentum = f.number("momentum");
   Value scale = average(u, "velocity", square(u.gradient), rho);
-  if (boolOr(c, "centered", false))
-    scale = scale - square(average(u, "average_gradient", u.gradient, rho));
-  Value increment = u.rate * u.gradient * rsqrt(scale + epsilonOf(c));
+  if (f.flag("centered")) scale = scale - square(average(u, "average_gradient", u.gradient, rho));
+  Value increment = u.rate * u.gradient * rsqrt(scale + f.number("epsilon"));
   if (momentum == 0) return u.weight - increment;
   Value m = u.slot("momentum") * momentum + increment;
   u.setSlot("momentum", m);
@@ -46,16 +54,18 @@ Value rmsprop(UpdateContext& u, const Json& c) {
 }
 
 /// Duchi, Hazan, Singer 2011.
-Value adagrad(UpdateContext& u, const Json& c) {
-  Value total =
-      u.slot("accumulator", numberOr(c, "initial_accumulator_value", 0.1)) + square(u.gradient);
+constexpr Argument kAdagrad[] = {number("initial_accumulator_value", kNotNegative, 0.1),
+                                 also(kEpsilon)};
+Value adagrad(UpdateContext& u, const Fields& f) {
+  Value total = u.slot("accumulator", f.number("initial_accumulator_value")) + square(u.gradient);
   u.setSlot("accumulator", total);
-  return u.weight - u.rate * u.gradient * rsqrt(total + epsilonOf(c));
+  return u.weight - u.rate * u.gradient * rsqrt(total + f.number("epsilon"));
 }
 
 /// Zeiler 2012.
-Value adadelta(UpdateContext& u, const Json& c) {
-  double rho = numberOr(c, "rho", 0.95), epsilon = epsilonOf(c);
+constexpr Argument kAdadelta[] = {number("rho", kBelowOne, 0.95), also(kEpsilon)};
+Value adadelta(UpdateContext& u, const Fields& f) {
+  double rho = f.number("rho"), epsilon = f.number("epsilon");
   Value squares = average(u, "accumulated_grad", square(u.gradient), rho);
   Value delta =
       sqrt(u.slot("accumulated_delta_var") + epsilon) * u.gradient * rsqrt(squares + epsilon);
@@ -63,34 +73,37 @@ Value adadelta(UpdateContext& u, const Json& c) {
   return u.weight - u.rate * delta;
 }
 
+constexpr Argument kAdam[] = {flag("amsgrad", false), also(kMoments)};
+
 /// Kingma and Ba 2015, with the bias correction folded into the rate; AMSGrad: Reddi, Kale, Kumar
 /// 2018.
-Value adam(UpdateContext& u, const Json& c) {
-  double b1 = numberOr(c, "beta_1", 0.9), b2 = numberOr(c, "beta_2", 0.999);
+Value adam(UpdateContext& u, const Fields& f) {
+  double b1 = f.number("beta_1"), b2 = f.number("beta_2");
   Value m = average(u, "momentum", u.gradient, b1),
         v = average(u, "velocity", square(u.gradient), b2);
   Value rate = u.rate * sqrt(seen(u, b2)) / seen(u, b1);
-  if (boolOr(c, "amsgrad", false)) {
+  if (f.flag("amsgrad")) {
     v = maximum(u.slot("velocity_hat"), v);
     u.setSlot("velocity_hat", v);
   }
-  return u.weight - m * rate / (sqrt(v) + epsilonOf(c));
+  return u.weight - m * rate / (sqrt(v) + f.number("epsilon"));
 }
 
 /// Loshchilov and Hutter 2019: the decay is of the weight, not of the loss.
-Value adamw(UpdateContext& u, const Json& c) { return adam(u, c); }
+constexpr Argument kAdamw[] = {number("weight_decay", kNotNegative, 0.004), also(kAdam)};
+Value adamw(UpdateContext& u, const Fields& f) { return adam(u, f); }
 
-Value adamax(UpdateContext& u, const Json& c) {
-  double b1 = numberOr(c, "beta_1", 0.9), b2 = numberOr(c, "beta_2", 0.999);
+Value adamax(UpdateContext& u, const Fields& f) {
+  double b1 = f.number("beta_1"), b2 = f.number("beta_2");
   Value m = average(u, "momentum", u.gradient, b1);
   Value top = maximum(u.slot("norm") * b2, abs(u.gradient));
   u.setSlot("norm", top);
-  return u.weight - u.rate / seen(u, b1) * m / (top + epsilonOf(c));
+  return u.weight - u.rate / seen(u, b1) * m / (top + f.number("epsilon"));
 }
 
 /// Dozat 2016. The momentum of step t is b1 (1 - 0.5 * 0.96^t).
-Value nadam(UpdateContext& u, const Json& c) {
-  double b1 = numberOr(c, "beta_1", 0.9), b2 = numberOr(c, "beta_2", 0.999);
+Value nadam(UpdateContext& u, const Fields& f) {
+  double b1 = f.number("beta_1"), b2 = f.number("beta_2");
   auto momentumAt = [&](Value t) { return b1 * (1.0 - 0.5 * exp(t * std::log(0.96))); };
   Value now = momentumAt(u.step), next = momentumAt(u.step + 1.0);
   // One number for the whole weight, kept in a slot of its shape.
@@ -99,17 +112,21 @@ Value nadam(UpdateContext& u, const Json& c) {
   Value m = average(u, "momentum", u.gradient, b1),
         v = average(u, "velocity", square(u.gradient), b2);
   Value mHat = next * m / (1.0 - product * next) + (1.0 - now) * u.gradient / (1.0 - product);
-  return u.weight - u.rate * mHat / (sqrt(v / seen(u, b2)) + epsilonOf(c));
+  return u.weight - u.rate * mHat / (sqrt(v / seen(u, b2)) + f.number("epsilon"));
 }
 
 /// McMahan et al. 2013: "Ad click prediction".
-Value ftrl(UpdateContext& u, const Json& c) {
-  double power = numberOr(c, "learning_rate_power", -0.5),
-         start = numberOr(c, "initial_accumulator_value", 0.1);
-  double l1 = numberOr(c, "l1_regularization_strength", 0),
-         l2 = numberOr(c, "l2_regularization_strength", 0);
-  double shrinkage = numberOr(c, "l2_shrinkage_regularization_strength", 0),
-         beta = numberOr(c, "beta", 0);
+constexpr Range kNotPositive{-kMostFloat, 0};
+constexpr Argument kFtrl[] = {number("learning_rate_power", kNotPositive, -0.5),
+                              number("initial_accumulator_value", kNotNegative, 0.1),
+                              number("l1_regularization_strength", kNotNegative, 0),
+                              number("l2_regularization_strength", kNotNegative, 0),
+                              number("l2_shrinkage_regularization_strength", kNotNegative, 0),
+                              number("beta", kNotNegative, 0)};
+Value ftrl(UpdateContext& u, const Fields& f) {
+  double power = f.number("learning_rate_power"), start = f.number("initial_accumulator_value");
+  double l1 = f.number("l1_regularization_strength"), l2 = f.number("l2_regularization_strength");
+  double shrinkage = f.number("l2_shrinkage_regularization_strength"), beta = f.number("beta");
   // Keras folds beta into l2: both stand in the same denominator.
   Value strength = l2 + beta / (u.rate * 2.0);
   Value old = u.slot("accumulator", start), linear = u.slot("linear");
@@ -125,8 +142,9 @@ Value ftrl(UpdateContext& u, const Json& c) {
 }
 
 /// Chen et al. 2023.
-Value lion(UpdateContext& u, const Json& c) {
-  double b1 = numberOr(c, "beta_1", 0.9), b2 = numberOr(c, "beta_2", 0.99);
+constexpr Argument kLion[] = {number("beta_1", kBelowOne, 0.9), number("beta_2", kBelowOne, 0.99)};
+Value lion(UpdateContext& u, const Fields& f) {
+  double b1 = f.number("beta_1"), b2 = f.number("beta_2");
   Value m = u.slot("momentum");
   Value direction = sign(m * b1 + u.gradient * (1 - b1));
   u.setSlot("momentum", m * b2 + u.gradient * (1 - b2));
@@ -134,55 +152,46 @@ Value lion(UpdateContext& u, const Json& c) {
 }
 
 constexpr OptimizerRow kOptimizers[] = {
-    {"sgd", 0.01, sgd},          {"rmsprop", 0.001, rmsprop},
-    {"adagrad", 0.001, adagrad}, {"adadelta", 0.001, adadelta},
-    {"adam", 0.001, adam},       {"adamw", 0.001, adamw},
-    {"adamax", 0.001, adamax},   {"nadam", 0.001, nadam},
-    {"ftrl", 0.001, ftrl},       {"lion", 0.001, lion},
+    {{"sgd", kSgd}, 0.01, sgd},
+    {{"rmsprop", kRmsprop}, 0.001, rmsprop},
+    {{"adagrad", kAdagrad}, 0.001, adagrad},
+    {{"adadelta", kAdadelta}, 0.001, adadelta},
+    {{"adam", kAdam}, 0.001, adam},
+    {{"adamw", kAdamw}, 0.001, adamw},
+    {{"adamax", kMoments}, 0.001, adamax},
+    {{"nadam", kMoments}, 0.001, nadam},
+    {{"ftrl", kFtrl}, 0.001, ftrl},
+    {{"lion", kLion}, 0.001, lion},
 };
-
-}  // namespace
-
-std::span<const OptimizerRow> optimizerRows() { return kOptimizers; }
-
-Result<const OptimizerRow*> findOptimizer(std::string_view name) {
-  std::string wanted = canonicalName(name);
-  auto row = std::ranges::find(kOptimizers, std::string_view(wanted), &OptimizerRow::name);
-  if (row != std::end(kOptimizers)) return row;
-  std::string known;
-  for (const OptimizerRow& r : kOptimizers) known += cat(known.empty() ? "" : ", ", r.name);
-  return fail("unknown optimizer \"", name, "\"; known are ", known);
-}
-
-void clipGradients(const Json& c, std::vector<Value>& gradients) {
-  double value = numberOr(c, "clipvalue", 0), norm = numberOr(c, "clipnorm", 0),
-         global = numberOr(c, "global_clipnorm", 0);
-  if (gradients.empty()) return;
-  auto scaledTo = [](Value g, Value squares, double most) {
-    // g * most / max(|g|, most): unchanged within the bound.
-    Value length = sqrt(squares);
-    return g * (most / maximum(length, like(length, most)));
-  };
-  if (norm > 0) {
-    for (Value& g : gradients) g = scaledTo(g, sum(square(g)), norm);
-  } else if (global > 0) {
-    Value squares;
-    for (Value g : gradients) squares = squares ? squares + sum(square(g)) : sum(square(g));
-    for (Value& g : gradients) g = scaledTo(g, squares, global);
-  } else if (value > 0) {
-    for (Value& g : gradients) g = clip(g, like(g, -value), like(g, value));
-  }
-}
 
 // ---- schedules
 
-namespace {
+constexpr Argument kSchedule[] = {number("initial_learning_rate", kNotNegative).isNeeded(),
+                                  text("name")};
+constexpr Argument kSteps[] = {number("decay_steps", kPositive).isNeeded(), also(kSchedule)};
+constexpr Argument kDecay[] = {number("decay_rate", kNotNegative).isNeeded(),
+                               flag("staircase", false), also(kSteps)};
 
-double cosineDecay(const Json& c, double rate, double t) {
-  double warmup = numberOr(c, "warmup_steps", 0), steps = numberOr(c, "decay_steps", 1),
-         alpha = numberOr(c, "alpha", 0);
-  double top = numberOr(c, "warmup_target", rate);
-  if (member(c, "warmup_target").is_number()) {
+/// Steps in units of decay_steps.
+double elapsed(const Fields& f, double t) {
+  double power = t / f.number("decay_steps");
+  return f.flag("staircase") ? std::floor(power) : power;
+}
+double exponentialDecay(const Fields& f, double t) {
+  return f.number("initial_learning_rate") * std::pow(f.number("decay_rate"), elapsed(f, t));
+}
+double inverseTimeDecay(const Fields& f, double t) {
+  return f.number("initial_learning_rate") / (1 + f.number("decay_rate") * elapsed(f, t));
+}
+
+constexpr Argument kCosine[] = {number("alpha", kFinite, 0),
+                                number("warmup_steps", kNotNegative, 0),
+                                number("warmup_target", kNotNegative), also(kSteps)};
+double cosineDecay(const Fields& f, double t) {
+  double rate = f.number("initial_learning_rate"), warmup = f.number("warmup_steps"),
+         steps = f.number("decay_steps"), alpha = f.number("alpha");
+  if (f.has("warmup_target")) {
+    double top = f.number("warmup_target");
     if (t < warmup) return rate + (top - rate) * t / warmup;
     t -= warmup;
     rate = top;
@@ -192,64 +201,156 @@ double cosineDecay(const Json& c, double rate, double t) {
 }
 
 /// Loshchilov and Hutter 2017: SGDR.
-double cosineRestarts(const Json& c, double rate, double t) {
-  double first = numberOr(c, "first_decay_steps", 1), longer = numberOr(c, "t_mul", 2),
-         lower = numberOr(c, "m_mul", 1);
-  double alpha = numberOr(c, "alpha", 0), factor = 1, period = first;
+constexpr Range kFromOne{1, kMostFloat};
+constexpr Argument kRestarts[] = {number("first_decay_steps", kFromOne).isNeeded(),
+                                  number("t_mul", kPositive, 2), number("m_mul", kNotNegative, 1),
+                                  number("alpha", kFinite, 0), also(kSchedule)};
+double cosineRestarts(const Fields& f, double t) {
+  double longer = f.number("t_mul"), lower = f.number("m_mul"), alpha = f.number("alpha");
+  double factor = 1, period = f.number("first_decay_steps");
   // A t_mul below 1 has a last period, after which Keras has no rate either.
   while (t >= period && period > 0) {
     t -= period;
     period *= longer;
     factor *= lower;
   }
-  return rate *
+  return f.number("initial_learning_rate") *
          ((1 - alpha) * factor * 0.5 * (1 + std::cos(std::numbers::pi * t / period)) + alpha);
 }
 
-double polynomialDecay(const Json& c, double rate, double t) {
-  double steps = numberOr(c, "decay_steps", 1), end = numberOr(c, "end_learning_rate", 1e-4),
-         power = numberOr(c, "power", 1);
-  if (boolOr(c, "cycle", false)) {
+constexpr Argument kPolynomial[] = {number("end_learning_rate", kNotNegative, 1e-4),
+                                    number("power", kNotNegative, 1), flag("cycle", false),
+                                    also(kSteps)};
+double polynomialDecay(const Fields& f, double t) {
+  double rate = f.number("initial_learning_rate"), end = f.number("end_learning_rate"),
+         steps = f.number("decay_steps");
+  if (f.flag("cycle")) {
     steps *= std::max(1.0, std::ceil(t / steps));
   } else {
     t = std::min(t, steps);
   }
-  return (rate - end) * std::pow(1 - t / steps, power) + end;
+  return (rate - end) * std::pow(1 - t / steps, f.number("power")) + end;
 }
 
-Result<double> piecewise(const Json& c, double t) {
-  const Json &boundaries = member(c, "boundaries"), &values = member(c, "values");
-  if (!boundaries.is_array() || !values.is_array() || values.size() != boundaries.size() + 1) {
-    return fail("PiecewiseConstantDecay needs one more value than boundaries");
-  }
+constexpr Argument kPiecewise[] = {numbers("boundaries", kNotNegative).isNeeded(),
+                                   numbers("values", kNotNegative).isNeeded(), text("name")};
+double piecewise(const Fields& f, double t) {
+  std::vector<double> boundaries = f.numbers("boundaries");
   size_t i = 0;
-  while (i < boundaries.size() && boundaries[i].is_number() && t > boundaries[i].get<double>()) ++i;
-  return values[i].is_number() ? values[i].get<double>() : 0.0;
+  while (i < boundaries.size() && t > boundaries[i]) ++i;
+  return f.numbers("values")[i];
 }
+
+constexpr ScheduleRow kSchedules[] = {
+    {{"exponential_decay", kDecay}, exponentialDecay},
+    {{"inverse_time_decay", kDecay}, inverseTimeDecay},
+    {{"cosine_decay", kCosine}, cosineDecay},
+    {{"cosine_decay_restarts", kRestarts}, cosineRestarts},
+    {{"polynomial_decay", kPolynomial}, polynomialDecay},
+    {{"piecewise_constant_decay", kPiecewise}, piecewise},
+};
+
+Result<Chosen<ScheduleRow>> scheduleOf(const Json& rate) {
+  FJORD_TRY(auto schedule, chosen("learning-rate schedule", kSchedules, rate));
+  if (schedule.row->rate == piecewise &&
+      schedule.fields.numbers("values").size() != schedule.fields.numbers("boundaries").size() + 1)
+    return fail("piecewise_constant_decay: values must be one more than boundaries");
+  return schedule;
+}
+
+Status checkRate(const Json& rate) {
+  if (std::optional<double> x = numberIn(rate)) {
+    if (*x >= 0 && *x <= kMostFloat) return {};
+  } else if (rate.is_object()) {
+    auto schedule = scheduleOf(rate);
+    return schedule ? Status() : std::unexpected(schedule.error());
+  }
+  return fail("must be a finite number of at least 0, or a schedule, got ", shown(rate));
+}
+
+// What all have. Averages of weights and sums over several steps are not done: a step is one update.
+constexpr Argument kEveryOptimizer[] = {
+    text("name"),
+    json("learning_rate|lr", checkRate),
+    number("decay", kNotNegative, 0),
+    number("weight_decay", kNotNegative, 0),
+    number("clipnorm", kPositive),
+    number("global_clipnorm", kPositive),
+    number("clipvalue", kPositive),
+    only("use_ema", "false"),
+    number("ema_momentum", kShare, 0.99),
+    whole("ema_overwrite_frequency", kCount),
+    // The loss times this, the gradients divided by it: nothing, in float32.
+    number("loss_scale_factor", kPositive),
+    only("gradient_accumulation_steps", "1"),
+    only("jit_compile", "true|false"),
+    only("is_legacy_optimizer", "true|false"),
+};
 
 }  // namespace
 
-Result<double> learningRate(const Json& config, double fallback, int64_t step) {
-  const Json& given = member(config, "learning_rate");
-  if (given.is_null()) return fallback;
-  if (given.is_number()) return given.get<double>();
-  std::optional<Choice> choice = choiceOf(given);
-  if (!choice) return fail("learning_rate is neither a number nor a schedule: ", given.dump());
-  const Json& c = choice->config;
-  std::string name = canonicalName(choice->name);
-  double rate = numberOr(c, "initial_learning_rate", fallback), t = static_cast<double>(step);
-  double steps = numberOr(c, "decay_steps", 1), decay = numberOr(c, "decay_rate", 1),
-         power = t / steps;
-  if (boolOr(c, "staircase", false)) power = std::floor(power);
-  if (name == "exponentialdecay") return rate * std::pow(decay, power);
-  if (name == "inversetimedecay") return rate / (1 + decay * power);
-  if (name == "cosinedecay") return cosineDecay(c, rate, t);
-  if (name == "cosinedecayrestarts" && numberOr(c, "first_decay_steps", 1) < 1)
-    return fail("CosineDecayRestarts: first_decay_steps must be at least 1");
-  if (name == "cosinedecayrestarts") return cosineRestarts(c, rate, t);
-  if (name == "polynomialdecay") return polynomialDecay(c, rate, t);
-  if (name == "piecewiseconstantdecay") return piecewise(c, t);
-  return fail("unknown learning-rate schedule ", choice->name);
+std::span<const OptimizerRow> optimizerRows() { return kOptimizers; }
+
+Result<Optimizer> Optimizer::of(const Json& description) {
+  auto kept = std::make_shared<const Json>(description);
+  FJORD_TRY(auto choice, chosen("optimizer", kOptimizers, *kept, kEveryOptimizer));
+  Optimizer optimizer(kept, choice);
+  auto rate = std::make_shared<const Json>(optimizer.fields_.json("learning_rate"));
+  if (rate->is_object()) {
+    FJORD_TRY(optimizer.schedule_, scheduleOf(*rate));
+    optimizer.rate_ = std::move(rate);
+  }
+  return optimizer;
+}
+
+Table optimizerTable() {
+  return {"optimizer",
+          {std::begin(kOptimizers), std::end(kOptimizers)},
+          kEveryOptimizer,
+          checkOptimizer};
+}
+Table scheduleTable() {
+  return {"schedule", {std::begin(kSchedules), std::end(kSchedules)}, {}, checkRate};
+}
+
+Status checkOptimizer(const Json& description) {
+  auto optimizer = Optimizer::of(description);
+  return optimizer ? Status() : std::unexpected(optimizer.error());
+}
+
+double Optimizer::rate(int64_t step) const {
+  auto t = static_cast<double>(step);
+  double rate = schedule_                      ? schedule_->row->rate(schedule_->fields, t)
+                : fields_.has("learning_rate") ? fields_.number("learning_rate")
+                                               : row_->rate;
+  // TensorFlow.js's Adamax and Keras 2: 1 / (1 + decay * step).
+  bool isRho = row_->update == rmsprop && !saysRho(fields_);
+  return fields_.has("decay") && !isRho ? rate / (1 + fields_.number("decay") * t) : rate;
+}
+
+Value Optimizer::update(UpdateContext& u) const {
+  double decay = fields_.number("weight_decay");
+  if (decay != 0) u.weight = u.weight - u.weight * u.rate * decay;
+  return row_->update(u, fields_);
+}
+
+void Optimizer::clip(std::vector<Value>& gradients) const {
+  if (gradients.empty()) return;
+  auto scaledTo = [](Value g, Value squares, double most) {
+    // g * most / max(|g|, most): unchanged within the bound.
+    Value length = sqrt(squares);
+    return g * (most / maximum(length, like(length, most)));
+  };
+  if (fields_.has("clipnorm")) {
+    for (Value& g : gradients) g = scaledTo(g, sum(square(g)), fields_.number("clipnorm"));
+  } else if (fields_.has("global_clipnorm")) {
+    Value squares;
+    for (Value g : gradients) squares = squares ? squares + sum(square(g)) : sum(square(g));
+    for (Value& g : gradients) g = scaledTo(g, squares, fields_.number("global_clipnorm"));
+  } else if (fields_.has("clipvalue")) {
+    double most = fields_.number("clipvalue");
+    for (Value& g : gradients) g = fjord::clip(g, like(g, -most), like(g, most));
+  }
 }
 
 }  // namespace fjord

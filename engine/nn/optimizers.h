@@ -3,10 +3,12 @@
 // fuses them into the gradients.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "base/json.h"
+#include "base/fields.h"
 #include "ops/value.h"
 
 namespace fjord {
@@ -24,19 +26,44 @@ class UpdateContext {
   Value step;  // 1 in the first step, a scalar
 };
 
-struct OptimizerRow {
-  std::string_view name;  // canonical
-  double rate;            // default learning rate
-  Value (*update)(UpdateContext& context, const Json& config);
+struct OptimizerRow : Named {
+  double rate;  // default learning rate
+  Value (*update)(UpdateContext& context, const Fields& fields);
 };
 std::span<const OptimizerRow> optimizerRows();
-Result<const OptimizerRow*> findOptimizer(std::string_view name);
 
-/// Clips the gradients of all weights together, as clipvalue, clipnorm and global_clipnorm of the
-/// config say.
-void clipGradients(const Json& config, std::vector<Value>& gradients);
+/// Of learning rates that change: the rate of step 0, 1, ..
+struct ScheduleRow : Named {
+  double (*rate)(const Fields& fields, double step);
+};
 
-/// The learning rate of a config (a number, or a Keras schedule) at step 0, 1, ...
-Result<double> learningRate(const Json& config, double fallback, int64_t step);
+/// An optimizer as a description says it, all of its arguments checked.
+class Optimizer {
+ public:
+  /// A name, or {"class_name", "config"}.
+  static Result<Optimizer> of(const Json& description);
+
+  std::string_view name() const { return row_->name; }
+  /// The learning rate of step 0, 1, ..
+  double rate(int64_t step) const;
+  /// Clips the gradients of all weights together, as clipvalue, clipnorm and global_clipnorm say.
+  void clip(std::vector<Value>& gradients) const;
+  /// The weight's next value, after its decay.
+  Value update(UpdateContext& context) const;
+
+ private:
+  Optimizer(std::shared_ptr<const Json> description, const Chosen<OptimizerRow>& chosen)
+      : description_(std::move(description)), row_(chosen.row), fields_(chosen.fields) {}
+
+  std::shared_ptr<const Json> description_;  // what the fields refer to
+  const OptimizerRow* row_;
+  Fields fields_;
+  std::shared_ptr<const Json> rate_;
+  std::optional<Chosen<ScheduleRow>> schedule_;
+};
+/// Whether a description is one.
+Status checkOptimizer(const Json& description);
+Table optimizerTable();
+Table scheduleTable();
 
 }  // namespace fjord

@@ -31,6 +31,10 @@ struct Topology {
   static Result<Topology> fromJson(const Json& model);
 };
 
+/// A description that was read, its layers' arguments named as Keras names them: kernel_size, where
+/// JavaScript says kernelSize.
+Json asKerasWrites(Json model);
+
 /// Descriptions as Keras writes them, for models that are written in C++:
 ///
 ///   sequential({layer("Dense", {{"units", 32}, {"activation", "relu"}, {"input_shape", {2}}}),

@@ -7,6 +7,8 @@
 
 namespace fjord {
 
+using namespace arguments;
+
 // ---- initializers
 
 namespace {
@@ -41,11 +43,11 @@ void fillTruncated(std::span<float> out, Random& random, double mean, double std
 void fillScaled(std::span<float> out, Random& random, const Shape& shape, double scale,
                 std::string_view mode, std::string_view distribution) {
   Fans fans = fansOf(shape);
-  double fan = mode == "fanin" ? fans.in : mode == "fanout" ? fans.out : (fans.in + fans.out) / 2;
+  double fan = mode == "fan_in" ? fans.in : mode == "fan_out" ? fans.out : (fans.in + fans.out) / 2;
   double variance = scale / std::max(1.0, fan);
   if (distribution == "uniform") {
     fillUniform(out, random, -std::sqrt(3 * variance), std::sqrt(3 * variance));
-  } else if (distribution == "untruncatednormal") {
+  } else if (distribution == "untruncated_normal") {
     fillNormal(out, random, 0, std::sqrt(variance));
   } else {
     // The standard deviation of a normal distribution cut at two standard deviations is 0.8796 of
@@ -84,85 +86,198 @@ void fillOrthogonal(std::span<float> out, Random& random, const Shape& shape, do
   }
 }
 
-struct Scaling {
-  std::string_view name;
-  double scale;
-  std::string_view mode, distribution;
+// Of a seed: what JavaScript and JSON can write exactly.
+constexpr Range kSeedRange{-9007199254740991, 9007199254740991};
+// Keras names axes of its own in rare layers; older files say a dtype.
+constexpr Argument kPlain[] = {only("dtype", "\"float32\"")};
+constexpr Argument kSeeded[] = {whole("seed", kSeedRange), only("input_axes", ""),
+                                only("output_axes", ""), also(kPlain)};
+constexpr Argument kConstant[] = {number("value", kFinite, 0), also(kPlain)};
+constexpr Argument kUniform[] = {number("minval", kFinite, -0.05), number("maxval", kFinite, 0.05),
+                                 also(kSeeded)};
+constexpr Argument kNormal[] = {number("mean", kFinite, 0), number("stddev", kNotNegative, 0.05),
+                                also(kSeeded)};
+// The names are those of the distributions in scaled().
+constexpr Argument kScaling[] = {
+    number("scale", kPositive, 1), choice("mode", "fan_in|fan_out|fan_avg"),
+    choice("distribution", "truncated_normal|normal|uniform|untruncated_normal"), also(kSeeded)};
+// TensorFlow.js writes what the named ones scale by.
+constexpr Argument kScaled[] = {json("scale"), json("mode"), json("distribution"), also(kSeeded)};
+constexpr Argument kOrthogonal[] = {number("gain", kFinite, 1), also(kSeeded)};
+constexpr Argument kIdentity[] = {number("gain", kFinite, 1), also(kPlain)};
+
+/// An initializer's array and what it draws from.
+struct Filling {
+  std::span<float> out;
+  const Shape& shape;
+  Random& random;
 };
-constexpr Scaling kScalings[] = {
-    {"glorotuniform", 1, "fanavg", "uniform"}, {"glorotnormal", 1, "fanavg", "truncatednormal"},
-    {"heuniform", 2, "fanin", "uniform"},      {"henormal", 2, "fanin", "truncatednormal"},
-    {"lecununiform", 1, "fanin", "uniform"},   {"lecunnormal", 1, "fanin", "truncatednormal"},
+
+struct InitializerRow : Named {
+  Status (*fill)(Filling& to, const Fields& fields);
+};
+
+template <int scale>
+Status scaled(Filling& to, std::string_view mode, std::string_view distribution) {
+  fillScaled(to.out, to.random, to.shape, scale, mode, distribution);
+  return {};
+}
+
+constexpr InitializerRow kInitializers[] = {
+    {{"zeros", kPlain}, [](Filling&, const Fields&) { return Status(); }},
+    {{"ones", kPlain},
+     [](Filling& to, const Fields&) {
+       std::ranges::fill(to.out, 1.0f);
+       return Status();
+     }},
+    {{"constant", kConstant},
+     [](Filling& to, const Fields& f) {
+       std::ranges::fill(to.out, static_cast<float>(f.number("value")));
+       return Status();
+     }},
+    {{"random_uniform", kUniform},
+     [](Filling& to, const Fields& f) {
+       double low = f.number("minval"), high = f.number("maxval");
+       if (low > high)
+         return Status(
+             fail("random_uniform: minval must be at most maxval, got ", low, " and ", high));
+       fillUniform(to.out, to.random, low, high);
+       return Status();
+     }},
+    {{"random_normal", kNormal},
+     [](Filling& to, const Fields& f) {
+       fillNormal(to.out, to.random, f.number("mean"), f.number("stddev"));
+       return Status();
+     }},
+    {{"truncated_normal", kNormal},
+     [](Filling& to, const Fields& f) {
+       fillTruncated(to.out, to.random, f.number("mean"), f.number("stddev"));
+       return Status();
+     }},
+    {{"variance_scaling", kScaling},
+     [](Filling& to, const Fields& f) {
+       fillScaled(to.out, to.random, to.shape, f.number("scale"), f.choice("mode"),
+                  f.choice("distribution"));
+       return Status();
+     }},
+    {{"glorot_uniform", kScaled},
+     [](Filling& to, const Fields&) { return scaled<1>(to, "fan_avg", "uniform"); }},
+    {{"glorot_normal", kScaled},
+     [](Filling& to, const Fields&) { return scaled<1>(to, "fan_avg", "truncated_normal"); }},
+    {{"he_uniform", kScaled},
+     [](Filling& to, const Fields&) { return scaled<2>(to, "fan_in", "uniform"); }},
+    {{"he_normal", kScaled},
+     [](Filling& to, const Fields&) { return scaled<2>(to, "fan_in", "truncated_normal"); }},
+    {{"lecun_uniform", kScaled},
+     [](Filling& to, const Fields&) { return scaled<1>(to, "fan_in", "uniform"); }},
+    {{"lecun_normal", kScaled},
+     [](Filling& to, const Fields&) { return scaled<1>(to, "fan_in", "truncated_normal"); }},
+    {{"orthogonal", kOrthogonal},
+     [](Filling& to, const Fields& f) {
+       if (to.shape.rank() < 2)
+         return Status(fail("an orthogonal initializer needs at least two axes, got ", to.shape));
+       fillOrthogonal(to.out, to.random, to.shape, f.number("gain"));
+       return Status();
+     }},
+    {{"identity", kIdentity},
+     [](Filling& to, const Fields& f) {
+       const Shape& s = to.shape;
+       if (s.rank() != 2) return Status(fail("an identity initializer needs two axes, got ", s));
+       for (int i = 0; i < std::min(s[0], s[1]); ++i)
+         to.out[i * s[1] + i] = static_cast<float>(f.number("gain"));
+       return Status();
+     }},
 };
 
 }  // namespace
 
+Status checkInitializer(const Json& initializer) {
+  auto c = chosen("initializer", kInitializers, initializer);
+  return c ? Status() : std::unexpected(c.error());
+}
+
 Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t seed) {
-  std::optional<Choice> choice = choiceOf(initializer);
-  if (!choice)
-    return fail("an initializer is a name or {class_name, config}, got ", initializer.dump());
-  const Json& c = choice->config;
-  std::string name = canonicalName(choice->name);
+  FJORD_TRY(auto c, chosen("initializer", kInitializers, initializer));
   FJORD_TRY(Tensor t, Tensor::zeros({DType::kF32, shape}));
-  std::span<float> out = t.span<float>();
-  Random random(member(c, "seed").is_number() ? static_cast<uint64_t>(numberOr(c, "seed", 0))
-                                              : seed);
-  if (auto row = std::ranges::find(kScalings, std::string_view(name), &Scaling::name);
-      row != std::end(kScalings)) {
-    fillScaled(out, random, shape, row->scale, row->mode, row->distribution);
-  } else if (name == "variancescaling") {
-    std::string mode = stringOr(c, "mode", "fan_in"),
-                distribution = stringOr(c, "distribution", "truncated_normal");
-    std::string m = canonicalName(mode), d = canonicalName(distribution);
-    if (m != "fanin" && m != "fanout" && m != "fanavg")
-      return fail("VarianceScaling: unknown mode ", mode);
-    if (d != "uniform" && d != "normal" && d != "truncatednormal" && d != "untruncatednormal")
-      return fail("VarianceScaling: unknown distribution ", distribution);
-    fillScaled(out, random, shape, numberOr(c, "scale", 1), m, d);
-  } else if (name == "zeros") {
-  } else if (name == "ones") {
-    std::ranges::fill(out, 1.0f);
-  } else if (name == "constant") {
-    std::ranges::fill(out, static_cast<float>(numberOr(c, "value", 0)));
-  } else if (name == "randomuniform") {
-    fillUniform(out, random, numberOr(c, "minval", -0.05), numberOr(c, "maxval", 0.05));
-  } else if (name == "randomnormal") {
-    fillNormal(out, random, numberOr(c, "mean", 0), numberOr(c, "stddev", 0.05));
-  } else if (name == "truncatednormal") {
-    fillTruncated(out, random, numberOr(c, "mean", 0), numberOr(c, "stddev", 0.05));
-  } else if (name == "orthogonal") {
-    if (shape.rank() < 2)
-      return fail("an orthogonal initializer needs at least two axes, got ", shape);
-    fillOrthogonal(out, random, shape, numberOr(c, "gain", 1));
-  } else if (name == "identity") {
-    if (shape.rank() != 2) return fail("an identity initializer needs two axes, got ", shape);
-    for (int i = 0; i < std::min(shape[0], shape[1]); ++i)
-      out[i * shape[1] + i] = static_cast<float>(numberOr(c, "gain", 1));
-  } else {
-    return fail("unknown initializer ", choice->name);
-  }
+  // Those without randomness have no such argument.
+  const Json& own = member(configOf(initializer), "seed");
+  Random random(own.is_number() ? static_cast<uint64_t>(own.get<int64_t>()) : seed);
+  Filling to{t.span<float>(), shape, random};
+  FJORD_CHECK(c.row->fill(to, c.fields));
   return t;
 }
 
 // ---- regularizers and constraints
 
+namespace {
+
+// The default of a bare name is TensorFlow.js's; Keras writes both numbers always.
+constexpr Argument kL1[] = {number("l1", kNotNegative, 0.01)};
+constexpr Argument kL2[] = {number("l2", kNotNegative, 0.01)};
+constexpr Argument kL1L2[] = {also(kL1), also(kL2)};
+
+constexpr Named kRegularizers[] = {{"l1", kL1}, {"l2", kL2}, {"l1_l2", kL1L2}};
+
+// The axes that are summed over.
+constexpr Argument kNorms[] = {wholes("axis", kAnyInt, 0)};
+constexpr Argument kMaxNorm[] = {number("max_value", kNotNegative, 2), also(kNorms)};
+constexpr Argument kMinMaxNorm[] = {number("min_value", kNotNegative, 0),
+                                    number("max_value", kNotNegative, 1), number("rate", kShare, 1),
+                                    also(kNorms)};
+
+struct ConstraintRow : Named {
+  /// The norm that is wanted of each slice.
+  Value (*wanted)(Value norms, const Fields& fields);
+};
+constexpr ConstraintRow kConstraints[] = {
+    {{"non_neg", {}}, nullptr},
+    {{"unit_norm", kNorms}, [](Value norms, const Fields&) { return like(norms, 1); }},
+    {{"max_norm", kMaxNorm},
+     [](Value norms, const Fields& f) {
+       return minimum(norms, like(norms, f.number("max_value")));
+     }},
+    {{"min_max_norm", kMinMaxNorm},
+     [](Value norms, const Fields& f) {
+       double rate = f.number("rate");
+       Value inside =
+           clip(norms, like(norms, f.number("min_value")), like(norms, f.number("max_value")));
+       return inside * rate + norms * (1 - rate);
+     }},
+};
+
+}  // namespace
+
+Status checkRegularizer(const Json& regularizer) {
+  auto c = chosen("regularizer", kRegularizers, regularizer);
+  return c ? Status() : std::unexpected(c.error());
+}
+
+Status checkConstraint(const Json& constraint) {
+  auto c = chosen("constraint", kConstraints, constraint);
+  return c ? Status() : std::unexpected(c.error());
+}
+
+Table initializerTable() {
+  return {
+      "initializer", {std::begin(kInitializers), std::end(kInitializers)}, {}, checkInitializer};
+}
+Table regularizerTable() {
+  return {
+      "regularizer", {std::begin(kRegularizers), std::end(kRegularizers)}, {}, checkRegularizer};
+}
+Table constraintTable() {
+  return {"constraint", {std::begin(kConstraints), std::end(kConstraints)}, {}, checkConstraint};
+}
+
 Value regularization(Value w, const Json& regularizer) {
-  std::optional<Choice> choice = choiceOf(regularizer);
-  if (!w || !choice) return {};
-  std::string name = canonicalName(choice->name);
-  const Json& c = choice->config;
-  double l1 = 0, l2 = 0;
-  if (name == "l1") {
-    l1 = numberOr(c, "l1", 0.01);
-  } else if (name == "l2") {
-    l2 = numberOr(c, "l2", 0.01);
-  } else if (name == "l1l2") {
-    l1 = numberOr(c, "l1", 0.01);
-    l2 = numberOr(c, "l2", 0.01);
-  } else {
-    w.graph->fail(cat("unknown regularizer ", choice->name, "; known are l1, l2, l1_l2"));
+  if (!w || regularizer.is_null()) return {};
+  auto c = chosen("regularizer", kRegularizers, regularizer);
+  if (!c) {
+    w.graph->fail(c.error().message);
     return {};
   }
+  double l1 = c->row->name == "l2" ? 0 : c->fields.number("l1");
+  double l2 = c->row->name == "l1" ? 0 : c->fields.number("l2");
   Value total;
   if (l1 != 0) total = sum(abs(w)) * l1;
   if (l2 != 0) total = total ? total + sum(square(w)) * l2 : sum(square(w)) * l2;
@@ -170,30 +285,16 @@ Value regularization(Value w, const Json& regularizer) {
 }
 
 Value constrained(Value w, const Json& constraint) {
-  std::optional<Choice> choice = choiceOf(constraint);
-  if (!w || !choice) return w;
-  std::string name = canonicalName(choice->name);
-  const Json& c = choice->config;
-  constexpr double kEpsilon = 1e-7;  // Keras's
-  if (name == "nonneg") return relu(w);
-  Shape axes{intOr(c, "axis", 0)};
-  if (auto list = intsOf<kMaxRank>(member(c, "axis"))) axes = *list;
-  Value norms = sqrt(sum(square(w), {.axes = axes, .keepDims = true}));
-  if (name == "unitnorm") return w / (norms + kEpsilon);
-  Value wanted;
-  if (name == "maxnorm") {
-    wanted = minimum(norms, like(norms, numberOr(c, "max_value", 2)));
-  } else if (name == "minmaxnorm") {
-    double rate = numberOr(c, "rate", 1);
-    Value inside = clip(norms, like(norms, numberOr(c, "min_value", 0)),
-                        like(norms, numberOr(c, "max_value", 1)));
-    wanted = inside * rate + norms * (1 - rate);
-  } else {
-    w.graph->fail(cat("unknown constraint ", choice->name,
-                      "; known are max_norm, min_max_norm, non_neg, unit_norm"));
+  if (!w || constraint.is_null()) return w;
+  auto c = chosen("constraint", kConstraints, constraint);
+  if (!c) {
+    w.graph->fail(c.error().message);
     return {};
   }
-  return w * (wanted / (norms + kEpsilon));
+  constexpr double kEpsilon = 1e-7;  // Keras's
+  if (!c->row->wanted) return relu(w);
+  Value norms = sqrt(sum(square(w), {.axes = c->fields.wholes("axis"), .keepDims = true}));
+  return w * (c->row->wanted(norms, c->fields) / (norms + kEpsilon));
 }
 
 }  // namespace fjord

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/json.h"
+#include "base/fields.h"
 #include "base/random.h"
 #include "base/tensor.h"
 #include "ops/value.h"
@@ -29,5 +29,13 @@ Value regularization(Value w, const Json& regularizer);
 
 /// The nearest allowed value.
 Value constrained(Value w, const Json& constraint);
+
+/// Whether a description is one of these, with arguments that these have.
+Status checkInitializer(const Json& initializer);
+Status checkRegularizer(const Json& regularizer);
+Status checkConstraint(const Json& constraint);
+Table initializerTable();
+Table regularizerTable();
+Table constraintTable();
 
 }  // namespace fjord

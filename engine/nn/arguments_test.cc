@@ -1,0 +1,212 @@
+// The argument matrix: each argument of each layer, optimizer, loss, .. with values that it must not
+// have. All are refused in words that name whose it is and the argument; what the table says is the
+// default is taken.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "nn/fit.h"
+#include "nn/layers.h"
+
+namespace fjord {
+namespace {
+
+std::vector<std::string> parts(std::string_view list) {
+  std::vector<std::string> out(1);
+  for (char c : list) {
+    if (c == '|') {
+      out.emplace_back();
+    } else {
+      out.back() += c;
+    }
+  }
+  return out;
+}
+
+void collect(std::span<const Argument> table, std::vector<Argument>& out) {
+  for (const Argument& a : table) {
+    if (a.kind == Argument::kAlso) {
+      collect({a.rows, a.rowCount}, out);
+    } else {
+      out.push_back(a);
+    }
+  }
+}
+
+/// A value that the argument may have.
+Json right(const Argument& a) {
+  bool half = a.range && a.range->least <= 0.5 && a.range->most >= 0.5;
+  std::string name = parts(a.name)[0];
+  switch (a.kind) {
+    case Argument::kFlag:
+      return a.fallback != 0;
+    case Argument::kWhole:
+    case Argument::kPair:
+    case Argument::kWholes:
+    case Argument::kBorders:
+    case Argument::kNumber:
+      if (!std::isnan(a.fallback)) return a.fallback;
+      return a.kind == Argument::kNumber && half ? Json(0.5) : Json(1);
+    case Argument::kText:
+      return a.text ? Json(a.text) : Json("some");
+    case Argument::kChoice:
+      return parts(a.text)[0];
+    case Argument::kShape:
+      return Json::array({nullptr, 2});
+    case Argument::kNumbers:
+      return name == "values" ? Json::array({1, 2}) : Json::array({1});
+    case Argument::kDescribed:
+      if (a.text) return a.text;
+      return name == "optimizer"            ? "sgd"
+             : name == "activation"         ? "relu"
+             : name.ends_with("constraint") ? "non_neg"
+                                            : "l2";
+    case Argument::kOnly:
+      return *a.text ? *parseJson(parts(a.text)[0]) : Json();
+    default:
+      return name == "loss" ? Json("mse") : Json();
+  }
+}
+
+/// Values that it must not have.
+std::vector<Json> wrong(const Argument& a) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  Json object = {{"a", 1}};
+  auto outside = [&](double step) {
+    const Range& r = *a.range;
+    std::vector<Json> out;
+    out.push_back(r.above ? r.least : std::min(r.least - step, std::nextafter(r.least, -1e300)));
+    out.push_back(r.below ? r.most : std::max(r.most + step, std::nextafter(r.most, 1e300)));
+    return out;
+  };
+  std::vector<Json> out;
+  switch (a.kind) {
+    case Argument::kFlag:
+      return {0, 1, "true", object, Json::array({true})};
+    case Argument::kWhole:
+    case Argument::kPair:
+    case Argument::kWholes:
+    case Argument::kBorders:
+      out = outside(1);
+      out.insert(out.end(), {2.5, 1e300, "2", kNaN, "NaN", "Infinity", true, object, Json::array(),
+                             Json::array({1, 2.5}), Json::array({1, nullptr})});
+      if (a.kind == Argument::kWhole) out.push_back(Json::array({1}));
+      return out;
+    case Argument::kNumber:
+      out = outside(0);
+      out.insert(out.end(), {"0.5", kNaN, "NaN", "Infinity", "-Infinity", 1e300, true, object,
+                             Json::array({1})});
+      return out;
+    case Argument::kText:
+      return {3, true, "", object, Json::array({"a"})};
+    case Argument::kChoice:
+      return {3, true, "", "telepathy", object, Json::array({"a"})};
+    case Argument::kShape:
+      return {0,
+              -1,
+              1.5,
+              "3",
+              true,
+              object,
+              Json::array({0}),
+              Json::array({-2}),
+              Json::array({1e10}),
+              Json::array({kNaN}),
+              Json::array({"3"}),
+              Json::array({1, 1, 1, 1, 1, 1, 1, 1, 1})};
+    case Argument::kNumbers:
+      return {1, "1", object, Json::array({"1"}), Json::array({kNaN}), Json::array({nullptr})};
+    case Argument::kDescribed:
+      return {3,
+              true,
+              "telepathy",
+              object,
+              Json::array({"l2"}),
+              Json{{"class_name", "telepathy"}, {"config", Json::object()}},
+              Json{{"class_name", a.text ? a.text : "l2"}, {"config", {{"telepathy", 1}}}}};
+    case Argument::kOnly:
+      return {object, 77, "telepathy"};
+    default:
+      return a.check ? std::vector<Json>{"telepathy", kNaN, true, Json::array({object})}
+                     : std::vector<Json>{};
+  }
+}
+
+/// Tries each argument of one row; `check` gives what is wrong with a config, or "".
+template <class Check>
+void tryRow(std::string_view owner, std::span<const Argument> table,
+            std::span<const Argument> common, Check check) {
+  SCOPED_TRACE(owner);
+  std::vector<Argument> arguments;
+  collect(table, arguments);
+  collect(common, arguments);
+  Json base = Json::object();
+  for (const Argument& a : arguments) {
+    if (a.needed) base[parts(a.name)[0]] = right(a);
+  }
+  EXPECT_EQ(check(base), "");
+  auto refused = [&](const Json& config, const std::string& name) {
+    std::string message = check(config);
+    EXPECT_NE(message.find(name), message.npos) << config.dump() << ": " << message;
+    EXPECT_NE(canonicalName(message).find(canonicalName(owner)), message.npos) << message;
+  };
+  for (const Argument& a : arguments) {
+    for (const std::string& name : parts(a.name)) {
+      Json config = base;
+      config.erase(parts(a.name)[0]);
+      config[name] = right(a);
+      EXPECT_EQ(check(config), "") << config.dump();
+      for (const Json& value : wrong(a)) {
+        config[name] = value;
+        refused(config, name);
+      }
+      config = base;
+      config[name + "z"] = right(a);
+      refused(config, name + "z");
+    }
+    if (!a.needed) continue;
+    Json config = base;
+    config[parts(a.name)[0]] = nullptr;
+    refused(config, parts(a.name)[0]);
+  }
+}
+
+TEST(Arguments, OfLayers) {
+  for (const LayerRow& row : layerRows()) {
+    std::vector<Type> inputs(std::max(1, row.inputs), Type{DType::kF32, {-1, 3}});
+    tryRow(row.className, row.arguments, everyLayer(), [&](const Json& config) {
+      Result<Fields> fields = layerFields(row, config);
+      if (fields) return std::string();
+      // What a person sees has the name of the layer before it.
+      auto type = inferLayer(row.className, config, inputs);
+      return type ? "taken" : type.error().message;
+    });
+  }
+}
+
+TEST(Arguments, OfWhatIsChosenByName) {
+  for (const Table& table : {initializerTable(), regularizerTable(), constraintTable(), lossTable(),
+                             metricTable(), optimizerTable(), scheduleTable(), callbackTable()}) {
+    for (const Named& row : table.rows) {
+      std::string name(firstName(row));
+      tryRow(name, row.arguments, table.common, [&](const Json& config) {
+        Status status = table.check({{"class_name", name}, {"config", config}});
+        return status ? "" : status.error().message;
+      });
+    }
+    std::string message = table.check("telepathy").error().message;
+    EXPECT_TRUE(message.find("telepathy") != message.npos) << message;
+  }
+}
+
+TEST(Arguments, OfOptions) {
+  for (const Table& table : {compileTable(), fitTable()}) {
+    tryRow(table.rows[0].name, table.rows[0].arguments, {}, [&](const Json& options) {
+      Status status = table.check(options);
+      return status ? "" : status.error().message;
+    });
+  }
+}
+
+}  // namespace
+}  // namespace fjord
