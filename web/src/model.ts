@@ -32,6 +32,7 @@ export interface WarmupArgs {
   batchSize?: number;
   onProgress?: (progress: Progress) => void;
 }
+
 interface Info {
   inputs: {name: string; dtype: DataType; shape: Shape}[];
   outputs: {name: string; dtype: DataType; shape: Shape}[];
@@ -54,6 +55,7 @@ export interface StepMemory {
   least: number;
   total: number;
 }
+
 export const listOf = <T>(x: T | T[] | undefined): T[] => (x === undefined ? [] : Array.isArray(x) ? x : [x]);
 const first = <T>(list: T[]): T | T[] => (list.length === 1 ? list[0]! : list);
 /** The name of the layer that has a weight. */
@@ -104,7 +106,7 @@ export class LayersModel implements LayerHome, Trained {
     this.name = options.name ?? uniqueName('Model');
     this.isTrainable = options.saved?.config['trainable'] !== false;
     this.seenChanges = Layer.changes;
-    this.flags = this.currentFlags;
+    this.flags = this.flagsOf(this.isTrainable);
     for (const l of layers) l.home = this;
     if (options.training) this.takeTraining(options.training);
     if (this.handle) this.own();
@@ -122,6 +124,9 @@ export class LayersModel implements LayerHome, Trained {
       for (const l of this.layers) if (l.owner && l.owner !== this) refuseShared(l);
       this.handle = withArguments((a) => call('fj_model', a.json(description), this.seed, this.saved ? 0 : 1));
       this.own();
+      // What the description says; what it does not, the engine is told now.
+      this.flags = this.flagsOf(!this.saved || this.isTrainable);
+      this.seenChanges = -1;
     }
     if (this.seenChanges !== Layer.changes) this.tellFlags();
     return this.handle;
@@ -134,11 +139,11 @@ export class LayersModel implements LayerHome, Trained {
     const owners = new Set(callForJson<Info>('fj_modelInfo', this.handle).weights.map((w) => layerOf(w)));
     for (const l of this.layers) if (this.saved || owners.has(l.name)) l.owner = this;
   }
-  private get currentFlags(): string {
-    return JSON.stringify({model: this.isTrainable, layers: Object.fromEntries(this.layers.map((l) => [l.name, l.trainable]))});
+  private flagsOf(model: boolean): string {
+    return JSON.stringify({model, layers: Object.fromEntries(this.layers.map((l) => [l.name, l.trainable]))});
   }
   private tellFlags(): void {
-    const flags = this.currentFlags;
+    const flags = this.flagsOf(this.isTrainable);
     if (flags !== this.flags) withArguments((a) => call('fj_modelTrainable', this.handle, a.text(flags)));
     this.flags = flags;
     this.seenChanges = Layer.changes;

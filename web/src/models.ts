@@ -57,10 +57,13 @@ export const sequential = (args?: {layers?: Layer[]; name?: string; seed?: numbe
 export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs: SymbolicTensor | SymbolicTensor[]; name?: string; seed?: number}): LayersModel {
   known(args, ['inputs', 'outputs', 'name', 'seed'], 'model');
   const found: Layer[] = [];
-  const visit = (t: SymbolicTensor): void => {
-    if (found.includes(t.sourceLayer)) return;
-    for (const call of t.sourceLayer.calls) call.forEach(visit);
-    if (!found.includes(t.sourceLayer)) found.push(t.sourceLayer);
+  // A layer may be applied to what it gave.
+  const seen = new Set<Layer>();
+  const visit = ({sourceLayer}: SymbolicTensor): void => {
+    if (seen.has(sourceLayer)) return;
+    seen.add(sourceLayer);
+    for (const call of sourceLayer.calls) call.forEach(visit);
+    found.push(sourceLayer);
   };
   listOf(args.inputs).forEach(visit);
   listOf(args.outputs).forEach(visit);

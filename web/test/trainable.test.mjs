@@ -68,6 +68,10 @@ suite('trainable', () => {
     await model.fit(xs(fj), ys(fj));
     compile(model);
     await model.fit(xs(fj), ys(fj));
+    // A change of another model does not count.
+    const other = compile(network(fj));
+    model.layers[0].trainable = true;
+    await other.fit(xs(fj), ys(fj));
     console.warn = warn;
     assert.equal(said.length, 1);
     assert.match(said[0], /was compiled before trainable was changed/);
