@@ -93,6 +93,42 @@ test('models that are kept can be listed, copied, moved and removed', async () =
   await page.context().close();
 });
 
+test('models that TensorFlow.js kept in the browser load, are listed and can be removed', async () => {
+  const page = await setting.page();
+  await page.addScriptTag({url: '/node_modules/@tensorflow/tfjs/dist/tf.min.js'});
+  const told = await page.evaluate(async () => {
+    const theirs = globalThis.tf;
+    await theirs.setBackend('cpu');
+    const {tf} = await import('/check/browser/network.js');
+    const urls = ['indexeddb://theirs', 'localstorage://theirs'];
+    const missing = [];
+    for (const url of urls) missing.push(await tf.loadLayersModel(url).catch((error) => error.message));
+    // Looking for what is not there makes no database.
+    const databases = (await indexedDB.databases()).map(({name}) => name).sort();
+    const model = theirs.sequential({layers: [theirs.layers.dense({units: 3, activation: 'tanh', inputShape: [4]}), theirs.layers.dense({units: 2})]});
+    model.compile({optimizer: 'sgd', loss: 'meanSquaredError'});
+    const values = [0.5, -1, 2, 0.25];
+    const expected = [...model.predict(theirs.tensor2d([values])).dataSync()];
+    const results = [];
+    for (const url of urls) {
+      await model.save(url);
+      results.push([...(await tf.loadLayersModel(url)).predict(tf.tensor2d([values])).dataSync()]);
+    }
+    const listed = Object.keys(await tf.io.listModels()).sort();
+    for (const url of urls) await tf.io.removeModel(url);
+    const left = [Object.keys(await tf.io.listModels()), Object.keys(await theirs.io.listModels())];
+    return {missing, databases, expected, results, listed, left};
+  });
+  assert.deepEqual(told.missing, ['There is no model indexeddb://theirs in this browser', 'There is no model localstorage://theirs in this browser']);
+  assert.deepEqual(told.databases, ['fjord']);
+  for (const result of told.results) {
+    result.forEach((value, i) => assert.ok(Math.abs(value - told.expected[i]) < 1e-6, `${result}, expected ${told.expected}`));
+  }
+  assert.deepEqual(told.listed, ['indexeddb://theirs', 'localstorage://theirs']);
+  assert.deepEqual(told.left, [[], []]);
+  await page.context().close();
+});
+
 test('a model too large for local storage is told where to go', async () => {
   const page = await setting.page();
   const message = await page.evaluate(async () => {

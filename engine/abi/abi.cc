@@ -61,9 +61,14 @@ int fj_messageLength() { return static_cast<int>(runtime().message.size()); }
 
 void fj_memory(double* out) {
   double tensors = 0, bytes = 0;
-  runtime().tensors.forEach([&](TensorEntry& t) {
+  auto add = [&](const Tensor& t) {
     ++tensors;
-    bytes += static_cast<double>(t.tensor.type().bytes());
+    bytes += static_cast<double>(t.type().bytes());
+  };
+  runtime().tensors.forEach([&](TensorEntry& t) { add(t.tensor); });
+  runtime().models.forEach([&](auto& model) {
+    for (const Weight& w : model->weights()) add(w.value);
+    for (const Weight& w : model->slots()) add(w.value);
   });
   MemoryInfo info = memoryInfo();
   out[0] = tensors;

@@ -1,6 +1,6 @@
 // The C ABI: what JavaScript calls. Numbers, pointers and handles only.
 //
-// Handles are small positive integers, 0 for "none" and for failure. After a failure fj_message()
+// Handles are positive integers, 0 for "none" and for failure; one that was given up is refused. After a failure fj_message()
 // says why. Texts are UTF-8; a function that gives text leaves it in the message buffer as well.
 // One thread at a time.
 //
@@ -26,7 +26,7 @@ FJ_API int fj_init(int threads);
 FJ_API int fj_living();
 FJ_API const char* fj_message();
 FJ_API int fj_messageLength();
-/// out[0] tensors, [1] bytes of tensors, [2] buffers, [3] bytes of all buffers, plans' arenas and
+/// out[0] tensors, weights and optimizers' states of models among them, [1] their bytes, [2] buffers, [3] bytes of all buffers, plans' arenas and
 /// models included.
 FJ_API void fj_memory(double* out);
 

@@ -78,7 +78,7 @@ int fj_gpuProgram(int model) {
 int fj_gpuFinish(int model, double* out, int room) {
   return withModel(model, [&](auto& m) {
     Totals totals;
-    m->finish(totals);
+    if (Status status = m->finish(totals); !status) return failure(status.error());
     return writeLogs(m->logs(totals), out, room);
   });
 }

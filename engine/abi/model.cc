@@ -160,8 +160,8 @@ int fj_modelSetSlot(int model, const char* name, int tensor) {
     if (!t) return 0;
     Result<Tensor> copy = t->tensor.copy();
     if (!copy) return failure(copy.error());
-    m->setSlot(name, std::move(*copy));
-    return 1;
+    Status status = m->setSlot(name, std::move(*copy));
+    return status ? 1 : failure(status.error());
   });
 }
 
@@ -183,8 +183,8 @@ int fj_modelSetRate(int model, double rate) {
 
 int fj_modelSetWinograd(int model, int allowed) {
   return withModel(model, [&](auto& m) {
-    m->setWinograd(allowed);
-    return 1;
+    Status status = m->setWinograd(allowed != 0);
+    return status ? 1 : failure(status.error());
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "abi/abi.h"
@@ -12,39 +13,56 @@
 
 namespace fjord {
 
-/// Objects by handle. Handles are used again.
+/// Objects by handle. A place is used again, and then has another generation: a handle that was given
+/// up finds nothing, until its place has had as many as there are.
 template <class T>
 class Handles {
  public:
   int add(T value) {
     if (free_.empty()) {
-      items_.push_back(std::move(value));
-      return static_cast<int>(items_.size());
+      free_.push_back(static_cast<int>(items_.size()));
+      items_.emplace_back();
     }
-    int handle = free_.back();
+    int at = free_.back();
     free_.pop_back();
-    items_[handle - 1] = std::move(value);
-    return handle;
+    items_[at].value = std::move(value);
+    return items_[at].generation << kPlaceBits | (at + 1);
   }
   T* find(int handle) {
-    bool exists = handle >= 1 && handle <= static_cast<int>(items_.size()) &&
-                  static_cast<bool>(items_[handle - 1]);
-    return exists ? &items_[handle - 1] : nullptr;
+    Item* item = itemOf(handle);
+    return item ? &item->value : nullptr;
   }
   void remove(int handle) {
-    if (!find(handle)) return;
-    items_[handle - 1] = T();
-    free_.push_back(handle);
+    Item* item = itemOf(handle);
+    if (!item) return;
+    // What ends with the value may look at handles itself.
+    T last = std::exchange(item->value, T());
+    item->generation = (item->generation + 1) % kGenerations;
+    free_.push_back(static_cast<int>(item - items_.data()));
   }
   template <class F>
   void forEach(F f) {
-    for (T& item : items_) {
-      if (item) f(item);
+    for (Item& item : items_) {
+      if (item.value) f(item.value);
     }
   }
 
  private:
-  std::vector<T> items_;
+  // Of 31 bits: 8 million objects at a time, and 256 generations.
+  static constexpr int kPlaceBits = 23, kGenerations = 1 << (31 - kPlaceBits);
+  struct Item {
+    T value{};
+    int generation = 0;
+  };
+  Item* itemOf(int handle) {
+    int at = (handle & ((1 << kPlaceBits) - 1)) - 1;
+    bool exists = handle > 0 && at >= 0 && at < static_cast<int>(items_.size()) &&
+                  items_[at].generation == handle >> kPlaceBits &&
+                  static_cast<bool>(items_[at].value);
+    return exists ? &items_[at] : nullptr;
+  }
+
+  std::vector<Item> items_;
   std::vector<int> free_;
 };
 

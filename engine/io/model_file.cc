@@ -102,7 +102,7 @@ Result<std::unique_ptr<Model>> loadModel(const Safetensors& file, Threads& threa
     if (t.type->loads != StoredType::kF32)
       return fail(t.name, " is to be float32, the file has ", t.type->name);
     FJORD_TRY(Tensor value, t.load());
-    model->setSlot(t.name.substr(kOptimizer.size()), std::move(value));
+    FJORD_CHECK(model->setSlot(t.name.substr(kOptimizer.size()), std::move(value)));
   }
   model->setStep(step);
   FJORD_CHECK(readRate(file, *model));

@@ -37,34 +37,18 @@ Value Model::Builder::weight(std::string_view name, const Shape& shape, const Js
   return input;
 }
 
-Value Model::Builder::call(Topology::TensorRef ref) {
+/// Computes one call of a layer, whose inputs are there.
+bool Model::Builder::call(Topology::TensorRef ref) {
   Topology::Layer& layer = model_.topology_.layers[ref.layer];
-  if (ref.node < 0 || ref.node >= static_cast<int>(layer.calls.size())) {
-    graph.fail(cat("layer ", layer.name, " has no call number ", ref.node));
-    return {};
-  }
-  std::vector<Value>& values = values_[ref.layer];
-  if (values.empty()) values.resize(layer.calls.size());
-  if (values[ref.node]) return values[ref.node];
   std::vector<Value> inputs;
-  for (Topology::TensorRef from : layer.calls[ref.node]) {
-    if (from.layer == ref.layer) {
-      graph.fail(cat("layer ", layer.name, " is connected to itself"));
-      return {};
-    }
-    inputs.push_back(call(from));
-    if (!inputs.back()) return {};
-  }
+  for (Topology::TensorRef from : layer.calls[ref.node])
+    inputs.push_back(values_[from.layer][from.node]);
   Graph::Scope scope(graph, layer.name);
-  if (!layer.row) {
-    graph.fail("the input is not among the model's inputs");
-    return {};
-  }
   size_t needed = layer.row->inputs == 0 ? 1 : layer.row->inputs;
   if (inputs.size() < needed || (layer.row->inputs > 0 && inputs.size() != needed)) {
     graph.fail(cat("takes ", layer.row->inputs == 0 ? "at least " : "", needed, " inputs, got ",
                    inputs.size()));
-    return {};
+    return false;
   }
   layer_ = ref.layer;
   isTrained = model_.trained_.empty() || model_.trained_[ref.layer];
@@ -81,12 +65,13 @@ Value Model::Builder::call(Topology::TensorRef ref) {
     if (shape.rank() > 0) shape[0] = -1;
     summary.push_back(cat(layer.name, "\t", layer.className, "\t", shape, "\t", parameters));
   }
-  values[ref.node] = y;
-  return y;
+  values_[ref.layer][ref.node] = y;
+  return static_cast<bool>(y);
 }
 
 std::vector<Value> Model::Builder::forward() {
-  values_.resize(model_.topology_.layers.size());
+  for (const Topology::Layer& layer : model_.topology_.layers)
+    values_.emplace_back(layer.calls.size());
   for (Topology::TensorRef ref : model_.topology_.inputs) {
     Topology::Layer& layer = model_.topology_.layers[ref.layer];
     Type type = layer.input;
@@ -95,14 +80,12 @@ std::vector<Value> Model::Builder::forward() {
     data_.push_back(x);
     values_[ref.layer] = {x};
   }
-  // In the order of the description, which is the order of Keras's lists of weights.
-  const auto& layers = model_.topology_.layers;
-  for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
-    for (int node = 0; layers[i].row && node < static_cast<int>(layers[i].calls.size()); ++node)
-      if (!call({i, node})) return {};
+  for (Topology::TensorRef ref : model_.order_) {
+    if (!call(ref)) return {};
   }
   std::vector<Value> outputs;
-  for (Topology::TensorRef ref : model_.topology_.outputs) outputs.push_back(call(ref));
+  for (Topology::TensorRef ref : model_.topology_.outputs)
+    outputs.push_back(values_[ref.layer][ref.node]);
   return outputs;
 }
 

@@ -76,7 +76,7 @@ class Model::Builder : public LayerContext {
   };
   class Update;
 
-  Value call(Topology::TensorRef ref);
+  bool call(Topology::TensorRef ref);
   bool trains(const Weight& w) const { return w.trainable && model_.trained_[w.layer]; }
   Value slot(const std::string& name, const Shape& shape, double start);
   Json forOutput(const char* key, size_t output) const;

@@ -425,8 +425,7 @@ Status Fit::runBatch(Totals& totals) {
     return model_.run(mode(), batchAt(isTraining() ? batch_ : validationBatch_), totals);
   if (begun_ == 0) return fail("fit: no batch has begun on the GPU");
   --begun_;
-  model_.finish(totals);
-  return {};
+  return model_.finish(totals);
 }
 
 void Fit::stop() {

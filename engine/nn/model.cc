@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "nn/builder.h"
+#include "nn/call_order.h"
 
 namespace fjord {
 
@@ -18,8 +19,10 @@ Model::~Model() = default;
 Result<std::unique_ptr<Model>> Model::fromJson(const Json& json, Threads& threads,
                                                const ModelOptions& options) {
   FJORD_TRY(Topology topology, Topology::fromJson(json));
+  FJORD_TRY(std::vector<Topology::TensorRef> order, callOrder(topology));
   std::unique_ptr<Model> model(
       new Model(threads, asKerasWrites(json), std::move(topology), options.seed));
+  model->order_ = std::move(order);
   // A few samples through the layers make the weights and find every error of shape. Not one: that a
   // first axis of 1 is the batch could be chance.
   constexpr int32_t kSamples = 2;
@@ -126,7 +129,20 @@ Table compileTable() {
           }};
 }
 
+/// A program is bound to the weights, the optimizer's state and the logs of its time, so nothing of
+/// that may change while a step of one is on its way.
+Status Model::forgetPrograms(std::string_view why) {
+  if (hasBegun())
+    return fail(
+        why, ": ", unfinished_.size(),
+        " steps of the model have begun on the GPU and have not finished: await them first");
+  begun_ = nullptr;
+  programs_.clear();
+  return {};
+}
+
 Status Model::compile(const Json& options) {
+  FJORD_CHECK(forgetPrograms("compile"));
   Result<Fields> fields = Fields::of("compile", kCompile, options);
   if (!fields) return fail("compile: ", fields.error().message);
   FJORD_CHECK(checkOptions(options));
@@ -151,7 +167,6 @@ Status Model::compile(const Json& options) {
   }
   builder.describeLogs();
   slots_.clear();
-  programs_.clear();
   step_ = 0;
   rate_ = -1;
   return {};
@@ -173,20 +188,22 @@ Status Model::setWeights(std::span<const Tensor> values) {
   return {};
 }
 
-void Model::setSlot(std::string name, Tensor value) {
+Status Model::setSlot(std::string name, Tensor value) {
+  // Plans are bound to the memory of the old value.
+  FJORD_CHECK(forgetPrograms("the optimizer's state"));
   auto known = std::ranges::find(slots_, name, &Weight::name);
   if (known == slots_.end()) {
     slots_.push_back({std::move(name), std::move(value), false, nullptr, nullptr});
   } else {
     known->value = std::move(value);
-    // Plans are bound to the memory of the old value.
-    programs_.clear();
   }
+  return {};
 }
 
-void Model::setWinograd(bool allowed) {
-  if (allowed != winograd_) programs_.clear();
+Status Model::setWinograd(bool allowed) {
+  if (allowed != winograd_) FJORD_CHECK(forgetPrograms("setWinograd"));
   winograd_ = allowed;
+  return {};
 }
 
 double Model::rate() const { return rateOf(step_); }
@@ -378,15 +395,17 @@ Status Model::check(const Batch& batch) const {
 Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
   if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
   FJORD_CHECK(begin(mode, batch));
-  FJORD_CHECK(begun_->executor->run());
-  finish(totals);
-  return {};
+  if (Status ran = begun_->executor->run(); !ran) {
+    unfinished_.pop_back();
+    return ran;
+  }
+  return finish(totals);
 }
 
 void Model::setGpu(std::optional<GpuLimits> limits) {
-  programs_.clear();
+  abandon();
   begun_ = nullptr;
-  unfinished_.clear();
+  programs_.clear();
   gpu_ = limits;
 }
 
@@ -441,8 +460,8 @@ Status Model::begin(Mode mode, const Batch& batch) {
   return {};
 }
 
-void Model::finish(Totals& totals) {
-  if (unfinished_.empty()) return;
+Status Model::finish(Totals& totals) {
+  if (unfinished_.empty()) return fail("no step has begun, or it was lost with its GPU");
   Program* p = unfinished_.front();
   unfinished_.erase(unfinished_.begin());
   if (p->mode == kTrain) {
@@ -458,6 +477,7 @@ void Model::finish(Totals& totals) {
     totals.numerators[i] += p->results[1 + 2 * i];
     totals.denominators[i] += p->results[2 + 2 * i];
   }
+  return {};
 }
 
 Status Model::beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t count) {

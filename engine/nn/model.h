@@ -118,6 +118,7 @@ class Model {
   Status run(Mode mode, const Batch& batch, Totals& totals);
   /// From now on steps are programs for a GPU with these limits, which others run, between begin or
   /// beginPrediction and finish; without limits they run here again.
+  /// What has begun is abandoned.
   void setGpu(std::optional<GpuLimits> limits);
   bool isOnGpu() const { return gpu_.has_value(); }
   /// The first half of run. On a GPU several steps may have begun: they finish in their order.
@@ -129,7 +130,7 @@ class Model {
   /// The step that has begun, or was prepared, last.
   GpuStep gpuStep() const;
   /// The second half, of the step that has begun first: adds the results.
-  void finish(Totals& totals);
+  Status finish(Totals& totals);
   bool hasBegun() const { return !unfinished_.empty(); }
   /// Forgets the steps that have begun: their GPU is lost, and they do not count.
   void abandon() { unfinished_.clear(); }
@@ -150,7 +151,7 @@ class Model {
   /// The optimizer's state, by name; made by the first training step.
   std::vector<Weight>& slots() { return slots_; }
   /// Restores a piece of the optimizer's state, before or after the first training step.
-  void setSlot(std::string name, Tensor value);
+  Status setSlot(std::string name, Tensor value);
   int64_t step() const { return step_; }
   void setStep(int64_t step) { step_ = step; }
   /// The learning rate of the next step. Setting it replaces a schedule.
@@ -159,7 +160,7 @@ class Model {
   /// Whether convolutions may use Winograd's algorithm, which is up to three times faster for 3x3
   /// filters and rounds otherwise, by about 1e-5 of the largest output. At first: yes.
   bool winograd() const { return winograd_; }
-  void setWinograd(bool allowed);
+  Status setWinograd(bool allowed);
   bool hasSetRate() const { return rate_ >= 0; }
 
   const Topology& topology() const { return topology_; }
@@ -184,6 +185,7 @@ class Model {
 
   Model(Threads& threads, Json json, Topology topology, uint64_t seed);
   Result<Program*> program(Mode mode, int32_t batch);
+  Status forgetPrograms(std::string_view why);
   double rateOf(int64_t step) const;
   bool isTrainable(int layer) const {
     return topology_.trainable && boolOr(topology_.layers[layer].config, "trainable", true);
@@ -199,6 +201,7 @@ class Model {
   Threads& threads_;
   Json json_;
   Topology topology_;
+  std::vector<Topology::TensorRef> order_;  // of the calls of layers
   uint64_t seed_;
   std::vector<Weight> weights_, slots_;
   std::vector<Type> outputTypes_;

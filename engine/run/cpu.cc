@@ -115,7 +115,9 @@ Status Executor::run() {
   for (auto [begin, end] : ranges) {
     for (int32_t i = begin; i < end; ++i) {
       runStep(plan_.steps[i], steps_[i]);
-      if (outOfRange_.position >= 0) return failed(plan_.steps[i]);
+      if (outOfRange_.position < 0) continue;
+      settled_ = false;
+      return failed(plan_.steps[i]);
     }
   }
   return {};

@@ -174,9 +174,19 @@ export function checkedRate(rate: unknown): number {
   throw new Error(`learningRate must be a finite number, at least 0, got ${shown(rate)}`);
 }
 
+/** What the engine holds for an optimizer: given back when nobody holds the optimizer any more. */
+interface Held {
+  handle: number;
+}
+function free(held: Held): void {
+  if (held.handle) engine().fj_optimizerFree(held.handle);
+  held.handle = 0;
+}
+const forgotten = new FinalizationRegistry<Held>(free);
+
 /** An optimizer as Keras describes it. It serves a model's compile, or updates variables by itself. */
 export class Optimizer {
-  private handle = 0;
+  private readonly held: Held = {handle: 0};
   private readonly trained = new Set<WeakRef<Trained>>();
   readonly config: Record<string, number | boolean | object> = {};
 
@@ -223,7 +233,11 @@ export class Optimizer {
     if (moved.length) this.update(moved.map(([name]) => variables.get(name)!), moved.map(([, tensor]) => tensor));
   }
   private get made(): number {
-    return (this.handle ||= withArguments((a) => call('fj_optimizer', a.json({class_name: this.className, config: this.config}))));
+    if (!this.held.handle) {
+      this.held.handle = withArguments((a) => call('fj_optimizer', a.json({class_name: this.className, config: this.config})));
+      forgotten.register(this, this.held, this.held);
+    }
+    return this.held.handle;
   }
   private update(used: readonly Variable[], grads: readonly Tensor[]): void {
     withArguments((a) =>
@@ -242,7 +256,7 @@ export class Optimizer {
   /** From the next step on; a schedule is replaced. */
   set learningRate(rate: number) {
     this.config['learning_rate'] = checkedRate(rate);
-    if (this.handle) engine().fj_optimizerSetRate(this.handle, rate);
+    if (this.held.handle) engine().fj_optimizerSetRate(this.held.handle, rate);
     for (const t of this.trained) {
       const model = t.deref();
       if (model) model.rate = rate;
@@ -259,8 +273,8 @@ export class Optimizer {
     return () => this.trained.delete(reference);
   }
   dispose(): void {
-    if (this.handle) engine().fj_optimizerFree(this.handle);
-    this.handle = 0;
+    forgotten.unregister(this.held);
+    free(this.held);
   }
 }
 

@@ -20,7 +20,7 @@ export interface ModelArtifacts {
   format?: string;
   generatedBy?: string;
   weightSpecs: WeightSpec[];
-  weightData: ArrayBuffer;
+  weightData: ArrayBuffer | ArrayBuffer[];
   trainingConfig?: object;
   /** What resuming needs beside weights and optimizer state. */
   userDefinedMetadata?: {seed?: number; step?: number};
@@ -74,11 +74,56 @@ const inIndexedDB = (name: string): IOHandler => ({
     await withStore('readwrite', `Saving ${name}`, (store) => store.put(file, name));
   },
   async load() {
-    const file = (await withStore('readonly', `Loading ${name}`, (store) => store.get(name))) as ModelFile | undefined;
-    if (!file) throw new Error(`There is no model indexeddb://${name} in this browser`);
-    return file;
+    const what = `Loading ${name}`;
+    const file = (await withStore('readonly', what, (store) => store.get(name))) as ModelFile | undefined;
+    if (file) return file;
+    const theirs = (await withTheirStore('readonly', what, (store) => store.get(name))) as {modelArtifacts: ModelArtifacts} | undefined;
+    if (!theirs) throw new Error(`There is no model indexeddb://${name} in this browser`);
+    return theirs.modelArtifacts;
   },
 });
+
+// ---- what TensorFlow.js has saved in the browser ---------------------------------------------------------------------------------
+
+/** `f` of the place where TensorFlow.js keeps models in IndexedDB; undefined where it has never kept one. */
+async function withTheirStore<T>(
+  mode: IDBTransactionMode,
+  what: string,
+  f: (store: IDBObjectStore) => IDBRequest<T>,
+  name: 'models_store' | 'model_info_store' = 'models_store',
+): Promise<T | undefined> {
+  const open = indexedDB.open('tensorflowjs');
+  let isNew = false;
+  open.onupgradeneeded = () => {
+    // To look must not make one.
+    isNew = true;
+    open.transaction!.abort();
+  };
+  let database: IDBDatabase;
+  try {
+    database = await request(open, what);
+  } catch (error) {
+    if (isNew) return undefined;
+    throw error;
+  }
+  try {
+    return database.objectStoreNames.contains(name) ? await request(f(database.transaction(name, mode).objectStore(name)), what) : undefined;
+  } finally {
+    database.close();
+  }
+}
+
+const kTheirPrefix = 'tensorflowjs_models/';
+const kTheirParts = ['info', 'model_topology', 'weight_specs', 'weight_data', 'model_metadata'];
+const fromBase64 = (text: string): ModelFile => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+function theirsInLocalStorage(name: string): ModelArtifacts | undefined {
+  const part = (key: string) => localStorage.getItem(`${kTheirPrefix}${name}/${key}`);
+  const [topology, specs, data] = [part('model_topology'), part('weight_specs'), part('weight_data')];
+  if (!topology || !specs || !data) return undefined;
+  const metadata = JSON.parse(part('model_metadata') ?? '{}') as Partial<ModelArtifacts>;
+  return {...metadata, modelTopology: JSON.parse(topology) as object, weightSpecs: JSON.parse(specs) as WeightSpec[], weightData: fromBase64(data).buffer};
+}
 
 // ---- local storage and downloads ----------------------------------------------------------------------------------------------
 
@@ -96,8 +141,10 @@ const inLocalStorage = (name: string): IOHandler => ({
   },
   async load() {
     const text = localStorage.getItem(kPrefix + name);
-    if (!text) throw new Error(`There is no model localstorage://${name} in this browser`);
-    return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    if (text) return fromBase64(text);
+    const theirs = theirsInLocalStorage(name);
+    if (!theirs) throw new Error(`There is no model localstorage://${name} in this browser`);
+    return theirs;
   },
 });
 
@@ -176,6 +223,17 @@ function widened(specs: WeightSpec[], data: ArrayBuffer): ArrayBuffer {
   return out.buffer;
 }
 
+function joined(parts: ArrayBuffer[]): ArrayBuffer {
+  if (parts.length === 1) return parts[0]!;
+  const out = new Uint8Array(parts.reduce((n, part) => n + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(new Uint8Array(part), at);
+    at += part.byteLength;
+  }
+  return out.buffer;
+}
+
 /** A model's parts with all weights in float32, or words. */
 function checked(artifacts: ModelArtifacts): ModelArtifacts {
   if (artifacts.format === 'graph-model') throw new Error('This is a graph model: only layers models are read');
@@ -187,8 +245,9 @@ function checked(artifacts: ModelArtifacts): ModelArtifacts {
   for (const layer of layers) if (!isObject(layer) || typeof layer.class_name !== 'string') refuse('A layer must have a class_name', layer);
   const specs = artifacts.weightSpecs;
   checkSpecs(specs);
-  if (!(artifacts.weightData instanceof ArrayBuffer)) refuse('The weightData of a model must be an ArrayBuffer', artifacts.weightData);
-  const weightData = widened(specs, artifacts.weightData);
+  const parts = [artifacts.weightData].flat();
+  if (!parts.every((part) => part instanceof ArrayBuffer)) refuse('The weightData of a model must be an ArrayBuffer, or a list of them', artifacts.weightData);
+  const weightData = widened(specs, joined(parts));
   return {...artifacts, weightSpecs: specs.map(({quantization: _, ...s}) => ({...s, dtype: 'float32'})), weightData};
 }
 
@@ -200,8 +259,8 @@ async function readModelJson(json: ModelJson, read: (path: string) => Promise<Ar
       refuse('A group of the weightsManifest must have lists of paths and of weights', group);
     }
   }
-  const parts = await Promise.all(manifest.flatMap((group) => group.paths).map(read));
-  return {...json, weightSpecs: manifest.flatMap((group) => group.weights), weightData: await new Blob(parts).arrayBuffer()};
+  const weightData = await Promise.all(manifest.flatMap((group) => group.paths).map(read));
+  return {...json, weightSpecs: manifest.flatMap((group) => group.weights), weightData};
 }
 
 /** A file is a model.json or a safetensors file, whose first bytes are a length below 2^32. */
@@ -296,17 +355,28 @@ export const io = {
   withSaveHandler: (save: (artifacts: ModelArtifacts) => Promise<SaveResult>): IOHandler => ({save}),
   /** The models that this browser keeps, by URL. */
   async listModels(): Promise<Record<string, {modelTopologyType: string}>> {
-    const stored = await withStore('readonly', 'Listing models', (store) => store.getAllKeys());
-    const local = Object.keys(localStorage).filter((key) => key.startsWith(kPrefix));
-    const urls = [...stored.map((name) => `indexeddb://${String(name)}`), ...local.map((key) => `localstorage://${key.slice(kPrefix.length)}`)];
+    const what = 'Listing models';
+    const stored = await withStore('readonly', what, (store) => store.getAllKeys());
+    const theirs = (await withTheirStore('readonly', what, (store) => store.getAllKeys())) ?? [];
+    const local = Object.keys(localStorage).flatMap((key) => {
+      if (key.startsWith(kPrefix)) return [key.slice(kPrefix.length)];
+      return key.startsWith(kTheirPrefix) && key.endsWith('/info') ? [key.slice(kTheirPrefix.length, -'/info'.length)] : [];
+    });
+    const urls = [...[...stored, ...theirs].map((name) => `indexeddb://${String(name)}`), ...local.map((name) => `localstorage://${name}`)];
     return Object.fromEntries(urls.map((url) => [url, {modelTopologyType: 'JSON'}]));
   },
   async removeModel(url: string): Promise<void> {
     const [, scheme] = kStored.exec(url) ?? [];
     if (!scheme) throw new Error(`"${url}": only models at indexeddb:// and localstorage:// can be removed`);
     const name = url.replace(kStored, '');
-    if (scheme === 'localstorage') localStorage.removeItem(kPrefix + name);
-    else await withStore('readwrite', `Removing ${url}`, (store) => store.delete(name));
+    const what = `Removing ${url}`;
+    if (scheme === 'localstorage') {
+      localStorage.removeItem(kPrefix + name);
+      for (const part of kTheirParts) localStorage.removeItem(`${kTheirPrefix}${name}/${part}`);
+    } else {
+      await withStore('readwrite', what, (store) => store.delete(name));
+      for (const part of ['models_store', 'model_info_store'] as const) await withTheirStore('readwrite', what, (store) => store.delete(name), part);
+    }
   },
   async copyModel(from: string, to: string): Promise<void> {
     const file = await loadFrom(from);

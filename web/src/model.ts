@@ -72,12 +72,25 @@ export interface Ends {
   outputs: SymbolicTensor[];
 }
 
+/** What the engine and a GPU hold for a model. In an object of its own so that the garbage collector's notice can hold it. */
+interface Held {
+  handle: number;
+  gpu?: GpuModel;
+}
+function free(held: Held): void {
+  held.gpu?.dispose();
+  held.gpu = undefined;
+  if (held.handle) engine().fj_modelFree(held.handle);
+  held.handle = 0;
+}
+const forgotten = new FinalizationRegistry<Held>(free);
+
 export class LayersModel implements LayerHome, Trained {
   optimizer?: Optimizer;
   stopTraining = false;
   name: string;
   isDisposed = false;
-  private handle: number;
+  private readonly held: Held = {handle: 0};
   private outputCount?: number;
   private logRoom?: Float64Array;
   private seed: number;
@@ -86,7 +99,7 @@ export class LayersModel implements LayerHome, Trained {
   protected ends?: Ends;
   private compiled?: object;
   private detach?: () => void;
-  private home = new Home(() => this.built);
+  private home = new Home(() => this.built, this.held);
   private isTraining = false;
   private isTrainable = true;
   /** Layer.changes, and all flags, when the engine was told last; the flags when it was compiled. */
@@ -101,7 +114,8 @@ export class LayersModel implements LayerHome, Trained {
   ) {
     this.saved = options.saved;
     this.ends = options.ends;
-    this.handle = options.handle ?? 0;
+    this.held.handle = options.handle ?? 0;
+    forgotten.register(this, this.held, this.held);
     this.seed = options.seed ?? (Math.random() * 2 ** 31) | 0;
     this.name = options.name ?? uniqueName('Model');
     this.isTrainable = options.saved?.config['trainable'] !== false;
@@ -114,6 +128,9 @@ export class LayersModel implements LayerHome, Trained {
 
   // ---- description --------------------------------------------------------------------------------------------------------------
 
+  private get handle(): number {
+    return this.held.handle;
+  }
   /** The engine's handle; the weights are made on first use. */
   protected get built(): number {
     if (!this.handle) {
@@ -122,7 +139,7 @@ export class LayersModel implements LayerHome, Trained {
       if (twice) throw new Error(`Two layers of the model are named ${twice}`);
       const description = this.description();
       for (const l of this.layers) if (l.owner && l.owner !== this) refuseShared(l);
-      this.handle = withArguments((a) => call('fj_model', a.json(description), this.seed, this.saved ? 0 : 1));
+      this.held.handle = withArguments((a) => call('fj_model', a.json(description), this.seed, this.saved ? 0 : 1));
       this.own();
       // What the description says; what it does not, the engine is told now.
       this.flags = this.flagsOf(!this.saved || this.isTrainable);
@@ -278,7 +295,7 @@ export class LayersModel implements LayerHome, Trained {
     try {
       await this.home.find((place) => {
         const copy = LayersModel.fromFile(this.file(true));
-        copy.home = new Home(() => copy.built, place);
+        copy.home = new Home(() => copy.built, copy.held, place);
         return {train: () => copy.trainOnBatch(xs, ys), dispose: () => copy.dispose()};
       });
     } finally {
@@ -660,36 +677,35 @@ export class LayersModel implements LayerHome, Trained {
       withArguments((a) => call('fj_modelCompile', this.built, a.json(training)));
       this.takeTraining(training);
     }
-    const data = new Float32Array(artifacts.weightData);
     const weights = this.info().weights;
+    const stored = artifacts.weightSpecs.filter(({group}) => group !== 'optimizer');
+    if (stored.length !== weights.length) throw new Error(`The model has ${weights.length} weights, the file ${stored.length}`);
+    const data = new Float32Array(artifacts.weightData as ArrayBuffer);
     // TensorFlow.js writes those that are not trained last, so by name; by order where the names are others.
     const order = new Map(weights.map((w, i) => [w.name, i]));
+    const isNamed = new Set(stored.map(({name}) => name)).size === stored.length && stored.every(({name}) => order.has(name));
     let at = 0;
     let index = 0;
-    for (const spec of artifacts.weightSpecs) {
-      const size = spec.shape.reduce((n, d) => n * d, 1);
-      if (at + size > data.length) throw new Error(`The weights end in the middle of ${spec.name}: the file is truncated`);
-      const shaped = tensor(data.subarray(at, at + size), spec.shape);
+    for (const {name, shape, group} of artifacts.weightSpecs) {
+      const size = shape.reduce((n, d) => n * d, 1);
+      const shaped = tensor(data.subarray(at, at + size), shape);
       at += size;
-      if (spec.group === 'optimizer') {
-        withArguments((a) => call('fj_modelSetSlot', this.built, a.text(spec.name), shaped.handle));
+      if (group === 'optimizer') {
+        withArguments((a) => call('fj_modelSetSlot', this.built, a.text(name), shaped.handle));
       } else {
-        if (index >= weights.length) throw new Error(`The file has more weights than the model's ${weights.length}`);
-        call('fj_modelSetWeight', this.built, order.get(spec.name) ?? index, shaped.handle);
+        call('fj_modelSetWeight', this.built, isNamed ? order.get(name)! : index, shaped.handle);
         ++index;
       }
       shaped.dispose();
     }
-    if (index !== weights.length) throw new Error(`The model has ${weights.length} weights, the file ${index}`);
     if (step !== undefined) call('fj_modelSetStep', this.built, step);
   }
 
   dispose(): void {
-    this.home.drop();
+    forgotten.unregister(this.held);
+    free(this.held);
     this.detach?.();
     this.detach = undefined;
-    if (this.handle) engine().fj_modelFree(this.handle);
-    this.handle = 0;
     this.isDisposed = true;
     this.description = () => {
       throw new Error('The model is disposed and cannot be used');

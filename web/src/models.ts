@@ -53,20 +53,32 @@ function inputShapeOf(layer: Layer): Shape | undefined {
 
 export const sequential = (args?: {layers?: Layer[]; name?: string; seed?: number}): Sequential => new Sequential(args);
 
+/** The layers that tensors come from, each after those that it reads, but for a layer that reads what it gave itself. */
+function layersBehind(ends: SymbolicTensor[]): Layer[] {
+  const seen = new Set<Layer>();
+  const found: Layer[] = [];
+  // As deep as the model, so without recursion: a layer is found when all that it reads has been.
+  const open: {layer: Layer; reads: SymbolicTensor[]}[] = [];
+  const visit = ({sourceLayer: layer}: SymbolicTensor) => {
+    if (seen.has(layer)) return;
+    seen.add(layer);
+    open.push({layer, reads: layer.calls.flat().reverse()});
+  };
+  for (const end of ends) {
+    visit(end);
+    for (let top = open.at(-1); top; top = open.at(-1)) {
+      const next = top.reads.pop();
+      if (next) visit(next);
+      else found.push(open.pop()!.layer);
+    }
+  }
+  return found;
+}
+
 /** A functional model: everything between its inputs and its outputs. */
 export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs: SymbolicTensor | SymbolicTensor[]; name?: string; seed?: number}): LayersModel {
   known(args, ['inputs', 'outputs', 'name', 'seed'], 'model');
-  const found: Layer[] = [];
-  // A layer may be applied to what it gave.
-  const seen = new Set<Layer>();
-  const visit = ({sourceLayer}: SymbolicTensor): void => {
-    if (seen.has(sourceLayer)) return;
-    seen.add(sourceLayer);
-    for (const call of sourceLayer.calls) call.forEach(visit);
-    found.push(sourceLayer);
-  };
-  listOf(args.inputs).forEach(visit);
-  listOf(args.outputs).forEach(visit);
+  const found = layersBehind([...listOf(args.inputs), ...listOf(args.outputs)]);
   for (const l of found) if (l.owner) refuseShared(l);
   const ref = (t: SymbolicTensor) => [t.sourceLayer.name, t.nodeIndex, 0];
   const name = args.name ?? uniqueName('Model');

@@ -26,19 +26,29 @@ export interface Trial {
 const kTriedSteps = 5;
 
 export class Home {
-  /** Where the model is on a GPU. */
-  gpu?: GpuModel;
   /** What the backend 'auto' has found for this model. */
   private found?: Placement;
   /** Steps on a GPU, one after the other. */
   private queue: Promise<unknown> = Promise.resolve();
   private waiting = 0;
 
-  /** `handle` gives the engine's handle; `forced` is the place of a copy that is tried there. */
+  /**
+   * `handle` gives the engine's handle; `held` is where the model on a GPU stands, which outlives a model that is forgotten; `forced` is
+   * the place of a copy that is tried there.
+   */
   constructor(
     private readonly handle: () => number,
+    private readonly held: {gpu?: GpuModel} = {},
     private readonly forced?: Place,
   ) {}
+
+  /** Where the model is on a GPU. */
+  get gpu(): GpuModel | undefined {
+    return this.held.gpu;
+  }
+  set gpu(gpu: GpuModel | undefined) {
+    this.held.gpu = gpu;
+  }
 
   private get wanted(): Place {
     const backend = this.forced ?? currentBackend();

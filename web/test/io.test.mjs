@@ -249,6 +249,49 @@ suite('what cannot be loaded says why', () => {
     return fj.loadLayersModel(fj.io.fromMemory(change(structuredClone(place.artifacts))));
   };
   test('weights that are cut short', () => assert.rejects(broken((a) => ({...a, weightData: a.weightData.slice(0, 64)})), /truncated/));
+  suite('quantised weights', () => {
+    const {artifacts} = (() => {
+      const model = fj.sequential({layers: [fj.layers.dense({units: 2, inputShape: [2]})]});
+      return {artifacts: model.artifacts()};
+    })();
+    /** A kernel of two by two in this form, and a bias of float32. */
+    const load = (quantization, bytes) => {
+      const [kernel, bias] = artifacts.weightSpecs;
+      const weightData = new Uint8Array([...bytes, ...new Uint8Array(Float32Array.of(1, 2).buffer)]).buffer;
+      return fj.loadLayersModel(fj.io.fromMemory({...artifacts, weightSpecs: [{...kernel, quantization}, bias], weightData}));
+    };
+    const quarter = {dtype: 'uint8', scale: 0.25, min: -1};
+    test('whole ones load', async () => {
+      const [kernel, bias] = weightsOf(await load(quarter, [0, 4, 8, 255]));
+      assert.deepEqual([[...kernel], [...bias]], [[-1, 0, 1, 62.75], [1, 2]]);
+    });
+    test('in several buffers', async () => {
+      const [kernel, bias] = artifacts.weightSpecs;
+      const weightData = [Uint8Array.of(0, 4).buffer, Uint8Array.of(8, 12).buffer, Float32Array.of(1, 2).buffer];
+      const loaded = await fj.loadLayersModel(fj.io.fromMemory({...artifacts, weightSpecs: [{...kernel, quantization: quarter}, bias], weightData}));
+      assert.deepEqual([...weightsOf(loaded)[0]], [-1, 0, 1, 2]);
+    });
+    for (const [dtype, width] of [['uint8', 1], ['uint16', 2], ['float16', 2]]) {
+      for (let count = 0; count < 4 * width; ++count) {
+        test(`${dtype}, ${4 * width - count} bytes too few`, () =>
+          assert.rejects(load({...quarter, dtype}, new Array(count).fill(0)), {message: `The weights take ${4 * width + 8} bytes, and there are ${count + 8}: the file is truncated`}));
+      }
+    }
+    test('bytes too many', () => assert.rejects(load(quarter, [0, 1, 2, 3, 4]), {message: "The weights take 12 bytes, and there are 13: the file is another model's"}));
+    test('a scale that is no number', () =>
+      assert.rejects(load({dtype: 'uint8', scale: NaN, min: 0}, [0, 1, 2, 3]), /^Error: The quantization of the weight \S+\/kernel must have a dtype of uint8, uint16 or float16, and numbers, got /));
+    test('of a type that there is not', () =>
+      assert.rejects(load({dtype: 'int4', scale: 1, min: 0}, [0, 1]), /^Error: The quantization of the weight \S+\/kernel must have a dtype of uint8, uint16 or float16, and numbers, got /));
+  });
+  test('weights of which some have names of the model, and others not, go by their order', async () => {
+    const model = fj.sequential({layers: [fj.layers.dense({units: 2, inputShape: [2], biasInitializer: 'ones'}), fj.layers.dense({units: 2})]});
+    const artifacts = structuredClone(model.artifacts());
+    const names = artifacts.weightSpecs.map(({name}) => name);
+    // The first two as the last two are named in the model.
+    artifacts.weightSpecs.forEach((spec, i) => (spec.name = [names[2], names[3], 'a', 'b'][i]));
+    const loaded = await fj.loadLayersModel(fj.io.fromMemory(artifacts));
+    assert.deepEqual(weightsOf(loaded), weightsOf(model));
+  });
   test('a weight too few', () => assert.rejects(broken((a) => (a.weightSpecs.pop(), a)), {message: "The weights take 2528 bytes, and there are 2540: the file is another model's"}));
   test('a weight of another shape', () => assert.rejects(broken((a) => (a.weightSpecs[0].shape.reverse(), a)), /kernel.*\[3,3,1,4\].*\[4,1,3,3\]/));
   test('a layer that there is not', () =>

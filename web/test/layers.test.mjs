@@ -223,3 +223,19 @@ suite('regularizers and constraints', () => {
     closeValues(await constrained(fj.constraints.minMaxNorm({minValue: 3.5, maxValue: 4, rate: 1, axis: 0})), [3.5 / a, -8 / b, 10.5 / a, 16 / b]));
 });
 
+
+test('a layer on its own output computes twice with the same weights', () => {
+  const x = fj.input({shape: [2]});
+  const d = fj.layers.dense({units: 2});
+  const model = fj.model({inputs: x, outputs: d.apply(d.apply(x))});
+  model.setWeights([fj.tensor2d([[2, 0], [0, 2]]), fj.tensor1d([1, 0])]);
+  assert.deepEqual([...model.predict(fj.tensor2d([[3, 5]])).dataSync()], [15, 20]);
+});
+
+test('a model of 3,000 layers is built and predicts', async () => {
+  let x = fj.input({shape: [2]});
+  const inputs = x;
+  for (let i = 0; i < 3000; ++i) x = fj.layers.dense({units: 2, kernelInitializer: 'identity'}).apply(x);
+  const model = fj.model({inputs, outputs: x});
+  assert.deepEqual([...model.predict(fj.tensor2d([[3, 5]])).dataSync()], [3, 5]);
+});

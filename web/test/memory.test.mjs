@@ -153,6 +153,67 @@ test('a tensor that is forgotten is freed by the garbage collector', async () =>
   assert.ok(fj.memory().numBytes <= before + 40000, `${fj.memory().numBytes - before} bytes are still held`);
 });
 
+suite('what nobody holds is freed by the garbage collector', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc');
+  /** Collects until at most `bytes` more than before are held. */
+  const comesBack = async (before, slack) => {
+    const held = () => fj.memory().numBytesInEngine - before.numBytesInEngine;
+    for (let i = 0; i < 200 && held() > slack; ++i) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.ok(held() <= slack, `${held()} bytes are still held`);
+  };
+  // One of those that are made in a loop may still stand on the stack.
+  const kOne = 700_000;
+
+  test('models that were trained, and their optimizers', async () => {
+    const before = fj.memory();
+    const x = fj.zeros([4, 100]);
+    const y = fj.zeros([4, 100]);
+    for (let i = 0; i < 20; ++i) {
+      const model = fj.sequential({layers: [fj.layers.dense({units: 100, inputShape: [100]})]});
+      model.compile({optimizer: fj.train.adam(), loss: 'meanSquaredError'});
+      await model.fit(x, y, {epochs: 1});
+    }
+    // Kernels, biases and two slots of each.
+    const least = 20 * 3 * 4 * 100 * 101;
+    const {numTensors, numBytes} = fj.memory();
+    assert.ok(numBytes - before.numBytes >= least, `${numBytes - before.numBytes} bytes of ${least} are counted`);
+    assert.ok(numTensors - before.numTensors >= 20 * 6, `${numTensors - before.numTensors}`);
+    fj.dispose([x, y]);
+    await comesBack(before, kOne);
+  });
+  test('models that were built and not used, functional ones, and parts of another', async () => {
+    const before = fj.memory();
+    for (let i = 0; i < 20; ++i) {
+      const x = fj.input({shape: [100]});
+      const model = fj.model({inputs: x, outputs: fj.layers.dense({units: 200}).apply(x)});
+      model.layers.at(-1).weights;
+      model.getWeights().forEach((w) => w.dispose());
+    }
+    await comesBack(before, kOne);
+  });
+  test('a model whose layer is held stays', async () => {
+    const layer = (() => fj.sequential({layers: [fj.layers.dense({units: 2, inputShape: [2], kernelInitializer: 'ones'})]}))();
+    const kept = layer.layers[0];
+    layer.getWeights().forEach((w) => w.dispose());
+    for (let i = 0; i < 3; ++i) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert.equal(kept.weights.length, 2);
+  });
+  test('optimizers of variables', async () => {
+    const v = fj.variable(fj.zeros([1000]));
+    const before = fj.memory();
+    for (let i = 0; i < 50; ++i) fj.train.adam(0.1 + i).minimize(() => v.sum());
+    await comesBack(before, 100_000);
+    v.dispose();
+  });
+});
+
 suite('a thousand steps leave the memory where ten left it', () => {
   const stays = async (steps) => {
     await steps(10);
