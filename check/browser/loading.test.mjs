@@ -192,6 +192,27 @@ suite('what keeps the engine from starting is told by the first op and by ready(
 });
 
 suite('settings after the import', () => {
+  test('a module without an address of its own is told where its files are', async () => {
+    const page = await setting.page();
+    const [words, sum, threads] = await page.evaluate(async () => {
+      const bytes = await (await fetch('/fjord/fjord.js')).blob();
+      const tf = await import(URL.createObjectURL(bytes.slice(0, bytes.size, 'text/javascript')));
+      let words;
+      try {
+        tf.add(1, 2);
+      } catch (error) {
+        words = error.message;
+      }
+      tf.wasm.setWasmPaths('/fjord');
+      await tf.ready();
+      return [words, tf.add(1, 2).dataSync()[0], tf.wasm.getThreadsCount()];
+    });
+    assert.equal(words, 'Fjord does not know where its files are, because this module has no address of its own (as in a blob or a bundle): tf.wasm.setWasmPaths(url) tells it');
+    assert.equal(sum, 3);
+    assert.ok(threads > 1);
+    await page.context().close();
+  });
+
   test('a wrong path, then the right one', async () => {
     const page = await setting.page();
     const result = await page.evaluate(async () => {

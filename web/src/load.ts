@@ -60,7 +60,8 @@ let version = 0;
 let wanted: Variant | undefined;
 /** 0 is the engine's choice. */
 let threads = 0;
-let folder = new URL('.', import.meta.url).href;
+/** Undefined is the folder of this module. */
+let folder: string | undefined;
 let urls: Readonly<Record<string, string>> = {};
 
 const builds = new Map<string, Build>();
@@ -142,7 +143,16 @@ function choose(): {variant: Variant; count: number} {
 
 // ---- files --------------------------------------------------------------------------------------------------------------
 
-const locate = (file: string) => urls[file] ?? folder + file;
+/** The address of a file of the package. */
+function locate(file: string): string {
+  if (urls[file]) return urls[file];
+  if (folder) return folder + file;
+  try {
+    return new URL(file, import.meta.url).href;
+  } catch {
+    throw new Error('Fjord does not know where its files are, because this module has no address of its own (as in a blob or a bundle): tf.wasm.setWasmPaths(url) tells it');
+  }
+}
 const unloadable = (url: string, why: string) =>
   new Error(`Fjord cannot load ${url}: ${why}. Its files have to lie beside fjord.js, or where tf.wasm.setWasmPaths says`);
 const kHtml = 'an HTML page came in its place';
@@ -153,7 +163,11 @@ function checked(bytes: Uint8Array<ArrayBuffer>, url: string): Uint8Array<ArrayB
   const start = new TextDecoder().decode(bytes.subarray(0, 20)).trim();
   throw unloadable(url, start.startsWith('<') ? kHtml : `it is no WebAssembly: it has ${bytes.length} bytes and begins with ${JSON.stringify(start)}`);
 }
-const damaged = (url: string, error: unknown) => unloadable(url, `it is damaged, or of another version (${(error as Error).message})`);
+function unstartable(url: string, error: unknown): Error {
+  const {message} = error as Error;
+  const isDamaged = error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError;
+  return isDamaged ? unloadable(url, `it is damaged, or of another version (${message})`) : new Error(`Fjord cannot start ${url}: ${message}`);
+}
 
 const readFile = (url: string) => {
   try {
@@ -164,7 +178,7 @@ const readFile = (url: string) => {
 };
 
 async function fetchModule(url: string, policy: Policy): Promise<WebAssembly.Module> {
-  if (isNode && url.startsWith('file:')) return WebAssembly.compile(checked(readFile(url), url)).catch((error) => Promise.reject(damaged(url, error)));
+  if (isNode && url.startsWith('file:')) return WebAssembly.compile(checked(readFile(url), url)).catch((error) => Promise.reject(unstartable(url, error)));
   const response = await fetch(url, {credentials: 'same-origin'}).catch(async (error: Error) => {
     throw unloadable(url, (await policy.forbids()) ?? error.message);
   });
@@ -172,7 +186,7 @@ async function fetchModule(url: string, policy: Policy): Promise<WebAssembly.Mod
   // Compiled while it arrives, where the server says what it is.
   const streams = response.headers.get('Content-Type')?.startsWith('application/wasm');
   const compiled = streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(checked(new Uint8Array(await response.arrayBuffer()), url));
-  return compiled.catch((error) => Promise.reject(damaged(url, error)));
+  return compiled.catch((error) => Promise.reject(unstartable(url, error)));
 }
 
 async function importGlue(url: string, policy: Policy): Promise<Glue> {
@@ -208,7 +222,7 @@ function loadNow(variant: Variant): Build {
     builds.set(url, {glue, module});
     return {glue, module};
   } catch (error) {
-    throw damaged(url, error);
+    throw unstartable(url, error);
   }
 }
 
@@ -272,7 +286,7 @@ function startNow(): Running {
     return engine;
   } catch (error) {
     crew.dismiss();
-    if (!variant.endsWith('threads') || wanted) throw error;
+    if (!variant.endsWith('threads') || wanted) throw unstartable(locate(`${variant}/fjord.wasm`), error);
     refused = `its threads could not start: ${(error as Error).message}.`;
     return startNow();
   }
@@ -314,7 +328,7 @@ async function start(): Promise<Running> {
       return engine;
     } catch (error) {
       crew.dismiss();
-      if (!variant.endsWith('threads')) throw damaged(locate(`${variant}/fjord.wasm`), error);
+      if (!variant.endsWith('threads')) throw unstartable(locate(`${variant}/fjord.wasm`), error);
       const why = await whyNotStarted(error as Error, crew, policy);
       if (wanted) throw new Error(`The variant '${wanted}' cannot start: ${why}`);
       refused = why;
