@@ -47,6 +47,23 @@ suite('the program of the README, with nothing but the import', () => {
   }
 });
 
+test('a worker gets every message, once and in order, that was posted before it was there', async () => {
+  const page = await setting.page();
+  const answer = await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const worker = new Worker('/check/browser/early-worker.js', {type: 'module'});
+        const {port1, port2} = new MessageChannel();
+        port1.onmessage = ({data}) => resolve(data);
+        for (const n of [1, 2]) worker.postMessage(n);
+        worker.postMessage(3, [port2]);
+      }),
+  );
+  assert.deepEqual(answer, {seen: [1, 2, 3], sum: 3});
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
 suite('threads that cannot start: one thread, and one line that says why', () => {
   const cases = {
     'a page that is not isolated': {isolated: false, why: /^this page is not cross-origin isolated\. .*Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp\.$/},

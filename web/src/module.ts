@@ -1,6 +1,26 @@
 // The package as an ES module: what imports it waits until the engine has started, so that everything works at once.
+//
+// A worker gets messages while it waits, which nobody could listen to yet: they are held back until what imports this has run.
 import {prepare} from './load.js';
 
 export * from './index.js';
 
+const kTypes = ['message', 'connect'];
+const isWorker = 'WorkerGlobalScope' in globalThis;
+const held: MessageEvent[] = [];
+const hold = (event: Event): void => {
+  event.stopImmediatePropagation();
+  held.push(event as MessageEvent);
+};
+if (isWorker) for (const type of kTypes) addEventListener(type, hold, {capture: true});
+
 await prepare();
+
+if (isWorker) {
+  setTimeout(() => {
+    for (const type of kTypes) removeEventListener(type, hold, {capture: true});
+    for (const {type, data, origin, lastEventId, source, ports} of held) {
+      dispatchEvent(new MessageEvent(type, {data, origin, lastEventId, source, ports: [...ports]}));
+    }
+  });
+}
