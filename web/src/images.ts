@@ -66,12 +66,15 @@ function sidesOf({op, pad, dataFormat, rounding}: Windows): 'valid' | 'same' | n
   return [...pad[rows]!, ...pad[rows + 1]!];
 }
 
+function checkRank(x: Tensor, op: string): void {
+  if (x.rank !== 3 && x.rank !== 4) throw new Error(`Error in ${op}: input must be rank 4, but got rank ${x.rank}: [${x.shape}].`);
+}
 /** Computes as a batch [N,H,W,C] what comes as one image, or with its channels first; gives the result as x came. */
 const onBatch = tidied((w: Windows, x: Input, f: (batch: Tensor) => Tensor): Tensor => {
   const t = toTensor(x, 'x', w.op, w.op === 'maxPool' || w.op === 'conv2dTranspose' ? undefined : 'float32');
   const isFirst = w.dataFormat === 'NCHW';
   if (!isFirst && w.dataFormat !== 'NHWC') throw new Error(`Unknown dataFormat ${w.dataFormat}`);
-  if (t.rank !== 3 && t.rank !== 4) throw new Error(`Error in ${w.op}: input must be rank 4, but got rank ${t.rank}: [${t.shape}].`);
+  checkRank(t, w.op);
   const batch = t.rank === 3 ? reshape(t, [1, ...t.shape]) : t;
   const y = f(isFirst ? transpose(batch, [0, 2, 3, 1]) : batch);
   const given = isFirst ? transpose(y, [0, 3, 1, 2]) : y;
@@ -96,6 +99,7 @@ export const separableConv2d = tidied(
     const [t, depthwise, pointwise] = [
       toTensor(x, 'x', op), toTensor(depthwiseFilter, 'depthwiseFilter', op), toTensor(pointwiseFilter, 'pointwiseFilter', op),
     ];
+    checkRank(t, op);
     for (const [name, filter] of [['depthwise', depthwise], ['pointwise', pointwise]] as const) {
       if (filter.rank !== 4) throw new Error(`Error in ${op}: ${name} filter must be rank 4, but got rank ${filter.rank}.`);
     }

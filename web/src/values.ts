@@ -24,7 +24,8 @@ export function refuseForeign(x: unknown, what: string): void {
 
 // ---- shapes -----------------------------------------------------------------------------------------------------------------
 
-const kMostElements = 2 ** 31 - 1;
+// Four bytes each, in two gigabytes: as engine/base/shape.h has it.
+const kMostElements = 2 ** 29 - 1;
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
 /** A shape that a tensor can have. */

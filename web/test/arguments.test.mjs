@@ -185,6 +185,7 @@ const rows = {
   ],
   depthwiseConv2d: [[() => fj.depthwiseConv2d(zeros(1, 8, 8, 1), zeros(3, 3, 1, 1), '1', 'same'), "depthwiseConv2d: strides must be a number, or two, got '1'"]],
   separableConv2d: [
+    [() => fj.separableConv2d(zeros(8, 8), zeros(3, 3, 1, 1), zeros(1, 1, 1, 1), 1, 'same'), 'Error in separableConv2d: input must be rank 4, but got rank 2: [8,8].'],
     [() => fj.separableConv2d(zeros(1, 8, 8, 1), zeros(3, 3, 1, 1), zeros(3, 3, 1, 1), 1, 'same'), 'Error in separableConv2d: the first dimension of pointwise filter must be 1, but got 3.'],
     [() => fj.separableConv2d(zeros(1, 8, 8, 1), zeros(3, 3, 1, 2), zeros(1, 1, 1, 1), 1, 'same'), 'Error in separableConv2d: the third dimension of pointwise filter must be 2, but got 1.'],
     [() => fj.separableConv2d(zeros(1, 8, 8, 1), zeros(3, 3, 1), zeros(1, 1, 1, 1), 1, 'same'), 'Error in separableConv2d: depthwise filter must be rank 4, but got rank 3.'],
@@ -337,6 +338,33 @@ const rows = {
   unstack: [[() => fj.unstack(zeros(2, 3), 2), 'Axis = 2 is not in [-2, 2)']],
   where: [[() => fj.where([true, false], zeros(3), zeros(3)), /^where: .*\[2\].*\[3\]/]],
 };
+
+/** What the engine says of numbers that cannot be an attribute: nothing is cut off or wrapped. */
+const kWhole = 'must be a whole number from -2147483648 to 2147483647';
+const fractions = {
+  tile: [() => fj.tile(zeros(2, 3), [1.5, 1]), `tile: reps ${kWhole}, got 1.5`],
+  'tile beyond int32': [() => fj.tile(zeros(2), [2 ** 32 + 2]), `tile: reps ${kWhole}, got 4294967298`],
+  reshape: [() => fj.reshape(zeros(20), [2.5, 8]), `reshape: shape ${kWhole}, got 2.5`],
+  broadcastTo: [() => fj.broadcastTo(zeros(2), [2 ** 32 + 2]), `broadcastTo: shape ${kWhole}, got 4294967298`],
+  sum: [() => fj.sum(zeros(2, 2), 0.5), `sum: axes ${kWhole}, got 0.5`],
+  argMax: [() => fj.argMax(zeros(2), NaN), `argMax: axis ${kWhole}, got NaN`],
+  softmax: [() => fj.softmax(zeros(2), 0.5), `softmax: axis ${kWhole}, got 0.5`],
+  concat: [() => fj.concat([zeros(2), zeros(2)], 0.5), `concat: axis ${kWhole}, got 0.5`],
+  gather: [() => fj.gather(zeros(2), [0], 0.5), `gather: axis ${kWhole}, got 0.5`],
+  oneHot: [() => fj.oneHot([0], 2 ** 32 + 3), `oneHot: depth ${kWhole}, got 4294967299`],
+  slice: [() => fj.slice(zeros(4), 1.5), `slice: begin ${kWhole}, got 1.5`],
+  pad: [() => fj.pad(zeros(2), [[0.5, 0]]), `pad: paddings ${kWhole}, got 0.5`],
+  maxPool: [() => fj.maxPool(zeros(4, 4, 1), 1.5, 1, 'same'), `maxPool: window ${kWhole}, got 1.5`],
+  conv2d: [() => fj.conv2d(zeros(4, 4, 1), zeros(2, 2, 1, 1), 1.5, 'same'), `conv2d: strides ${kWhole}, got 1.5`],
+  transpose: [() => fj.transpose(zeros(2, 2), [0, 0.5]), `transpose: perm ${kWhole}, got 0.5`],
+  'gather beyond the axis': [() => fj.gather(zeros(2, 3), ints(0, 2)), 'gather: the index value 2 at position 1 is not in [0, 1]'],
+  'gather below the axis': [() => fj.gather(zeros(2, 3), [-1]), 'gather: the index value -1 at position 0 is not in [0, 1]'],
+  'gather beyond its batch': [() => fj.gather(zeros(2, 3), [[0, 1], [2, 3]], 1, 1), 'gather: the index value 3 at position 1 is not in [0, 2]'],
+  'unsortedSegmentSum beyond the segments': [() => fj.unsortedSegmentSum([1, 2], [0, 2], 2), 'unsortedSegmentSum: the index value 2 at position 1 is not in [0, 1]'],
+};
+suite('numbers that are no sizes, axes or positions', () => {
+  for (const [name, [call, message]] of Object.entries(fractions)) test(name, () => assert.throws(() => fj.tidy(call), {message}));
+});
 
 suite('wrong arguments: the words', () => {
   for (const [op, cases] of Object.entries(rows)) {
