@@ -210,6 +210,28 @@ test('1,000 steps leave no memory on the GPU and make nothing after the second',
   assert.deepEqual(thousand.last, thousand.second);
 });
 
+test('a device that is lost between two steps is reported by the next one, once', async () => {
+  const {messages, loss} = await page.evaluate(async () => {
+    await tf.setBackend('webgpu');
+    const [model, x, y] = window.make('mlp', 'sgd');
+    const messages = [];
+    const step = () => model.trainOnBatch(x, y).catch((error) => void messages.push(error.message));
+    await step();
+    await step();
+    const {device} = model.home.gpu.gpu;
+    device.destroy();
+    await device.lost;
+    await step();
+    const loss = await step();
+    model.dispose();
+    await tf.setBackend('wasm');
+    return {messages, loss: [loss].flat()[0]};
+  });
+  assert.equal(messages.length, 1, messages.join());
+  assert.match(messages[0], /^The GPU was lost in step 2 of this model /);
+  assert.ok(loss > 0);
+});
+
 test('a device that is lost in training is reported, and the model goes on with its last host copy', async () => {
   const {message, before, after, falls} = await page.evaluate(async () => {
     await tf.setBackend('webgpu');

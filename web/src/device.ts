@@ -132,10 +132,8 @@ export class GpuModel {
     if (!this.ahead) return;
     const all = [...this.resident.values()];
     const [first] = this.players.values();
-    const values = await first!.read(
-      all.map(({buffer}) => buffer),
-      all.map(({bytes}) => bytes),
-    );
+    const read = first!.read(all.map(({buffer}) => buffer), all.map(({bytes}) => bytes));
+    const values = await read.catch(async (error: unknown) => Promise.reject(await this.lossOr(error, this.steps)));
     all.forEach(({kind, index, bytes}, i) => this.host(kind, index, bytes).set(new Float32Array(values[i]!)));
     this.ahead = false;
   }
@@ -183,15 +181,23 @@ export class GpuModel {
     try {
       return await player.readOutputs();
     } catch (error) {
-      // So ends what is read from a device that is lost: dispose() leaves a buffer alone that is being read. The device says why in its
-      // own time.
-      if ((error as Error).name !== 'AbortError') throw error;
-      const why = await this.gpu.lost;
-      throw new Error(
-        `The GPU was lost in step ${step} of this model (${why.message || why.reason}), which is not repeated: the model goes on, on a new device, with the ` +
-          `weights that the engine had last, those of the end of an epoch or of sync()`,
-      );
+      throw await this.lossOr(error, step);
     }
+  }
+  /** A read that failed because the device is lost, in words; dispose() leaves a buffer alone that is being read. Other errors as they are. */
+  private async lossOr(error: unknown, step: number): Promise<unknown> {
+    if ((error as Error).name !== 'AbortError') return error;
+    // The device says why in its own time.
+    const why = await this.gpu.lost;
+    this.ahead = false;
+    return new Error(
+      `The GPU was lost in step ${step} of this model (${why.message || why.reason}), which is not repeated: the model goes on, on a new device, with the ` +
+        `weights that the engine had last, those of the end of an epoch or of sync()`,
+    );
+  }
+  /** To be called of a device that is lost before the model goes on elsewhere: throws, once, where steps are lost with it. */
+  async reportLoss(): Promise<void> {
+    if (this.ahead) throw await this.lossOr(new DOMException('', 'AbortError'), this.steps);
   }
 
   private host(kind: number, index: number, bytes: number): Float32Array {

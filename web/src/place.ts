@@ -85,6 +85,7 @@ export class Home {
     if (!gpu) return;
     if (!gpu.isLost) await gpu.sync();
     this.drop();
+    if (gpu.isLost) await gpu.reportLoss();
   }
   /** Frees what is on the GPU: the model is what the engine has of it. */
   drop(): void {
