@@ -38,9 +38,12 @@ class Builder {
   /// one array, one way to read it.
   int32_t registerOf(int32_t input) {
     int32_t source = liveness_.source(input);
-    // A node of this very chain seen through a reshape: the same elements in the same order.
-    if (int32_t array = liveness_.viewed(source); std::ranges::find(nodes_, array) != nodes_.end())
-      source = array;
+    // A node of this very chain seen through a reshape: the same elements in the same order. If it
+    // is a broadcast, nothing has computed it: what it reads stands for it.
+    for (int32_t array = liveness_.viewed(source);
+         array != source && std::ranges::find(nodes_, array) != nodes_.end();
+         array = liveness_.viewed(source))
+      source = liveness_.source(array);
     for (const Known& k : known_) {
       if (k.node == source) return k.reg;
     }

@@ -31,7 +31,13 @@ struct Fold {
 class Folder {
  public:
   Folder(const Graph& graph, Graph& out)
-      : graph_(graph), out_(out), liveness_(graph), readers_(graph.nodes().size()) {
+      : graph_(graph),
+        out_(out),
+        liveness_(graph),
+        isKept_(graph.nodes().size()),
+        readers_(graph.nodes().size()) {
+    for (int32_t id : graph.outputs()) isKept_[id] = true;
+    for (const Assignment& a : graph.assignments()) isKept_[a.value] = true;
     for (int32_t id = 0; id < count(); ++id) {
       if (!liveness_.isLive(id)) continue;
       for (int32_t input : graph.nodes()[id].inputs) readers_[input].push_back(id);
@@ -49,12 +55,12 @@ class Folder {
   Value spread(Value scale, const Node& product) const;
   bool padsFor(int32_t id) const;
   Value emitProduct(int32_t id, Value weights);
-  bool isOutput(int32_t id) const;
   Value emitFold(const Fold& fold);
 
   const Graph& graph_;
   Graph& out_;
   Liveness liveness_;
+  std::vector<bool> isKept_;  // as an output or by an assignment
   std::vector<std::vector<int32_t>> readers_;
   std::vector<Value> values_;  // node of the old graph -> of the new one
 };
@@ -74,16 +80,10 @@ bool Folder::isByChannel(int32_t id, int32_t channels) const {
   return shape.size() == 1 || (shape.size() == channels && shape[-1] == channels);
 }
 
-bool Folder::isOutput(int32_t id) const {
-  return std::ranges::find(graph_.outputs(), id) != graph_.outputs().end() ||
-         std::ranges::find(graph_.assignments(), id, &Assignment::value) !=
-             graph_.assignments().end();
-}
-
 /// Takes the next link; false at the chain's end.
 bool Folder::follow(Fold& fold) const {
   const std::vector<int32_t>& readers = readers_[fold.end];
-  if (readers.size() != 1 || isOutput(fold.end)) return false;
+  if (readers.size() != 1 || isKept_[fold.end]) return false;
   const Node& next = node(readers[0]);
   bool first = next.inputs[0] == fold.end;
   if (next.op != OpId::mul && next.op != OpId::add && !(next.op == OpId::sub && first))
@@ -115,7 +115,7 @@ bool Folder::padsFor(int32_t id) const {
   if (n.op != OpId::conv2d && n.op != OpId::depthwiseConv2d) return false;
   const Node& before = node(n.inputs[0]);
   if (!liveness_.isLive(id) || before.op != OpId::pad || readers_[n.inputs[0]].size() != 1 ||
-      isOutput(n.inputs[0]))
+      isKept_[n.inputs[0]])
     return false;
   const PadAttrs& pad = before.attrs.as<PadAttrs>();
   const Paddings& p = pad.paddings;
@@ -163,6 +163,7 @@ Value Folder::emitFold(const Fold& fold) {
 
 bool Folder::run() {
   std::vector<Fold> folds;
+  std::vector<int32_t> foldAt(count(), -1);  // node -> the fold that it ends
   bool pads = false;
   for (int32_t id = 0; id < count(); ++id) {
     pads = pads || padsFor(id);
@@ -172,6 +173,7 @@ bool Folder::run() {
     }
     // One addition alone is as good as it can be.
     if (fold.links.empty() || (fold.links.size() == 1 && fold.links[0].op != OpId::mul)) continue;
+    foldAt[fold.end] = static_cast<int32_t>(folds.size());
     folds.push_back(std::move(fold));
   }
   if (folds.empty() && !pads) return false;
@@ -184,9 +186,8 @@ bool Folder::run() {
   for (int32_t id = 0; id < count(); ++id) {
     if (!liveness_.isLive(id) && node(id).op != OpId::input) continue;
     const Node& n = node(id);
-    auto ends = std::ranges::find(folds, id, &Fold::end);
-    if (ends != folds.end()) {
-      values_[id] = emitFold(*ends);
+    if (foldAt[id] >= 0) {
+      values_[id] = emitFold(folds[foldAt[id]]);
     } else if (n.op == OpId::input) {
       values_[id] = {&out_, out_.inputs()[n.attrs.as<InputAttrs>().index]};
     } else if (n.op == OpId::constant) {

@@ -3,8 +3,13 @@
 // Elementwise nodes of one shape join the groups of their inputs, and a group joins the op before
 // it as its epilogue, as long as no path leaves the merged group and comes back: every group must
 // be able to run after all it reads.
+//
+// Every group has a level above the levels of all that it reads. Two groups become one on the higher
+// of their levels, so the readers of the lower one must move above it, and their readers in turn. A
+// path between the two is found on the way: it makes the higher group move too.
 #include <algorithm>
 #include <functional>
+#include <queue>
 
 #include "graph/plan.h"
 #include "ops/op.h"
@@ -25,6 +30,10 @@ Liveness::Liveness(const Graph& graph)
       materialized_(graph.nodes().size()),
       settled_(graph.nodes().size(), true) {
   const auto& nodes = graph.nodes();
+  for (int32_t id = 0; id < static_cast<int32_t>(nodes.size()); ++id) {
+    viewed_.push_back(kindOf(graph, id) == OpKind::kView ? viewed_[nodes[id].inputs[0]] : id);
+    source_.push_back(nodes[id].op == OpId::broadcastTo ? source_[nodes[id].inputs[0]] : id);
+  }
   for (int32_t id : graph.outputs()) live_[id] = materialized_[id] = true;
   for (const Assignment& a : graph.assignments()) live_[a.value] = materialized_[a.value] = true;
   for (int32_t id = static_cast<int32_t>(nodes.size()) - 1; id >= 0; --id) {
@@ -54,16 +63,6 @@ bool Liveness::isElementwise(int32_t node) const {
          op == OpId::constant;
 }
 
-int32_t Liveness::viewed(int32_t node) const {
-  while (kindOf(graph_, node) == OpKind::kView) node = graph_.nodes()[node].inputs[0];
-  return node;
-}
-
-int32_t Liveness::source(int32_t node) const {
-  while (graph_.nodes()[node].op == OpId::broadcastTo) node = graph_.nodes()[node].inputs[0];
-  return node;
-}
-
 // ---- groups
 
 namespace {
@@ -73,30 +72,32 @@ namespace {
 constexpr size_t kMaxGroup = 20;
 static_assert(3 * kMaxGroup + 1 <= kMaxRegisters);
 
-using Bits = std::vector<uint64_t>;
-bool test(const Bits& bits, size_t i) { return bits[i / 64] >> (i % 64) & 1; }
-void set(Bits& bits, size_t i) { bits[i / 64] |= uint64_t{1} << (i % 64); }
-void merge(Bits& into, const Bits& from) {
-  for (size_t w = 0; w < into.size(); ++w) into[w] |= from[w];
-}
+/// Most readers of groups that one attempt to join looks at, so that planning takes time linear in
+/// the number of nodes. Where more would have to move the groups stay apart: that needs hundreds of
+/// groups which depend on one of the two and not on the other, and yet come before it.
+constexpr int kMostLooks = 2000;
 
 class Fuser {
  public:
   Fuser(const Liveness& liveness, const PlanOptions& options);
   std::vector<Group> run();
+  int64_t looks() const { return looks_; }
 
  private:
   struct Entry {
     Group group;
-    std::vector<int32_t> reads = {};  // nodes of other groups, through views and broadcasts
-    Bits before = {};                 // groups that must run earlier, all of them
+    std::vector<int32_t> reads = {};    // nodes of other groups, through views and broadcasts
+    std::vector<int32_t> readers = {};  // nodes that read this group, its own among them
+    int level = 0;                      // above those of all groups that it reads
+    bool moves = false;                 // while makeLevel is at work
     bool merged = false;
   };
 
   void addNode(int32_t node);
-  bool canJoin(int a, int b) const;
+  bool fits(int a, int b) const;
   int countArrays(int a, int b) const;
-  void join(int a, int b);
+  bool makeLevel(int low, int high);
+  bool join(int a, int b);
   void joinEpilogue(int chain);
   void joinInputs(int chain);
   bool isReadElsewhere(int32_t node, int group) const;
@@ -113,6 +114,7 @@ class Fuser {
   std::vector<int> groupOf_;  // node -> entry, or -1
   std::vector<std::vector<int32_t>>
       readers_;  // node -> live nodes that read it, through broadcasts
+  int64_t looks_ = 0;
 };
 
 Fuser::Fuser(const Liveness& liveness, const PlanOptions& options)
@@ -140,14 +142,12 @@ void Fuser::addNode(int32_t id) {
   int g = static_cast<int>(entries_.size());
   groupOf_[id] = g;
   Entry e{.group = {{id}, liveness_.isElementwise(id) ? -1 : id}};
-  e.before.resize(graph_.nodes().size() / 64 + 1);
   for (int32_t input : node.inputs) {
-    int32_t read = liveness_.isElementwise(id) ? liveness_.source(input) : input;
-    read = liveness_.viewed(read);
+    int32_t read = liveness_.arrayRead(id, input);
     e.reads.push_back(read);
     if (int from = groupOf_[read]; from >= 0) {
-      set(e.before, from);
-      merge(e.before, entries_[from].before);
+      entries_[from].readers.push_back(id);
+      e.level = std::max(e.level, entries_[from].level + 1);
     }
   }
   entries_.push_back(std::move(e));
@@ -163,7 +163,7 @@ void Fuser::joinInputs(int chain) {
         graph_.nodes()[input].type.shape != graph_.nodes()[id].type.shape)
       continue;
     if (entries_[from].group.root == input) continue;
-    if (canJoin(from, groupOf_[id])) join(from, groupOf_[id]);
+    join(from, groupOf_[id]);
   }
   if (entries_[groupOf_[id]].group.root < 0) joinEpilogue(groupOf_[id]);
 }
@@ -178,10 +178,8 @@ void Fuser::joinEpilogue(int chain) {
     if (!opInfo(graph_.nodes()[read].op).epilogue ||
         graph_.nodes()[read].type.shape != spaceOf(entries_[chain]))
       continue;
-    if (liveness_.isMaterialized(read) || isReadElsewhere(read, chain) || !canJoin(from, chain))
-      continue;
-    join(from, chain);
-    return;
+    if (liveness_.isMaterialized(read) || isReadElsewhere(read, chain)) continue;
+    if (join(from, chain)) return;
   }
 }
 
@@ -211,7 +209,8 @@ int Fuser::countArrays(int a, int b) const {
   return static_cast<int>(std::ranges::unique(arrays).begin() - arrays.begin());
 }
 
-bool Fuser::canJoin(int a, int b) const {
+/// Whether the nodes of both can be one step.
+bool Fuser::fits(int a, int b) const {
   const Entry &x = entries_[a], &y = entries_[b];
   if (x.group.root >= 0 && y.group.root >= 0) return false;
   if (x.group.nodes.size() + y.group.nodes.size() > kMaxGroup) return false;
@@ -223,35 +222,66 @@ bool Fuser::canJoin(int a, int b) const {
            std::ranges::any_of(graph_.nodes()[e.group.root].inputs,
                                [&](int32_t input) { return groupBehind(input) == chain; });
   };
-  if (feeds(a, y) || feeds(b, x)) return false;
-  // No third group between the two.
-  auto between = [&](const Entry& reader) {
-    return std::ranges::any_of(reader.reads, [&](int32_t read) {
-      int via = groupOf_[read];
-      return via >= 0 && via != a && via != b &&
-             (test(entries_[via].before, a) || test(entries_[via].before, b));
-    });
-  };
-  return !between(x) && !between(y);
+  return !feeds(a, y) && !feeds(b, x);
 }
 
-void Fuser::join(int a, int b) {
+/// Moves what reads the lower of two groups above the higher one. False, and nothing has moved,
+/// where a path leads from one to the other through a third, or too much would have to move.
+bool Fuser::makeLevel(int low, int high) {
+  if (entries_[low].level > entries_[high].level) std::swap(low, high);
+  if (entries_[low].level == entries_[high].level) return true;
+  using Move = std::pair<int, int>;  // the level before, the group
+  std::vector<Move> moves;
+  // From the lowest up: when it is a group's turn, all that it reads has its new level.
+  std::priority_queue<Move, std::vector<Move>, std::greater<>> waiting;
+  int left = kMostLooks;
+  auto moveReaders = [&](int group, int level) {
+    for (int32_t node : entries_[group].readers) {
+      int reader = groupOf_[node];
+      if (--left < 0 || (reader == high && group != low)) return false;
+      Entry& e = entries_[reader];
+      if (reader == group || reader == high || e.level > level) continue;
+      if (!e.moves) {
+        moves.emplace_back(e.level, reader);
+        waiting.push(moves.back());
+      }
+      e.moves = true;
+      e.level = level + 1;
+    }
+    return true;
+  };
+  bool possible = moveReaders(low, entries_[high].level);
+  while (possible && !waiting.empty()) {
+    int group = waiting.top().second;
+    waiting.pop();
+    possible = moveReaders(group, entries_[group].level);
+  }
+  for (auto [before, group] : moves) {
+    entries_[group].moves = false;
+    if (!possible) entries_[group].level = before;
+  }
+  looks_ += kMostLooks - std::max(0, left);
+  return possible;
+}
+
+/// Makes `b` part of `a`, if it can be.
+bool Fuser::join(int a, int b) {
+  if (!fits(a, b) || !makeLevel(a, b)) return false;
   Entry &into = entries_[a], &from = entries_[b];
   if (into.group.root < 0) into.group.root = from.group.root;
   for (int32_t node : from.group.nodes) groupOf_[node] = a;
-  into.group.nodes.insert(into.group.nodes.end(), from.group.nodes.begin(), from.group.nodes.end());
+  auto take = [](std::vector<int32_t>& to, std::vector<int32_t>& more) {
+    to.insert(to.end(), more.begin(), more.end());
+    more = {};
+  };
+  take(into.group.nodes, from.group.nodes);
+  take(into.reads, from.reads);
+  take(into.readers, from.readers);
   std::ranges::sort(into.group.nodes);
-  into.reads.insert(into.reads.end(), from.reads.begin(), from.reads.end());
   std::erase_if(into.reads, [&](int32_t read) { return groupOf_[read] == a; });
-  merge(into.before, from.before);
-  into.before[a / 64] &= ~(uint64_t{1} << (a % 64));
-  into.before[b / 64] &= ~(uint64_t{1} << (b % 64));
+  into.level = std::max(into.level, from.level);
   from.merged = true;
-  for (Entry& e : entries_) {
-    if (&e == &into || e.merged || !(test(e.before, a) || test(e.before, b))) continue;
-    set(e.before, a);
-    merge(e.before, into.before);
-  }
+  return true;
 }
 
 std::vector<Group> Fuser::run() {
@@ -260,31 +290,37 @@ std::vector<Group> Fuser::run() {
   }
   // The earliest written group that can run, runs: what the program wrote last (updates) stays
   // last.
-  std::vector<Group> order, settled;
-  std::vector<bool> done(entries_.size(), false);
-  for (size_t left = std::ranges::count(entries_, false, &Entry::merged); left > 0; --left) {
-    int best = -1;
-    for (size_t i = 0; i < entries_.size(); ++i) {
-      if (done[i] || entries_[i].merged) continue;
-      bool ready = std::ranges::all_of(
-          entries_[i].reads, [&](int32_t r) { return groupOf_[r] < 0 || done[groupOf_[r]]; });
-      if (ready &&
-          (best < 0 || entries_[i].group.nodes.back() < entries_[best].group.nodes.back())) {
-        best = static_cast<int>(i);
-      }
-    }
-    done[best] = true;
-    const Group& group = entries_[best].group;
-    (liveness_.isSettled(group.nodes[0]) ? settled : order).push_back(group);
+  using Ready = std::pair<int32_t, int>;  // its last node, the group
+  std::priority_queue<Ready, std::vector<Ready>, std::greater<>> ready;
+  std::vector<int> missing(entries_.size());
+  auto release = [&](int g) { ready.emplace(entries_[g].group.nodes.back(), g); };
+  for (size_t g = 0; g < entries_.size(); ++g) {
+    missing[g] = static_cast<int>(
+        std::ranges::count_if(entries_[g].reads, [&](int32_t r) { return groupOf_[r] >= 0; }));
+    if (missing[g] == 0 && !entries_[g].merged) release(static_cast<int>(g));
   }
-  order.insert(order.begin(), settled.begin(), settled.end());
-  return order;
+  std::vector<Group> order, settled;
+  while (!ready.empty()) {
+    int g = ready.top().second;
+    ready.pop();
+    for (int32_t node : entries_[g].readers) {
+      if (int reader = groupOf_[node]; reader != g && --missing[reader] == 0) release(reader);
+    }
+    Group& group = entries_[g].group;
+    (liveness_.isSettled(group.nodes[0]) ? settled : order).push_back(std::move(group));
+  }
+  settled.insert(settled.end(), std::make_move_iterator(order.begin()),
+                 std::make_move_iterator(order.end()));
+  return settled;
 }
 
 }  // namespace
 
-std::vector<Group> fuse(const Liveness& liveness, const PlanOptions& options) {
-  return Fuser(liveness, options).run();
+std::vector<Group> fuse(const Liveness& liveness, const PlanOptions& options, int64_t& looks) {
+  Fuser fuser(liveness, options);
+  std::vector<Group> groups = fuser.run();
+  looks += fuser.looks();
+  return groups;
 }
 
 }  // namespace fjord

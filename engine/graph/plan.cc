@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
+#include <unordered_set>
 
 #include "graph/chain.h"
+#include "graph/place.h"
 #include "ops/gpu.h"
 #include "ops/op.h"
 
@@ -17,14 +19,6 @@ constexpr int64_t alignmentOf(PlanOptions::Target target) {
   return target == PlanOptions::kGpu ? 256 : 64;
 }
 
-struct Lifetime {
-  int32_t first = -1, last = -1;
-  void include(int32_t step) {
-    first = first < 0 ? step : std::min(first, step);
-    last = std::max(last, step);
-  }
-};
-
 /// A step that is not known yet.
 constexpr int32_t kNever = std::numeric_limits<int32_t>::max();
 
@@ -33,12 +27,14 @@ class Planner {
   Planner(const Graph& graph, const PlanOptions& options)
       : graph_(graph),
         liveness_(graph),
-        groups_(fuse(liveness_, options)),
         storageOf_(graph.nodes().size(), -1),
         lastRead_(graph.nodes().size(), -1),
         wanted_(graph.nodes().size(), false),
-        prepared_(graph.nodes().size(), -1) {
+        assigns_(graph.nodes().size()),
+        prepared_(graph.nodes().size(), -1),
+        preparers_(graph.nodes().size()) {
     target_ = options.target;
+    groups_ = fuse(liveness_, options, plan_.looks);
     plan_.threads = options.threads;
     plan_.winograd = options.winograd;
     plan_.pageBytes = options.pageBytes;
@@ -58,7 +54,7 @@ class Planner {
   void addPrepares(int32_t operand);
   void addCopy(const Operand& from, const Operand& to);
   void assignOutstanding();
-  int64_t inOnePage(int64_t offset, int64_t bytes) const;
+  void copyOutstanding();
   int32_t resultStorage(int32_t node, const Step& step);
   int32_t assignedStorage(int32_t node, const Step& step);
   bool readsDensely(const Step& step, int32_t storage) const;
@@ -71,7 +67,14 @@ class Planner {
   int32_t newStorage(Storage::Kind kind, int32_t index, int64_t bytes) {
     plan_.storages.push_back({kind, index, 0, bytes});
     lifetimes_.emplace_back();
+    neededUntil_.push_back(-1);
     return static_cast<int32_t>(plan_.storages.size()) - 1;
+  }
+  /// The values of `node` are there from now on.
+  void place(int32_t node, int32_t storage) {
+    storageOf_[node] = storage;
+    int32_t until = assigns_[node].empty() ? lastRead_[node] : kNever;
+    neededUntil_[storage] = std::max(neededUntil_[storage], until);
   }
   const Type& typeOf(int32_t node) const { return graph_.nodes()[node].type; }
   Operand operandOf(int32_t node) const {
@@ -91,13 +94,19 @@ class Planner {
   Plan plan_;
   PlanOptions::Target target_ = PlanOptions::kCpu;
   std::vector<int32_t> storageOf_;   // node -> storage
-  std::vector<int32_t> lastRead_;    // node -> the last step that reads it
+  std::vector<int32_t> lastRead_;    // node -> the last group that reads it
   std::vector<bool> wanted_;         // nodes whose values must be in memory
   std::vector<Lifetime> lifetimes_;  // by storage
-  std::vector<bool> assigned_;       // assignments that write in place
-  std::vector<int32_t> prepared_;    // node -> the storage of what is prepared for it
-  int32_t group_ = 0;                // that is being added
-  int32_t lastLookUp_ = -1;          // the last group that may find an index out of range
+  /// By storage: the last group that reads any of what has been there until now. A storage can hold
+  /// one array after another.
+  std::vector<int32_t> neededUntil_;
+  std::vector<int32_t> outputs_;                 // the storage of each output
+  std::vector<std::vector<int32_t>> assigns_;    // node -> assignments of its values
+  std::vector<bool> assigned_;                   // assignments that write in place
+  std::vector<int32_t> prepared_;                // node -> the storage of what is prepared for it
+  std::vector<std::vector<int32_t>> preparers_;  // node -> nodes for which it is prepared
+  int32_t group_ = 0;                            // that is being added
+  int32_t lastLookUp_ = -1;  // the last group that may find an index out of range
 };
 
 // ---- what has to be in memory
@@ -110,30 +119,32 @@ void Planner::findWanted() {
   for (size_t g = 0; g < groups_.size(); ++g) {
     for (int32_t node : groups_[g].nodes) {
       for (int32_t input : graph_.nodes()[node].inputs) {
-        int32_t read = liveness_.isElementwise(node) ? liveness_.source(input) : input;
-        read = liveness_.viewed(read);
+        int32_t read = liveness_.arrayRead(node, input);
         lastRead_[read] = std::max(lastRead_[read], static_cast<int32_t>(g));
         if (groupOf[read] != static_cast<int32_t>(g)) wanted_[read] = true;
       }
     }
   }
   for (int32_t id : graph_.outputs()) wanted_[liveness_.viewed(id)] = true;
-  for (const Assignment& a : graph_.assignments()) wanted_[liveness_.viewed(a.value)] = true;
+  for (size_t i = 0; i < graph_.assignments().size(); ++i) {
+    int32_t array = liveness_.viewed(graph_.assignments()[i].value);
+    wanted_[array] = true;
+    assigns_[array].push_back(static_cast<int32_t>(i));
+  }
 }
 
 /// A gather may find an index out of range, and a scatterAdd of other indices than a gather before it
 /// (whose gradient it else is).
 void Planner::findLookUps() {
-  std::vector<int32_t> gathered;
+  std::unordered_set<int32_t> gathered;
   for (size_t g = 0; g < groups_.size(); ++g) {
     if (groups_[g].root < 0) continue;
     const Node& node = graph_.nodes()[groups_[g].root];
     bool gathers = node.op == OpId::gather;
     if (!gathers && node.op != OpId::scatterAdd) continue;
     int32_t indices = liveness_.viewed(node.inputs[gathers ? 1 : 0]);
-    if (gathers || std::ranges::find(gathered, indices) == gathered.end())
-      lastLookUp_ = static_cast<int32_t>(g);
-    if (gathers) gathered.push_back(indices);
+    if (gathers || !gathered.contains(indices)) lastLookUp_ = static_cast<int32_t>(g);
+    if (gathers) gathered.insert(indices);
   }
 }
 
@@ -142,7 +153,7 @@ void Planner::bindInputs() {
     int32_t id = graph_.inputs()[i];
     plan_.inputs.push_back(typeOf(id));
     plan_.isParameter.push_back(graph_.nodes()[id].attrs.as<InputAttrs>().isParameter);
-    storageOf_[id] = newStorage(Storage::kInput, static_cast<int32_t>(i), typeOf(id).bytes());
+    place(id, newStorage(Storage::kInput, static_cast<int32_t>(i), typeOf(id).bytes()));
   }
 }
 
@@ -153,11 +164,22 @@ void Planner::bindOutputs() {
     int32_t id = graph_.outputs()[i], array = liveness_.viewed(id);
     plan_.outputs.push_back(typeOf(id));
     int32_t storage = newStorage(Storage::kOutput, static_cast<int32_t>(i), typeOf(id).bytes());
+    outputs_.push_back(storage);
     if (graph_.nodes()[array].op == OpId::input) {
       addCopy(operandOf(id), {storage, typeOf(id)});
     } else if (storageOf_[array] < 0) {
-      storageOf_[array] = storage;
+      place(array, storage);
     }
+  }
+}
+
+/// Outputs that are second ones of an array, from the first.
+void Planner::copyOutstanding() {
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    int32_t id = graph_.outputs()[i];
+    bool copied = graph_.nodes()[liveness_.viewed(id)].op == OpId::input;  // at the start
+    Operand from = operandOf(id);
+    if (!copied && from.storage != outputs_[i]) addCopy(from, {outputs_[i], typeOf(id)});
   }
 }
 
@@ -180,7 +202,7 @@ void Planner::addStructured(const Group& group, Step& step) {
   step.attrs = node.attrs;
   for (int32_t input : node.inputs) step.in.push_back(operandOf(input));
   if (storageOf_[group.root] < 0) {
-    storageOf_[group.root] = newStorage(Storage::kArena, 0, node.type.bytes());
+    place(group.root, newStorage(Storage::kArena, 0, node.type.bytes()));
   }
   step.out = operandOf(group.root);
   step.prepared = prepared_[group.root];
@@ -202,21 +224,21 @@ void Planner::findPrepared() {
     std::vector<Type> in;
     for (int32_t input : node.inputs) in.push_back(typeOf(input));
     int64_t bytes = info.prepared({in, node.type, plan_.threads, true, plan_.winograd}, node.attrs);
-    if (bytes > 0) prepared_[group.root] = newStorage(Storage::kArena, 0, bytes);
+    if (bytes <= 0) continue;
+    prepared_[group.root] = newStorage(Storage::kArena, 0, bytes);
+    preparers_[liveness_.viewed(node.inputs[1])].push_back(group.root);
   }
 }
 
 /// Steps that prepare an operand for those who read it, as soon as it is there.
 void Planner::addPrepares(int32_t operand) {
-  for (const Group& group : groups_) {
-    if (group.root < 0 || prepared_[group.root] < 0) continue;
-    const Node& node = graph_.nodes()[group.root];
-    if (liveness_.viewed(node.inputs[1]) != operand) continue;
+  for (int32_t root : preparers_[operand]) {
+    const Node& node = graph_.nodes()[root];
     Step step;
     step.op = node.op;
     step.attrs = node.attrs;
     step.prepares = true;
-    step.prepared = prepared_[group.root];
+    step.prepared = prepared_[root];
     // The other operand and the output lend their types only.
     step.in = {{step.prepared, typeOf(node.inputs[0])}, operandOf(node.inputs[1])};
     step.out = {step.prepared, node.type};
@@ -237,7 +259,7 @@ void Planner::addGroup(const Group& group) {
       lifetimes_[step.chainIn.back().storage].include(now());
     }
     for (int32_t node : chain.results) {
-      storageOf_[node] = resultStorage(node, step);
+      place(node, resultStorage(node, step));
       step.chainOut.push_back(operandOf(node));
       lifetimes_[step.chainOut.back().storage].include(now());
     }
@@ -259,15 +281,11 @@ bool Planner::readsDensely(const Step& step, int32_t storage) const {
 
 /// The memory of the graph input that `node` is assigned to, if nothing reads the old value later.
 int32_t Planner::assignedStorage(int32_t node, const Step& step) {
-  for (size_t i = 0; i < graph_.assignments().size(); ++i) {
-    const Assignment& a = graph_.assignments()[i];
-    if (liveness_.viewed(a.value) != node || assigned_[i]) continue;
-    int32_t storage = storageOf_[a.input];
-    bool copiedLater = std::ranges::any_of(graph_.assignments(), [&](const Assignment& other) {
-      return liveness_.viewed(other.value) == a.input;
-    });
-    if (copiedLater) continue;
-    if (lastRead_[a.input] <= group_ && lastLookUp_ <= group_ && readsDensely(step, storage)) {
+  for (int32_t i : assigns_[node]) {
+    int32_t input = graph_.assignments()[i].input, storage = storageOf_[input];
+    bool copiedLater = !assigns_[input].empty();
+    if (assigned_[i] || copiedLater) continue;
+    if (lastRead_[input] <= group_ && lastLookUp_ <= group_ && readsDensely(step, storage)) {
       assigned_[i] = true;
       return storage;
     }
@@ -296,18 +314,7 @@ int32_t Planner::resultStorage(int32_t node, const Step& step) {
     if (s.kind != Storage::kArena || s.bytes != bytes || taken || isKept(storage) ||
         !readsDensely(step, storage))
       continue;
-    // A storage can hold one array after another: all that ever lived there must be done with.
-    bool dead = true;
-    for (size_t n = 0; n < storageOf_.size(); ++n) {
-      if (storageOf_[n] == storage &&
-          (lastRead_[n] > group_ ||
-           std::ranges::any_of(graph_.assignments(), [&](const Assignment& a) {
-             return liveness_.viewed(a.value) == static_cast<int32_t>(n);
-           }))) {
-        dead = false;
-      }
-    }
-    if (dead) return storage;
+    if (neededUntil_[storage] <= group_) return storage;
   }
   return newStorage(Storage::kArena, 0, bytes);
 }
@@ -359,15 +366,7 @@ void Planner::keepSettled() {
 
 // ---- arena
 
-/// The first offset from there on at which so many bytes do not cross into another buffer.
-int64_t Planner::inOnePage(int64_t offset, int64_t bytes) const {
-  int64_t page = plan_.pageBytes;
-  bool crosses = page > 0 && offset % page + bytes > page;
-  return crosses ? (offset / page + 1) * page : offset;
-}
-
-/// Largest first, each at the lowest offset where nothing that lives at the same time is in the
-/// way.
+/// Largest first.
 void Planner::layOut() {
   struct Block {
     int64_t bytes;
@@ -389,21 +388,12 @@ void Planner::layOut() {
   std::ranges::sort(blocks, [](const Block& a, const Block& b) {
     return a.bytes != b.bytes ? a.bytes > b.bytes : a.life.first < b.life.first;
   });
-  std::vector<const Block*> placed;  // by offset
+  Places places(now(), plan_.pageBytes);
   for (Block& block : blocks) {
-    int64_t offset = 0;
-    for (const Block* other : placed) {
-      bool together = other->life.first <= block.life.last && block.life.first <= other->life.last;
-      if (!together) continue;
-      if (offset + block.bytes <= *other->offset) break;
-      offset = inOnePage(std::max(offset, *other->offset + other->bytes), block.bytes);
-    }
-    *block.offset = offset;
-    plan_.arenaBytes = std::max(plan_.arenaBytes, offset + block.bytes);
-    auto at =
-        std::ranges::upper_bound(placed, offset, {}, [](const Block* b) { return *b->offset; });
-    placed.insert(at, &block);
+    *block.offset = places.put(block.bytes, block.life);
+    plan_.arenaBytes = std::max(plan_.arenaBytes, *block.offset + block.bytes);
   }
+  plan_.looks += places.looks();
 }
 
 void Planner::countLive() {
@@ -443,20 +433,7 @@ Plan Planner::build() {
       if (isSettled(group)) addPrepares(node);
     }
   }
-  for (size_t i = 0; i < graph_.outputs().size(); ++i) {
-    int32_t id = graph_.outputs()[i];
-    Operand from = operandOf(id);
-    const Storage& s = plan_.storages[from.storage];
-    if (s.kind == Storage::kOutput && s.index == static_cast<int32_t>(i)) continue;
-    if (graph_.nodes()[liveness_.viewed(id)].op == OpId::input) continue;  // copied at the start
-    for (size_t storage = 0; storage < plan_.storages.size(); ++storage) {
-      const Storage& to = plan_.storages[storage];
-      if (to.kind == Storage::kOutput && to.index == static_cast<int32_t>(i)) {
-        addCopy(from, {static_cast<int32_t>(storage), typeOf(id)});
-        break;
-      }
-    }
-  }
+  copyOutstanding();
   assignOutstanding();
   keepSettled();
   layOut();

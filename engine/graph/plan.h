@@ -83,6 +83,9 @@ struct Plan {
   /// The least that an arena can be: the most bytes of arrays that are alive at once. What the arena
   /// has more is room for kernels to work in, prepared operands, and gaps.
   int64_t liveBytes = 0;
+  /// How many readers and ranges of memory the planner looked at to fuse and to place: it grows with
+  /// the number of nodes, and not with its square.
+  int64_t looks = 0;
   int threads = 1;
   bool winograd = false;
   int64_t pageBytes = 0, aloneTerms = 0;
@@ -119,9 +122,13 @@ class Liveness {
   /// its own where only chains read it.
   bool isElementwise(int32_t node) const;
   /// The array behind reshapes.
-  int32_t viewed(int32_t node) const;
+  int32_t viewed(int32_t node) const { return viewed_[node]; }
   /// What a chain reads to see `node`: behind broadcasts.
-  int32_t source(int32_t node) const;
+  int32_t source(int32_t node) const { return source_[node]; }
+  /// The array that `node` reads for its input `input`.
+  int32_t arrayRead(int32_t node, int32_t input) const {
+    return viewed(isElementwise(node) ? source(input) : input);
+  }
   /// Whether the values of `node` are needed in memory by something that is not a chain.
   bool isMaterialized(int32_t node) const { return materialized_[node]; }
   /// Whether `node` depends on parameters and constants alone and is read within the plan only.
@@ -130,10 +137,11 @@ class Liveness {
 
  private:
   const Graph& graph_;
+  std::vector<int32_t> viewed_, source_;
   std::vector<bool> live_, materialized_, settled_;
 };
 
-/// In an order in which they can run, settled ones first.
-std::vector<Group> fuse(const Liveness& liveness, const PlanOptions& options);
+/// In an order in which they can run, settled ones first. Adds to Plan::looks.
+std::vector<Group> fuse(const Liveness& liveness, const PlanOptions& options, int64_t& looks);
 
 }  // namespace fjord

@@ -9,9 +9,8 @@ namespace fjord {
 Value Model::Builder::weight(std::string_view name, const Shape& shape, const Json& initializer,
                              bool trainable, const Json& regularizer, const Json& constraint) {
   std::string full = cat(model_.topology_.layers[layer_].name, "/", name);
-  auto known = std::ranges::find(model_.weights_, full, &Weight::name);
-  int index = static_cast<int>(known - model_.weights_.begin());
-  if (known == model_.weights_.end()) {
+  int index = weightInputs_.numberOf(full);
+  if (index == static_cast<int>(model_.weights_.size())) {
     // Seeds of neighbours must not be neighbours of seeds: the index is the upper half of Philox's
     // key.
     uint64_t seed = (static_cast<uint64_t>(index) << 32) ^ model_.seed_;
@@ -22,19 +21,15 @@ Value Model::Builder::weight(std::string_view name, const Shape& shape, const Js
     }
     model_.weights_.push_back(
         {full, std::move(*value), trainable, regularizer, constraint, layer_});
-  } else if (known->value.shape() != shape) {
-    graph.fail(cat("the weight ", full, " has the shape ", known->value.shape(), ", ", shape,
-                   " is needed now"));
+    weightInputs_.add(full);
+  } else if (const Shape& has = model_.weights_[index].value.shape(); has != shape) {
+    graph.fail(cat("the weight ", full, " has the shape ", has, ", ", shape, " is needed now"));
     return {};
   }
-  for (auto& [i, input] : weightInputs_) {
-    if (i == index) return input;
-  }
+  if (Value input = weightInputs_.values[index]) return input;
   // Without training the weights stay as they are from run to run.
   Type type{DType::kF32, shape};
-  Value input = training ? graph.input(type) : graph.parameter(type);
-  weightInputs_.push_back({index, input});
-  return input;
+  return weightInputs_.use(index, training ? graph.input(type) : graph.parameter(type));
 }
 
 /// Computes one call of a layer, whose inputs are there.
@@ -153,7 +148,7 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
   for (size_t i = 0; i < outputs.size(); ++i) {
     addMetrics(forOutput("metrics", i), forOutput("loss", i), labels[i], outputs[i], prefix(i));
   }
-  for (auto& [index, input] : weightInputs_) {
+  for (auto& [index, input] : weightInputs_.used) {
     const Weight& w = model_.weights_[index];
     Value extra = trains(w) ? regularization(input, w.regularizer) : Value{};
     if (extra) loss_ = loss_ + extra;
@@ -178,9 +173,8 @@ class Model::Builder::Update : public UpdateContext {
 };
 
 Value Model::Builder::slot(const std::string& name, const Shape& shape, double start) {
-  auto known = std::ranges::find(model_.slots_, name, &Weight::name);
-  int index = static_cast<int>(known - model_.slots_.begin());
-  if (known == model_.slots_.end()) {
+  int index = slotInputs_.numberOf(name);
+  if (index == static_cast<int>(model_.slots_.size())) {
     Result<Tensor> value = Tensor::zeros({DType::kF32, shape});
     if (!value) {
       graph.fail(value.error().message);
@@ -188,17 +182,14 @@ Value Model::Builder::slot(const std::string& name, const Shape& shape, double s
     }
     std::ranges::fill(value->span<float>(), static_cast<float>(start));
     model_.slots_.push_back({name, std::move(*value), false, nullptr, nullptr});
-  } else if (known->value.shape() != shape) {
-    graph.fail(cat("the optimizer's state ", name, " has the shape ", known->value.shape(), ", ",
-                   shape, " is needed"));
+    slotInputs_.add(name);
+  } else if (const Shape& has = model_.slots_[index].value.shape(); has != shape) {
+    graph.fail(
+        cat("the optimizer's state ", name, " has the shape ", has, ", ", shape, " is needed"));
     return {};
   }
-  for (auto& [i, input] : slotInputs_) {
-    if (i == index) return input;
-  }
-  Value input = graph.input({DType::kF32, shape});
-  slotInputs_.push_back({index, input});
-  return input;
+  if (Value input = slotInputs_.values[index]) return input;
+  return slotInputs_.use(index, graph.input({DType::kF32, shape}));
 }
 
 void Model::Builder::addUpdates() {
@@ -208,7 +199,7 @@ void Model::Builder::addUpdates() {
   std::vector<int> indices;
   std::vector<Value> xs;
   std::vector<bool> sources = ancestors(loss_);
-  for (auto& [index, input] : weightInputs_) {
+  for (auto& [index, input] : weightInputs_.used) {
     // What the loss does not depend on stays as it is.
     bool isUsed = input.id < static_cast<int32_t>(sources.size()) && sources[input.id];
     if (!isUsed || !trains(model_.weights_[index])) continue;
@@ -280,11 +271,11 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
     p->numbers.push_back(indexOf(v));
     p->inputs.push_back(std::move(t));
   }
-  for (auto& [index, input] : weightInputs_) {
+  for (auto& [index, input] : weightInputs_.used) {
     p->bindInput(indexOf(input), model_.weights_[index].value.view().data);
     if (model_.gpu_) p->gpuInputs[indexOf(input)].setKind(GpuInput::kWeight, index);
   }
-  for (auto& [index, input] : slotInputs_) {
+  for (auto& [index, input] : slotInputs_.used) {
     p->bindInput(indexOf(input), model_.slots_[index].value.view().data);
     if (model_.gpu_) p->gpuInputs[indexOf(input)].setKind(GpuInput::kSlot, index);
   }

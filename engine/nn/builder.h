@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "nn/losses.h"
@@ -40,7 +41,8 @@ struct Model::Program {
 /// Builds the graph of a model in one mode.
 class Model::Builder : public LayerContext {
  public:
-  Builder(Model& model, Mode mode, int32_t batch) : model_(model), batch_(batch) {
+  Builder(Model& model, Mode mode, int32_t batch)
+      : model_(model), batch_(batch), weightInputs_(model.weights_), slotInputs_(model.slots_) {
     training = mode == kTrain;
   }
 
@@ -75,6 +77,29 @@ class Model::Builder : public LayerContext {
     Tensor tensor;
   };
   class Update;
+  /// Weights or slots of the model, by name, and the graph's inputs for those that are used.
+  struct Inputs {
+    std::unordered_map<std::string, int> known;  // by name: which one of the model it is
+    std::vector<Value> values;                   // by that number; empty where it is not used
+    std::vector<std::pair<int, Value>> used;     // in order of first use
+
+    explicit Inputs(const std::vector<Weight>& list) {
+      for (const Weight& w : list) add(w.name);
+    }
+    void add(const std::string& name) {
+      known.emplace(name, static_cast<int>(values.size()));
+      values.emplace_back();
+    }
+    /// How many there are, where none has this name.
+    int numberOf(const std::string& name) const {
+      auto it = known.find(name);
+      return it == known.end() ? static_cast<int>(values.size()) : it->second;
+    }
+    Value use(int number, Value input) {
+      used.emplace_back(number, input);
+      return values[number] = input;
+    }
+  };
 
   bool call(Topology::TensorRef ref);
   bool trains(const Weight& w) const { return w.trainable && model_.trained_[w.layer]; }
@@ -88,7 +113,7 @@ class Model::Builder : public LayerContext {
   std::vector<std::vector<Value>> values_;  // [layer][call]
   int layer_ = -1;                          // that is being built
   std::vector<Value> data_;                 // x, y, sample weights
-  std::vector<std::pair<int, Value>> weightInputs_, slotInputs_;
+  Inputs weightInputs_, slotInputs_;
   std::vector<std::pair<Value, Value>> updates_;
   std::vector<Value> activityLosses_;
   std::vector<MetricParts> metrics_;

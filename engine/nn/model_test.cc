@@ -349,5 +349,29 @@ TEST(Fit, CheckpointsNameWhereToSave) {
   EXPECT_FALSE(nowhere);
 }
 
+TEST(Model, ThreeThousandLayersTrain) {
+  std::vector<Json> layers(
+      3000,
+      layer("Dense", {{"units", 16}, {"activation", "relu"}, {"kernel_initializer", "zeros"}}));
+  layers[0]["config"]["input_shape"] = {16};
+  layers.push_back(layer("Dense", {{"units", 1}, {"kernel_initializer", "zeros"}}));
+  Threads threads(1);
+  auto model = Model::fromJson(sequential(std::move(layers)), threads);
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ((*model)->weights()[5998].name, "dense_2999/kernel");
+  Status status = (*model)->compile(json(R"({"optimizer": {"class_name": "SGD",
+      "config": {"learning_rate": 0.25}}, "loss": "mse"})"));
+  ASSERT_TRUE(status) << status.error().message;
+  Tensor x[] = {*Tensor::zeros({DType::kF32, {8, 16}})},
+         y[] = {*Tensor::zeros({DType::kF32, {8, 1}})};
+  std::ranges::fill(y[0].span<float>(), 1.0f);
+  Totals totals;
+  status = (*model)->run(Model::kTrain, {.x = x, .y = y}, totals);
+  ASSERT_TRUE(status) << status.error().message;
+  // Every prediction is 0: the loss is 1, and its derivative by the last bias -2.
+  EXPECT_EQ(totals.loss / totals.samples, 1.0);
+  EXPECT_EQ((*model)->weights().back().value.data<float>()[0], 0.5f);
+}
+
 }  // namespace
 }  // namespace fjord

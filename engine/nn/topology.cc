@@ -1,6 +1,7 @@
 #include "nn/topology.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace fjord {
 
@@ -82,16 +83,30 @@ Result<std::pair<Layer, Fields>> plainLayer(const Json& j) {
   return std::pair{std::move(layer), std::move(*fields)};
 }
 
-/// A name for a layer that has none, unique in the model: "dense", "dense_1", ...
-void nameLayer(Layer& layer, const std::vector<Layer>& others) {
-  auto taken = [&](const std::string& name) {
-    return std::ranges::any_of(others, [&](const Layer& l) { return l.name == name; });
-  };
-  if (!layer.name.empty() && !taken(layer.name)) return;
-  std::string base = layer.name.empty() ? canonicalName(layer.className) : layer.name;
-  layer.name = base;
-  for (int i = 1; taken(layer.name); ++i) layer.name = cat(base, "_", i);
-}
+/// The layers of a model by name.
+class Names {
+ public:
+  /// A name for a layer that has none, unique in the model: "dense", "dense_1", ...
+  void name(Layer& layer) {
+    std::string base = layer.name.empty() ? canonicalName(layer.className) : layer.name;
+    int& number = numbers_[base];
+    layer.name = base;
+    while (layers_.contains(layer.name)) layer.name = cat(base, "_", ++number);
+  }
+  /// False where another one has its name.
+  bool add(const Layer& layer) {
+    return layers_.try_emplace(layer.name, static_cast<int>(layers_.size())).second;
+  }
+  /// -1 where there is none.
+  int find(const std::string& name) const {
+    auto known = layers_.find(name);
+    return known == layers_.end() ? -1 : known->second;
+  }
+
+ private:
+  std::unordered_map<std::string, int> layers_;
+  std::unordered_map<std::string, int> numbers_;  // tried last, by what comes before them
+};
 
 // ---- models
 
@@ -107,15 +122,18 @@ Result<Topology> sequential(const Json& config) {
     // Keras 3: it stands beside the layers.
     if (fields.has("build_input_shape")) built = fields.wholes("build_input_shape");
   }
+  Names names;
   const Json& list = config.is_array() ? config : member(config, "layers");
   if (!list.is_array() || list.empty()) return fail("a Sequential model needs a list of layers");
   for (const Json& j : list) {
     FJORD_TRY(auto read, plainLayer(j));
     auto& [layer, fields] = read;
-    nameLayer(layer, t.layers);
+    names.name(layer);
+    names.add(layer);
     if (t.layers.empty() && layer.row) {
       FJORD_TRY(std::optional<Shape> shape, batchShapeOf(fields));
       FJORD_TRY(Layer input, inputLayer(layer.name + "_input", fields, shape ? shape : built));
+      names.add(input);
       t.layers.push_back(std::move(input));
     }
     if (!t.layers.empty()) layer.calls = {{{static_cast<int>(t.layers.size()) - 1, 0}}};
@@ -141,7 +159,7 @@ class Functional {
       FJORD_TRY(auto read, plainLayer(j));
       Layer& layer = read.first;
       if (layer.name.empty()) return fail("a layer of a functional model has no name");
-      if (indexOf(layer.name) >= 0) return fail("two layers are called ", layer.name);
+      if (!names_.add(layer)) return fail("two layers are called ", layer.name);
       t_.layers.push_back(std::move(layer));
     }
     for (size_t i = 0; i < list.size(); ++i) {
@@ -154,11 +172,6 @@ class Functional {
   }
 
  private:
-  int indexOf(const std::string& name) const {
-    auto it = std::ranges::find(t_.layers, name, &Layer::name);
-    return it == t_.layers.end() ? -1 : static_cast<int>(it - t_.layers.begin());
-  }
-
   /// ["name", node, tensor, arguments of the call]
   bool isRef(const Json& j) const {
     return j.is_array() && j.size() >= 3 && j.size() <= 4 && j[0].is_string() && isNumber(j[1]) &&
@@ -171,7 +184,7 @@ class Functional {
 
   Result<TensorRef> ref(const Json& j) {
     std::string name = j[0].get<std::string>();
-    TensorRef r{indexOf(name), j[1].get<int>()};
+    TensorRef r{names_.find(name), j[1].get<int>()};
     if (r.layer < 0) return fail("a connection names the layer ", name, ", which does not exist");
     if (j[2].get<int>() != 0)
       return fail("a connection takes output number ", j[2].get<int>(), " of the layer ", name,
@@ -230,6 +243,7 @@ class Functional {
 
   const Json& config_;
   Topology t_;
+  Names names_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <unordered_map>
 
 #include "ops/gpu.h"
 #include "ops/op.h"
@@ -338,18 +339,27 @@ GpuProgram::Binding Writer::place(int64_t offset, int64_t bytes) const {
 
 class Programmer {
  public:
-  Programmer(const Plan& plan, const GpuLimits& limits) : plan_(plan), limits_(limits) {}
+  Programmer(const Plan& plan, const GpuLimits& limits);
   Result<GpuProgram> build();
 
  private:
   Status addStep(size_t index);
   Status add(Writer& writer, const Shader& shader, const Step& step);
-  bool isReadLater(size_t index, int32_t storage) const;
 
   const Plan& plan_;
   const GpuLimits& limits_;
+  std::vector<size_t> readUntil_;  // storage -> the step after the last that reads it
+  std::unordered_map<std::string, int32_t> shaders_;  // text -> its number
   GpuProgram program_;
 };
+
+Programmer::Programmer(const Plan& plan, const GpuLimits& limits)
+    : plan_(plan), limits_(limits), readUntil_(plan.storages.size()) {
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    for (const Operand& o : plan.steps[i].in) readUntil_[o.storage] = i + 1;
+    for (const Operand& o : plan.steps[i].chainIn) readUntil_[o.storage] = i + 1;
+  }
+}
 
 Status Programmer::add(Writer& writer, const Shader& shader, const Step& step) {
   GpuProgram::Dispatch d;
@@ -371,22 +381,11 @@ Status Programmer::add(Writer& writer, const Shader& shader, const Step& step) {
     if (n > limits_.groupsPerDimension)
       return fail(name, " is too large for this GPU: ", n, " workgroups");
   }
-  auto known = std::ranges::find(program_.shaders, text);
-  d.shader = static_cast<int32_t>(known - program_.shaders.begin());
-  if (known == program_.shaders.end()) program_.shaders.push_back(std::move(text));
+  auto [known, isNew] = shaders_.try_emplace(text, static_cast<int32_t>(shaders_.size()));
+  d.shader = known->second;
+  if (isNew) program_.shaders.push_back(std::move(text));
   program_.dispatches.push_back(std::move(d));
   return {};
-}
-
-bool Programmer::isReadLater(size_t index, int32_t storage) const {
-  if (plan_.storages[storage].kind != Storage::kArena) return true;
-  auto reads = [&](const Operand& o) { return o.storage == storage; };
-  for (size_t i = index + 1; i < plan_.steps.size(); ++i) {
-    const Step& step = plan_.steps[i];
-    if (std::ranges::any_of(step.in, reads) || std::ranges::any_of(step.chainIn, reads))
-      return true;
-  }
-  return false;
 }
 
 Status Programmer::addStep(size_t index) {
@@ -407,7 +406,9 @@ Status Programmer::addStep(size_t index) {
   bool splits = false;
   bool overwritten = std::ranges::any_of(
       step.chainOut, [&](const Operand& o) { return o.storage == step.out.storage; });
-  bool writesOutput = !step.chain || (!overwritten && isReadLater(index, step.out.storage));
+  bool isReadLater = plan_.storages[step.out.storage].kind != Storage::kArena ||
+                     readUntil_[step.out.storage] > index + 1;
+  bool writesOutput = !step.chain || (!overwritten && isReadLater);
   if (step.chain) {
     Writer trial(plan_, step);
     trial.writesOutput = writesOutput;
