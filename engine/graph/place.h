@@ -1,15 +1,14 @@
 // Places: where arrays that live for some steps of a plan lie in one piece of memory.
 //
-//   Places places(steps);
+//   Places places(steps, 0);
 //   int64_t a = places.put(4096, {0, 3}), b = places.put(1024, {2, 5});  // 0 and 4096
 //   int64_t c = places.put(512, {4, 9});                                 // 0: a is done with
 //
 // Each array gets the lowest offset at which nothing lies that lives at the same time.
 //
-// The steps are cut into blocks, about as many as a block has steps. An array that lives in all of a
-// block is noted once for it, else at each of its steps there; and for n steps none is noted at more
-// than a few times the square root of n places. Memory that is taken is dense, so a place has few
-// ranges, whatever the number of arrays.
+// The n steps are cut into about sqrt(n) blocks. An array is noted once for a block in all of which
+// it lives, else at each of its steps there: at a few times sqrt(n) places at most, however long it
+// lives. Memory is taken densely, so that each place has few ranges, however many arrays there are.
 #pragma once
 
 #include <cstdint>
