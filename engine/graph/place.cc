@@ -63,15 +63,23 @@ int64_t Places::put(int64_t bytes, Lifetime life) {
   }
   int64_t offset = 0;
   std::vector<int64_t> next(taken.size(), 0);  // where each of them is in the way next
-  for (size_t i = 0, clear = 0; clear < taken.size(); i = (i + 1) % taken.size(), ++clear) {
-    if (next[i] >= offset + bytes) continue;
-    auto range = std::ranges::upper_bound(*taken[i], offset, {}, &Range::end);
-    for (; range != taken[i]->end() && range->begin < offset + bytes; ++range, ++looks_) {
-      offset = inOnePage(std::max(offset, range->end), bytes);
-      clear = 0;
+  for (size_t i = 0; i < taken.size();) {
+    int64_t before = offset;
+    if (next[i] < offset + bytes) {
+      auto range = std::ranges::upper_bound(*taken[i], offset, {}, &Range::end);
+      for (; range != taken[i]->end() && range->begin < offset + bytes; ++range, ++looks_)
+        offset = inOnePage(std::max(offset, range->end), bytes);
+      next[i] = range == taken[i]->end() ? kFree : range->begin;
+      ++looks_;
     }
-    next[i] = range == taken[i]->end() ? kFree : range->begin;
-    ++looks_;
+    if (offset == before) {
+      ++i;
+    } else {
+      // What was in the way is likely to be so again: from now on it is asked first.
+      std::swap(taken[0], taken[i]);
+      std::swap(next[0], next[i]);
+      i = 0;
+    }
   }
   if (bytes == 0) return offset;
   for (Taken* list : takes) add(*list, {offset, offset + bytes});
