@@ -156,6 +156,25 @@ void printChains() {
   }
 }
 
+/// Sums of many numbers 0.1, which one accumulator gets wrong.
+void printLongSums() {
+  auto print = [](std::string_view name, double tolerance, Value (*make)(Value tenth)) {
+    Trial t;
+    t.graph.output(make(t.add({{DType::kF32, {1}}, 0.1, 0.1}, 15'000)));
+    t.print("long sum", name, tolerance);
+  };
+  print("of all", 1e-6, [](Value x) { return sum(broadcastTo(x, {.shape = {1'000'000}}), {}); });
+  print("of columns", 1e-6,
+        [](Value x) { return mean(broadcastTo(x, {.shape = {100'000, 3}}), {.axes = {0}}); });
+  print("of products", 5e-6, [](Value x) {
+    return matMul(broadcastTo(x, {.shape = {1, 400'000}}), broadcastTo(x, {.shape = {400'000, 1}}));
+  });
+  print("of a window", 1e-6, [](Value x) {
+    return avgPool(broadcastTo(x, {.shape = {1, 300, 300, 1}}), {{300, 300}, {1, 1}, {}});
+  });
+  print("so far", 1e-6, [](Value x) { return cumsum(broadcastTo(x, {.shape = {20'000}}), {}); });
+}
+
 /// Gradients whose arrays are in several buffers, because one may not be so large.
 void printPages() {
   uint64_t seed = 14'000;
@@ -215,6 +234,7 @@ int main() {
   fjord::testing::printRows();
   fjord::testing::printOps();
   fjord::testing::printChains();
+  fjord::testing::printLongSums();
   fjord::testing::printPages();
   fjord::testing::printRandom();
 }

@@ -171,9 +171,10 @@ struct Taps {
 
 /// Output pixels [begin, end) of a block of images, one group of channels; finish(begin, end) for
 /// pixels that are done and still in cache.
+/// `totals`, of kBlockRows pixels, are there for a depth that needs them.
 template <class Finish>
 void correlateRows(const Correlation& g, int64_t group, const float* images, const float* packedB,
-                   float* y, int64_t begin, int64_t end, const Finish& finish) {
+                   float* y, double* totals, int64_t begin, int64_t end, const Finish& finish) {
   int64_t columnsInAll = g.oc / g.groups;
   int64_t ox = begin % g.ow, oy = begin / g.ow % g.oh, n = begin / g.ow / g.oh;
   Chunk chunk;
@@ -190,24 +191,33 @@ void correlateRows(const Correlation& g, int64_t group, const float* images, con
       ++n;
     }
     int64_t done = 0;
+    ChunkSums sums;
     for (Taps taps{g, group}; taps.next(chunk); done += chunk.depth) {
       for (int64_t p = 0; p < g.panels(); ++p) {
         int columns = static_cast<int>(std::min<int64_t>(kColumns, columnsInAll - p * kColumns));
         const float* b = packedB + (p * g.depth() + done) * kColumns;
         for (int64_t r = 0; r < rows; r += kRows) {
-          Target to{y + (begin + r) * g.oc + p * kColumns, g.oc, columns, done > 0};
+          Target to{y + (begin + r) * g.oc + p * kColumns, g.oc, columns, sums.accumulates()};
           runTile(static_cast<int>(std::min<int64_t>(kRows, rows - r)), columns,
                   CorrelateTile{places + r, chunk, 1, b, to});
         }
+      }
+      if (sums.endRun(chunk, done + chunk.depth == g.depth()) && totals) {
+        addTotals(y + begin * g.oc, g.oc, totals, columnsInAll, rows, columnsInAll, sums.ended);
       }
     }
     finish(begin, begin + rows);
   }
 }
 
+/// Floats of the totals that a thread needs.
+int64_t correlateTotals(const Correlation& g) {
+  return totalsFloats(kBlockRows, g.oc / g.groups, g.depth());
+}
+
 int64_t correlateScratch(const Correlation& g, int threads) {
   int64_t images = g.inPlace() ? 0 : imagesForThreads(g, threads) * g.image();
-  return images + g.packedFloats();
+  return images + g.packedFloats() + correlateTotals(g) * threads;
 }
 
 /// Packs a group's filter: packB(group, column, columns, panel) gives the whole depth of some
@@ -239,6 +249,9 @@ void correlate(const Correlation& g, const PackB& packB, const Call& c) {
   float *y = c.out.as<float>(), *scratch = reinterpret_cast<float*>(c.scratch);
   Threads& threads = c.threads;
   const Epilogue& epilogue = c.epilogue;
+  double* totals = reinterpret_cast<double*>(scratch);
+  int64_t totalsOfPart = correlateTotals(g) / 2;
+  scratch += correlateTotals(g) * threads.count();
   int64_t columns = g.oc / g.groups, pixels = g.oh * g.ow,
           step = imagesForThreads(g, threads.count());
   float* room = scratch + g.packedFloats();
@@ -255,9 +268,11 @@ void correlate(const Correlation& g, const PackB& packB, const Call& c) {
       const float* images = makeImages(g, source, n, count, room, threads);
       threads.forRange(count * pixels, grain, [&](int64_t begin, int64_t end, int part) {
         float* to = y + n * pixels * g.oc + group * columns;
-        correlateRows(g, group, images, packedB, to, begin, end, [&](int64_t from, int64_t last) {
+        auto finish = [&](int64_t from, int64_t last) {
           if (g.groups == 1) epilogue((n * pixels + from) * g.oc, (n * pixels + last) * g.oc, part);
-        });
+        };
+        double* room = totalsOfPart ? totals + part * totalsOfPart : nullptr;
+        correlateRows(g, group, images, packedB, to, room, begin, end, finish);
       });
     }
   }

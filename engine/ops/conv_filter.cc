@@ -11,9 +11,14 @@ namespace {
 
 using namespace conv;
 
+/// Floats of the filter's totals, for many pixels.
+int64_t filterTotals(const Correlation& g) {
+  return totalsFloats(g.depth(), g.oc, g.n * g.oh * g.ow);
+}
+
 int64_t filterScratch(const Correlation& g) {
   int64_t images = g.inPlace() ? 0 : g.image(), b = g.oh * g.ow * g.panels() * kColumns;
-  return imagesAtOnce(g, images + b) * (images + b);
+  return filterTotals(g) + imagesAtOnce(g, images + b) * (images + b);
 }
 
 /// The lines of output pixels of a block of images, as offsets from a tap's place; chunk by chunk.
@@ -34,28 +39,40 @@ struct Lines {
 };
 
 /// Adds what a block of images gives to tiles [begin, end) of the filter's gradient, counted down
-/// the taps and then across the panels.
-void filterTiles(const Correlation& g, int64_t group, const float* images, int64_t count,
-                 const float* packedB, float* filter, bool accumulate, int64_t begin, int64_t end) {
+/// the taps and then across the panels. Gives where the sums stand then.
+ChunkSums filterTiles(const Correlation& g, int64_t group, const float* images, int64_t count,
+                      const float* packedB, float* filter, double* totals, ChunkSums sums,
+                      int64_t begin, int64_t end) {
   int64_t depth = g.depth(), rowTiles = (depth + kRows - 1) / kRows, c = g.c / g.groups;
   int64_t pixels = count * g.oh * g.ow, done = 0;
   Chunk chunk;
-  for (Lines lines{g, count}; lines.next(chunk); done += chunk.depth) {
+  // f(tap, column, rows, columns) of each tile.
+  auto forTiles = [&](const auto& f) {
     for (int64_t t = begin; t < end; ++t) {
       int64_t tap = t % rowTiles * kRows, column = t / rowTiles * kColumns;
-      int rows = static_cast<int>(std::min<int64_t>(kRows, depth - tap));
+      f(tap, column, static_cast<int>(std::min<int64_t>(kRows, depth - tap)),
+        static_cast<int>(std::min<int64_t>(kColumns, g.oc / g.groups - column)));
+    }
+  };
+  for (Lines lines{g, count}; lines.next(chunk); done += chunk.depth) {
+    forTiles([&](int64_t tap, int64_t column, int rows, int columns) {
       const float* places[kRows];
       for (int r = 0; r < rows; ++r) {
         int64_t ky = (tap + r) / c / g.kw, kx = (tap + r) / c % g.kw;
         places[r] = images + ky * g.dilationY * g.line() + kx * g.dilationX * g.c + group * c +
                     (tap + r) % c;
       }
-      int columns = static_cast<int>(std::min<int64_t>(kColumns, g.oc / g.groups - column));
-      Target to{filter + tap * g.oc + column, g.oc, columns, accumulate || done > 0};
-      const float* b = packedB + (t / rowTiles * pixels + done) * kColumns;
+      Target to{filter + tap * g.oc + column, g.oc, columns, sums.accumulates()};
+      const float* b = packedB + column * pixels + done * kColumns;
       runTile(rows, columns, CorrelateTile{places, chunk, g.strideX * g.c, b, to});
-    }
+    });
+    if (!sums.endRun(chunk, false)) continue;
+    forTiles([&](int64_t tap, int64_t column, int rows, int columns) {
+      int64_t at = tap * g.oc + column;
+      if (totals) addTotals(filter + at, g.oc, totals + at, g.oc, rows, columns, sums.ended);
+    });
   }
+  return sums;
 }
 
 /// Columns [column, +columns) of dy at pixels [begin, end) as a panel.
@@ -72,8 +89,12 @@ void filterGradient(const Correlation& g, const float* x, const float* dy, float
   int64_t imageFloats = g.inPlace() ? 0 : g.image(), pixels = g.oh * g.ow;
   int64_t step = imagesAtOnce(g, imageFloats + pixels * g.panels() * kColumns);
   int64_t tiles = (g.depth() + kRows - 1) / kRows * g.panels();
+  double* totals = filterTotals(g) ? reinterpret_cast<double*>(scratch) : nullptr;
+  scratch += filterTotals(g);
+  ChunkSums sums;
   for (int64_t group = 0; group < g.groups; ++group) {
     int64_t columns = g.oc / g.groups;
+    sums = {};
     for (int64_t n = 0; n < g.n; n += step) {
       int64_t count = std::min(step, g.n - n);
       float* packedB = scratch + step * imageFloats;
@@ -86,13 +107,23 @@ void filterGradient(const Correlation& g, const float* x, const float* dy, float
         }
       });
       int64_t grain = 1 + kThreadFlops / (2 * kRows * kColumns * count * pixels) / 2;
+      ChunkSums before = sums;
       threads.forRange(tiles, grain, [&](int64_t begin, int64_t end, int) {
-        filterTiles(g, group, images, count, packedB, filter + group * columns, n > 0, begin, end);
+        ChunkSums after =
+            filterTiles(g, group, images, count, packedB, filter + group * columns,
+                        totals ? totals + group * columns : nullptr, before, begin, end);
+        if (begin == 0) sums = after;
       });
     }
   }
-  threads.forRange(g.depth() * g.oc, 4096,
-                   [&](int64_t begin, int64_t end, int part) { epilogue(begin, end, part); });
+  threads.forRange(g.depth() * g.oc, 4096, [&](int64_t begin, int64_t end, int part) {
+    if (sums.next == Run::kInner && totals) {
+      // A run that ended with the last chunk is in the totals already.
+      if (!sums.accumulates()) std::fill_n(filter + begin, end - begin, 0.0f);
+      addTotals(filter + begin, totals + begin, end - begin, Run::kLast);
+    }
+    epilogue(begin, end, part);
+  });
 }
 
 /// d filter from x and dy; the shape of the filter is an attribute.

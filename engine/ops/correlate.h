@@ -34,6 +34,23 @@ struct Chunk {
   void clear() { used = depth = 0; }
 };
 
+/// Where sums that grow chunk by chunk stand: after kLongDepth terms C is added to its totals.
+struct ChunkSums {
+  int64_t terms = 0;  // that C holds
+  Run next = Run::kFirst, ended = Run::kFirst;
+
+  bool accumulates() const { return terms > 0; }
+  /// A chunk has been added: whether `ended` is the run that it ends, and totals are needed.
+  bool endRun(const Chunk& chunk, bool last) {
+    terms += chunk.depth;
+    if (last ? next == Run::kFirst : terms < kLongDepth) return false;
+    ended = last ? Run::kLast : next;
+    next = Run::kInner;
+    terms = 0;
+    return true;
+  }
+};
+
 /// Sum over k of rows[r][offset(k)] b[k][j]; offsets within a run are `step` apart.
 struct CorrelateTile {
   const float* const* rows;

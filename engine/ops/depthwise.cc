@@ -8,6 +8,7 @@
 
 #include "base/simd.h"
 #include "ops/depthwise.wgsl.h"
+#include "ops/long_sum.h"
 #include "ops/op.h"
 #include "ops/window.h"
 #include "ops/window.wgsl.h"
@@ -73,9 +74,8 @@ void contractInto(const float* dy, const float* f, float* to, int64_t c, int64_t
 
 /// Channels [c, c + V vectors) of one output pixel. x is its first tap.
 template <int V>
-void convolvePixel(const Geometry& g, const float* x, const float* f, float* y, TapRange rows,
-                   TapRange columns) {
-  F32 sums[V];
+void sumTaps(const Geometry& g, const float* x, const float* f, TapRange rows, TapRange columns,
+             F32 (&sums)[V]) {
   unrolled<V>([&](auto v) { sums[v] = F32(0.0); });
   for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
     const float* from = x + (ky * g.rows.dilation * g.w + columns.begin * g.columns.dilation) * g.c;
@@ -88,20 +88,28 @@ void convolvePixel(const Geometry& g, const float* x, const float* f, float* y, 
       taps += g.c;
     }
   }
+}
+template <int V>
+void convolvePixel(const Geometry& g, const float* x, const float* f, float* y, TapRange rows,
+                   TapRange columns) {
+  F32 sums[V];
+  sumWindow(rows, columns, sums, [&](TapRange down, TapRange across, F32(&run)[V]) {
+    sumTaps(g, x, f, down, across, run);
+  });
   unrolled<V>([&](auto v) { sums[v].store(y + v * kLanes); });
 }
 
 /// One channel of one output pixel: what is left behind the last whole vector.
 void convolveChannel(const Geometry& g, const float* x, const float* f, float* y, TapRange rows,
                      TapRange columns) {
-  float sum = 0;
+  double sum = 0;
   for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
     for (int64_t kx = columns.begin; kx < columns.end; ++kx) {
       sum += x[(ky * g.rows.dilation * g.w + kx * g.columns.dilation) * g.c] *
              f[(ky * g.kw + kx) * g.c];
     }
   }
-  *y = sum;
+  *y = static_cast<float>(sum);
 }
 
 /// All channels of an output pixel, which may look over the edges of the image.
@@ -158,6 +166,7 @@ struct Wide {
 /// The kernels for the inside of an image, if there are such for the filter.
 Wide wideKernels(const Geometry& g) {
   int64_t stride = g.columns.stride;
+  if (g.kh * g.kw > kRunTaps) return {};
   if (g.columns.dilation != 1 || stride > 2) return {};
   if (g.kw == 3) return stride == 1 ? Wide::of<3, 1>() : Wide::of<3, 2>();
   if (g.kw == 5) return stride == 1 ? Wide::of<5, 1>() : Wide::of<5, 2>();
@@ -201,14 +210,20 @@ void forEachTap(const Geometry& g, int64_t oy, int64_t ox, F f) {
 }
 
 /// One row of output pixels, several filters for a channel.
-void multiplyRow(const Geometry& g, const float* image, const float* f, float* y, int64_t oy) {
+void multiplyRow(const Geometry& g, const float* image, const float* f, float* y, int64_t oy,
+                 double* totals) {
   for (int64_t ox = 0; ox < g.ow; ++ox, y += g.outC()) {
-    std::fill_n(y, g.outC(), 0.0f);
+    GrowingSums sums(y, totals, g.outC());
     forEachTap(g, oy, ox, [&](int64_t iy, int64_t ix, int64_t tap) {
       multiplyInto(image + (iy * g.w + ix) * g.c, f + tap * g.outC(), y, g.c, g.m);
+      sums.grown();
     });
+    sums.finish();
   }
 }
+
+/// Doubles of the totals of n sums of so many terms.
+int64_t totalsOf(int64_t n, int64_t terms) { return terms >= GrowingSums::kRunTerms ? n : 0; }
 
 template <class F>
 void forEachProduct(const Geometry& g, F f) {
@@ -254,13 +269,15 @@ Shape outputShape(const DepthwiseCase& k) {
       ->shape;
 }
 
-/// A function of depthwise.wgsl for each element of the output.
-void depthwiseShader(ShaderWriter& w, const Geometry& g, std::string_view f) {
+/// A function of depthwise.wgsl for each element of the output, a sum of so many terms.
+void depthwiseShader(ShaderWriter& w, const Geometry& g, int64_t terms, std::string_view f) {
   w.elements(w.out().shape.size());
   windowConstants(w, g.rows, g.columns);
   w.constant("kC", g.c);
   w.constant("kM", g.m);
   w.constant("kPixels", g.n * g.oh * g.ow);
+  w.numbers(w.out());
+  longSums(w, terms);
   w.text({kWindowWgsl, kDepthwiseWgsl, "fn element(i:u32){", f, "(i);}\n"});
 }
 
@@ -270,11 +287,16 @@ struct DepthwiseConv2D {
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     return convolvedType(in[0], in[1], a);
   }
+  static int64_t scratch(const ScratchCall& c, const Attrs&) {
+    const Shape& f = c.in[1].shape;
+    return f[3] == 1 ? 0 : totalsOf(f[2] * f[3], f[0] * f[1]) * c.threads * 8;
+  }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), c.in[1].shape(), a);
     const float *x = c.in[0].as<float>(), *f = c.in[1].as<float>();
     float* y = c.out.as<float>();
     int64_t rowSize = g.ow * g.outC();
+    int64_t totals = totalsOf(g.outC(), g.kh * g.kw);
     // As many rows as the epilogue still finds in the first-level cache.
     int64_t block = std::max<int64_t>(1, 4096 / rowSize);
     c.threads.forRange(g.n * g.oh, 1, [&](int64_t begin, int64_t end, int part) {
@@ -283,7 +305,8 @@ struct DepthwiseConv2D {
         if (g.m == 1) {
           convolveRow(g, image, f, y + row * rowSize, row % g.oh);
         } else {
-          multiplyRow(g, image, f, y + row * rowSize, row % g.oh);
+          multiplyRow(g, image, f, y + row * rowSize, row % g.oh,
+                      totals ? reinterpret_cast<double*>(c.scratch) + part * totals : nullptr);
         }
         if ((row + 1 - begin) % block == 0)
           c.epilogue((row + 1 - block) * rowSize, (row + 1) * rowSize, part);
@@ -293,7 +316,8 @@ struct DepthwiseConv2D {
     });
   }
   static void gpu(ShaderWriter& w, const Attrs& a) {
-    depthwiseShader(w, geometry(w.in(0).shape, w.in(1).shape, a), "forward");
+    Geometry g = geometry(w.in(0).shape, w.in(1).shape, a);
+    depthwiseShader(w, g, g.kh * g.kw, "forward");
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value x = g.in[0], filter = g.in[1];
@@ -324,28 +348,37 @@ struct DepthwiseConv2DInput {
       return fail("an input of shape ", a.inputShape, " gives ", y.shape, ", not ", in[0].shape);
     return Type{DType::kF32, a.inputShape};
   }
+  static int64_t scratch(const ScratchCall& c, const Attrs&) {
+    const Shape& f = c.in[1].shape;
+    return totalsOf(f[2], f[0] * f[1]) * c.threads * 8;
+  }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(a.inputShape, c.in[1].shape(), a);
     const float *dy = c.in[0].as<float>(), *f = c.in[1].as<float>();
     float* dx = c.out.as<float>();
-    c.threads.forRange(g.n * g.h, 1, [&](int64_t begin, int64_t end, int) {
+    int64_t totals = totalsOf(g.c, g.kh * g.kw);
+    c.threads.forRange(g.n * g.h, 1, [&](int64_t begin, int64_t end, int part) {
+      double* room = totals ? reinterpret_cast<double*>(c.scratch) + part * totals : nullptr;
       for (int64_t row = begin; row < end; ++row) {
         for (int64_t ix = 0; ix < g.w; ++ix) {
           float* to = dx + (row * g.w + ix) * g.c;
-          std::fill_n(to, g.c, 0.0f);
+          GrowingSums sums(to, room, g.c);
           for (int64_t tap = 0; tap < g.kh * g.kw; ++tap) {
             int64_t oy = g.rows.output(row % g.h, tap / g.kw),
                     ox = g.columns.output(ix, tap % g.kw);
             if (oy < 0 || ox < 0) continue;
             contractInto(dy + ((row / g.h * g.oh + oy) * g.ow + ox) * g.outC(), f + tap * g.outC(),
                          to, g.c, g.m);
+            sums.grown();
           }
+          sums.finish();
         }
       }
     });
   }
   static void gpu(ShaderWriter& w, const Attrs& a) {
-    depthwiseShader(w, geometry(a.inputShape, w.in(1).shape, a), "toInput");
+    Geometry g = geometry(a.inputShape, w.in(1).shape, a);
+    depthwiseShader(w, g, g.kh * g.kw * g.m, "toInput");
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value dy = g.in[0], filter = g.in[1];
@@ -376,13 +409,19 @@ struct DepthwiseConv2DFilter {
       return fail("a filter of shape ", a.filterShape, " gives ", y.shape, ", not ", in[1].shape);
     return Type{DType::kF32, a.filterShape};
   }
+  static int64_t scratch(const ScratchCall& c, const Attrs& a) {
+    return totalsOf(a.filterShape.size(), c.in[1].shape.size() / c.in[1].shape[3]) * 8;
+  }
   /// A thread has whole taps, so that no two add to the same element.
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), a.filterShape, a);
     const float *x = c.in[0].as<float>(), *dy = c.in[1].as<float>();
     float* df = c.out.as<float>();
+    double* totals =
+        totalsOf(1, g.n * g.oh * g.ow) ? reinterpret_cast<double*>(c.scratch) : nullptr;
     c.threads.forRange(g.kh * g.kw, 1, [&](int64_t begin, int64_t end, int) {
-      std::fill_n(df + begin * g.outC(), (end - begin) * g.outC(), 0.0f);
+      int64_t at = begin * g.outC();
+      GrowingSums sums(df + at, totals ? totals + at : nullptr, (end - begin) * g.outC());
       for (int64_t row = 0; row < g.n * g.oh; ++row) {
         for (int64_t ox = 0; ox < g.ow; ++ox) {
           const float* from = dy + (row * g.ow + ox) * g.outC();
@@ -392,12 +431,15 @@ struct DepthwiseConv2DFilter {
             multiplyInto(x + ((row / g.oh * g.h + iy) * g.w + ix) * g.c, from, df + tap * g.outC(),
                          g.c, g.m);
           }
+          sums.grown();
         }
       }
+      sums.finish();
     });
   }
   static void gpu(ShaderWriter& w, const Attrs& a) {
-    depthwiseShader(w, geometry(w.in(0).shape, a.filterShape, a), "toFilter");
+    Geometry g = geometry(w.in(0).shape, a.filterShape, a);
+    depthwiseShader(w, g, g.n * g.oh * g.ow, "toFilter");
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Value x = g.in[0], dy = g.in[1];

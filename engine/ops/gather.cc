@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "ops/gather.wgsl.h"
+#include "ops/long_sum.h"
 #include "ops/op.h"
 #include "ops/scatter_add.wgsl.h"
 #include "ops/scatter_add_row.wgsl.h"
@@ -134,12 +135,47 @@ struct ScatterAdd {
       }
     }
   }
+  /// Most rows that more than a run of updates goes to: these have their sums in double.
+  static int64_t mostLong(int64_t updates) { return updates / (GrowingSums::kRunTerms + 1); }
+  static int64_t scratch(const ScratchCall& c, const Attrs& a) {
+    Layout l = layoutOf(c.in[1].shape, axisOf(a.axis, c.in[1].shape.rank()));
+    int64_t rows = c.out.dtype == DType::kF32 ? mostLong(l.count) : 0;
+    return rows ? rows * l.inner * 8 + a.size * 4 : 0;
+  }
+  /// What rows of many updates have become, once the others are done.
+  static void sumLongRows(const Call& c, const Layout& l, int64_t size) {
+    const int32_t* indices = c.in[0].as<int32_t>();
+    double* totals = reinterpret_cast<double*>(c.scratch);
+    int32_t* counts = reinterpret_cast<int32_t*>(totals + mostLong(l.count) * l.inner);
+    auto inside = [&](int64_t i) { return indices[i] >= 0 && indices[i] < size; };
+    std::fill_n(counts, size, 0);
+    for (int64_t i = 0; i < l.count; ++i) {
+      if (inside(i)) ++counts[indices[i]];
+    }
+    // The counts become the numbers of the rows' totals, or -1.
+    int32_t rows = 0;
+    for (int64_t i = 0; i < size; ++i) counts[i] = counts[i] > GrowingSums::kRunTerms ? rows++ : -1;
+    const float* updates = c.in[1].as<float>();
+    for (int64_t o = 0; o < l.outer && rows > 0; ++o) {
+      std::fill_n(totals, rows * l.inner, 0.0);
+      for (int64_t i = 0; i < l.count; ++i, updates += l.inner) {
+        int32_t row = inside(i) ? counts[indices[i]] : -1;
+        for (int64_t j = 0; j < l.inner && row >= 0; ++j) totals[row * l.inner + j] += updates[j];
+      }
+      for (int64_t i = 0; i < size; ++i) {
+        if (counts[i] < 0) continue;
+        std::copy_n(totals + counts[i] * l.inner, l.inner,
+                    c.out.as<float>() + (o * size + i) * l.inner);
+      }
+    }
+  }
   static void run(const Call& c, const Attrs& a) {
     Layout l = layoutOf(c.in[1].shape(), axisOf(a.axis, c.in[1].shape().rank()));
     if (!areIndices(c, c.in[0], INT32_MIN, a.size)) return;
     const int32_t* indices = c.in[0].as<int32_t>();
     if (c.out.type.dtype == DType::kF32) {
       scatter(l, indices, c.in[1].as<float>(), a.size, c.out.as<float>());
+      if (mostLong(l.count) > 0) sumLongRows(c, l, a.size);
     } else {
       scatter(l, indices, c.in[1].as<int32_t>(), a.size, c.out.as<int32_t>());
     }
@@ -164,7 +200,9 @@ struct ScatterAdd {
     w.constant("kSize", a.size);
     w.constant("kInner", l.inner);
     w.constant("kN", l.count);
-    w.text({alone ? kScatterAddWgsl : kScatterAddRowWgsl});
+    if (alone) return w.text({kScatterAddWgsl});
+    longSums(w, l.count);
+    w.text({kScatterAddRowWgsl});
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     Layout l = layoutOf(c.in[1].type.shape, axisOf(a.axis, c.in[1].type.shape.rank()));

@@ -13,13 +13,15 @@
 // The blocking is Goto and van de Geijn's ("Anatomy of high-performance matrix multiplication",
 // 2008), but for A, which they pack: a panel of B [kDepth, kColumns] stays in the first-level cache
 // while all rows of a block of A pass over it. Every element of C is summed in one order, whatever
-// the number of threads.
+// the number of threads: in registers over kDepth terms, in C over kLongDepth, and what is longer in
+// double (long_sum.h).
 #pragma once
 
 #include <algorithm>
 
 #include "base/simd.h"
 #include "base/threads.h"
+#include "ops/long_sum.h"
 #include "ops/op.h"
 
 namespace fjord {
@@ -34,6 +36,7 @@ inline constexpr int kRows = kLanes == 16 ? 8 : 6;
 inline constexpr int kColumns = 2 * kLanes;
 // A panel of B is 512 * 2 vectors: 16 KB in WebAssembly, half of the smallest first-level cache.
 inline constexpr int kDepth = 512;
+inline constexpr int kLongDepth = 16 * kDepth;
 // A block of A is at most 16 panels: 128 KB in WebAssembly, in the second-level cache.
 inline constexpr int kBlockRows = 16 * kRows;
 
@@ -123,6 +126,36 @@ struct Tiles {
   }
 };
 
+/// What becomes of C when a block of a depth of k terms is done: after kLongDepth terms its sums go to
+/// the totals, as many doubles as C has elements, if the depth is longer.
+struct Depth {
+  int64_t k;
+  float* c;
+  double* totals;
+
+  static bool isLong(int64_t k) { return k > kLongDepth; }
+  bool isLast(int64_t at) const { return at + kDepth >= k; }
+  /// Whether the block from term `at` on adds to what C holds.
+  static bool accumulates(int64_t at) { return at % kLongDepth > 0; }
+  /// A strip of C has the sums up to the block from term `at` on.
+  void finish(int64_t at, const Strip& s) const {
+    if (!isLong(k) || !(isLast(at) || !accumulates(at + kDepth))) return;
+    Run run = isLast(at) ? Run::kLast : at < kLongDepth ? Run::kFirst : Run::kInner;
+    addTotals(c + s.begin, s.stride, totals + s.begin, s.stride, s.rows, s.end - s.begin, run);
+  }
+  /// work(at, count) for each block; once if there are no terms.
+  template <class Work>
+  void forBlocks(const Work& work) const {
+    for (int64_t at = 0; at < k || at == 0; at += kDepth)
+      work(at, static_cast<int>(std::min<int64_t>(kDepth, k - at)));
+  }
+};
+
+/// Floats of the totals of C [m,n].
+inline int64_t totalsFloats(int64_t m, int64_t n, int64_t k) {
+  return Depth::isLong(k) ? 2 * m * n : 0;
+}
+
 inline int64_t panelsOf(int64_t n) { return (n + kColumns - 1) / kColumns; }
 
 /// A's columns are a multiple of a page apart: all that a tile reads of them competes for one set of
@@ -137,7 +170,7 @@ inline int64_t blockRows(const GemmShape& s) {
 /// Floats of scratch that gemm needs, with B packed already or not.
 inline int64_t gemmScratch(const GemmShape& s, const Strided& a, int threads, bool packed) {
   int64_t depth = std::min<int64_t>(s.k, kDepth);
-  return (packed ? 0 : depth * panelsOf(s.n) * kColumns) +
+  return totalsFloats(s.m, s.n, s.k) + (packed ? 0 : depth * panelsOf(s.n) * kColumns) +
          (collides(a) ? depth * blockRows(s) * threads : 0);
 }
 
@@ -160,7 +193,7 @@ void gemmRows(const GemmShape& s, const Strided& a, int64_t k, int count, const 
       int columns = static_cast<int>(std::min<int64_t>(kColumns, s.n - p * kColumns));
       auto tiles = [&](int64_t from, int64_t each, int64_t number) {
         Strided left{block.a + from * block.row, block.row, block.step};
-        Target to{c + (row + from) * s.n + p * kColumns, s.n, columns, k > 0};
+        Target to{c + (row + from) * s.n + p * kColumns, s.n, columns, Depth::accumulates(k)};
         runTile(static_cast<int>(each), columns,
                 Tiles{static_cast<int>(number), count, left,
                       packedB + (p - panel) * count * kColumns, to});
@@ -224,6 +257,8 @@ void gemm(const GemmShape& s, const Strided& a, const PackB& packB, float* c, fl
   // packed by all threads, which wait for one another.
   bool byColumns = kPackB && a.step == 1 && s.m <= kBlockRows && panels >= 4 * most;
   bool byRows = !byColumns && rowTiles >= std::min(panels, most);
+  Depth depths{s.k, c, reinterpret_cast<double*>(scratch)};
+  scratch += totalsFloats(s.m, s.n, s.k);
   int parts = static_cast<int>(std::min<int64_t>(most, byRows ? rowTiles : panels));
   float* copies = scratch + (kPackB ? depth * panels * kColumns : 0);
   auto multiply = [&](int part, int64_t k, int count, const float* b, int64_t row, int64_t end,
@@ -232,13 +267,10 @@ void gemm(const GemmShape& s, const Strided& a, const PackB& packB, float* c, fl
              done);
   };
   auto finish = [&](int64_t k, Strip strip, int part) {
+    depths.finish(k, strip);
     strip.begin += epilogueOffset;
     strip.end += epilogueOffset;
-    if (k + kDepth >= s.k) epilogue(strip, part);
-  };
-  auto forDepth = [&](const auto& work) {
-    for (int64_t k = 0; k < s.k || k == 0; k += kDepth)
-      work(k, static_cast<int>(std::min<int64_t>(kDepth, s.k - k)));
+    if (depths.isLast(k)) epilogue(strip, part);
   };
   // Panels [from, to) of B's rows [k, k + count), packed into `room` if they are not yet.
   auto panelsAt = [&](int64_t k, int count, int64_t from, int64_t to, float* room) -> const float* {
@@ -264,10 +296,10 @@ void gemm(const GemmShape& s, const Strided& a, const PackB& packB, float* c, fl
   };
   if (!byRows) {
     threads.run(parts, [&](int part) {
-      forDepth([&](int64_t k, int count) { multiplyColumns(part, k, count); });
+      depths.forBlocks([&](int64_t k, int count) { multiplyColumns(part, k, count); });
     });
   } else if constexpr (kPackB) {
-    forDepth([&](int64_t k, int count) {
+    depths.forBlocks([&](int64_t k, int count) {
       threads.run(parts, [&](int part) {
         int64_t from = panels * part / parts;
         panelsAt(k, count, from, panels * (part + 1) / parts, scratch + from * count * kColumns);
@@ -276,7 +308,7 @@ void gemm(const GemmShape& s, const Strided& a, const PackB& packB, float* c, fl
     });
   } else {
     threads.run(parts, [&](int part) {
-      forDepth([&](int64_t k, int count) {
+      depths.forBlocks([&](int64_t k, int count) {
         multiplyRows(part, k, count, packB.b + k * panels * kColumns);
       });
     });

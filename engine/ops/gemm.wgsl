@@ -8,8 +8,10 @@
 // and is asked for places within M, N and K only. Operands are fetched in blocks of four terms by four
 // rows or columns: leftBlock(m, k, end)[j] has rows m to m + 3 of term k + j, rightBlock(k, n, end)[j]
 // columns n to n + 3 of it; zeros outside, and from term `end` on. A thread has 4 x 4 results. Their
-// terms may be shared out: share s has kTerms of them, from s * kTerms on.
+// terms may be shared out: share s has kTerms of them, from s * kTerms on. Many are added up in runs
+// (ops/long_sum.h).
 var<private> share: u32;
+const kRunTerms = 512u;
 
 fn finishRow(m: u32, n: u32, v: vec4f) {
   if (m >= kM) { return; }

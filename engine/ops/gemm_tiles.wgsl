@@ -19,6 +19,10 @@ fn forGroup(group: vec3u, local: u32) {
   var s1 = vec4f();
   var s2 = vec4f();
   var s3 = vec4f();
+  var t0 = vec4f();
+  var t1 = vec4f();
+  var t2 = vec4f();
+  var t3 = vec4f();
   let end = min(kK, (ownShare + 1u) * kTerms);
   for (var k0 = ownShare * kTerms; k0 < end; k0 += kDepth) {
     // One half of the threads fetches from the left, the other from the right: neighbours in memory.
@@ -44,12 +48,22 @@ fn forGroup(group: vec3u, local: u32) {
       s2 += a.z * b;
       s3 += a.w * b;
     }
+    if (kTerms > kRunTerms && (k0 - ownShare * kTerms) % kRunTerms == kRunTerms - kDepth) {
+      t0 += s0;
+      t1 += s1;
+      t2 += s2;
+      t3 += s3;
+      s0 = vec4f();
+      s1 = vec4f();
+      s2 = vec4f();
+      s3 = vec4f();
+    }
     workgroupBarrier();
   }
   let m = firstM + 4u * y;
   let n = firstN + 4u * x;
-  finishRow(m, n, s0);
-  finishRow(m + 1u, n, s1);
-  finishRow(m + 2u, n, s2);
-  finishRow(m + 3u, n, s3);
+  finishRow(m, n, t0 + s0);
+  finishRow(m + 1u, n, t1 + s1);
+  finishRow(m + 2u, n, t2 + s2);
+  finishRow(m + 3u, n, t3 + s3);
 }

@@ -116,8 +116,8 @@ void ShaderWriter::endGemm() {
   shaders.back().role = Shader::kJoins;
   constant("kShares", shares);
   text(
-      {"fn element(i:u32){var v=share_of(0u,i);for(var "
-       "s=1u;s<kShares;s++){v+=share_of(s,i);}put(i,v);}\n"});
+      {"fn element(i:u32){var v=0.0;for(var begin=0u;begin<kShares;begin+=64u){var run=0.0;for(var "
+       "s=begin;s<min(kShares,begin+64u);s++){run+=share_of(s,i);}v+=run;}put(i,v);}\n"});
 }
 
 }  // namespace fjord

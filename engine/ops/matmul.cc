@@ -113,8 +113,8 @@ struct MatMul {
 
   static int64_t scratch(const ScratchCall& c, const MatMulAttrs& a) {
     Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
-    if (s.m <= kSkinnyRows) return s.m * s.k * 4;
-    if (isNarrow(s.n)) return s.k * kNarrowColumns * 4;
+    if (s.m <= kSkinnyRows) return skinnyTotals(s.m, s.n, s.k) * 8 + s.m * s.k * 4;
+    if (isNarrow(s.n)) return (totalsFloats(s.m, s.n, s.k) + s.k * kNarrowColumns) * 4;
     return gemmScratch({s.m, s.n, s.k}, leftOf(nullptr, s, a), c.threads, c.prepared) * 4;
   }
 
@@ -170,8 +170,9 @@ struct MatMul {
 
   static void multiplySkinny(const Call& c, const MatMulAttrs& a, const Sizes& s, const float* left,
                              const float* right, int64_t at) {
+    double* totals = reinterpret_cast<double*>(c.scratch);
     if (a.transposeA && s.m > 1) {
-      float* rows = reinterpret_cast<float*>(c.scratch);
+      float* rows = reinterpret_cast<float*>(totals + skinnyTotals(s.m, s.n, s.k));
       for (int64_t k = 0; k < s.k; ++k) {
         for (int64_t r = 0; r < s.m; ++r) rows[r * s.k + k] = left[k * s.m + r];
       }
@@ -182,10 +183,11 @@ struct MatMul {
     int64_t grain = (strips + parts - 1) / parts * kSkinnyStrip;
     c.threads.forRange(s.n, grain, [&](int64_t begin, int64_t end, int part) {
       float* y = c.out.as<float>() + at;
-      if (a.transposeB) {
-        skinny<Stored::kColumns>(s.m, s.n, s.k, left, right, y, begin, end);
+      // A single column lies like its transpose.
+      if (a.transposeB || s.n == 1) {
+        skinny<Stored::kColumns>(s.m, s.n, s.k, left, right, y, begin, end, totals);
       } else {
-        skinny<Stored::kRows>(s.m, s.n, s.k, left, right, y, begin, end);
+        skinny<Stored::kRows>(s.m, s.n, s.k, left, right, y, begin, end, totals);
       }
       c.epilogue({at + begin, at + end, s.m, s.n}, part);
     });
@@ -193,12 +195,19 @@ struct MatMul {
 
   static void multiplyNarrow(const Call& c, const MatMulAttrs& a, const Sizes& s, const float* left,
                              const float* right, int64_t at) {
-    float* panel = reinterpret_cast<float*>(c.scratch);
+    float *y = c.out.as<float>() + at, *panel = reinterpret_cast<float*>(c.scratch);
+    Depth depths{s.k, y, reinterpret_cast<double*>(c.scratch)};
+    panel += totalsFloats(s.m, s.n, s.k);
     packNarrow(s.k, s.n, right, a.transposeB ? 1 : s.n, a.transposeB ? s.k : 1, panel);
     int64_t grain =
         kNarrowRows * (1 + kThreadFlops / (2 * kNarrowRows * s.n * std::max<int64_t>(s.k, 1)));
     c.threads.forRange(s.m, grain, [&](int64_t begin, int64_t end, int part) {
-      narrow(s.k, s.n, leftOf(left, s, a), panel, c.out.as<float>() + at, begin, end);
+      Strided rows = leftOf(left, s, a);
+      depths.forBlocks([&](int64_t k, int count) {
+        narrow(count, s.n, {rows.a + k * rows.step, rows.row, rows.step},
+               panel + k * kNarrowColumns, y, begin, end, Depth::accumulates(k));
+        depths.finish(k, {begin * s.n, end * s.n});
+      });
       c.epilogue(at + begin * s.n, at + end * s.n, part);
     });
   }

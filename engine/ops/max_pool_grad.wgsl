@@ -10,13 +10,13 @@ fn isFirst(o: u32, c: u32, tap: u32, best: f32) -> bool {
 fn maxPoolGrad(i: u32) {
   let at = inputPlace(i, kC);
   let x = in0(i);
-  var sum = 0.0;
+  var sum: LongSum;
   // From the last tap to the first: windows in their order, as they would be added up.
   for (var t = kKH * kKW; t > 0u; t--) {
     let pixel = outputPixel(at, (t - 1u) / kKW, (t - 1u) % kKW);
     if (pixel < 0) { continue; }
     let o = u32(pixel);
-    if (in1(o * kC + at.c) == x && isFirst(o, at.c, t - 1u, x)) { sum += in2(o * kC + at.c); }
+    if (in1(o * kC + at.c) == x && isFirst(o, at.c, t - 1u, x)) { grow(&sum, in2(o * kC + at.c)); }
   }
-  put(i, sum);
+  put(i, totalOf(&sum));
 }

@@ -5,7 +5,7 @@
 //   if (isNarrow(n)) {
 //     float* panel = scratch;                                      // k * kNarrowColumns floats
 //     packNarrow(k, n, b, n, 1, panel);                            // B [K,N]; its transpose: 1, k
-//     narrow(k, n, {a, k, 1}, panel, c, begin, end);               // A [M,K]; its transpose: 1, m
+//     narrow(k, n, {a, k, 1}, panel, c, begin, end, false);        // A [M,K]; its transpose: 1, m
 //   }
 #pragma once
 
@@ -37,15 +37,15 @@ inline void packNarrow(int64_t k, int64_t n, const float* b, int64_t rowStride,
   }
 }
 
-/// Rows [begin, end) of C.
+/// Rows [begin, end) of C, added to what is there or in its place.
 inline void narrow(int64_t k, int64_t n, const Strided& a, const float* panel, float* c,
-                   int64_t begin, int64_t end) {
+                   int64_t begin, int64_t end, bool accumulate) {
   auto tiles = [&](auto rows, int64_t number) {
     Tiles all{static_cast<int>(number),
               static_cast<int>(k),
               {a.a + begin * a.row, a.row, a.step},
               panel,
-              {c + begin * n, n, static_cast<int>(n), false}};
+              {c + begin * n, n, static_cast<int>(n), accumulate}};
     all.template run<rows, 3>();
     begin += rows * number;
   };

@@ -6,6 +6,7 @@
 
 #include "base/simd.h"
 #include "ops/avg_pool.wgsl.h"
+#include "ops/long_sum.h"
 #include "ops/max_pool.wgsl.h"
 #include "ops/max_pool_grad.wgsl.h"
 #include "ops/op.h"
@@ -76,35 +77,24 @@ int64_t countPixels(const Geometry& g, int64_t row, int64_t ox) {
 
 /// V vectors of channels of one output pixel: combine(so far, next) over its window. x is the
 /// window's first pixel.
-template <int V, class Combine>
-void poolPixel(const Geometry& g, const float* x, TapRange rows, TapRange columns,
-               F32 (&results)[V], const Combine& combine) {
+template <int V, class Combine, class Load>
+void poolPixel(const Geometry& g, const float* x, TapRange rows, TapRange columns, F32 start,
+               F32 (&results)[V], const Combine& combine, const Load& load) {
+  unrolled<V>([&](auto v) { results[v] = start; });
   for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
     const float* from = x + (ky * g.w + columns.begin) * g.c;
     for (int64_t kx = columns.begin; kx < columns.end; ++kx, from += g.c)
-      unrolled<V>([&](auto v) { results[v] = combine(results[v], F32::load(from + v * kLanes)); });
+      unrolled<V>([&](auto v) { results[v] = combine(results[v], load(from + v * kLanes)); });
   }
 }
 
-/// One channel, of those that fill no vector.
-template <class Combine, class Finish>
-float poolChannel(const Geometry& g, const float* x, TapRange rows, TapRange columns, F32 start,
-                  const Combine& combine, const Finish& finish, float pixels) {
-  F32 result = start;
-  for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
-    for (int64_t kx = columns.begin; kx < columns.end; ++kx)
-      result = combine(result, F32(x[(ky * g.w + kx) * g.c]));
-  }
-  float lanes[kLanes];
-  finish(result, pixels).store(lanes);
-  return lanes[0];
-}
-
-/// Rows [begin, end) of the output: finish(combine(.. combine(start, first) .. last), pixels in the
-/// window) of each window.
-template <class Combine, class Finish>
-void poolRows(const Geometry& g, const float* x, float* y, int64_t begin, int64_t end, F32 start,
-              const Combine& combine, const Finish& finish) {
+/// Rows [begin, end) of the output: pool(first pixel, rows, columns, results, load) makes vectors of
+/// results of a window, finish(result, pixels in the window) an output of each.
+template <class Pool, class Finish>
+void poolRows(const Geometry& g, const float* x, float* y, int64_t begin, int64_t end,
+              const Pool& pool, const Finish& finish) {
+  auto load = [](const float* from) { return F32::load(from); };
+  auto loadOne = [](const float* from) { return F32(*from); };
   for (int64_t row = begin; row < end; ++row) {
     TapRange rows(g.rows, row % g.oh);
     int64_t top = row / g.oh * g.h + g.rows.input(row % g.oh, 0);
@@ -118,8 +108,7 @@ void poolRows(const Geometry& g, const float* x, float* y, int64_t begin, int64_
         constexpr int kVectors = count;
         for (; c + kVectors * kLanes <= g.c; c += kVectors * kLanes) {
           F32 results[kVectors];
-          unrolled<kVectors>([&](auto v) { results[v] = start; });
-          poolPixel<kVectors>(g, from + c, rows, columns, results, combine);
+          pool(from + c, rows, columns, results, load);
           unrolled<kVectors>(
               [&](auto v) { finish(results[v], pixels).store(to + c + v * kLanes); });
         }
@@ -127,10 +116,34 @@ void poolRows(const Geometry& g, const float* x, float* y, int64_t begin, int64_
       vectors(std::integral_constant<int, 4>());
       vectors(std::integral_constant<int, 2>());
       vectors(std::integral_constant<int, 1>());
-      for (; c < g.c; ++c)
-        to[c] = poolChannel(g, from + c, rows, columns, start, combine, finish, pixels);
+      // What is left fills no vector.
+      for (; c < g.c; ++c) {
+        F32 result[1];
+        pool(from + c, rows, columns, result, loadOne);
+        to[c] = hn::GetLane(finish(result[0], pixels).v);
+      }
     }
   }
+}
+
+/// Doubles of an image's gradient, where so many windows may share a pixel that their sum is a long one.
+int64_t longGradient(const Geometry& g) {
+  auto sharers = [](const Window& w) { return (w.taps + w.stride - 1) / w.stride; };
+  return sharers(g.rows) * sharers(g.columns) > kRunTaps ? g.h * g.w * g.c : 0;
+}
+
+/// gradient(image, its number) for each image, the image in double.
+template <class Gradient>
+void makeLongGradients(const Geometry& g, const Call& c, const Gradient& gradient) {
+  int64_t size = longGradient(g);
+  c.threads.forRange(g.n, 1, [&](int64_t begin, int64_t end, int part) {
+    double* image = reinterpret_cast<double*>(c.scratch) + part * size;
+    for (int64_t n = begin; n < end; ++n) {
+      std::fill_n(image, size, 0.0);
+      gradient(image, n);
+      std::copy_n(image, size, c.out.as<float>() + n * size);
+    }
+  });
 }
 
 /// `form` and element(i) for each element of the output.
@@ -138,6 +151,8 @@ void poolShader(ShaderWriter& w, const Geometry& g, std::string_view form, std::
   w.elements(w.out().shape.size());
   windowConstants(w, g.rows, g.columns);
   w.constant("kC", g.c);
+  w.numbers(w.out());
+  longSums(w, g.rows.taps * g.columns.taps);
   w.text({kWindowWgsl, form, "fn element(i:u32){", f, "(i);}\n"});
 }
 
@@ -183,9 +198,13 @@ struct MaxPool {
     float* y = c.out.as<float>();
     // What is not a number wins: nothing is larger than it.
     auto larger = [](F32 best, F32 v) { return where((v > best) | (v != v), v, best); };
+    auto largest = [&](const float* from, TapRange rows, TapRange columns, auto& best, auto load) {
+      F32 start(-std::numeric_limits<double>::infinity());
+      poolPixel(g, from, rows, columns, start, best, larger, load);
+    };
     auto asItIs = [](F32 best, float) { return best; };
     c.threads.forRange(g.n * g.oh, 1 + 4096 / (g.ow * g.c), [&](int64_t begin, int64_t end, int) {
-      poolRows(g, x, y, begin, end, F32(-std::numeric_limits<double>::infinity()), larger, asItIs);
+      poolRows(g, x, y, begin, end, largest, asItIs);
     });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
@@ -221,11 +240,20 @@ struct MaxPoolGrad {
     if (y != in[1] || y != in[2]) return fail("y and dy must be ", y);
     return in[0];
   }
+  static int64_t scratch(const ScratchCall& c, const Attrs& a) {
+    return longGradient(geometry(c.out.shape, a)) * c.threads * 8;
+  }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), a);
     const float *x = c.in[0].as<float>(), *y = c.in[1].as<float>(), *dy = c.in[2].as<float>();
     float* dx = c.out.as<float>();
-    int64_t image = g.h * g.w * g.c;
+    int64_t image = g.h * g.w * g.c, results = g.oh * g.ow * g.c;
+    auto add = [](auto sum, auto v) { return sum + v; };
+    if (longGradient(g)) {
+      return makeLongGradients(g, c, [&](double* to, int64_t n) {
+        passBack(g, x + n * image, y + n * results, dy + n * results, to, 0, g.oh, add);
+      });
+    }
     // Windows that overlap add up, one image on one thread; others write each pixel once.
     bool disjoint = g.rows.stride >= g.rows.taps && g.columns.stride >= g.columns.taps;
     bool covers = disjoint && g.rows.before == 0 && g.columns.before == 0 &&
@@ -236,15 +264,14 @@ struct MaxPoolGrad {
       if (disjoint) {
         passBack(g, x, y, dy, dx, begin * g.oh, end * g.oh, [](auto, auto v) { return v; });
       } else {
-        passBack(g, x, y, dy, dx, begin * g.oh, end * g.oh,
-                 [](auto sum, auto v) { return sum + v; });
+        passBack(g, x, y, dy, dx, begin * g.oh, end * g.oh, add);
       }
     });
   }
   /// dx of a pixel becomes put(dx, dy or 0), for the windows of rows [begin, end).
-  template <class Put>
-  static void passBack(const Geometry& g, const float* x, const float* y, const float* dy,
-                       float* dx, int64_t begin, int64_t end, const Put& put) {
+  template <class T, class Put>
+  static void passBack(const Geometry& g, const float* x, const float* y, const float* dy, T* dx,
+                       int64_t begin, int64_t end, const Put& put) {
     for (int64_t row = begin; row < end; ++row) {
       TapRange rows(g.rows, row % g.oh);
       int64_t top = row / g.oh * g.h + g.rows.input(row % g.oh, 0);
@@ -259,7 +286,7 @@ struct MaxPoolGrad {
           }
         };
         int64_t c = 0;
-        for (; c + kLanes <= g.c; c += kLanes) {
+        for (; std::is_same_v<T, float> && c + kLanes <= g.c; c += kLanes) {
           F32 best = F32::load(y + o + c), open = F32::load(dy + o + c);
           forEachTap(c, [&](int64_t at) {
             Mask wins = F32::load(x + at) == best;
@@ -271,7 +298,7 @@ struct MaxPoolGrad {
           float best = y[o + c], open = dy[o + c];
           forEachTap(c, [&](int64_t at) {
             bool wins = x[at] == best;
-            dx[at] = put(dx[at], wins ? open : 0.0f);
+            dx[at] = put(dx[at], T{wins ? open : 0.0f});
             open = wins ? 0 : open;
           });
         }
@@ -306,9 +333,14 @@ struct AvgPool {
     const float* x = c.in[0].as<float>();
     float* y = c.out.as<float>();
     auto add = [](F32 sum, F32 v) { return sum + v; };
+    auto total = [&](const float* from, TapRange rows, TapRange columns, auto& sums, auto load) {
+      sumWindow(rows, columns, sums, [&](TapRange down, TapRange across, auto& run) {
+        poolPixel(g, from, down, across, F32(0.0), run, add, load);
+      });
+    };
     auto share = [](F32 sum, float pixels) { return sum * F32(1.0f / pixels); };
     c.threads.forRange(g.n * g.oh, 1 + 4096 / (g.ow * g.c), [&](int64_t begin, int64_t end, int) {
-      poolRows(g, x, y, begin, end, F32(0.0), add, share);
+      poolRows(g, x, y, begin, end, total, share);
     });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
@@ -342,12 +374,15 @@ struct AvgPoolGrad {
       return fail("an input of shape ", a.inputShape, " gives ", y.shape, ", not ", in[0].shape);
     return Type{DType::kF32, a.inputShape};
   }
-  template <class T>
-  static void spread(const Geometry& g, const T* dy, T* dx, int64_t beginImage, int64_t endImage) {
+  static int64_t scratch(const ScratchCall& c, const Attrs& a) {
+    return longGradient(geometry(a.inputShape, a)) * c.threads * 8;
+  }
+  template <class S, class T>
+  static void spread(const Geometry& g, const S* dy, T* dx, int64_t beginImage, int64_t endImage) {
     std::fill(dx + beginImage * g.h * g.w * g.c, dx + endImage * g.h * g.w * g.c, T{0});
     for (int64_t row = beginImage * g.oh; row < endImage * g.oh; ++row) {
       for (int64_t ox = 0; ox < g.ow; ++ox) {
-        const T* from = dy + (row * g.ow + ox) * g.c;
+        const S* from = dy + (row * g.ow + ox) * g.c;
         T share = T{1} / static_cast<T>(countPixels(g, row, ox));
         forEachPixel(g, row, ox, [&](int64_t at) {
           for (int64_t i = 0; i < g.c; ++i) dx[at + i] += from[i] * share;
@@ -357,6 +392,11 @@ struct AvgPoolGrad {
   }
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(a.inputShape, a);
+    if (longGradient(g)) {
+      const float* dy = c.in[0].as<float>();
+      return makeLongGradients(
+          g, c, [&](double* to, int64_t n) { spread(g, dy + n * g.oh * g.ow * g.c, to, 0, 1); });
+    }
     c.threads.forRange(g.n, 1, [&](int64_t begin, int64_t end, int) {
       spread(g, c.in[0].as<float>(), c.out.as<float>(), begin, end);
     });

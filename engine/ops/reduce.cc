@@ -11,6 +11,7 @@
 #include "ops/along.wgsl.h"
 #include "ops/arg_extremum.wgsl.h"
 #include "ops/cumsum.wgsl.h"
+#include "ops/long_sum.h"
 #include "ops/op.h"
 #include "ops/reduce.wgsl.h"
 #include "ops/reduce_alone.wgsl.h"
@@ -71,27 +72,31 @@ Split splitAxes(const Shape& shape, uint32_t mask) {
 /// Offset of element i of a row-major walk over the axes.
 int64_t offsetOf(const Axes& a, int64_t i) {
   int64_t offset = 0;
-  for (int d = a.dims.rank() - 1; d >= 0; --d) {
+  for (int d = a.dims.rank() - 1; d > 0; --d) {
     offset += i % a.dims[d] * a.strides[d];
     i /= a.dims[d];
   }
-  return offset;
+  return a.dims.rank() > 0 ? offset + i * a.strides[0] : 0;
 }
 
-// A reducer: identity, step on lanes and on one element, and the sum of the lanes. Several
-// accumulators hide the latency of the additions and, for sums, keep the rounding error small.
+// A reducer: identity, step on lanes and on one element, and whether long chains of steps are cut
+// into runs (ops/long_sum.h).
 template <class T>
 struct Adds {
   static constexpr double kStart = 0;
+  static constexpr bool kRuns = std::is_same_v<T, float>;
   static auto step(auto a, auto b) { return a + b; }
 };
 template <class T>
 struct Multiplies {
   static constexpr double kStart = 1;
+  // A product rounds at every step, in whatever order: runs are of no use.
+  static constexpr bool kRuns = false;
   static auto step(auto a, auto b) { return a * b; }
 };
 template <class T>
 struct Maxima {
+  static constexpr bool kRuns = false;
   static constexpr double kStart =
       std::is_same_v<T, float> ? -std::numeric_limits<double>::infinity() : INT32_MIN;
   static float step(float a, float b) { return a != a || a > b ? a : b; }
@@ -101,6 +106,7 @@ struct Maxima {
 };
 template <class T>
 struct Minima {
+  static constexpr bool kRuns = false;
   static constexpr double kStart =
       std::is_same_v<T, float> ? std::numeric_limits<double>::infinity() : INT32_MAX;
   static float step(float a, float b) { return a != a || a < b ? a : b; }
@@ -112,50 +118,129 @@ struct Minima {
 template <class T>
 using VectorOf = std::conditional_t<std::is_same_v<T, float>, F32, I32>;
 
-/// Reduces n neighbouring elements.
+/// What holds the results of runs.
 template <class R, class T>
-T reduceRow(const T* x, int64_t n) {
+using TotalOf = std::conditional_t<R::kRuns, double, T>;
+
+/// Elements of a run of neighbours: eight vectors, which hide the latency of the steps, of 32 steps.
+constexpr int kWays = 8, kRunElements = 32 * kWays * kLanes;
+
+/// Reduces n neighbouring elements, a run at most.
+template <class R, class T>
+T reduceRun(const T* x, int64_t n) {
   using V = VectorOf<T>;
-  constexpr int kWays = 4;
   T total = static_cast<T>(R::kStart);
-  int64_t i = 0;
-  if (n >= kWays * kLanes) {
-    V acc[kWays] = {R::kStart, R::kStart, R::kStart, R::kStart};
-    for (; i + kWays * kLanes <= n; i += kWays * kLanes) {
-      unrolled<kWays>([&](auto w) { acc[w] = R::step(acc[w], V::load(x + i + w * kLanes)); });
+  const T* end = x + n;
+  if (n >= kLanes) {
+    V rest = R::kStart;
+    if (n >= kWays * kLanes) {
+      V acc[kWays];
+      unrolled<kWays>([&](auto w) { acc[w] = V::load(x + w * kLanes); });
+      x += kWays * kLanes;
+      for (int64_t i = n / (kWays * kLanes); i > 1; --i, x += kWays * kLanes)
+        unrolled<kWays>([&](auto w) { acc[w] = R::step(acc[w], V::load(x + w * kLanes)); });
+      unrolled<4>([&](auto w) { acc[w] = R::step(acc[w], acc[w + 4]); });
+      rest = R::step(R::step(acc[0], acc[1]), R::step(acc[2], acc[3]));
     }
+    for (; end - x >= kLanes; x += kLanes) rest = R::step(rest, V::load(x));
     T lanes[kLanes];
-    R::step(R::step(acc[0], acc[1]), R::step(acc[2], acc[3])).store(lanes);
-    for (T lane : lanes) total = R::step(total, lane);
+    rest.store(lanes);
+    for (int half = kLanes / 2; half > 0; half /= 2) {
+      for (int j = 0; j < half; ++j) lanes[j] = R::step(lanes[j], lanes[j + half]);
+    }
+    total = lanes[0];
   }
-  for (; i < n; ++i) total = R::step(total, x[i]);
+  for (; x < end; ++x) total = R::step(total, *x);
   return total;
 }
 
-/// out[j] = reduction over i of x[i * stride + j], for j < width.
+/// Reduces n neighbouring elements.
 template <class R, class T>
-void reduceColumns(const T* x, int64_t rows, int64_t stride, int64_t width, T* out, bool first) {
-  using V = VectorOf<T>;
-  if (first) std::fill_n(out, width, static_cast<T>(R::kStart));
-  for (int64_t i = 0; i < rows; ++i, x += stride) {
-    int64_t j = 0;
-    auto vectors = [&](auto count) {
-      constexpr int kVectors = count;
-      for (; j + kVectors * kLanes <= width; j += kVectors * kLanes) {
-        unrolled<kVectors>([&](auto v) {
-          R::step(V::load(out + j + v * kLanes), V::load(x + j + v * kLanes))
-              .store(out + j + v * kLanes);
-        });
-      }
-    };
-    vectors(std::integral_constant<int, 4>());
-    vectors(std::integral_constant<int, 1>());
-    for (; j < width; ++j) out[j] = R::step(out[j], x[j]);
-  }
+TotalOf<R, T> reduceRow(const T* x, int64_t n) {
+  TotalOf<R, T> total = static_cast<T>(R::kStart);
+  for (; n > 0; x += kRunElements, n -= kRunElements)
+    total = R::step(total, TotalOf<R, T>{reduceRun<R>(x, std::min<int64_t>(n, kRunElements))});
+  return total;
 }
+
+/// Joins out[j] with x[i * stride + j] for i < kRows, 1 or 4, and j < width.
+template <class R, int kRows, class T>
+void joinRows(const T* x, int64_t stride, int64_t width, T* out) {
+  auto joined = [&](auto before, const auto& row) {
+    if constexpr (kRows == 1)
+      return R::step(before, row(0));
+    else
+      return R::step(before, R::step(R::step(row(0), row(1)), R::step(row(2), row(3))));
+  };
+  using V = VectorOf<T>;
+  int64_t j = 0;
+  auto vectors = [&](auto count) {
+    for (; j + count * kLanes <= width; j += count * kLanes) {
+      unrolled<count>([&](auto v) {
+        const T* from = x + j + v * kLanes;
+        joined(V::load(out + j + v * kLanes), [&](int i) {
+          return V::load(from + i * stride);
+        }).store(out + j + v * kLanes);
+      });
+    }
+  };
+  vectors(std::integral_constant<int, 4>());
+  vectors(std::integral_constant<int, 1>());
+  for (; j < width; ++j) out[j] = joined(out[j], [&](int i) { return x[i * stride + j]; });
+}
+
+// A run of rows: four at a time, 32 steps.
+constexpr int64_t kRunRows = 128;
+
+/// Reduces columns of neighbours: rows in any number of pieces join `out`, which goes to `totals` after
+/// each run, unless there are none.
+template <class R, class T>
+class Columns {
+ public:
+  Columns(T* out, int64_t width, double* totals) : out_(out), width_(width), totals_(totals) {
+    std::fill_n(out, width, static_cast<T>(R::kStart));
+  }
+  void add(const T* x, int64_t rows, int64_t stride) {
+    while (rows > 0) {
+      int64_t count = std::min(rows, kRunRows - rows_), i = 0;
+      for (; i + 4 <= count; i += 4, x += 4 * stride) joinRows<R, 4>(x, stride, width_, out_);
+      for (; i < count; ++i, x += stride) joinRows<R, 1>(x, stride, width_, out_);
+      rows -= count;
+      rows_ = (rows_ + count) % kRunRows;
+      if (rows_ == 0) endRun(run_);
+    }
+  }
+  void finish() { endRun(Run::kLast); }
+
+ private:
+  void endRun(Run run) {
+    if constexpr (R::kRuns) {
+      if (!totals_) return;
+      addTotals(out_, totals_, width_, run, [](double a, double b) { return R::step(a, b); });
+      if (run != Run::kLast) std::fill_n(out_, width_, static_cast<T>(R::kStart));
+      run_ = Run::kInner;
+    }
+  }
+  T* out_;
+  int64_t width_;
+  double* totals_;
+  int64_t rows_ = 0;
+  Run run_ = Run::kFirst;
+};
 
 // A second thread is worth waking for this many elements.
 constexpr int64_t kGrainElements = 16384;
+
+/// Whether neighbours in memory are kept apart, so that columns are reduced.
+bool reducesColumns(const Split& s) { return s.kept.dims.rank() > 0 && s.kept.strides[-1] == 1; }
+
+/// Bytes of the totals of columns, which are as many as the results.
+int64_t totalsBytes(const ScratchCall& c, const Shape& axes) {
+  const Shape& shape = c.in[0].shape;
+  Split s = splitAxes(shape, *reducedAxes(axes, shape.rank()));
+  bool runs = s.reduced.dims.size() > kRunRows && reducesColumns(s);
+  return runs && c.in[0].dtype == DType::kF32 ? c.out.shape.size() * 8 : 0;
+}
 
 template <class R, class T>
 void reduce(const Call& c, const Shape& axes) {
@@ -164,23 +249,25 @@ void reduce(const Call& c, const Shape& axes) {
   const T* x = c.in[0].as<T>();
   T* out = c.out.as<T>();
   int64_t reduced = s.reduced.dims.size();
-  bool innerKept = s.kept.dims.rank() > 0 && s.kept.strides[-1] == 1;
-  if (innerKept) {
+  int64_t inner = s.reduced.dims.rank() ? s.reduced.dims[-1] : 1;
+  int64_t grain = std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, reduced));
+  if (reducesColumns(s)) {
     // Rows of kept elements lie side by side: walk down the columns.
     int64_t width = s.kept.dims[-1];
     Axes outer = s.kept;
     --outer.dims.count;
     --outer.strides.count;
-    int64_t rows = outer.dims.size(), inner = s.reduced.dims.rank() ? s.reduced.dims[-1] : 1;
+    int64_t rows = outer.dims.size();
     int64_t stride = s.reduced.dims.rank() ? s.reduced.strides[-1] : 0;
+    double* totals = reduced > kRunRows ? reinterpret_cast<double*>(c.scratch) : nullptr;
     auto strip = [&](int64_t row, int64_t begin, int64_t end) {
-      int64_t base = offsetOf(outer, row);
-      for (int64_t r = 0; r < reduced; r += inner) {
-        reduceColumns<R>(x + base + offsetOf(s.reduced, r) + begin, inner, stride, end - begin,
-                         out + row * width + begin, r == 0);
-      }
+      const T* from = x + offsetOf(outer, row) + begin;
+      int64_t at = row * width + begin;
+      Columns<R, T> columns(out + at, end - begin, totals ? totals + at : nullptr);
+      for (int64_t r = 0; r < reduced; r += inner)
+        columns.add(from + offsetOf(s.reduced, r), inner, stride);
+      columns.finish();
     };
-    int64_t grain = std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, reduced));
     if (rows > 1) {
       c.threads.forRange(rows, (grain + width - 1) / width, [&](int64_t b, int64_t e, int) {
         for (int64_t row = b; row < e; ++row) strip(row, 0, width);
@@ -191,16 +278,13 @@ void reduce(const Call& c, const Shape& axes) {
     }
     return;
   }
-  int64_t inner = s.reduced.dims.rank() ? s.reduced.dims[-1] : 1;
-  int64_t grain = std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, reduced));
   c.threads.forRange(s.kept.dims.size(), grain, [&](int64_t b, int64_t e, int) {
     for (int64_t i = b; i < e; ++i) {
-      int64_t base = offsetOf(s.kept, i);
-      T total = static_cast<T>(R::kStart);
-      for (int64_t r = 0; r < reduced; r += inner) {
-        total = R::step(total, reduceRow<R>(x + base + offsetOf(s.reduced, r), inner));
-      }
-      out[i] = total;
+      const T* from = x + offsetOf(s.kept, i);
+      TotalOf<R, T> total = static_cast<T>(R::kStart);
+      for (int64_t r = 0; r < reduced; r += inner)
+        total = R::step(total, reduceRow<R>(from + offsetOf(s.reduced, r), inner));
+      out[i] = static_cast<T>(total);
     }
   });
 }
@@ -215,7 +299,7 @@ void reduceShader(ShaderWriter& w, const Shape& axes,
   // Neighbouring threads fetch neighbours: of several results where those lie side by side, otherwise
   // of one, and then 16 elements each before they wait for one another.
   constexpr int64_t kThreads = 256, kNeighbours = 16, kEach = 16;
-  bool innerKept = s.kept.dims.rank() > 0 && s.kept.strides[-1] == 1;
+  bool innerKept = reducesColumns(s);
   // A thread is enough for the samples of a batch.
   constexpr int64_t kAlone = 64;
   int64_t most = innerKept ? kThreads / std::min<int64_t>(64, results)
@@ -237,7 +321,9 @@ void reduceShader(ShaderWriter& w, const Shape& axes,
   w.walk("reduced", s.reduced.dims, s.reduced.strides, 0);
   w.constant("kReduced", reduced);
   w.text(functions);
-  w.text({lanes == 1 ? kReduceAloneWgsl : kReduceWgsl});
+  if (lanes == 1) return w.text({kReduceAloneWgsl});
+  longSums(w, reduced / lanes, "");
+  w.text({kReduceWgsl});
 }
 /// start(), join() and last() of a reduction that gives what it joins.
 void reduceShader(ShaderWriter& w, const Shape& axes, std::string_view start,
@@ -312,6 +398,9 @@ struct NumberReduction {
     } else {
       reduce<R<int32_t>, int32_t>(c, a.axes);
     }
+  }
+  static int64_t scratch(const ScratchCall& c, const A& a) {
+    return R<float>::kRuns ? totalsBytes(c, a.axes) : 0;
   }
 };
 
@@ -536,16 +625,27 @@ struct CumSum {
   }
   template <class T>
   static void accumulate(const T* x, T* out, const AxisView& v, const CumSumAttrs& a) {
+    using Total = std::conditional_t<std::is_same_v<T, float>, double, T>;
+    const bool exclusive = a.exclusive;
+    const int64_t first = a.reverse ? (v.count - 1) * v.inner : 0;
+    const int64_t step = a.reverse ? -v.inner : v.inner;
     for (int64_t o = 0; o < v.outer; ++o) {
-      for (int64_t i = 0; i < v.inner; ++i) {
-        T total = 0;
-        for (int64_t k = 0; k < v.count; ++k) {
-          int64_t at = (o * v.count + (a.reverse ? v.count - 1 - k : k)) * v.inner + i;
-          T next = total + x[at];
-          out[at] = a.exclusive ? total : next;
-          total = next;
+      int64_t i = 0;
+      auto columns = [&](auto width) {
+        for (; i + width <= v.inner; i += width) {
+          Total totals[width] = {};
+          int64_t at = o * v.count * v.inner + first + i;
+          for (int64_t k = 0; k < v.count; ++k, at += step) {
+            for (int j = 0; j < width; ++j) {
+              Total next = totals[j] + x[at + j];
+              out[at + j] = static_cast<T>(exclusive ? totals[j] : next);
+              totals[j] = next;
+            }
+          }
         }
-      }
+      };
+      columns(std::integral_constant<int, 16>());
+      columns(std::integral_constant<int, 1>());
     }
   }
   static void run(const Call& c, const CumSumAttrs& a) {
@@ -561,6 +661,7 @@ struct CumSum {
   }
   static void gpu(ShaderWriter& w, const CumSumAttrs& a) {
     alongShader(w, a.axis, kCumsumWgsl);
+    longSums(w, along(w.in(0).shape, a.axis).count);
     w.flag("kReverse", a.reverse);
     w.flag("kExclusive", a.exclusive);
   }

@@ -8,12 +8,13 @@ var<workgroup> joined: array<Number, kOutputs * kLanes>;
 fn forGroup(group: vec3u, local: u32) {
   let o = (group.y * kGroupsX + group.x) * kOutputs + select(local / kLanes, local % kOutputs, kResultsAreNeighbours);
   let lane = select(local % kLanes, local / kOutputs, kResultsAreNeighbours);
-  var total = start();
+  var total: LongSum;
+  total.run = start();
   if (o < kResults) {
     let first = kept(o);
-    for (var r = lane; r < kReduced; r += kLanes) { total = join(total, in0(first + reduced(r))); }
+    for (var r = lane; r < kReduced; r += kLanes) { grow(&total, in0(first + reduced(r))); }
   }
-  joined[local] = total;
+  joined[local] = totalOf(&total);
   workgroupBarrier();
   for (var half = kLanes / 2u; half > 0u; half /= 2u) {
     if (lane < half) { joined[local] = join(joined[local], joined[local + half * kApart]); }

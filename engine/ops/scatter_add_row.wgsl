@@ -7,7 +7,7 @@ fn forGroup(group: vec3u, local: u32) {
   let at = i32(row % kSize);
   let first = row / kSize * kN;
   let column = group.z * 64u + local;
-  var sum = Number(0);
+  var sum: LongSum;
   for (var base = 0u; base < kN; base += 64u) {
     if (local < 2u) { atomicStore(&hits[local], 0u); }
     workgroupBarrier();
@@ -20,10 +20,10 @@ fn forGroup(group: vec3u, local: u32) {
       while (bits != 0u) {
         let k = base + 32u * w + countTrailingZeros(bits);
         bits &= bits - 1u;
-        if (column < kInner) { sum += in1((first + k) * kInner + column); }
+        if (column < kInner) { grow(&sum, in1((first + k) * kInner + column)); }
       }
     }
     workgroupBarrier();
   }
-  if (column < kInner) { put(row * kInner + column, sum); }
+  if (column < kInner) { put(row * kInner + column, totalOf(&sum)); }
 }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "ops/along.wgsl.h"
+#include "ops/long_sum.h"
 #include "ops/op.h"
 #include "ops/softmax.wgsl.h"
 #include "ops/softmax_row.wgsl.h"
@@ -34,12 +35,13 @@ template <bool logarithm, class T>
 void softmaxColumn(const T* x, T* y, int64_t n, int64_t step) {
   T top = -std::numeric_limits<T>::infinity();
   for (int64_t i = 0; i < n; ++i) top = std::max(top, x[i * step]);
-  T total = 0;
+  double sum = 0;
   for (int64_t i = 0; i < n; ++i) {
     T e = std::exp(x[i * step] - top);
-    total += e;
+    sum += e;
     y[i * step] = e;
   }
+  T total = static_cast<T>(sum);
   T scale = logarithm ? std::log(total) + top : T{1} / total;
   for (int64_t i = 0; i < n; ++i)
     y[i * step] = logarithm ? x[i * step] - scale : y[i * step] * scale;
@@ -73,6 +75,8 @@ struct SoftmaxOp {
     } else {
       w.workgroupsOf("kColumns", l.outer * l.inner, 1, kThreads);
       w.constant("kThreads", kThreads);
+      w.numbers(w.out());
+      longSums(w, l.count / kThreads);
     }
     w.constant("kCount", l.count);
     w.constant("kInner", l.inner);

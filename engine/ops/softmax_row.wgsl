@@ -27,9 +27,9 @@ fn forGroup(group: vec3u, local: u32) {
   var top = -f_infinity();
   for (var k = local; k < kCount; k += kThreads) { top = max(top, in0(place(i, k))); }
   top = joinMaximum(local, top);
-  var total = 0.0;
-  for (var k = local; k < kCount; k += kThreads) { total += f_exp(in0(place(i, k)) - top); }
-  total = joinSum(local, total);
+  var sum: LongSum;
+  for (var k = local; k < kCount; k += kThreads) { grow(&sum, f_exp(in0(place(i, k)) - top)); }
+  let total = joinSum(local, totalOf(&sum));
   let shift = f_log(total) + top;
   for (var k = local; k < kCount; k += kThreads) {
     let x = in0(place(i, k));

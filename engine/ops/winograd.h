@@ -35,7 +35,9 @@ struct Winograd {
   /// are read for a reason. Filters that are not prepared are transformed each time, which must pay too
   /// and takes memory that a training step does not need otherwise.
   bool wins(bool prepared) const {
-    bool fits = c % kLanes == 0 && oc % kLanes == 0 && c >= 16 && oc >= 16 && tiles() >= 12;
+    // Longer sums are left to the direct product, which sees to their rounding.
+    bool fits = c <= kLongDepth && c % kLanes == 0 && oc % kLanes == 0 && c >= 16 && oc >= 16 &&
+                tiles() >= 12;
     // Multiplications saved for one filter of one channel, and those that take as long as its
     // transformation.
     int64_t saved = 9 * n * oh * ow - kProducts * tiles();
