@@ -75,7 +75,8 @@ void contractInto(const float* dy, const float* f, float* to, int64_t c, int64_t
 /// Channels [c, c + V vectors) of one output pixel. x is its first tap.
 template <int V>
 void sumTaps(const Geometry& g, const float* x, const float* f, TapRange rows, TapRange columns,
-             F32 (&sums)[V]) {
+             F32 (&result)[V]) {
+  F32 sums[V];
   unrolled<V>([&](auto v) { sums[v] = F32(0.0); });
   for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
     const float* from = x + (ky * g.rows.dilation * g.w + columns.begin * g.columns.dilation) * g.c;
@@ -88,6 +89,7 @@ void sumTaps(const Geometry& g, const float* x, const float* f, TapRange rows, T
       taps += g.c;
     }
   }
+  unrolled<V>([&](auto v) { result[v] = sums[v]; });
 }
 template <int V>
 void convolvePixel(const Geometry& g, const float* x, const float* f, float* y, TapRange rows,
@@ -166,7 +168,7 @@ struct Wide {
 /// The kernels for the inside of an image, if there are such for the filter.
 Wide wideKernels(const Geometry& g) {
   int64_t stride = g.columns.stride;
-  if (g.kh * g.kw > kRunTaps) return {};
+  if (g.kh * g.kw > kShortTerms) return {};
   if (g.columns.dilation != 1 || stride > 2) return {};
   if (g.kw == 3) return stride == 1 ? Wide::of<3, 1>() : Wide::of<3, 2>();
   if (g.kw == 5) return stride == 1 ? Wide::of<5, 1>() : Wide::of<5, 2>();
@@ -223,7 +225,7 @@ void multiplyRow(const Geometry& g, const float* image, const float* f, float* y
 }
 
 /// Doubles of the totals of n sums of so many terms.
-int64_t totalsOf(int64_t n, int64_t terms) { return terms >= GrowingSums::kRunTerms ? n : 0; }
+int64_t totalsOf(int64_t n, int64_t terms) { return terms > kShortTerms ? n : 0; }
 
 template <class F>
 void forEachProduct(const Geometry& g, F f) {

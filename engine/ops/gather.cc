@@ -136,7 +136,7 @@ struct ScatterAdd {
     }
   }
   /// Most rows that more than a run of updates goes to: these have their sums in double.
-  static int64_t mostLong(int64_t updates) { return updates / (GrowingSums::kRunTerms + 1); }
+  static int64_t mostLong(int64_t updates) { return updates / (kShortTerms + 1); }
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
     Layout l = layoutOf(c.in[1].shape, axisOf(a.axis, c.in[1].shape.rank()));
     int64_t rows = c.out.dtype == DType::kF32 ? mostLong(l.count) : 0;
@@ -154,7 +154,7 @@ struct ScatterAdd {
     }
     // The counts become the numbers of the rows' totals, or -1.
     int32_t rows = 0;
-    for (int64_t i = 0; i < size; ++i) counts[i] = counts[i] > GrowingSums::kRunTerms ? rows++ : -1;
+    for (int64_t i = 0; i < size; ++i) counts[i] = counts[i] > kShortTerms ? rows++ : -1;
     const float* updates = c.in[1].as<float>();
     for (int64_t o = 0; o < l.outer && rows > 0; ++o) {
       std::fill_n(totals, rows * l.inner, 0.0);

@@ -37,17 +37,18 @@ struct Totals {
   }
 };
 
-/// Taps of a window that are one run.
-inline constexpr int64_t kRunTaps = 64;
+/// Terms that may be one run where to cut them costs more than it brings, such as most windows' taps.
+inline constexpr int64_t kShortTerms = 256;
 
-/// sum(rows, columns, sums) for parts of a window, of Range's two axes, of at most kRunTaps taps; gives
-/// what all of them give together.
+/// sum(rows, columns, sums) for parts of a window of Range's two axes; gives what all of them give
+/// together. A short window is one part.
 template <int V, class Range, class Sum>
 void sumWindow(const Range& rows, const Range& columns, F32 (&sums)[V], const Sum& sum) {
+  constexpr int64_t kRunTaps = 64;
   int64_t width = columns.end - columns.begin;
-  if ((rows.end - rows.begin) * width <= kRunTaps) return sum(rows, columns, sums);
+  if ((rows.end - rows.begin) * width <= kShortTerms) return sum(rows, columns, sums);
   Totals<V> totals;
-  int64_t across = std::min(width, kRunTaps), down = kRunTaps / std::max<int64_t>(across, 1);
+  int64_t across = std::min(width, kRunTaps), down = kRunTaps / across;
   for (int64_t y = rows.begin; y < rows.end; y += down) {
     for (int64_t x = columns.begin; x < columns.end; x += across) {
       sum(Range(y, std::min(y + down, rows.end)), Range(x, std::min(x + across, columns.end)),
@@ -83,17 +84,15 @@ inline void addTotals(float* sums, int64_t stride, double* totals, int64_t total
 }
 
 /// n sums in memory that grow by a term at a time; what is added to them is the caller's affair. Those
-/// of fewer than kRunTerms terms need no totals.
+/// of at most kShortTerms terms need no totals.
 class GrowingSums {
  public:
-  static constexpr int64_t kRunTerms = 256;
-
   GrowingSums(float* sums, double* totals, int64_t n) : sums_(sums), totals_(totals), n_(n) {
     std::fill_n(sums, n, 0.0f);
   }
   /// A term has been added to each.
   void grown() {
-    if (++terms_ == kRunTerms && totals_) endRun(run_);
+    if (++terms_ == kShortTerms && totals_) endRun(run_);
   }
   void finish() {
     if (run_ == Run::kInner) endRun(Run::kLast);
@@ -114,7 +113,8 @@ class GrowingSums {
 
 /// long_sum.wgsl for so many terms; `join` defines start() and join(a, b).
 inline void longSums(ShaderWriter& w, int64_t terms, std::string_view join = kSumWgsl) {
-  w.constant("kParts", terms > kRunTaps ? 28 : 1);
+  constexpr int64_t kFewTerms = 64;
+  w.constant("kParts", terms > kFewTerms ? 28 : 1);
   w.text({join, kLongSumWgsl});
 }
 

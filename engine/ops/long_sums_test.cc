@@ -186,13 +186,6 @@ const Row kRows[] = {
                            {.groups = 2, .filterShape = {3, 3, 1, 4}});
      },
      [](int64_t) { return kTenth * kTenth * 48e4; }, 1e-5},
-    {"conv2dInput with a large filter", kTenth,
-     [](Inputs& in) {
-       Value dx = conv2dInput(in.floats({1, 300, 300, 1}), in.floats({300, 300, 1, 1}),
-                              {.inputShape = {1, 599, 599, 1}});
-       return slice(dx, {.begin = {0, 299, 299, 0}, .size = {1, 1, 1, 1}});
-     },
-     [](int64_t) { return kTenth * kTenth * 9e4; }, 1e-5},
     {"depthwiseConv2d with a large filter", kTenth,
      [](Inputs& in) {
        return depthwiseConv2d(in.floats({1, 400, 400, 11}), in.floats({400, 400, 11, 1}), {});

@@ -79,13 +79,15 @@ int64_t countPixels(const Geometry& g, int64_t row, int64_t ox) {
 /// window's first pixel.
 template <int V, class Combine, class Load>
 void poolPixel(const Geometry& g, const float* x, TapRange rows, TapRange columns, F32 start,
-               F32 (&results)[V], const Combine& combine, const Load& load) {
+               F32 (&to)[V], const Combine& combine, const Load& load) {
+  F32 results[V];
   unrolled<V>([&](auto v) { results[v] = start; });
   for (int64_t ky = rows.begin; ky < rows.end; ++ky) {
     const float* from = x + (ky * g.w + columns.begin) * g.c;
     for (int64_t kx = columns.begin; kx < columns.end; ++kx, from += g.c)
       unrolled<V>([&](auto v) { results[v] = combine(results[v], load(from + v * kLanes)); });
   }
+  unrolled<V>([&](auto v) { to[v] = results[v]; });
 }
 
 /// Rows [begin, end) of the output: pool(first pixel, rows, columns, results, load) makes vectors of
@@ -129,7 +131,7 @@ void poolRows(const Geometry& g, const float* x, float* y, int64_t begin, int64_
 /// Doubles of an image's gradient, where so many windows may share a pixel that their sum is a long one.
 int64_t longGradient(const Geometry& g) {
   auto sharers = [](const Window& w) { return (w.taps + w.stride - 1) / w.stride; };
-  return sharers(g.rows) * sharers(g.columns) > kRunTaps ? g.h * g.w * g.c : 0;
+  return sharers(g.rows) * sharers(g.columns) > kShortTerms ? g.h * g.w * g.c : 0;
 }
 
 /// gradient(image, its number) for each image, the image in double.
@@ -334,13 +336,19 @@ struct AvgPool {
     float* y = c.out.as<float>();
     auto add = [](F32 sum, F32 v) { return sum + v; };
     auto total = [&](const float* from, TapRange rows, TapRange columns, auto& sums, auto load) {
+      poolPixel(g, from, rows, columns, F32(0.0), sums, add, load);
+    };
+    auto longTotal = [&](const float* from, TapRange rows, TapRange columns, auto& sums,
+                         auto load) {
       sumWindow(rows, columns, sums, [&](TapRange down, TapRange across, auto& run) {
         poolPixel(g, from, down, across, F32(0.0), run, add, load);
       });
     };
+    bool isLong = g.rows.taps * g.columns.taps > kShortTerms;
     auto share = [](F32 sum, float pixels) { return sum * F32(1.0f / pixels); };
     c.threads.forRange(g.n * g.oh, 1 + 4096 / (g.ow * g.c), [&](int64_t begin, int64_t end, int) {
-      poolRows(g, x, y, begin, end, total, share);
+      isLong ? poolRows(g, x, y, begin, end, longTotal, share)
+             : poolRows(g, x, y, begin, end, total, share);
     });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {

@@ -106,31 +106,42 @@ void skinnyRows(int64_t n, int64_t k, const float* a, const float* b, float* c, 
   }
 }
 
+/// to[r][q] = sum over i < count of a[r][i] b[q][i], rows k apart.
+template <int R, int J>
+void dotRun(int64_t k, int64_t count, const float* a, const float* b, float (&to)[R][J]) {
+  F32 sums[R][J];
+  unrolled<R * J>([&](auto i) { sums[i / J][i % J] = F32(0.0); });
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    F32 left[R];
+    unrolled<R>([&](auto r) { left[r] = F32::load(a + r * k + i); });
+    unrolled<J>([&](auto q) __attribute__((always_inline)) {
+      F32 right = F32::load(b + q * k + i);
+      unrolled<R>([&](auto r) { sums[r][q] = mulAdd(left[r], right, sums[r][q]); });
+    });
+  }
+  unrolled<R * J>([&](auto at) {
+    constexpr int r = at / J, q = at % J;
+    float sum = hn::GetLane(hn::SumOfLanes(FloatTag(), sums[r][q].v));
+    for (int64_t rest = i; rest < count; ++rest) sum += a[r * k + rest] * b[q * k + rest];
+    to[r][q] = sum;
+  });
+}
+
 /// c[r][j] = sum over i of a[r][i] b[j][i], for J columns from j.
 template <int R, int J>
 void dotColumns(int64_t n, int64_t k, const float* a, const float* b, float* c, int64_t j) {
-  double totals[R][J] = {};
-  for (int64_t i = 0; i < k || i == 0;) {
-    F32 sums[R][J];
-    unrolled<R * J>([&](auto at) { sums[at / J][at % J] = F32(0.0); });
-    int64_t last = std::min(k, i + kSkinnyRun / 2 * kLanes);
-    for (; i + kLanes <= last; i += kLanes) {
-      F32 left[R];
-      unrolled<R>([&](auto r) { left[r] = F32::load(a + r * k + i); });
-      unrolled<J>([&](auto q) __attribute__((always_inline)) {
-        F32 right = F32::load(b + (j + q) * k + i);
-        unrolled<R>([&](auto r) { sums[r][q] = mulAdd(left[r], right, sums[r][q]); });
-      });
+  constexpr int64_t kRun = kSkinnyRun / 2 * kLanes;
+  double totals[R][J];
+  for (int64_t i = 0; i < k || i == 0; i += kRun) {
+    float sums[R][J];
+    dotRun<R, J>(k, std::min(kRun, k - i), a + i, b + j * k + i, sums);
+    for (int r = 0; r < R; ++r) {
+      for (int q = 0; q < J; ++q) totals[r][q] = (i == 0 ? 0 : totals[r][q]) + sums[r][q];
     }
-    unrolled<R * J>([&](auto at) {
-      constexpr int r = at / J, q = at % J;
-      float sum = hn::GetLane(hn::SumOfLanes(FloatTag(), sums[r][q].v));
-      for (int64_t rest = i; rest < last; ++rest) sum += a[r * k + rest] * b[(j + q) * k + rest];
-      totals[r][q] += static_cast<double>(sum);
-      if (last == k) c[r * n + j + q] = static_cast<float>(totals[r][q]);
-    });
-    if (last == k) return;
-    i = last;
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int q = 0; q < J; ++q) c[r * n + j + q] = static_cast<float>(totals[r][q]);
   }
 }
 
