@@ -170,8 +170,7 @@ struct Taps {
 };
 
 /// Output pixels [begin, end) of a block of images, one group of channels; finish(begin, end) for
-/// pixels that are done and still in cache.
-/// `totals`, of kBlockRows pixels, are there for a depth that needs them.
+/// pixels that are done and still in cache. A depth that needs them has `totals` of kBlockRows pixels.
 template <class Finish>
 void correlateRows(const Correlation& g, int64_t group, const float* images, const float* packedB,
                    float* y, double* totals, int64_t begin, int64_t end, const Finish& finish) {

@@ -8,11 +8,11 @@
 //   for each run: { F32 sums[V]; .. totals.add(sums); }
 //   F32 sum = totals.rounded(v);
 //
-// Sums that do not fit registers have their totals in scratch memory: addTotals.
+// Sums that do not fit registers have their totals in scratch memory: addTotals, GrowingSums. Shaders have
+// no double: longSums.
 #pragma once
 
 #include <algorithm>
-#include <functional>
 
 #include "base/simd.h"
 #include "ops/gpu.h"
@@ -21,6 +21,7 @@
 
 namespace fjord {
 
+/// V vectors of sums.
 template <int V>
 struct Totals {
   double at[V * kLanes] = {};
@@ -62,17 +63,14 @@ void sumWindow(const Range& rows, const Range& columns, F32 (&sums)[V], const Su
 /// Which run of the same sums has ended.
 enum class Run { kFirst, kInner, kLast };
 
-/// sums[i] of a run are added to totals[i], or what `join` is; those of the last run become the totals.
-template <class Join = std::plus<>>
-void addTotals(float* __restrict sums, double* __restrict totals, int64_t n, Run run,
-               const Join& join = {}) {
+/// sums[i] of a run are added to totals[i]; those of the last run become the totals.
+inline void addTotals(float* __restrict sums, double* __restrict totals, int64_t n, Run run) {
   if (run == Run::kFirst) {
     for (int64_t i = 0; i < n; ++i) totals[i] = sums[i];
   } else if (run == Run::kInner) {
-    for (int64_t i = 0; i < n; ++i) totals[i] = join(totals[i], static_cast<double>(sums[i]));
+    for (int64_t i = 0; i < n; ++i) totals[i] += sums[i];
   } else {
-    for (int64_t i = 0; i < n; ++i)
-      sums[i] = static_cast<float>(join(totals[i], static_cast<double>(sums[i])));
+    for (int64_t i = 0; i < n; ++i) sums[i] = static_cast<float>(totals[i] + sums[i]);
   }
 }
 

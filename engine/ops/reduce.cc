@@ -216,7 +216,7 @@ class Columns {
   void endRun(Run run) {
     if constexpr (R::kRuns) {
       if (!totals_) return;
-      addTotals(out_, totals_, width_, run, [](double a, double b) { return R::step(a, b); });
+      addTotals(out_, totals_, width_, run);
       if (run != Run::kLast) std::fill_n(out_, width_, static_cast<T>(R::kStart));
       run_ = Run::kInner;
     }
