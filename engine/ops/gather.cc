@@ -123,8 +123,8 @@ struct ScatterAdd {
     out.shape[axis] = a.size;
     return out;
   }
-  template <class T, class I>
-  static void scatter(const Layout& l, const I* indices, const T* updates, int64_t size, T* out) {
+  template <class S, class T, class I>
+  static void scatter(const Layout& l, const I* indices, const S* updates, int64_t size, T* out) {
     std::fill_n(out, l.outer * size * l.inner, T{});
     for (int64_t o = 0; o < l.outer; ++o) {
       for (int64_t i = 0; i < l.count; ++i, updates += l.inner) {
@@ -135,12 +135,25 @@ struct ScatterAdd {
       }
     }
   }
-  /// Most rows that more than a run of updates goes to: these have their sums in double.
+  /// Where rows get several updates on the whole, all have their sums in double; elsewhere those do that
+  /// get more than a run, of which there are not many.
+  static bool isDense(const Layout& l, int64_t size) {
+    return l.count > kShortTerms && size <= l.count / 4;
+  }
   static int64_t mostLong(int64_t updates) { return updates / (kShortTerms + 1); }
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
+    if (c.out.dtype != DType::kF32) return 0;
     Layout l = layoutOf(c.in[1].shape, axisOf(a.axis, c.in[1].shape.rank()));
-    int64_t rows = c.out.dtype == DType::kF32 ? mostLong(l.count) : 0;
-    return rows ? rows * l.inner * 8 + a.size * 4 : 0;
+    if (isDense(l, a.size)) return a.size * l.inner * 8;
+    return mostLong(l.count) > 0 ? mostLong(l.count) * l.inner * 8 + a.size * 4 : 0;
+  }
+  static void sumDense(const Call& c, const Layout& l, int64_t size) {
+    double* totals = reinterpret_cast<double*>(c.scratch);
+    for (int64_t o = 0; o < l.outer; ++o) {
+      scatter({1, l.count, l.inner}, c.in[0].as<int32_t>(),
+              c.in[1].as<float>() + o * l.count * l.inner, size, totals);
+      std::copy_n(totals, size * l.inner, c.out.as<float>() + o * size * l.inner);
+    }
   }
   /// What rows of many updates have become, once the others are done.
   static void sumLongRows(const Call& c, const Layout& l, int64_t size) {
@@ -149,14 +162,16 @@ struct ScatterAdd {
     int32_t* counts = reinterpret_cast<int32_t*>(totals + mostLong(l.count) * l.inner);
     auto inside = [&](int64_t i) { return indices[i] >= 0 && indices[i] < size; };
     std::fill_n(counts, size, 0);
+    int32_t most = 0;
     for (int64_t i = 0; i < l.count; ++i) {
-      if (inside(i)) ++counts[indices[i]];
+      if (inside(i)) most = std::max(most, ++counts[indices[i]]);
     }
+    if (most <= kShortTerms) return;
     // The counts become the numbers of the rows' totals, or -1.
     int32_t rows = 0;
     for (int64_t i = 0; i < size; ++i) counts[i] = counts[i] > kShortTerms ? rows++ : -1;
     const float* updates = c.in[1].as<float>();
-    for (int64_t o = 0; o < l.outer && rows > 0; ++o) {
+    for (int64_t o = 0; o < l.outer; ++o) {
       std::fill_n(totals, rows * l.inner, 0.0);
       for (int64_t i = 0; i < l.count; ++i, updates += l.inner) {
         int32_t row = inside(i) ? counts[indices[i]] : -1;
@@ -174,6 +189,7 @@ struct ScatterAdd {
     if (!areIndices(c, c.in[0], INT32_MIN, a.size)) return;
     const int32_t* indices = c.in[0].as<int32_t>();
     if (c.out.type.dtype == DType::kF32) {
+      if (isDense(l, a.size)) return sumDense(c, l, a.size);
       scatter(l, indices, c.in[1].as<float>(), a.size, c.out.as<float>());
       if (mostLong(l.count) > 0) sumLongRows(c, l, a.size);
     } else {

@@ -100,6 +100,13 @@ const Row kRows[] = {
        return slice(all, {.begin = {2, 0}, .size = {1, 3}});
      },
      [](int64_t) { return kTenth * 1e6; }, 1e-6},
+    {"scatterAdd to one of many rows", kTenth,
+     [](Inputs& in) {
+       Value all =
+           scatterAdd(in.ints({300'000}, 99'999), in.floats({300'000, 2}), {.size = 100'000});
+       return slice(all, {.begin = {99'999, 0}, .size = {1, 2}});
+     },
+     [](int64_t) { return kTenth * 3e5; }, 1e-6},
     {"scatterAdd of columns", kTenth,
      [](Inputs& in) {
        Value all =
