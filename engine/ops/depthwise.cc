@@ -414,6 +414,19 @@ struct DepthwiseConv2DFilter {
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
     return totalsOf(a.filterShape.size(), c.in[1].shape.size() / c.in[1].shape[3]) * 8;
   }
+  /// Adds what pixels [ox, last) of a row give to taps [begin, end).
+  static void addPixels(const Geometry& g, const float* x, const float* dy, float* df, int64_t row,
+                        int64_t ox, int64_t last, int64_t begin, int64_t end) {
+    for (; ox < last; ++ox) {
+      const float* from = dy + (row * g.ow + ox) * g.outC();
+      for (int64_t tap = begin; tap < end; ++tap) {
+        int64_t iy = g.rows.input(row % g.oh, tap / g.kw), ix = g.columns.input(ox, tap % g.kw);
+        if (iy < 0 || iy >= g.h || ix < 0 || ix >= g.w) continue;
+        multiplyInto(x + ((row / g.oh * g.h + iy) * g.w + ix) * g.c, from, df + tap * g.outC(), g.c,
+                     g.m);
+      }
+    }
+  }
   /// A thread has whole taps, so that no two add to the same element.
   static void run(const Call& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape(), a.filterShape, a);
@@ -425,15 +438,11 @@ struct DepthwiseConv2DFilter {
       int64_t at = begin * g.outC();
       GrowingSums sums(df + at, totals ? totals + at : nullptr, (end - begin) * g.outC());
       for (int64_t row = 0; row < g.n * g.oh; ++row) {
-        for (int64_t ox = 0; ox < g.ow; ++ox) {
-          const float* from = dy + (row * g.ow + ox) * g.outC();
-          for (int64_t tap = begin; tap < end; ++tap) {
-            int64_t iy = g.rows.input(row % g.oh, tap / g.kw), ix = g.columns.input(ox, tap % g.kw);
-            if (iy < 0 || iy >= g.h || ix < 0 || ix >= g.w) continue;
-            multiplyInto(x + ((row / g.oh * g.h + iy) * g.w + ix) * g.c, from, df + tap * g.outC(),
-                         g.c, g.m);
-          }
-          sums.grown();
+        constexpr int64_t kPixels = 64;
+        for (int64_t ox = 0; ox < g.ow; ox += kPixels) {
+          int64_t last = std::min(g.ow, ox + kPixels);
+          addPixels(g, x, dy, df, row, ox, last, begin, end);
+          sums.grown(last - ox);
         }
       }
       sums.finish();

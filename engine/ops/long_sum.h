@@ -90,9 +90,10 @@ class GrowingSums {
   GrowingSums(float* sums, double* totals, int64_t n) : sums_(sums), totals_(totals), n_(n) {
     std::fill_n(sums, n, 0.0f);
   }
-  /// A term has been added to each.
-  void grown() {
-    if (++terms_ == kShortTerms && totals_) endRun(run_);
+  /// Terms have been added to each.
+  void grown(int64_t terms = 1) {
+    terms_ += terms;
+    if (terms_ >= kShortTerms && totals_) endRun(run_);
   }
   void finish() {
     if (run_ == Run::kInner) endRun(Run::kLast);
