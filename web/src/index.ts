@@ -12,6 +12,7 @@ import {loadFrom, type IOHandler} from './io.js';
 import type {LayersModel} from './model.js';
 import {modelFrom} from './models.js';
 import {elementwise} from './ops.js';
+import {scopesOfEngine} from './tensor.js';
 
 export {features, ready, wasm, type Features, type Variant} from './load.js';
 export {dispose, keep, memory, Tensor, tensor, tidy, type DataType, type MemoryInfo, type TensorLike, type TypedArray} from './tensor.js';
@@ -41,6 +42,9 @@ export const {
   notEqual, pow, reciprocal, relu, relu6, round, rsqrt, selu, sigmoid, sign, silu, sin, sinh, softShrink, softplus, softsign, sparsePlus,
   sparseSigmoid, sqrt, square, squaredDifference, squareplus, sub, tan, tanh, tanhShrink, trunc, xlogy,
 } = elementwise;
+
+/** Scopes that need no function around them, where tidy cannot be: `tf.engine().startScope()`, and `endScope()`. */
+export const engine = () => scopesOfEngine;
 
 export const version = {fjord: '0.1.0'};
 

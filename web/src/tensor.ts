@@ -320,6 +320,14 @@ export const tidied =
   (...args: A): R =>
     tidy(() => f(...args));
 
+/** TensorFlow.js's engine, of which programs use the scopes: what is made between start and end is disposed of at the end. */
+export const scopesOfEngine = {
+  startScope,
+  endScope: (result?: Container): void => {
+    if (scopes.length === 0) throw new Error('endScope: no scope has been started');
+    endScope(result);
+  },
+};
 export function keep<T extends Tensor>(t: T): T {
   checkTensor(t, "Argument 'result' passed to 'keep'").kept = true;
   return t;

@@ -281,3 +281,18 @@ suite('a thousand steps leave the memory where ten left it', () => {
     });
   });
 });
+
+test('a scope of the engine ends with what was made in it', () => {
+  const before = fj.memory().numTensors;
+  fj.engine().startScope();
+  const inner = fj.tensor1d([1, 2]);
+  const kept = fj.keep(fj.tensor1d([3]));
+  const passed = inner.add(1);
+  fj.engine().endScope(passed);
+  assert.equal(inner.isDisposed, true);
+  assert.deepEqual([...passed.dataSync()], [2, 3]);
+  assert.deepEqual([...kept.dataSync()], [3]);
+  fj.dispose([passed, kept]);
+  assert.equal(fj.memory().numTensors, before);
+  assert.throws(() => fj.engine().endScope(), /^Error: endScope: no scope has been started$/);
+});

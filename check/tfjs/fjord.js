@@ -1,0 +1,29 @@
+// What a spec gets where it asks for TensorFlow.js: Fjord, with a list of the variables that a spec makes, because they end with it.
+import * as fjord from 'fjord';
+
+export * from 'fjord';
+
+
+const made = [];
+export function variable(...args) {
+  const v = fjord.variable(...args);
+  made.push(v);
+  return v;
+}
+
+// TensorFlow.js's engine is made anew for a spec, so specs count from nothing.
+let before = fjord.memory();
+export function memory() {
+  const now = fjord.memory();
+  return {...now, numTensors: now.numTensors - before.numTensors, numBytes: now.numBytes - before.numBytes};
+}
+
+/** A spec's tensors and variables end with it. */
+export function startSpec() {
+  before = fjord.memory();
+  fjord.engine().startScope();
+}
+export function endSpec() {
+  fjord.engine().endScope();
+  for (const v of made.splice(0)) v.dispose();
+}
