@@ -337,7 +337,7 @@ suite('compile', () => {
     'an argument there is not': [{optimizer: 'sgd', loss: 'hinge', metric: 'mse'}, 'compile: there is no argument metric; known are optimizer, loss, metrics, lossWeights'],
     'no optimizer': [{loss: 'meanSquaredError'}, "compile: optimizer is to be a name such as 'adam', or an optimizer such as tf.train.adam(), got undefined"],
     'an optimizer that was not called': [{optimizer: fj.train.adam, loss: 'meanSquaredError'}, "compile: optimizer is to be a name such as 'adam', or an optimizer such as tf.train.adam(), got a function"],
-    'no loss': [{optimizer: 'sgd'}, 'compile: a loss is needed'],
+    'no loss': [{optimizer: 'sgd'}, 'compile: loss is missing'],
     'a function in a list': [{optimizer: 'sgd', loss: [() => 0]}, 'A loss is named or described, not a function; for one of your own use tf.variableGrads'],
     'a function as a metric': [{optimizer: 'sgd', loss: 'meanSquaredError', metrics: [() => 0]}, 'A metric is named or described, not a function'],
     'too many losses': [{optimizer: 'sgd', loss: ['meanSquaredError', 'hinge']}, 'compile: loss has 2 entries, the model has 1 outputs: words_out'],
