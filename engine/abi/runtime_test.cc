@@ -90,7 +90,7 @@ TEST(Model, DoesNotChangeWhileStepsAreOnTheirWay) {
   EXPECT_EQ(lost.error().message, "no step has begun, or it was lost with its GPU");
 }
 
-TEST(Abi, MemoryCountsWeightsOfModels) {
+TEST(Memory, CountsWeightsOfModels) {
   double before[4], with[4], after[4];
   fj_memory(before);
   int model = fj_model(network().dump().c_str(), 1, 1);

@@ -13,7 +13,7 @@ Value normalized(Value x, Value mean, Value variance, Value offset, Value scale,
 }
 
 Status checkEpsilon(float epsilon) {
-  return checkNumber("epsilon", epsilon, epsilon > 0, " above 0");
+  return checkNumber("epsilon", epsilon, epsilon >= 0, " of at least 0");
 }
 /// Operands that make x larger are not meant.
 Status checkBroadcast(std::span<const Type> in, std::initializer_list<std::string_view> names) {

@@ -140,8 +140,7 @@ suite('models', () => {
 });
 
 suite('out of memory is an error', () => {
-  const kOutOfMemory = /out of memory: \d+ bytes were asked for/;
-  const kTooLarge = /more than the 536870911 elements that an array can have/;
+  const kOutOfMemory = /out of memory|is too large|has more than the 536870911 elements/;
   test('a tensor larger than the address space', () => {
     const before = fj.memory();
     for (const shape of [[40000, 40000, 4], [100000, 100000], [2 ** 31 - 1, 2 ** 31 - 1, 2 ** 31 - 1]]) assert.throws(() => fj.zeros(shape), {message: `The shape [${shape}] is too large: a tensor has at most 536870911 elements`});
@@ -149,13 +148,13 @@ suite('out of memory is an error', () => {
   });
   test('a result larger than the memory', () => {
     const column = zeros(60000, 1);
-    assert.throws(() => fj.matMul(column, column, false, true), kTooLarge);
-    assert.throws(() => fj.add(column, column.transpose()), kTooLarge);
+    assert.throws(() => fj.matMul(column, column, false, true), kOutOfMemory);
+    assert.throws(() => fj.add(column, column.transpose()), kOutOfMemory);
     column.dispose();
   });
   test('a model larger than the memory, and then one that fits', async () => {
     const sized = (units) => fj.sequential({layers: [fj.layers.dense({units, inputShape: [50000]})]});
-    assert.throws(() => sized(50000).info(), kTooLarge);
+    assert.throws(() => sized(50000).info(), kOutOfMemory);
     await train();
   });
   // WebAssembly's memory ends at 4 GB; above 2 GB its pointers are negative numbers for JavaScript.
