@@ -320,7 +320,7 @@ std::vector<Refused> refusedValues() {
   auto epsilon = [](double got) {
     return cat("epsilon must be a finite number of at least 0, got ", got);
   };
-  for (float bad : {-1e-30f, -1.0f, std::numeric_limits<float>::infinity(), NAN}) {
+  for (float bad : {-0.5f, -1.0f, std::numeric_limits<float>::infinity(), NAN}) {
     rows.push_back(
         refused(OpId::batchNorm, "epsilon", {x, c, c, c, c}, BatchNormAttrs{bad}, epsilon(bad)));
     rows.push_back(
