@@ -116,6 +116,7 @@ const suites = {
   'asan-cli': cli('asan'),
   'tsan-cli': cli('tsan'),
   node: () => nodeTest('web/test'),
+  tfjs: () => nodeTest('check/tfjs'),
   gpu: () =>
     nodeTest('check/gpu', async () => {
       await build('native', ['fjord_gpu_cases']);
@@ -125,7 +126,7 @@ const suites = {
 };
 
 /** What CI runs: each kind of build, and everything that a browser or Node does. The rest takes longer, and seldom finds more. */
-const inCi = ['native', 'asan', 'tsan', 'memcheck', 'wasm-simd', 'wasm-relaxed-simd-threads', 'cli', 'node', 'gpu', 'browser', 'harness'];
+const inCi = ['native', 'asan', 'tsan', 'memcheck', 'wasm-simd', 'wasm-relaxed-simd-threads', 'cli', 'node', 'tfjs', 'gpu', 'browser', 'harness'];
 
 const asked = process.argv.slice(2);
 const names = !asked.length ? inCi : asked.join() === 'all' ? Object.keys(suites) : asked;

@@ -3,7 +3,6 @@ import * as fjord from 'fjord';
 
 export * from 'fjord';
 
-
 const made = [];
 export function variable(...args) {
   const v = fjord.variable(...args);
@@ -15,7 +14,8 @@ export function variable(...args) {
 let before = fjord.memory();
 export function memory() {
   const now = fjord.memory();
-  return {...now, numTensors: now.numTensors - before.numTensors, numBytes: now.numBytes - before.numBytes};
+  const counts = ['numTensors', 'numBytes', 'numDataBuffers'].map((name) => [name, now[name] - before[name]]);
+  return {...now, ...Object.fromEntries(counts)};
 }
 
 /** A spec's tensors and variables end with it. */

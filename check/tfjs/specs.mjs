@@ -4,12 +4,13 @@
 //
 // A spec file asks for '../index', where the public API is. It gets Fjord in its place. A file that also asks for inner modules
 // of TensorFlow.js tests these, and is left out; helpers of its tests are taken as they are.
-import {readdirSync, readFileSync} from 'node:fs';
+import {readdirSync, readFileSync, realpathSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {build} from 'esbuild';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const core = `${root}node_modules/@tensorflow/tfjs-core/dist`;
+// By its real path, which importers are named by.
+const core = realpathSync(`${root}node_modules/@tensorflow/tfjs-core/dist`);
 const here = `${root}check/tfjs`;
 
 /** What stands in for a module, by the last part of its path. */

@@ -79,9 +79,11 @@ function differentiate(f: () => Tensor, xs: readonly Tensor[], dy?: Tensor, all 
   try {
     const value = f();
     if (!(value instanceof Tensor)) throw new Error('The function that is differentiated must return a tensor');
+    // What is whole has no slope, whatever dy is.
+    const by = dy && value.dtype !== 'float32' && dy instanceof Tensor && dy.dtype === 'float32' ? castTo(dy, value.dtype) : dy;
     const grads = withArguments((a) => {
       const out = a.i32(new Int32Array(xs.length));
-      call('fj_gradients', handleOf(value), dy ? handleOf(dy) : 0, a.i32(xs.map((t) => handleOf(t))), xs.length, all ? 1 : 0, out);
+      call('fj_gradients', handleOf(value), by ? handleOf(by) : 0, a.i32(xs.map((t) => handleOf(t))), xs.length, all ? 1 : 0, out);
       play();
       return [...heap.i32(out, xs.length)].map((handle) => (handle ? new Tensor(handle) : undefined));
     });
@@ -109,6 +111,8 @@ export function valueAndGrads(f: (...xs: Tensor[]) => Tensor): (xs: ReadonlyArra
   return (xs, dy) =>
     tidy(() => {
       const tensors = xs.map((x) => (x instanceof Tensor ? x : toTensor(x, 'x', 'tf.grad', 'float32')));
+      // By a condition it is 0, as in TensorFlow.js; by whole numbers it would be 0 where a program means a slope.
+      if (tensors.some((t) => t.dtype === 'int32')) throw new Error('There is no gradient with respect to an int32 tensor: make it float32 before, with toFloat()');
       const {value, grads} = differentiate(() => f(...tensors), tensors, dy);
       const connected = grads.filter((g) => g !== undefined);
       if (connected.length < grads.length) {
@@ -148,6 +152,11 @@ export function variableGrads(f: () => Tensor, list?: Variable[] | null): Variab
     undefined,
     !list,
   );
+  const whole = trainable.find((v, i) => grads[i] && v.dtype === 'int32');
+  if (whole) {
+    for (const t of [value, ...grads]) t?.dispose();
+    throw new Error(`There is no gradient with respect to the int32 variable ${whole.name}: make it float32, or not trainable`);
+  }
   const named = trainable.flatMap((v, i) => (grads[i] ? [[v.name, grads[i]] as const] : []));
   if (named.length === 0) {
     throw new Error(
@@ -299,8 +308,10 @@ export const train = {
     new Optimizer('Adam', {learning_rate: learningRate, beta_1: beta1, beta_2: beta2, epsilon}),
   adamax: (learningRate: Rate = 0.002, beta1 = 0.9, beta2 = 0.999, epsilon: number | null = 1e-7, decay = 0) =>
     new Optimizer('Adamax', {learning_rate: decaying(learningRate, decay), beta_1: beta1, beta_2: beta2, epsilon}),
-  rmsprop: (learningRate: Rate, decay = 0.9, momentum = 0, epsilon: number | null = 1e-7, centered = false) =>
-    new Optimizer('RMSprop', {learning_rate: learningRate, rho: decay, momentum, epsilon, centered}),
+  rmsprop: (learningRate: Rate, decay = 0.9, momentum = 0, epsilon: number | null = 1e-7, centered = false) => {
+    if (learningRate == null) throw new Error('learningRate for RMSPropOptimizer must be defined.');
+    return new Optimizer('RMSprop', {learning_rate: learningRate, rho: decay, momentum, epsilon, centered});
+  },
   adamw: (learningRate: Rate = 0.001, weightDecay = 0.004) => new Optimizer('AdamW', {learning_rate: learningRate, weight_decay: weightDecay}),
   nadam: (learningRate: Rate = 0.001) => new Optimizer('Nadam', {learning_rate: learningRate}),
   ftrl: (learningRate: Rate = 0.001) => new Optimizer('Ftrl', {learning_rate: learningRate}),

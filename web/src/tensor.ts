@@ -119,20 +119,21 @@ export class Tensor {
     const values = await this.data<TypedArray>();
     return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   }
-  /** Where its values are still on a GPU, a little later. */
-  print(): void {
-    if (this.isHere) console.log(this.toString());
-    else void this.data().then((values) => console.log(this.text(values)));
+  /** Where its values are still on a GPU, a little later. With its type and shape if `verbose`. */
+  print(verbose = false): void {
+    if (this.isHere) console.log(this.toString(verbose));
+    else void this.data().then((values) => console.log(this.text(values, verbose)));
   }
   /** Whether its values can be read at once. */
   get isHere(): boolean {
     return !this.waiting && !engine().fj_gpuNumber(this.handle);
   }
-  toString(): string {
-    return this.text(this.dataSync());
+  toString(verbose = false): string {
+    return this.text(this.dataSync(), verbose);
   }
-  private text(values: TypedArray): string {
-    return `Tensor\n    ${format(nest(values, this.shape), 4, this.dtype === 'bool')}`;
+  private text(values: TypedArray, verbose: boolean): string {
+    const about = verbose ? [`  dtype: ${this.dtype}`, `  rank: ${this.rank}`, `  shape: [${this.shape}]`, '  values:'] : [];
+    return ['Tensor', ...about, ...linesOf(values, this.shape, this.dtype === 'bool').map((line) => `    ${line}`)].join('\n');
   }
 
   // ---- other shapes of the same -----------------------------------------------------------------------------------------
@@ -177,13 +178,60 @@ export function nest(values: ArrayLike<number>, shape: readonly number[]): Neste
   return level;
 }
 
-/** Long rows and columns show their first and last three. */
-function format(value: NestedArray, indent: number, isBool: boolean): string {
-  if (!Array.isArray(value)) return isBool ? String(value !== 0) : Number.isInteger(value) ? String(value) : String(+value.toPrecision(7));
-  const show = (items: NestedArray[]) => items.map((v) => format(v, indent + 1, isBool));
-  const parts = value.length > 20 ? [...show(value.slice(0, 3)), '...', ...show(value.slice(-3))] : show(value);
-  const separator = Array.isArray(value[0]) ? `,\n${' '.repeat(indent + 1)}` : ', ';
-  return `[${parts.join(separator)}]`;
+// Axes longer than this show their first and last entries only.
+const kMostShown = 20;
+const kEndsShown = 3;
+function shownOf(size: number): number[] {
+  const all = Array.from({length: Math.min(size, kMostShown + 1)}, (_, i) => i);
+  return size <= kMostShown ? all : [...all.slice(0, kEndsShown), ...all.slice(0, kEndsShown).map((i) => size - kEndsShown + i)];
+}
+
+/** Seven digits after the point; of small numbers seven digits that are not 0. */
+function shownNumber(v: number, isBool: boolean): string {
+  if (isBool) return String(v !== 0);
+  return String(Number(Math.abs(v) < 1e-3 ? v.toPrecision(7) : v.toFixed(7)));
+}
+
+/** The lines of TensorFlow.js's toString: the columns of matrices below each other. */
+function linesOf(values: TypedArray, shape: readonly number[], isBool: boolean): string[] {
+  if (shape.length === 0) return [isBool ? String(values[0] !== 0) : String(values[0])];
+  const columns = shape.at(-1)!;
+  const widths = new Map<number, number>();
+  const row = (at: number): string => {
+    const cells = shownOf(columns).map((i) => shownNumber(values[at + i]!, isBool).padEnd(widths.get(i) ?? 0));
+    if (columns > kMostShown) cells.splice(kEndsShown, 0, '...');
+    return `[${cells.join(', ')}]`;
+  };
+  if (shape.length === 1) return [row(0)];
+
+  // Only what is shown counts: a long tensor prints as fast as a short one.
+  const measure = (axis: number, at: number): void => {
+    for (const i of shownOf(shape[axis]!)) {
+      if (axis < shape.length - 1) measure(axis + 1, at + i * sizeOf(shape.slice(axis + 1)));
+      else widths.set(i, Math.max(widths.get(i) ?? 0, shownNumber(values[at + i]!, isBool).length));
+    }
+  };
+  measure(0, 0);
+
+  /** The entries along an axis. Blank lines part them, more where there are more axes below. */
+  const block = (axis: number, at: number, isLast: boolean): string[] => {
+    if (axis === shape.length - 1) return [row(at)];
+    const below = shape.length - axis;
+    const size = shape[axis]!;
+    const stride = sizeOf(shape.slice(axis + 1));
+    const lines = shownOf(size).flatMap((i) => [
+      ...(i === size - kEndsShown && size > kMostShown ? ['...'] : []),
+      ...block(axis + 1, at + i * stride, i === size - 1),
+    ]);
+    const isParted = (i: number) => below === 2 && (i === 0 || i < lines.length - 1);
+    const opened = lines.map((line, i) => `${i === 0 ? '[' : ' '}${line}${isParted(i) ? ',' : ''}`);
+    if (opened.length === 0) opened.push('[');
+    // A single line is at once the first and the last one, which TensorFlow.js indents.
+    if (opened.length === 1) opened[0] = ` ${opened[0]}`;
+    opened[opened.length - 1] += `]${isLast ? '' : `,${'\n'.repeat(below - 1)}`}`;
+    return opened;
+  };
+  return block(0, 0, true);
 }
 
 // ---- making tensors ---------------------------------------------------------------------------------------------------------

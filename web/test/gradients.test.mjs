@@ -260,6 +260,42 @@ test('functions that have no gradient say so', () => {
   v.dispose();
 });
 
+test('whole numbers have no gradient, and conditions one of 0', () => {
+  const words = {message: 'There is no gradient with respect to an int32 tensor: make it float32 before, with toFloat()'};
+  const n = fj.tensor([1, 2], [2], 'int32');
+  assert.throws(() => fj.grad((t) => t.toFloat().square().sum())(n), words);
+  assert.throws(() => fj.grads((x, t) => x.pow(t))([fj.tensor([1, 2]), n]), words);
+  const v = fj.variable(n, true, 'counted');
+  const w = fj.variable([1, 2]);
+  const before = fj.memory().numTensors;
+  const ofVariables = {message: 'There is no gradient with respect to the int32 variable counted: make it float32, or not trainable'};
+  assert.throws(() => fj.variableGrads(() => v.toFloat().mul(w).sum()), ofVariables);
+  assert.throws(() => fj.train.sgd(1).minimize(() => v.toFloat().mul(w).sum(), false, [w, v]), ofVariables);
+  assert.equal(fj.memory().numTensors, before);
+  // One that is not used is not asked for.
+  fj.train.sgd(1).minimize(() => w.sum());
+  assert.deepEqual([...w.dataSync()], [0, 1]);
+  fj.dispose([v, w]);
+
+  const [byCondition, byA] = fj.grads((c, a) => fj.where(c, a, [7, 7]))([fj.tensor([true, false]), fj.tensor([1, 2])]);
+  assert.deepEqual([[...byCondition.dataSync()], [...byA.dataSync()]], [[0, 0], [1, 0]]);
+});
+
+test('results that are whole have a gradient of 0, with any dy', () => {
+  const dy = [0.5, 2];
+  const functions = {
+    argMax: (tf) => (x) => tf.argMax(x, 1),
+    greaterEqual: (tf) => (x) => tf.greaterEqual(tf.sum(x, 1), 0),
+    isNaN: (tf) => (x) => tf.isNaN(tf.sum(x, 1)),
+  };
+  for (const [name, f] of Object.entries(functions)) {
+    for (const tf of [fj, judge]) {
+      const g = tf.grad(f(tf))(tf.tensor([[1, 2], [3, 4]]), tf.tensor(dy));
+      assert.deepEqual([g.dtype, ...g.dataSync()], ['float32', 0, 0, 0, 0], name);
+    }
+  }
+});
+
 test('after a failure gradients work again', () => {
   assert.throws(() => fj.grad((x) => x.reshape([99]))(fj.tensor([1, 2])), {message: 'reshape: cannot reshape [2] (2 elements) to [99] (inputs: float32[2])'});
   assert.deepEqual([...fj.grad((x) => x.square())(fj.tensor([1, 2])).dataSync()], [2, 4]);
