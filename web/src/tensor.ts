@@ -370,7 +370,8 @@ export const tidied =
 
 /** TensorFlow.js's engine, of which programs use the scopes: what is made between start and end is disposed of at the end. */
 export const scopesOfEngine = {
-  startScope,
+  /** The name is for readers of the program. */
+  startScope: (_name?: string): void => startScope(),
   endScope: (result?: Container): void => {
     if (scopes.length === 0) throw new Error('endScope: no scope has been started');
     endScope(result);

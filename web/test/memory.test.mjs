@@ -296,3 +296,30 @@ test('a scope of the engine ends with what was made in it', () => {
   assert.equal(fj.memory().numTensors, before);
   assert.throws(() => fj.engine().endScope(), /^Error: endScope: no scope has been started$/);
 });
+
+test('scopes of the engine lie in each other, and in tidy: what one returns is of the one around', () => {
+  const before = fj.memory().numTensors;
+  fj.engine().startScope('outer');
+  fj.engine().startScope('inner');
+  const a = fj.scalar(1);
+  const b = fj.scalar(2);
+  const c = fj.scalar(3);
+  fj.engine().endScope({list: [a], b});
+  assert.deepEqual([a, b, c].map((t) => t.isDisposed), [false, false, true]);
+  const inTidy = fj.tidy(() => {
+    fj.engine().startScope();
+    const t = a.add(b);
+    fj.engine().endScope(t);
+    return t;
+  });
+  assert.deepEqual([...inTidy.dataSync()], [3]);
+  fj.engine().endScope();
+  assert.deepEqual([a, b, inTidy].map((t) => t.isDisposed), [true, true, true]);
+  assert.equal(fj.memory().numTensors, before);
+  const variable = fj.tidy(() => fj.variable([1]));
+  fj.engine().startScope();
+  variable.assign(fj.tensor([2]));
+  fj.engine().endScope();
+  assert.deepEqual([...variable.dataSync()], [2]);
+  variable.dispose();
+});

@@ -184,3 +184,9 @@ suite('losses are those of TensorFlow.js', () => {
     }
   });
 });
+
+test('rmsprop has no learning rate of its own, as in TensorFlow.js', () => {
+  for (const tf of [fj, judge]) {
+    for (const rate of [undefined, null]) assert.throws(() => tf.train.rmsprop(rate), {message: 'learningRate for RMSPropOptimizer must be defined.'});
+  }
+});
