@@ -18,7 +18,10 @@ function rgbaOf(source: Pixels): {data: ArrayLike<number>; width: number; height
   if (typeof source === 'object' && 'data' in source && ArrayBuffer.isView(source.data)) return source;
   const isDrawable = ['HTMLVideoElement', 'HTMLImageElement', 'HTMLCanvasElement', 'OffscreenCanvas', 'ImageBitmap'].some((name) => isA(source, name));
   const own = source as {getContext?: HTMLCanvasElement['getContext']; width: number; height: number};
-  if (!isDrawable && typeof own.getContext === 'function') return own.getContext('2d')!.getImageData(0, 0, own.width, own.height);
+  if (!isDrawable && typeof own.getContext === 'function') {
+    const {width, height} = own;
+    return {data: own.getContext('2d')!.getImageData(0, 0, width, height).data, width, height};
+  }
   if (!isDrawable) {
     throw new Error(
       'pixels passed to tf.browser.fromPixels() must be either an HTMLVideoElement, HTMLImageElement, HTMLCanvasElement, OffscreenCanvas, ' +

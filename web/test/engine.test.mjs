@@ -74,6 +74,14 @@ suite('pictures without a browser', () => {
     }
     assert.deepEqual(fj.browser.fromPixels(pixels).shape, [2, 2, 3]);
   });
+  test('fromPixels takes what draws like a canvas, and has no more than its bytes', () => {
+    const asked = [];
+    const getImageData = (...place) => (asked.push(place), {data: pixels.data});
+    const canvas = {width: 2, height: 2, getContext: (kind) => (asked.push(kind), {getImageData})};
+    const t = fj.browser.fromPixels(canvas);
+    assert.deepEqual([t.shape, ...t.dataSync()], [[2, 2, 3], 1, 2, 3, 4, 5, 6, 7, 8, 9, 250, 251, 252]);
+    assert.deepEqual(asked, ['2d', [0, 0, 2, 2]]);
+  });
   test('toPixels gives bytes', async () => {
     for (const image of [
       (tf) => tf.tensor([[0, 0.5], [0.25, 1]]),
