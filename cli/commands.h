@@ -19,9 +19,6 @@ Command addTrain(CLI::App& app);
 Command addPredict(CLI::App& app);
 Command addInspect(CLI::App& app);
 
-/// For a verb's callback: ends the parsing unless one of these is given, and no more.
-void exactlyOne(const std::vector<CLI::Option*>& options);
-
 /// What the shell expects of a program that Ctrl-C ended.
 constexpr int kInterrupted = 130;
 

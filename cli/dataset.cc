@@ -89,25 +89,45 @@ Result<DataSet> readIdxFolder(const std::string& folder, bool train) {
 
 namespace {
 
-Status takeLabels(const CsvTable& table, Labels labels, const std::vector<std::string>& classes,
-                  Part& part) {
-  if (table.labels.empty()) return {};
-  if (labels == Labels::kClasses) {
-    FJORD_TRY(part.classes, classNumbers(table, classes));
-  } else {
-    FJORD_TRY(part.numbers, labelNumbers(table));
+/// A missing label, as data frames write it among labels that are numbers, is no class.
+Status checkLabels(const CsvTable& table) {
+  const std::vector<std::string>& labels = table.labels;
+  auto isNumber = [](const std::string& label) { return csvNumber(label).has_value(); };
+  if (std::ranges::none_of(labels, isNumber)) return {};
+  constexpr std::string_view kNotFinite[] = {"nan", "inf", "infinity"};
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (std::ranges::find(kNotFinite, canonicalName(labels[i])) != std::end(kNotFinite))
+      return fail("csv: line ", table.lines[i], ": the label ", labels[i],
+                  " is not a finite number");
   }
   return {};
 }
 
-Result<CsvTable> readTable(const std::string& path, const std::string& label) {
-  FJORD_TRY(std::string text, readFile(path));
-  Result<CsvTable> table = readCsv(text, {.label = label});
-  if (!table) return failAt(path, table.error());
-  return table;
+/// Without `classes` they become all labels that the table has.
+Result<Part> readPart(const std::string& path, const std::string& text, const std::string& label,
+                      Labels labels, std::vector<std::string>& classes) {
+  FJORD_TRY(CsvTable table, readCsv(text, {.label = label}));
+  Part part{.source = path, .x = table.x};
+  if (table.labels.empty()) return part;
+  if (labels == Labels::kNumbers) {
+    FJORD_TRY(part.numbers, labelNumbers(table));
+    return part;
+  }
+  FJORD_CHECK(checkLabels(table));
+  if (classes.empty()) classes = classesOf(table.labels);
+  FJORD_TRY(part.classes, classNumbers(table, classes));
+  return part;
 }
 
 }  // namespace
+
+Result<Part> readCsvPart(const std::string& path, const std::string& text, const std::string& label,
+                         Labels labels, const std::vector<std::string>& classes) {
+  std::vector<std::string> known = classes;
+  Result<Part> part = readPart(path, text, label, labels, known);
+  if (!part) return failAt(path, part.error());
+  return part;
+}
 
 Result<DataSet> readCsvFiles(const std::string& train, const std::string& test,
                              const std::string& label, Labels labels,
@@ -116,13 +136,10 @@ Result<DataSet> readCsvFiles(const std::string& train, const std::string& test,
   for (bool isTrain : {true, false}) {
     const std::string& path = isTrain ? train : test;
     if (path.empty()) continue;
-    FJORD_TRY(CsvTable table, readTable(path, label));
-    Part& part = isTrain ? set.train : set.test;
-    part.source = path;
-    part.x = table.x;
-    if (labels == Labels::kClasses && set.classes.empty()) set.classes = classesOf(table.labels);
-    Status taken = takeLabels(table, labels, set.classes, part);
-    if (!taken) return failAt(path, taken.error());
+    FJORD_TRY(std::string text, readFile(path));
+    Result<Part> part = readPart(path, text, label, labels, set.classes);
+    if (!part) return failAt(path, part.error());
+    (isTrain ? set.train : set.test) = std::move(*part);
   }
   set.classCount = static_cast<int>(set.classes.size());
   return set;

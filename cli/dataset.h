@@ -42,6 +42,10 @@ Result<DataSet> readCsvFiles(const std::string& train, const std::string& test,
                              const std::string& label, Labels labels,
                              const std::vector<std::string>& classes);
 
+/// The text of one table; its labels are to be among the classes.
+Result<Part> readCsvPart(const std::string& path, const std::string& text, const std::string& label,
+                         Labels labels, const std::vector<std::string>& classes);
+
 /// Samples [samples, ..] of as many numbers as the model's one input has, in its shape.
 Tensor asInput(const Model& model, const Tensor& x);
 

@@ -6,8 +6,11 @@
 #include <zlib.h>
 
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 namespace fjord::cli {
 
@@ -23,8 +26,56 @@ struct Descriptor {
 
 std::string reason() { return std::strerror(errno); }
 
+// ---- where a path leads
+
+/// What a path leads to.
+struct Place {
+  std::string path;     // behind all symbolic links
+  int descriptor = -1;  // one of this program's own, such as that of /dev/stdout
+};
+
+/// The number of N in /proc/self/fd/N, where /dev/stdin, /dev/stdout and /dev/fd lead; or -1.
+int descriptorIn(const std::string& path) {
+  for (const std::string& folder :
+       {std::string("/proc/self/fd/"), cat("/proc/", getpid(), "/fd/"), std::string("/dev/fd/")}) {
+    if (!path.starts_with(folder)) continue;
+    int number = -1;
+    const char* end = path.data() + path.size();
+    auto [stop, error] = std::from_chars(path.data() + folder.size(), end, number);
+    if (error == std::errc() && stop == end) return number;
+  }
+  return -1;
+}
+
+/// `standard` is what "-" stands for.
+Result<Place> follow(const std::string& path, int standard) {
+  if (path == "-") return Place{path, standard};
+  std::filesystem::path at = path;
+  // As many as Linux follows.
+  constexpr int kMostLinks = 40;
+  for (int i = 0; i < kMostLinks; ++i) {
+    if (int number = descriptorIn(at.string()); number >= 0) return Place{path, number};
+    std::error_code none;
+    std::filesystem::path next = std::filesystem::read_symlink(at, none);
+    if (none) return Place{at.string()};
+    at = next.is_absolute() ? next : at.parent_path() / next;
+  }
+  return fail(path, ": ", std::strerror(ELOOP));
+}
+
+/// A descriptor of this program is read as it is: what is behind it may have no name to open.
+Result<int> openToRead(const std::string& path) {
+  FJORD_TRY(Place place, follow(path, STDIN_FILENO));
+  if (place.descriptor < 0) return open(place.path.c_str(), O_RDONLY | O_CLOEXEC);
+  static std::set<int> wereRead;
+  if (!wereRead.insert(place.descriptor).second)
+    return fail(path, ": has been read already for another argument; a pipe gives its bytes once");
+  return dup(place.descriptor);
+}
+
 Result<std::string> readRaw(const std::string& path) {
-  Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  FJORD_TRY(int number, openToRead(path));
+  Descriptor file{number};
   struct stat info = {};
   if (file.number < 0 || fstat(file.number, &info) != 0) return fail(path, ": ", reason());
   if (S_ISDIR(info.st_mode)) return fail(path, ": is a folder; a file is needed");
@@ -75,7 +126,17 @@ Result<std::string> unzip(const std::string& path, const std::string& packed) {
                                           : ": the gzip file is damaged; fetch it again");
 }
 
-std::string temporaryFor(const std::string& path) { return cat(path, ".partial-", getpid()); }
+std::string folderOf(const std::string& path) {
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+/// Whether a path leads to what holds no bytes: a pipe, a terminal, a device.
+bool isStream(const Place& place) {
+  struct stat info = {};
+  return place.descriptor >= 0 || (stat(place.path.c_str(), &info) == 0 &&
+                                   (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode)));
+}
 
 /// The first error wins; errno is that of the call that failed.
 bool writeAll(int file, std::string_view bytes) {
@@ -85,7 +146,20 @@ bool writeAll(int file, std::string_view bytes) {
     if (count < 0) return false;
     bytes.remove_prefix(static_cast<size_t>(count));
   }
-  return fsync(file) == 0;
+  return true;
+}
+
+/// Into what is there, which stays what it is.
+Status writeInto(const std::string& path, const Place& place, std::string_view bytes) {
+  Descriptor file{place.descriptor >= 0 ? dup(place.descriptor)
+                                        : open(place.path.c_str(), O_WRONLY | O_CLOEXEC)};
+  // Whoever reads may leave: that is an error of the call, not the end of the program.
+  auto before = std::signal(SIGPIPE, SIG_IGN);
+  bool isWritten = file.number >= 0 && writeAll(file.number, bytes);
+  std::string why = reason();
+  std::signal(SIGPIPE, before);
+  if (!isWritten) return fail(path, ": could not be written: ", why);
+  return {};
 }
 
 }  // namespace
@@ -96,30 +170,59 @@ Result<std::string> readFile(const std::string& path) {
   return bytes;
 }
 
+bool isStream(const std::string& path) {
+  Result<Place> place = follow(path, STDOUT_FILENO);
+  return place && isStream(*place);
+}
+
+bool isStandardOutput(const std::string& path) {
+  Result<Place> place = follow(path, STDOUT_FILENO);
+  return place && place->descriptor == STDOUT_FILENO;
+}
+
 Status checkWritable(const std::string& path) {
+  FJORD_TRY(Place place, follow(path, STDOUT_FILENO));
+  if (place.descriptor >= 0) {
+    if (fcntl(place.descriptor, F_GETFD) < 0) return fail(path, ": ", reason());
+    return {};
+  }
   struct stat info = {};
-  if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
-    return fail(path, ": is a folder; name a file in it");
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
-  if (access(folder.c_str(), W_OK) != 0)
+  bool exists = stat(place.path.c_str(), &info) == 0;
+  if (exists && S_ISDIR(info.st_mode)) return fail(path, ": is a folder; name a file in it");
+  bool isStream = S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode);
+  if (exists && !isStream && !S_ISREG(info.st_mode))
+    return fail(path, ": is a ", S_ISSOCK(info.st_mode) ? "socket" : "disk", "; name a file");
+  if (exists && access(place.path.c_str(), W_OK) != 0)
+    return fail(path, ": cannot be written to: ", reason());
+  std::string folder = folderOf(place.path);
+  // The dot asks whether it is a folder.
+  if (!isStream && access((folder + "/.").c_str(), W_OK) != 0)
     return fail(path, ": the folder ", folder, " cannot be written to: ", reason());
   return {};
 }
 
 Status writeFile(const std::string& path, std::string_view bytes) {
-  std::string temporary = temporaryFor(path);
-  Descriptor file{open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
-  if (file.number < 0) return fail(temporary, ": ", reason());
-  if (!writeAll(file.number, bytes) || rename(temporary.c_str(), path.c_str()) != 0) {
+  FJORD_CHECK(checkWritable(path));
+  FJORD_TRY(Place place, follow(path, STDOUT_FILENO));
+  if (isStream(place)) return writeInto(path, place, bytes);
+  struct stat old = {};
+  bool existed = stat(place.path.c_str(), &old) == 0;
+  // A short name: that of the file may be as long as names can be.
+  std::string folder = folderOf(place.path);
+  std::string temporary = cat(folder, "/.fjord-", getpid(), ".partial");
+  unlink(temporary.c_str());  // of a process of the same number that was killed
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+  Descriptor file{open(temporary.c_str(), kFlags, 0666)};
+  bool isWritten = file.number >= 0 && writeAll(file.number, bytes) &&
+                   (!existed || fchmod(file.number, old.st_mode & 07777) == 0) &&
+                   fsync(file.number) == 0 && rename(temporary.c_str(), place.path.c_str()) == 0;
+  if (!isWritten) {
     std::string why = reason();
-    unlink(temporary.c_str());
-    bool existed = access(path.c_str(), F_OK) == 0;
+    if (file.number >= 0) unlink(temporary.c_str());
     return fail(path, ": could not be written: ", why, existed ? "; the file is as it was" : "");
   }
   // The new name, too, is to outlast a power cut; where a folder cannot be synced, the file stands.
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  Descriptor parent{open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC)};
+  Descriptor parent{open(folder.c_str(), O_RDONLY | O_CLOEXEC)};
   if (parent.number >= 0) fsync(parent.number);
   return {};
 }

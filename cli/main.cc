@@ -6,11 +6,14 @@
 //
 // Exit status: 0 done; 1 it did not work; 2 the arguments make no sense; 130 ended by Ctrl-C.
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <new>
 
 #include "commands.h"
+#include "options.h"
 
 namespace fjord::cli {
 namespace {
@@ -51,6 +54,11 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
+int refuse(const std::string& why) {
+  std::fprintf(stderr, "fjord: %s\nRun with --help for more information.\n", why.c_str());
+  return kUsage;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Trains, applies and shows neural networks.", "fjord");
   app.set_version_flag("--version", std::string("fjord ") + FJORD_VERSION,
@@ -74,13 +82,18 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsage;
+    // Help, too, comes as an exception.
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return refuse(explain(app, error));
   }
   for (const Command& command : commands) {
     if (!command.app->parsed()) continue;
+    std::string empty = emptyOption(*command.app);
+    if (!empty.empty()) return refuse(empty);
     Result<int> status = command.run();
+    bool isSaid = std::fflush(stdout) == 0;
+    if (status && !isSaid) status = fail("standard output: ", std::strerror(errno));
     if (status) return *status;
-    std::fflush(stdout);
     std::fprintf(stderr, "fjord: %s\n", status.error().message.c_str());
     return kFailed;
   }
@@ -88,20 +101,6 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
-
-void exactlyOne(const std::vector<CLI::Option*>& options) {
-  std::string names, given;
-  for (const CLI::Option* option : options) {
-    names += (names.empty() ? "" : ", ") + option->get_name();
-    if (option->count()) given += (given.empty() ? "" : " and ") + option->get_name();
-  }
-  auto used = std::ranges::count_if(options, [](auto* o) { return o->count() > 0; });
-  if (used == 1) return;
-  throw CLI::RequiredError(used ? cat("One of ", given, " is to be given, not all")
-                                : cat("One of these is needed: ", names),
-                           CLI::ExitCodes::RequiredError);
-}
-
 }  // namespace fjord::cli
 
 int main(int argc, char** argv) {

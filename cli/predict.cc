@@ -10,6 +10,7 @@
 #include "image.h"
 #include "io/csv.h"
 #include "io/model_file.h"
+#include "options.h"
 #include "state.h"
 
 namespace fjord::cli {
@@ -17,7 +18,7 @@ namespace fjord::cli {
 namespace {
 
 struct PredictArguments {
-  std::string model, data, csv, label, out, format = "text";
+  std::string model, data, csv, label, out, format;
   std::vector<std::string> images;
   bool invert = false;
   int threads = 0;
@@ -54,6 +55,7 @@ struct Predictions {
 /// A table has the columns that the model takes, with or without the label.
 Result<Part> readTable(const PredictArguments& args, const TrainingState& state, int64_t features,
                        Labels labels) {
+  // Once: it may be a pipe.
   FJORD_TRY(std::string text, readFile(args.csv));
   CsvReader reader(text);
   std::vector<std::string> cells;
@@ -64,8 +66,7 @@ Result<Part> readTable(const PredictArguments& args, const TrainingState& state,
     return fail(args.csv, ": ", columns, " columns; the model takes ", features,
                 ", and there may be one more with the label");
   std::string label = columns == features ? "" : state.labelColumn(args.label);
-  FJORD_TRY(DataSet set, readCsvFiles("", args.csv, label, labels, state.classes));
-  return std::move(set.test);
+  return readCsvPart(args.csv, text, label, labels, state.classes);
 }
 
 Result<Part> readImages(const PredictArguments& args, const Model& model, int64_t features) {
@@ -159,6 +160,7 @@ void compare(const Predictions& p, const Part& part) {
 }
 
 Result<int> predict(const PredictArguments& args) {
+  if (!args.out.empty()) FJORD_CHECK(checkWritable(args.out));
   Threads threads(threadCount(args.threads));
   FJORD_TRY(std::string bytes, readFile(args.model));
   Result<Safetensors> file = readSafetensors(bytesOf(bytes));
@@ -238,15 +240,12 @@ Command addPredict(CLI::App& app) {
       ->type_name("NAME")
       ->needs(csv);
   verb->add_flag("--invert", args->invert, "Take dark for light in pictures")->needs(image);
-  verb->add_option("--format", args->format, "text, csv or json (one object a line)")
-      ->type_name("NAME")
-      ->check(CLI::IsMember({"text", "csv", "json"}))
-      ->capture_default_str();
+  addChoice(verb, "--format", args->format, "text, csv or json (one object a line)")
+      ->type_name("NAME");
   verb->add_option("--out", args->out, "File to write to instead of the terminal")
       ->type_name("FILE");
-  verb->add_option("--threads", args->threads, "Processors to use, all if not said")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+  auto threads = [args](double count) { args->threads = static_cast<int>(count); };
+  addNumber(verb, "--threads", threads, "Processors to use, all if not said")->type_name("N");
   verb->group("Verbs")->set_help_flag("-h,--help", "Explain and end");
   verb->callback([=] { exactlyOne({data, csv, image}); });
   return {verb, [args] { return predict(*args); }};

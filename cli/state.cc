@@ -1,8 +1,20 @@
 #include "state.h"
 
-#include "base/json.h"
+#include "base/fields.h"
 
 namespace fjord::cli {
+
+namespace {
+
+using namespace arguments;
+constexpr Argument kProgress[] = {
+    whole("epoch", kIndex, 0),
+    whole("batch", kIndex, 0),
+    whole("batchSize", kCount, 32),
+    whole("samples", kIndex, 0),
+};
+
+}  // namespace
 
 Metadata TrainingState::metadata() const {
   Json progress = {
@@ -21,13 +33,12 @@ Result<TrainingState> TrainingState::of(const Safetensors& file) {
   TrainingState state;
   state.label = file.text("label");
   if (!file.text("progress").empty()) {
-    FJORD_TRY(Json progress, parseJson(file.text("progress")));
-    state.epoch = intOr(progress, "epoch", 0);
-    state.batch = intOr(progress, "batch", 0);
-    state.batchSize = intOr(progress, "batchSize", state.batchSize);
-    state.samples = intOr(progress, "samples", 0);
-    if (state.epoch < 0 || state.batch < 0 || state.batchSize < 1)
-      return fail("the file's \"progress\" makes no sense: ", file.text("progress"));
+    FJORD_TRY(Json json, parseJson(file.text("progress")));
+    FJORD_TRY(Fields progress, Fields::of("the file's \"progress\"", kProgress, json));
+    state.epoch = progress.whole("epoch");
+    state.batch = progress.whole("batch");
+    state.batchSize = progress.whole("batchSize");
+    state.samples = progress.whole("samples");
   }
   if (!file.text("classes").empty()) {
     FJORD_TRY(Json names, parseJson(file.text("classes")));

@@ -10,6 +10,7 @@
 #include "files.h"
 #include "io/model_file.h"
 #include "networks.h"
+#include "options.h"
 #include "progress.h"
 #include "state.h"
 
@@ -25,7 +26,7 @@ struct TrainArguments {
   std::string optimizer = "adam", loss;
   std::vector<std::string> metrics;
   std::optional<double> rate;
-  int epochs = 5, threads = 0;
+  int epochs = 0, threads = 0;
   std::optional<int> batchSize;
   std::optional<uint64_t> seed;
   double validationSplit = 0;
@@ -49,6 +50,7 @@ struct Trainer {
 
   const TrainArguments& args;
   Threads threads;
+  Json description;  // of --model
   DataSet data;
   std::unique_ptr<Model> model;
   TrainingState state;
@@ -85,20 +87,22 @@ Result<Shape> pictureShape(const Part& part) {
   return Shape{side, side, 1};
 }
 
-Result<Json> describeNetwork(const TrainArguments& args, const DataSet& data) {
-  if (!args.model.empty()) {
-    FJORD_TRY(std::string text, readFile(args.model));
-    Result<Json> json = parseJson(text);
-    if (!json) return failAt(args.model, json.error());
-    return json;
-  }
+Result<Json> readDescription(const std::string& path) {
+  FJORD_TRY(std::string text, readFile(path));
+  Result<Json> json = parseJson(text);
+  if (!json) return failAt(path, json.error());
+  return json;
+}
+
+Result<Json> describeNetwork(const Trainer& trainer) {
+  const TrainArguments& args = trainer.args;
+  const DataSet& data = trainer.data;
+  if (!args.model.empty()) return trainer.description;
   if (args.cnn) {
     FJORD_TRY(Shape picture, pictureShape(data.train));
     return cnn(picture, std::max(2, data.classCount));
   }
   const std::vector<int>& sizes = args.mlp;
-  if (sizes.size() < 2 || std::ranges::any_of(sizes, [](int size) { return size < 1; }))
-    return fail("--mlp takes the sizes of at least two layers, such as 784,128,10");
   if (sizes[0] != data.train.features())
     return fail("--mlp begins with ", sizes[0], ", and a sample of ", data.train.source, " has ",
                 data.train.features(), " numbers: write --mlp ", data.train.features(), ",..");
@@ -111,15 +115,14 @@ Result<int64_t> expectedOutputs(Trainer& trainer) {
   if (trainer.model) return outputSize(*trainer.model);
   if (args.cnn) return int64_t{2};
   if (!args.mlp.empty()) return int64_t{args.mlp.back()};
-  FJORD_TRY(Json description, describeNetwork(args, trainer.data));
-  Result<std::unique_ptr<Model>> model = Model::fromJson(description, trainer.threads);
+  Result<std::unique_ptr<Model>> model = Model::fromJson(trainer.description, trainer.threads);
   if (!model) return failAt(args.model, model.error());
   return outputSize(**model);
 }
 
 Status makeModel(Trainer& trainer) {
   const TrainArguments& args = trainer.args;
-  FJORD_TRY(Json description, describeNetwork(args, trainer.data));
+  FJORD_TRY(Json description, describeNetwork(trainer));
   uint64_t seed = args.seed ? *args.seed : std::random_device{}();
   Result<std::unique_ptr<Model>> model =
       Model::fromJson(description, trainer.threads, {.seed = seed});
@@ -243,8 +246,8 @@ Result<bool> trainEpochs(Trainer& trainer, Fit& fit) {
     if (*event == Fit::kEpochEnd) {
       progress.epoch(fit.epoch(), fit.logs());
       trainer.state.reach(fit.epoch(), 0);
-      // What a power cut can cost is one epoch.
-      FJORD_CHECK(save(trainer));
+      // What a power cut can cost is one epoch; what has been sent through a pipe stays sent.
+      if (!isStream(trainer.args.out)) FJORD_CHECK(save(trainer));
     } else {
       progress.batch(fit);
       bool wholeEpoch = fit.batch() == fit.batches();
@@ -256,7 +259,15 @@ Result<bool> trainEpochs(Trainer& trainer, Fit& fit) {
 
 Result<int> train(const TrainArguments& args) {
   if (!args.out.empty()) FJORD_CHECK(checkWritable(args.out));
+  if (isStandardOutput(args.out))
+    return fail(args.out, ": train tells there how it goes; name a file for the model");
+  if (args.mlp.size() == 1)
+    return fail("--mlp takes the sizes of at least two layers, such as 784,128,10");
   Trainer trainer(args);
+  if (!args.model.empty()) {
+    // Once: it may be a pipe.
+    FJORD_TRY(trainer.description, readDescription(args.model));
+  }
   if (!args.resume.empty()) FJORD_CHECK(resumeModel(trainer));
   FJORD_CHECK(loadData(trainer));
   if (!trainer.model) FJORD_CHECK(makeModel(trainer));
@@ -318,19 +329,18 @@ std::vector<CLI::Option*> addSources(CLI::App* verb, TrainArguments& args) {
       ->type_name("FILE")
       ->group(source)
       ->needs(csv);
-  verb->add_option("--validation-split", args.validationSplit,
-                   "Share of the samples, from the end, to validate with")
+  addNumber(
+      verb, "--validation-split", [&](double share) { args.validationSplit = share; },
+      "Share of the samples, from the end, to validate with")
       ->type_name("SHARE")
-      ->group(source)
-      ->check(CLI::Range(0.0, 0.99));
+      ->group(source);
   return {data, csv};
 }
 
 std::vector<CLI::Option*> addNetworks(CLI::App* verb, TrainArguments& args) {
   const std::string network = "The network, one of";
-  auto* mlp =
-      verb->add_option("--mlp", args.mlp, "Dense layers of these sizes, such as 784,128,10");
-  mlp->type_name("SIZES")->group(network)->delimiter(',')->allow_extra_args(false);
+  auto* mlp = addSizes(verb, "--mlp", args.mlp, "Dense layers of these sizes, such as 784,128,10");
+  mlp->type_name("SIZES")->group(network);
   auto* cnn = verb->add_flag("--cnn", args.cnn, "Two convolutions and a dense layer, for pictures");
   cnn->group(network);
   auto* model = verb->add_option("--model", args.model, "Any network, as Keras JSON");
@@ -360,27 +370,32 @@ void addLearning(CLI::App* verb, TrainArguments& args) {
       ->type_name("NAME")
       ->group(how)
       ->excludes(resume);
-  verb->add_option("--seed", args.seed, "Number from which all randomness follows")
+  addNumber(
+      verb, "--seed", [&](double seed) { args.seed = static_cast<uint64_t>(seed); },
+      "Number from which all randomness follows")
       ->type_name("N")
       ->group(how)
       ->excludes(resume);
-  verb->add_option("--learning-rate", args.rate, "Instead of the optimizer's own")
+  addNumber(
+      verb, "--learning-rate", [&](double rate) { args.rate = rate; },
+      "Instead of the optimizer's own")
       ->type_name("RATE")
-      ->group(how)
-      ->check(CLI::PositiveNumber);
-  verb->add_option("--epochs", args.epochs, "Passes over the data, those before --resume included")
+      ->group(how);
+  addNumber(
+      verb, "--epochs", [&](double count) { args.epochs = static_cast<int>(count); },
+      "Passes over the data, those before --resume included")
       ->type_name("N")
-      ->group(how)
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  verb->add_option("--batch-size", args.batchSize, "Samples a step, 32 if not said")
+      ->group(how);
+  addNumber(
+      verb, "--batch-size", [&](double count) { args.batchSize = static_cast<int>(count); },
+      "Samples a step, 32 if not said")
       ->type_name("N")
-      ->group(how)
-      ->check(CLI::Range(1, 1 << 24));
+      ->group(how);
   verb->add_option("--out", args.out, "Model file to write, after every epoch")->type_name("FILE");
-  verb->add_option("--threads", args.threads, "Processors to use, all if not said")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+  addNumber(
+      verb, "--threads", [&](double count) { args.threads = static_cast<int>(count); },
+      "Processors to use, all if not said")
+      ->type_name("N");
 }
 
 }  // namespace

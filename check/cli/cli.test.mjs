@@ -1,7 +1,7 @@
 // The program `fjord` as a person meets it: what it learns, what it prints, what it refuses, what it leaves on the disk.
 import assert from 'node:assert/strict';
 import {spawn, spawnSync} from 'node:child_process';
-import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import {after, describe, test} from 'node:test';
@@ -447,6 +447,232 @@ describe('errors', () => {
         assert.ok(status === 0 || status === 1, `status ${status} of ${args[0]}, change ${i}: ${stderr}`);
       }
     }
+  });
+});
+
+describe('arguments', () => {
+  const from = (range) => `must be a whole number from ${range}, got`;
+  const rate = '--learning-rate must be a finite number above 0, got';
+  const split = '--validation-split must be a finite number from 0 to below 1, got';
+  const epochs = `--epochs ${from('0 to 16777216')}`;
+  const batch = `--batch-size ${from('1 to 16777216')}`;
+  const seed = `--seed ${from('0 to 9007199254740991')}`;
+  const threads = `--threads ${from('1 to 1024')}`;
+  const sizes = `a size of --mlp ${from('1 to 16777216')}`;
+  const start = ['train', '--data', 'nowhere', '--cnn'];
+  const refused = (args, says) => {
+    const {status, stdout, stderr} = fjord(...args);
+    assert.equal(stderr, `fjord: ${says}\nRun with --help for more information.\n`, args.join(' '));
+    assert.equal(status, 2);
+    assert.equal(stdout, '');
+  };
+
+  test('a number that is none, or out of range, is refused with its option, its value and what is allowed', () => {
+    const texts = ['nan', 'NAN(1)', 'inf', '-inf', '1e', '0x10', '', ' 5', '5 ', '1,5', '1e9999', 'five', '--'];
+    for (const [option, says] of [['--learning-rate', rate], ['--validation-split', split], ['--epochs', epochs], ['--batch-size', batch], ['--seed', seed], ['--threads', threads]]) {
+      for (const text of texts) refused([...start, `${option}=${text}`], `${says} "${text}"`);
+      refused([...start, option, '-1'], `${says} -1`);
+      refused([...start, option, ''], `${says} ""`);
+      refused([...start, option], `${says} ""`);
+      refused([...start, option, '1', option, '1'], `${option} is given 2 times; give it once`);
+    }
+    for (const [option, says] of [['--epochs', epochs], ['--batch-size', batch], ['--seed', seed], ['--threads', threads]]) {
+      for (const [text, value] of [['2.5', '2.5'], ['1e300', '1e+300'], ['99999999999999999999', '1e+20']]) refused([...start, option, text], `${says} ${value}`);
+    }
+    refused([...start, '--learning-rate', '0'], `${rate} 0`);
+    refused([...start, '--learning-rate', '1e39'], `${rate} 1e+39`);
+    refused([...start, '--validation-split', '1'], `${split} 1`);
+    refused([...start, '--batch-size', '0'], `${batch} 0`);
+    refused(['predict', 'm', '--data', 'x', '--threads', '2.5'], `${threads} 2.5`);
+    for (const [text, value] of [['4,,2', '""'], ['4,2,', '""'], ['', '""'], ['4,two', '"two"'], ['4,2.5', '2.5'], ['4,0', '0'], ['4;2', '"4;2"'], ['4, 2', '" 2"']]) {
+      refused(['train', '--data', 'nowhere', '--mlp', text], `${sizes} ${value}`);
+    }
+  });
+
+  test('numbers are decimal', () => {
+    // A zero before it makes no number octal.
+    const {stdout} = done('train', '--data', small, '--mlp', '784,010', '--epochs', '01', '--seed', '010', '--learning-rate', '.01', '--validation-split', '5e-1', '--batch-size', '0100');
+    assert.match(stdout, /seed 10,/);
+    assert.match(stdout, /^epoch 1\/1 .*val_loss/m);
+    assert.match(stdout, /^model: 7850 parameters/m);
+  });
+
+  test('names that are not known, and options without a text', () => {
+    refused(['predict', 'm', '--data', 'x', '--format', 'xml'], '--format must be one of text, csv, json, got "xml"');
+    refused(['predict', 'm', '--dat', 'x'], 'there is no option --dat; did you mean --data? There are --data, --csv, --image, --label-column, --invert, --format, --out, --threads, --help');
+    for (const option of ['--out', '--optimizer', '--loss', '--label-column', '--csv', '--model', '--resume']) {
+      refused(['train', '--data', 'x', `${option}=`], `${option} needs a value`);
+    }
+    for (const option of ['--out', '--optimizer', '--loss']) refused([...start, option, ''], `${option} must be a text that is not empty`);
+    for (const [option, name, says] of [
+      ['--optimizer', 'adma', /: unknown optimizer "adma"; did you mean adam\? There are sgd, /],
+      ['--loss', 'meanSqaredError', /: unknown loss "meanSqaredError"; did you mean mean_?squared_?error\? There are /i],
+      ['--metric', 'acuracy', /: unknown metric "acuracy"; did you mean accuracy\? There are /],
+    ]) {
+      const {status, stderr} = fjord('train', '--data', small, '--mlp', '784,10', option, name);
+      assert.equal(status, 1);
+      assert.match(stderr, says);
+    }
+  });
+
+  test('rows that say nothing', () => {
+    const labels = (name, text, sizes = '2,2') => ['train', '--csv', write(name, text), '--mlp', sizes];
+    for (const [args, says] of [
+      [labels('nan.csv', 'a,b,c\n1,2,0\n1,2,1\n1,2,NaN\n'), 'nan.csv: csv: line 4: the label NaN is not a finite number'],
+      [labels('inf.csv', '1,2,0\n1,2,-inf\n'), 'inf.csv: csv: line 2: the label -inf is not a finite number'],
+      [labels('number.csv', '1,2,0\n1,2,nan\n', '2,1'), 'number.csv: csv: line 2: the label "nan" is not a finite number'],
+      [labels('none.csv', 'a,b,c\n'), 'none.csv: csv: there is no row of numbers below the names'],
+      [labels('empty.csv', ''), 'empty.csv: csv: the file is empty'],
+      [labels('lines.csv', '\n\n\n'), 'lines.csv: csv: the file is empty'],
+      [labels('missing.csv', 'a,b,c\n1,,x\n'), 'missing.csv: csv: line 2, column 2 (b): "" is not a finite number'],
+    ]) {
+      const {status, stderr} = fjord(...args, '--epochs', 1);
+      assert.equal(stderr, `fjord: ${folder}/${says}\n`);
+      assert.equal(status, 1);
+    }
+  });
+});
+
+describe('files', () => {
+  const model = at('files.safetensors');
+  const csv = at('points3.csv');
+  const shell = (command, input) => spawnSync('bash', ['-c', command], {input, maxBuffer: 1 << 28});
+  const ran = (command, input) => {
+    const {status, stdout, stderr} = shell(command, input);
+    assert.equal(status, 0, `${command}\n${stderr}`);
+    return stdout.toString();
+  };
+  const training = `${program} train --csv ${csv} --mlp 2,2 --epochs 1 --seed 1`;
+  let expected, bytes;
+  test('are made', () => {
+    write('points3.csv', pointsCsv({rows: 20}));
+    ran(`${training} --out ${model}`);
+    bytes = readFileSync(model);
+    expected = done('predict', model, '--csv', csv).stdout;
+  });
+
+  test('pipes give tables, pictures, descriptions and models', () => {
+    const table = readFileSync(csv);
+    for (const command of [
+      `${program} predict ${model} --csv /dev/stdin`,
+      `${program} predict ${model} --csv -`,
+      `cat | ${program} predict ${model} --csv /dev/stdin`,
+      `${program} predict ${model} --csv /dev/stdin < ${csv}`,
+      `${program} predict ${model} --csv <(cat ${csv})`,
+      `${program} predict <(cat ${model}) --csv <(gzip -c ${csv})`,
+      `${program} predict - --csv ${csv} < ${model}`,
+    ]) assert.equal(ran(command, table), expected, command);
+    const layers = [{class_name: 'Dense', config: {units: 2, activation: 'softmax', batch_input_shape: [null, 2]}}];
+    const json = write('piped.json', JSON.stringify({class_name: 'Sequential', config: {name: 'm', layers}}));
+    const out = at('piped');
+    const described = `${program} train --csv ${csv} --epochs 1 --seed 1 --model`;
+    ran(`${described} ${json} --out ${out}`);
+    const whole = readFileSync(out);
+    for (const command of [
+      `${described} <(cat ${json}) --out ${out}`,
+      `cat ${json} | ${described} /dev/stdin --out ${out}`,
+      `${program} train --csv <(cat ${csv}) --test-csv <(cat ${csv}) --epochs 1 --seed 1 --model ${json} --out ${out}`,
+    ]) {
+      rmSync(out);
+      ran(command);
+      assert.deepEqual(readFileSync(out), whole, command);
+    }
+    assert.match(ran(`${program} inspect <(cat ${model})`), /^classes: no yes$/m);
+    ran(`${program} train --csv ${csv} --resume <(cat ${model}) --epochs 2`);
+    const digit = write('piped.pgm', encodePgm({width: 28, height: 28, samples: digits.test.images.subarray(0, 784)}));
+    done('train', '--data', small, '--mlp', '784,10', '--epochs', 1, '--seed', 1, '--out', at('digits'));
+    const [name, ...rest] = ran(`${program} predict ${at('digits')} --image ${digit}`).split('\t');
+    assert.equal(name, digit);
+    assert.equal(ran(`${program} predict ${at('digits')} --image /dev/stdin < ${digit}`), ['/dev/stdin', ...rest].join('\t'));
+    const twice = shell(`${program} train --csv /dev/stdin --test-csv - --mlp 2,2 --epochs 1`, table);
+    assert.equal(twice.stderr.toString(), 'fjord: -: has been read already for another argument; a pipe gives its bytes once\n');
+    assert.equal(twice.status, 1);
+    assert.equal(shell(`${program} predict ${model} --csv /dev/stdin`, '').stderr.toString(), 'fjord: /dev/stdin: csv: the file is empty\n');
+  });
+
+  test('a symbolic link stays, and what it leads to is replaced', () => {
+    mkdirSync(at('links/deep'), {recursive: true});
+    const target = write('links/deep/target', 'the old file');
+    chmodSync(target, 0o640);
+    symlinkSync('deep/target', at('links/one'));
+    symlinkSync(at('links/one'), at('links/two'));
+    ran(`cd ${at('links')} && ${training} --out two`);
+    assert.equal(readlinkSync(at('links/one')), 'deep/target');
+    assert.equal(readlinkSync(at('links/two')), at('links/one'));
+    assert.deepEqual(readFileSync(target), bytes);
+    assert.ok(!lstatSync(target).isSymbolicLink());
+    assert.equal(statSync(target).mode & 0o777, 0o640);
+    // One that leads to a new name.
+    symlinkSync('deep/new', at('links/dangling'));
+    done('predict', model, '--csv', csv, '--out', at('links/dangling'));
+    assert.equal(readlinkSync(at('links/dangling')), 'deep/new');
+    assert.equal(readFileSync(at('links/deep/new'), 'utf8'), expected);
+    symlinkSync('round', at('links/round'));
+    const {status, stderr} = fjord('predict', model, '--csv', csv, '--out', at('links/round'));
+    assert.equal(stderr, `fjord: ${at('links/round')}: Too many levels of symbolic links\n`);
+    assert.equal(status, 1);
+    assert.deepEqual(readdirSync(at('links')).sort(), ['dangling', 'deep', 'one', 'round', 'two']);
+    assert.deepEqual(readdirSync(at('links/deep')).sort(), ['new', 'target']);
+  });
+
+  test('pipes and devices are written into', () => {
+    ran(`${training} --out /dev/null`);
+    assert.ok(lstatSync('/dev/null').isCharacterDevice());
+    symlinkSync('/dev/null', at('sink'));
+    ran(`${training} --out ${at('sink')}`);
+    assert.equal(readlinkSync(at('sink')), '/dev/null');
+    const predicting = `${program} predict ${model} --csv ${csv} --out`;
+    const link = existsSync('/dev/stdout') ? readlinkSync('/dev/stdout') : '';
+    for (const name of ['/dev/stdout', '/dev/fd/1', '/proc/self/fd/1', '-']) {
+      assert.equal(ran(`${predicting} ${name}`), expected, name);
+      assert.equal(ran(`${predicting} ${name} | cat`), expected, name);
+      // What stands in the file before it stays.
+      assert.equal(ran(`f=${at('appended')}; echo first > $f; ${predicting} ${name} >> $f; cat $f`), `first\n${expected}`, name);
+    }
+    assert.equal(readlinkSync('/dev/stdout'), link);
+    assert.ok(!existsSync('-'));
+    // A pipe with a name gets the model once, whole, at the end.
+    const fifo = at('fifo');
+    ran(`mkfifo ${fifo}; cat ${fifo} > ${at('through')} & ${training} --out ${fifo} && wait`);
+    assert.ok(lstatSync(fifo).isFIFO());
+    assert.deepEqual(readFileSync(at('through')), bytes);
+    ran(`${training} --out >(cat > ${at('substituted')}); wait $!`);
+    assert.deepEqual(readFileSync(at('substituted')), bytes);
+    for (const [command, says] of [
+      [`${predicting} /dev/full`, '/dev/full: could not be written: No space left on device'],
+      [`${training} --out /dev/full`, '/dev/full: could not be written: No space left on device'],
+      [`${training} --out /dev/stdout`, '/dev/stdout: train tells there how it goes; name a file for the model'],
+      [`${program} inspect ${model} > /dev/full`, 'standard output: No space left on device'],
+      // More than a pipe holds, to a reader that leaves.
+      [`head -c 0 ${fifo} & ${program} predict ${model} --csv ${write('many.csv', pointsCsv({rows: 20000}))} --out ${fifo}`, `${fifo}: could not be written: Broken pipe`],
+      [`${training} --out -`, '-: train tells there how it goes; name a file for the model'],
+    ]) {
+      const {status, stderr} = shell(command);
+      assert.equal(stderr.toString(), `fjord: ${says}\n`);
+      assert.equal(status, 1);
+    }
+    assert.ok(lstatSync('/dev/full').isCharacterDevice());
+  });
+
+  test('a place that cannot be written to is named before the work', () => {
+    for (const [out, says] of [
+      [folder, `${folder}: is a folder; name a file in it`],
+      [at('no/file'), `${at('no/file')}: the folder ${at('no')} cannot be written to: No such file or directory`],
+      [`${csv}/file`, `${csv}/file: the folder ${csv} cannot be written to: Not a directory`],
+    ]) {
+      for (const args of [['train', '--csv', csv, '--mlp', '2,2'], ['predict', at('no model')]]) {
+        const {status, stdout, stderr} = fjord(...args, ...(args[0] === 'predict' ? ['--csv', csv] : []), '--out', out);
+        assert.equal(stderr, `fjord: ${says}\n`);
+        assert.equal(status, 1);
+        assert.equal(stdout, '');
+      }
+    }
+  });
+
+  test('a name as long as names can be', () => {
+    const out = at('n'.repeat(255));
+    done('predict', model, '--csv', csv, '--out', out);
+    assert.equal(readFileSync(out, 'utf8'), expected);
   });
 });
 
