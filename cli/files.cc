@@ -50,14 +50,16 @@ int descriptorIn(const std::string& path) {
 /// `standard` is what "-" stands for.
 Result<Place> follow(const std::string& path, int standard) {
   if (path == "-") return Place{path, standard};
-  std::filesystem::path at = path;
+  const std::filesystem::path start = path;
+  std::filesystem::path at = start;
   // As many as Linux follows.
   constexpr int kMostLinks = 40;
   for (int i = 0; i < kMostLinks; ++i) {
     if (int number = descriptorIn(at.string()); number >= 0) return Place{path, number};
     std::error_code none;
     std::filesystem::path next = std::filesystem::read_symlink(at, none);
-    if (none) return Place{at.string()};
+    // Where a link leads to what has no name, such as another program's pipe, the link is its name.
+    if (none) return Place{exists(at, none) || !exists(start, none) ? at.string() : path};
     at = next.is_absolute() ? next : at.parent_path() / next;
   }
   return fail(path, ": ", std::strerror(ELOOP));

@@ -629,6 +629,7 @@ describe('files', () => {
       // What stands in the file before it stays.
       assert.equal(ran(`f=${at('appended')}; echo first > $f; ${predicting} ${name} >> $f; cat $f`), `first\n${expected}`, name);
     }
+    assert.equal(ran(`${predicting} /proc/thread-self/fd/1 | cat`), expected);
     assert.equal(readlinkSync('/dev/stdout'), link);
     assert.ok(!existsSync('-'));
     // A pipe with a name gets the model once, whole, at the end.
