@@ -110,7 +110,10 @@ void exactlyOne(const std::vector<CLI::Option*>& options) {
 
 std::string explain(const CLI::App& app, const CLI::ParseError& error) {
   const std::string what = error.what(), kind = error.get_name();
-  for (const CLI::App* verb : app.get_subcommands()) {
+  std::vector<const CLI::App*> asked;
+  for (const CLI::App* verb : app.get_subcommands()) asked.push_back(verb);
+  if (asked.empty()) asked.push_back(&app);
+  for (const CLI::App* verb : asked) {
     std::vector<std::string> names;
     for (const CLI::Option* option : verb->get_options()) {
       if (!option->get_positional()) names.push_back(option->get_name());

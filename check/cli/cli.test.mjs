@@ -499,6 +499,7 @@ describe('arguments', () => {
 
   test('names that are not known, and options without a text', () => {
     refused(['predict', 'm', '--data', 'x', '--format', 'xml'], '--format must be one of text, csv, json, got "xml"');
+    refused(['--versoin'], 'there is no option --versoin; did you mean --version? There are --version, --help');
     refused(['predict', 'm', '--dat', 'x'], 'there is no option --dat; did you mean --data? There are --data, --csv, --image, --label-column, --invert, --format, --out, --threads, --help');
     for (const option of ['--out', '--optimizer', '--loss', '--label-column', '--csv', '--model', '--resume']) {
       refused(['train', '--data', 'x', `${option}=`], `${option} needs a value`);
