@@ -9,7 +9,7 @@ function activations(tf) {
     model.getWeights();
     return [];
   } catch (error) {
-    return error.message.match(/known are (.*)$/)?.[1].split(', ') ?? [];
+    return error.message.match(/there are (.*)$/i)?.[1].split(', ') ?? [];
   } finally {
     model.dispose();
   }
