@@ -5,6 +5,7 @@
 
 import {play} from './eager.js';
 import {call, engine, heap, withArguments} from './engine.js';
+import {inKerasNames, snakeCase, type Described} from './layers.js';
 import {castTo} from './run.js';
 import {shown} from './samples.js';
 import {endScope, handleOf, startScope, Tensor, tidied, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
@@ -193,25 +194,33 @@ function free(held: Held): void {
 }
 const forgotten = new FinalizationRegistry<Held>(free);
 
+/** Keras's name of an optimizer's parameter: learningRate and lr are learning_rate, beta1 is beta_1. */
+const parameterName = (name: string): string => (name === 'lr' ? 'learning_rate' : snakeCase(name).replace(/^beta(?=[12]$)/, 'beta_'));
+
 /** An optimizer as Keras describes it. It serves a model's compile, or updates variables by itself. */
 export class Optimizer {
   private readonly held: Held = {handle: 0};
   private readonly trained = new Set<WeakRef<Trained>>();
-  readonly config: Record<string, number | boolean | object> = {};
+  /** In Keras's names. */
+  readonly config: Record<string, unknown> = {};
+  /** The names that the program wrote, by Keras's: the engine, which knows both, names a parameter by them. */
+  private readonly names: Record<string, string> = {};
 
   constructor(
     readonly className: string,
     config: Record<string, unknown>,
   ) {
-    for (const [key, value] of Object.entries(config)) {
+    for (const [name, value] of Object.entries(config)) {
+      const key = parameterName(name);
       const isSchedule = typeof value === 'object' && value !== null && 'class_name' in value;
       if (key === 'learning_rate' && !isSchedule) checkedRate(value);
       // TensorFlow.js's way to ask for the default.
       if (key === 'epsilon' && value === null) continue;
-      if (typeof value === 'number' && !Number.isFinite(value)) {
-        throw new Error(`${key.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase())} must be a finite number, got ${value}`);
-      }
-      this.config[key] = value as number | boolean | object;
+      if (typeof value === 'number' && !Number.isFinite(value)) throw new Error(`${name} must be a finite number, got ${value}`);
+      if (Object.hasOwn(this.config, key)) throw new Error(`${name} is given twice, also by another of its names ${key}`);
+      this.config[key] = value;
+      // Files have what is sent, so beta_1 is sent.
+      if (key === snakeCase(name)) this.names[key] = name;
     }
   }
 
@@ -219,7 +228,11 @@ export class Optimizer {
     return this.className;
   }
   getConfig(): Record<string, unknown> {
-    return {...this.config};
+    return inKerasNames(this.config) as Record<string, unknown>;
+  }
+  /** For the engine. */
+  asWritten(): Described {
+    return {class_name: this.className, config: Object.fromEntries(Object.entries(this.config).map(([key, value]) => [this.names[key] ?? key, value]))};
   }
   /** One step downhill: computes f, moves the variables, returns the cost if asked to. */
   minimize(f: () => Tensor, returnCost = false, varList?: Variable[] | null): Tensor | null {
@@ -243,7 +256,7 @@ export class Optimizer {
   }
   private get made(): number {
     if (!this.held.handle) {
-      this.held.handle = withArguments((a) => call('fj_optimizer', a.json({class_name: this.className, config: this.config})));
+      this.held.handle = withArguments((a) => call('fj_optimizer', a.json(this.asWritten())));
       forgotten.register(this, this.held, this.held);
     }
     return this.held.handle;
@@ -293,29 +306,29 @@ const kClassNames = ['SGD', 'Adagrad', 'Adadelta', 'Adam', 'Adamax', 'RMSprop', 
 function decaying(rate: Rate, decay: number): Rate {
   if (decay === 0) return rate;
   if (!(Number.isFinite(decay) && decay > 0)) throw new Error(`decay must be a finite number, at least 0, got ${shown(decay)}`);
-  return {class_name: 'InverseTimeDecay', config: {initial_learning_rate: checkedRate(rate), decay_steps: 1, decay_rate: decay}};
+  return {class_name: 'InverseTimeDecay', config: {initialLearningRate: checkedRate(rate), decaySteps: 1, decayRate: decay}};
 }
 
 /** TensorFlow.js's optimizers, with its parameters and defaults, and those of Keras that it lacks. */
 export const train = {
-  sgd: (learningRate: Rate) => new Optimizer('SGD', {learning_rate: learningRate}),
+  sgd: (learningRate: Rate) => new Optimizer('SGD', {learningRate}),
   momentum: (learningRate: Rate, momentum: number, useNesterov = false) =>
-    new Optimizer('SGD', {learning_rate: learningRate, momentum, nesterov: useNesterov}),
+    new Optimizer('SGD', {learningRate, momentum, nesterov: useNesterov}),
   adagrad: (learningRate: Rate, initialAccumulatorValue = 0.1) =>
-    new Optimizer('Adagrad', {learning_rate: learningRate, initial_accumulator_value: initialAccumulatorValue}),
-  adadelta: (learningRate: Rate = 0.001, rho = 0.95, epsilon: number | null = 1e-7) => new Optimizer('Adadelta', {learning_rate: learningRate, rho, epsilon}),
+    new Optimizer('Adagrad', {learningRate, initialAccumulatorValue}),
+  adadelta: (learningRate: Rate = 0.001, rho = 0.95, epsilon: number | null = 1e-7) => new Optimizer('Adadelta', {learningRate, rho, epsilon}),
   adam: (learningRate: Rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon: number | null = 1e-7) =>
-    new Optimizer('Adam', {learning_rate: learningRate, beta_1: beta1, beta_2: beta2, epsilon}),
+    new Optimizer('Adam', {learningRate, beta1, beta2, epsilon}),
   adamax: (learningRate: Rate = 0.002, beta1 = 0.9, beta2 = 0.999, epsilon: number | null = 1e-7, decay = 0) =>
-    new Optimizer('Adamax', {learning_rate: decaying(learningRate, decay), beta_1: beta1, beta_2: beta2, epsilon}),
+    new Optimizer('Adamax', {learningRate: decaying(learningRate, decay), beta1, beta2, epsilon}),
   rmsprop: (learningRate: Rate, decay = 0.9, momentum = 0, epsilon: number | null = 1e-7, centered = false) => {
     if (learningRate == null) throw new Error('learningRate for RMSPropOptimizer must be defined.');
-    return new Optimizer('RMSprop', {learning_rate: learningRate, rho: decay, momentum, epsilon, centered});
+    return new Optimizer('RMSprop', {learningRate, rho: decay, momentum, epsilon, centered});
   },
-  adamw: (learningRate: Rate = 0.001, weightDecay = 0.004) => new Optimizer('AdamW', {learning_rate: learningRate, weight_decay: weightDecay}),
-  nadam: (learningRate: Rate = 0.001) => new Optimizer('Nadam', {learning_rate: learningRate}),
-  ftrl: (learningRate: Rate = 0.001) => new Optimizer('Ftrl', {learning_rate: learningRate}),
-  lion: (learningRate: Rate = 0.001) => new Optimizer('Lion', {learning_rate: learningRate}),
+  adamw: (learningRate: Rate = 0.001, weightDecay = 0.004) => new Optimizer('AdamW', {learningRate, weightDecay}),
+  nadam: (learningRate: Rate = 0.001) => new Optimizer('Nadam', {learningRate}),
+  ftrl: (learningRate: Rate = 0.001) => new Optimizer('Ftrl', {learningRate}),
+  lion: (learningRate: Rate = 0.001) => new Optimizer('Lion', {learningRate}),
 };
 
 
@@ -327,8 +340,8 @@ export function optimizerOf(given: unknown): Optimizer {
     return new Optimizer(named ?? given, {});
   }
   if (typeof given === 'object' && given !== null && 'class_name' in given) {
-    const {class_name: name, config = {}} = given as {class_name: string; config?: Record<string, unknown>};
-    return new Optimizer(name, config);
+    const {class_name: name, config} = given as {class_name: string; config?: Record<string, unknown> | null};
+    return new Optimizer(name, config ?? {});
   }
   throw new Error(`compile: optimizer is to be a name such as 'adam', or an optimizer such as tf.train.adam(), got ${shown(given)}`);
 }

@@ -3,12 +3,16 @@
 
 import {callForJson, withArguments} from './engine.js';
 import {layerClasses, type ActivationName, type LayerName} from './generated/tables.js';
-import {shown} from './samples.js';
+import {shown, tensorsOf} from './samples.js';
 import type {DataType, Tensor} from './tensor.js';
 
 /** Keras writes snake_case: kernelSize is kernel_size. */
-export function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+/** The same of the names in a description, however deep. */
+export function inKerasNames(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inKerasNames);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [snakeCase(key), inKerasNames(inner)]));
 }
 
 export type Shape = (number | null)[];
@@ -37,17 +41,24 @@ export interface Described {
 /** Arguments in camelCase, as TensorFlow.js names them; what they mean is Keras's. */
 export interface LayerArgs {
   name?: string;
-  inputShape?: Shape;
+  /** Without the batch; a number is an axis alone. */
+  inputShape?: Shape | number;
   batchInputShape?: Shape;
+  batchSize?: number | null;
   trainable?: boolean;
-  activation?: ActivationName | (string & {});
+  /** What its weights are to be at first. */
+  weights?: Tensor[];
+  activation?: ActivationName | (string & {}) | null;
   units?: number;
   [argument: string]: unknown;
 }
 
+const kTypes: readonly DataType[] = ['float32', 'int32', 'bool'];
+
 const counts = new Map<string, number>();
+/** Keras's names: conv2d_1, zero_padding2d_1, p_re_lu_1. */
 export function uniqueName(className: string): string {
-  const base = className.replace(/(?<=[a-z0-9])[A-Z]|(?<=[A-Z])[A-Z](?=[a-z])/g, (c) => `_${c}`).toLowerCase();
+  const base = className.replace(/(.)([A-Z][a-z]+)/g, '$1_$2').replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
   const count = (counts.get(base) ?? 0) + 1;
   counts.set(base, count);
   return `${base}_${count}`;
@@ -73,7 +84,12 @@ export class Layer {
   /** Changes of `trainable`, of all layers and models. */
   static changes = 0;
   readonly name: string;
+  /** In Keras's names. */
   readonly config: Record<string, unknown> = {};
+  /** The same in those that the program wrote: the engine, which knows both, names an argument by them. */
+  private readonly written: Record<string, unknown> = {};
+  /** Values that its weights are to have at first, until a model has given them these. */
+  initial?: {shape: number[]; values: Float32Array | Int32Array | Uint8Array}[];
   /** The inputs of each call, and what it gave. */
   readonly calls: SymbolicTensor[][] = [];
   readonly results: SymbolicTensor[] = [];
@@ -83,18 +99,27 @@ export class Layer {
 
   constructor(
     readonly className: string,
-    args: LayerArgs = {},
+    given?: LayerArgs | null,
   ) {
-    this.name = args.name ?? uniqueName(className);
-    for (const [key, value] of Object.entries(args)) {
-      if (value === undefined) continue;
-      if (key === 'inputShape') {
-        this.config['batch_input_shape'] = [null, ...(value as Shape)];
-      } else {
-        this.config[snakeCase(key)] = value;
-      }
+    const {inputShape, batchSize, inputDType, weights, ...others} = given ?? {};
+    this.name = others.name || uniqueName(className);
+    if (weights != null) {
+      this.initial = tensorsOf(weights, () => [], `${this.name}: weights`).map((t) => ({shape: t.shape, values: t.dataSync()}));
     }
-    this.config['name'] = this.name;
+    const sizes = [inputShape].flat();
+    // What is no shape or no type goes to the engine under its own name, which refuses it.
+    const isShape = inputShape != null && sizes.every((d) => d === null || (Number.isInteger(d) && d! > 0));
+    const isType = others.dtype == null && kTypes.includes(inputDType as DataType);
+    const rest = {...others, [isType ? 'dtype' : 'inputDType']: inputDType, ...(isShape ? {} : {inputShape})};
+    for (const [key, value] of Object.entries(rest)) if (value !== undefined) this.put(key, value);
+    // A batch of any size is taken, whatever is said here; the shape says what was asked for.
+    if (isShape && others.batchInputShape == null) this.put('batchInputShape', [batchSize ?? null, ...sizes]);
+    else if (batchSize !== undefined) this.put('batchSize', batchSize);
+    this.put('name', this.name);
+  }
+  private put(key: string, value: unknown): void {
+    this.written[key] = value;
+    this.config[snakeCase(key)] = inKerasNames(value);
   }
 
   getClassName(): string {
@@ -106,6 +131,10 @@ export class Layer {
   toJSON(): Described {
     return {class_name: this.className, config: this.config};
   }
+  /** For the engine. */
+  asWritten(): Described {
+    return {class_name: this.className, config: this.written};
+  }
 
   /** Joins the layer to what others give. */
   apply(inputs: SymbolicTensor | SymbolicTensor[]): SymbolicTensor {
@@ -115,7 +144,7 @@ export class Layer {
     }
     const types = list.map((t) => ({dtype: t.dtype, shape: t.shape}));
     const out = withArguments((a) =>
-      callForJson<{dtype: DataType; shape: Shape}>('fj_layerShape', a.text(this.className), a.json(this.config), a.json(types)),
+      callForJson<{dtype: DataType; shape: Shape}>('fj_layerShape', a.text(this.className), a.json(this.written), a.json(types)),
     );
     this.calls.push(list);
     this.results.push(new SymbolicTensor(out.dtype, out.shape, this, this.calls.length - 1));
@@ -129,7 +158,7 @@ export class Layer {
   set trainable(trainable: boolean) {
     checkTrainable(trainable);
     if (trainable === this.trainable) return;
-    this.config['trainable'] = trainable;
+    this.put('trainable', trainable);
     ++Layer.changes;
   }
   private theCall(what: string): number {
@@ -189,8 +218,8 @@ export function refuseShared(layer: Layer): never {
 }
 
 /** Where a functional model begins. */
-export function input(args: {shape?: Shape; batchShape?: Shape; name?: string; dtype?: DataType}): SymbolicTensor {
-  const shape = args.batchShape ?? (args.shape ? [null, ...args.shape] : undefined);
+export function input(args: {shape?: Shape | number; batchShape?: Shape; name?: string; dtype?: DataType}): SymbolicTensor {
+  const shape = args.batchShape ?? (args.shape != null ? [null, ...[args.shape].flat()] : undefined);
   if (!shape) throw new Error('tf.input needs a shape, such as {shape: [784]}');
   const layer = new Layer('InputLayer', {name: args.name, batchInputShape: shape, dtype: args.dtype ?? 'float32'});
   layer.calls.push([]);
@@ -198,15 +227,17 @@ export function input(args: {shape?: Shape; batchShape?: Shape; name?: string; d
   return layer.results[0]!;
 }
 
-type Factories = {[name in LayerName]: (args?: LayerArgs) => Layer};
+type Factories = {[name in LayerName]: (args?: LayerArgs | null) => Layer};
 const factories = Object.fromEntries(
-  Object.entries(layerClasses).map(([name, className]) => [name, (args?: LayerArgs) => new Layer(className, args)]),
+  Object.entries(layerClasses).map(([name, className]) => [name, (args?: LayerArgs | null) => new Layer(className, args)]),
 ) as Factories;
 
 export const layers = {
   ...factories,
-  inputLayer: (args: {inputShape?: Shape; batchInputShape?: Shape; name?: string}) =>
-    new Layer('InputLayer', {name: args.name, batchInputShape: args.batchInputShape ?? [null, ...(args.inputShape ?? [])]}),
+  inputLayer: (args?: LayerArgs | null) => {
+    if (args?.inputShape == null && args?.batchInputShape == null) throw new Error('inputLayer needs a shape, such as {inputShape: [784]}');
+    return new Layer('InputLayer', args);
+  },
   avgPool2d: factories.averagePooling2d,
   avgPooling2d: factories.averagePooling2d,
   maxPool2d: factories.maxPooling2d,
@@ -218,7 +249,7 @@ export const layers = {
 
 const described = (className: string) => (config: Record<string, unknown> = {}): Described => ({
   class_name: className,
-  config: Object.fromEntries(Object.entries(config).map(([key, value]) => [snakeCase(key), value])),
+  config: {...config},
 });
 
 export const initializers = {

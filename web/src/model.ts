@@ -18,7 +18,8 @@ import type {Progress} from './gpu.js';
 import {slice, zeros} from './ops.js';
 import {Home, type Placement} from './place.js';
 import {batchSizeOf, flagOf, known, shareOf, shown, tensorsOf, wholeOf, type Data} from './samples.js';
-import {allHere, fillLater, handleOf, keep, Tensor, tensor, typeNumber, type DataType} from './tensor.js';
+import {allHere, fillLater, handleOf, keep, Tensor, tensor, tidy, typeNumber, type DataType} from './tensor.js';
+import {metricsOf, stateOf, trainingOf} from './theirs.js';
 
 export interface CompileArgs {
   optimizer: string | Optimizer | Described;
@@ -108,7 +109,8 @@ export class LayersModel implements LayerHome, Trained {
   private compiledFlags?: string;
 
   constructor(
-    protected description: () => Described,
+    /** Of the whole model, of each of its layers what the function says. */
+    protected description: (one: (layer: Layer) => Described) => Described,
     public layers: Layer[],
     options: {seed?: number; name?: string; handle?: number; training?: object | null; ends?: Ends; saved?: Described} = {},
   ) {
@@ -137,16 +139,30 @@ export class LayersModel implements LayerHome, Trained {
       const names = this.layers.map((l) => l.name);
       const twice = names.find((name, i) => names.indexOf(name) < i);
       if (twice) throw new Error(`Two layers of the model are named ${twice}`);
-      const description = this.description();
+      const description = this.description((l) => l.asWritten());
       for (const l of this.layers) if (l.owner && l.owner !== this) refuseShared(l);
       this.held.handle = withArguments((a) => call('fj_model', a.json(description), this.seed, this.saved ? 0 : 1));
       this.own();
       // What the description says; what it does not, the engine is told now.
       this.flags = this.flagsOf(!this.saved || this.isTrainable);
       this.seenChanges = -1;
+      if (!this.saved) this.beginLayers();
     }
     if (this.seenChanges !== Layer.changes) this.tellFlags();
     return this.handle;
+  }
+  /** The weights that layers were made with; where one has others, the model is not built. */
+  private beginLayers(): void {
+    try {
+      for (const l of this.layers) {
+        if (l.initial) tidy(() => l.setWeights(l.initial!.map(({shape, values}) => tensor(values, shape))));
+      }
+      for (const l of this.layers) l.initial = undefined;
+    } catch (error) {
+      free(this.held);
+      for (const l of this.layers) if (l.owner === this) l.owner = undefined;
+      throw error;
+    }
   }
   protected get isBuilt(): boolean {
     return this.handle !== 0;
@@ -232,7 +248,7 @@ export class LayersModel implements LayerHome, Trained {
     return callForJson<{model: Described}>('fj_modelDescription', this.built).model;
   }
   toJSON(): string {
-    return JSON.stringify(this.isBuilt ? this.topology : this.description());
+    return JSON.stringify(this.isBuilt ? this.topology : this.description((l) => l.toJSON()));
   }
 
   // ---- weights --------------------------------------------------------------------------------------------------------------------
@@ -314,13 +330,10 @@ export class LayersModel implements LayerHome, Trained {
     const optimizer = optimizerOf(args.optimizer);
     // What callbacks have made of the rate stays.
     if (optimizer === this.optimizer && typeof optimizer.config['learning_rate'] === 'number') optimizer.config['learning_rate'] = this.rate;
-    const described = typeof args.optimizer === 'string' ? args.optimizer : {class_name: optimizer.className, config: optimizer.config};
-    // TensorFlow.js logs it as acc.
-    const byName = typeof args.metrics === 'object' && args.metrics !== null && !Array.isArray(args.metrics) && !('class_name' in args.metrics);
-    const metrics: unknown = JSON.parse(JSON.stringify(byName ? args.metrics : listOf(args.metrics ?? [])), (_, name) => (name === 'accuracy' ? 'acc' : name));
+    const described = typeof args.optimizer === 'string' ? args.optimizer : optimizer.asWritten();
     this.home.gpu?.check('compile');
     this.home.drop();
-    const training = {optimizer: described, loss: args.loss, metrics, loss_weights: args.lossWeights};
+    const training = {optimizer: described, loss: args.loss, metrics: metricsOf(args.metrics), loss_weights: args.lossWeights};
     withArguments((a) => call('fj_modelCompile', this.built, a.json(training)));
     this.takeTraining(training, optimizer);
   }
@@ -626,6 +639,11 @@ export class LayersModel implements LayerHome, Trained {
 
   // ---- files ------------------------------------------------------------------------------------------------------------------------
 
+  /** What compile was given, in Keras's names and with the rate of now. */
+  private get training(): object {
+    const {className, config} = this.optimizer!;
+    return {...this.compiled, optimizer: Object.keys(config).length ? {class_name: className, config: this.optimizer!.getConfig()} : className.toLowerCase()};
+  }
   /** Everything that a file holds: the description, the weights, and with includeOptimizer what training needs to go on. */
   artifacts(includeOptimizer = false): ModelArtifacts {
     const info = this.info();
@@ -649,7 +667,7 @@ export class LayersModel implements LayerHome, Trained {
       generatedBy: 'Fjord',
       weightSpecs: specs,
       weightData: data.buffer,
-      ...(includeOptimizer && this.compiled ? {trainingConfig: this.compiled, userDefinedMetadata: {seed: info.seed, step: info.step}} : {}),
+      ...(includeOptimizer && this.compiled ? {trainingConfig: this.training, userDefinedMetadata: {seed: info.seed, step: info.step}} : {}),
     };
   }
   /** The same as one safetensors file. */
@@ -670,13 +688,10 @@ export class LayersModel implements LayerHome, Trained {
   /** Weights and, where the artifacts have them, optimizer state, step and seed: training goes on as if never stopped. */
   restore(artifacts: ModelArtifacts): void {
     this.home.drop();
-    const step = artifacts.userDefinedMetadata?.step;
+    let step = artifacts.userDefinedMetadata?.step;
     if (typeof artifacts.userDefinedMetadata?.seed === 'number') this.seed = artifacts.userDefinedMetadata.seed;
-    if (artifacts.trainingConfig && 'optimizer' in artifacts.trainingConfig) {
-      const training = artifacts.trainingConfig;
-      withArguments((a) => call('fj_modelCompile', this.built, a.json(training)));
-      this.takeTraining(training);
-    }
+    const saved = trainingOf(artifacts.trainingConfig);
+    if (saved) this.compileAs(saved);
     const weights = this.info().weights;
     const stored = artifacts.weightSpecs.filter(({group}) => group !== 'optimizer');
     if (stored.length !== weights.length) throw new Error(`The model has ${weights.length} weights, the file ${stored.length}`);
@@ -684,6 +699,7 @@ export class LayersModel implements LayerHome, Trained {
     // TensorFlow.js writes those that are not trained last, so by name; by order where the names are others.
     const order = new Map(weights.map((w, i) => [w.name, i]));
     const isNamed = new Set(stored.map(({name}) => name)).size === stored.length && stored.every(({name}) => order.has(name));
+    const names = new Map(stored.map(({name}, i) => [name, isNamed ? name : weights[i]!.name]));
     let at = 0;
     let index = 0;
     for (const {name, shape, group} of artifacts.weightSpecs) {
@@ -691,7 +707,10 @@ export class LayersModel implements LayerHome, Trained {
       const shaped = tensor(data.subarray(at, at + size), shape);
       at += size;
       if (group === 'optimizer') {
-        withArguments((a) => call('fj_modelSetSlot', this.built, a.text(name), shaped.handle));
+        const set = (slot: string, state: Tensor) => withArguments((a) => call('fj_modelSetSlot', this.built, a.text(slot), handleOf(state)));
+        if (!saved?.isTheirs) set(name, shaped);
+        else if (name === 'iter') step ??= shaped.dataSync()[0];
+        else if (this.optimizer) stateOf(name, shaped, names, this.optimizer, set);
       } else {
         call('fj_modelSetWeight', this.built, isNamed ? order.get(name)! : index, shaped.handle);
         ++index;
@@ -699,6 +718,19 @@ export class LayersModel implements LayerHome, Trained {
       shaped.dispose();
     }
     if (step !== undefined) call('fj_modelSetStep', this.built, step);
+  }
+
+  /** As a file says; what TensorFlow.js trains by and the engine does not know is no reason not to load the model. */
+  private compileAs({training, isTheirs}: {training: object; isTheirs: boolean}): void {
+    const {built} = this;
+    try {
+      const optimizer = optimizerOf((training as {optimizer: unknown}).optimizer);
+      withArguments((a) => call('fj_modelCompile', built, a.json(training)));
+      this.takeTraining(training, optimizer);
+    } catch (error) {
+      if (!isTheirs) throw error;
+      console.warn(`The model ${this.name} is loaded, but is not compiled: ${(error as Error).message}`);
+    }
   }
 
   dispose(): void {

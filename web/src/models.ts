@@ -15,7 +15,7 @@ export class Sequential extends LayersModel {
     known(args, ['layers', 'name', 'seed'], 'sequential');
     const list: Layer[] = [];
     const name = args.name ?? uniqueName('Sequential');
-    super(() => ({class_name: 'Sequential', config: {name, layers: list.map((l) => l.toJSON())}}), list, {...args, name});
+    super((one) => ({class_name: 'Sequential', config: {name, layers: list.map(one)}}), list, {...args, name});
     for (const layer of args.layers ?? []) this.add(layer);
   }
   add(layer: Layer): void {
@@ -47,8 +47,8 @@ export class Sequential extends LayersModel {
 
 /** The shape, batch included, that a first layer was given. */
 function inputShapeOf(layer: Layer): Shape | undefined {
-  const {batch_input_shape: batched, batch_shape: shape} = layer.config;
-  return (batched ?? shape) as Shape | undefined;
+  const {batch_input_shape: batched, batch_shape: shape, input_shape: sample, input_dim: size = sample, batch_size: batch} = layer.config;
+  return (batched ?? shape ?? (size == null ? undefined : [batch ?? null, size].flat())) as Shape | undefined;
 }
 
 export const sequential = (args?: {layers?: Layer[]; name?: string; seed?: number}): Sequential => new Sequential(args);
@@ -82,16 +82,17 @@ export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs:
   for (const l of found) if (l.owner) refuseShared(l);
   const ref = (t: SymbolicTensor) => [t.sourceLayer.name, t.nodeIndex, 0];
   const name = args.name ?? uniqueName('Model');
-  const description = {
+  const nodes = found.map((l) => l.calls.filter((c) => c.length).map((c) => c.map((t) => [...ref(t), {}])));
+  const description = (one: (layer: Layer) => Described) => ({
     class_name: 'Functional',
     config: {
       name,
-      layers: found.map((l) => ({...l.toJSON(), name: l.name, inbound_nodes: l.calls.filter((c) => c.length).map((c) => c.map((t) => [...ref(t), {}]))})),
+      layers: found.map((l, i) => ({...one(l), name: l.name, inbound_nodes: nodes[i]})),
       input_layers: listOf(args.inputs).map(ref),
       output_layers: listOf(args.outputs).map(ref),
     },
-  };
-  const made = new LayersModel(() => description, found, {name, seed: args.seed, ends: {inputs: listOf(args.inputs), outputs: listOf(args.outputs)}});
+  });
+  const made = new LayersModel(description, found, {name, seed: args.seed, ends: {inputs: listOf(args.inputs), outputs: listOf(args.outputs)}});
   made.info();
   return made;
 }

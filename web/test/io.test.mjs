@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import {after, suite, test} from 'node:test';
-import {close, fj, judge, random, same, shareWeights, weightsOf} from './helpers.mjs';
+import {close, closeValues, fj, judge, random, same, shareWeights, weightsOf} from './helpers.mjs';
 
 const kCount = 32;
 const xs = (tf) => tf.tensor(random([kCount, 6, 6, 1], -1, 1, 31), [kCount, 6, 6, 1]);
@@ -163,6 +163,69 @@ suite('models of TensorFlow.js', () => {
     const inputs = (tf) => [1, 2].map((seed) => tf.tensor(random([5, 3], -1, 1, seed), [5, 3]));
     const expected = model.predict(inputs(judge));
     loaded.predict(inputs(fj)).forEach((t, i) => close(t, expected[i], 1e-5));
+  });
+  suite('training goes on with its optimizer, its state and its step', () => {
+    const optimizers = {
+      sgd: (train) => train.sgd(0.1),
+      'sgd with a momentum': (train) => train.momentum(0.05, 0.9, true),
+      adam: (train) => train.adam(0.05, 0.8, 0.99),
+      adagrad: (train) => train.adagrad(0.2, 0.3),
+      rmsprop: (train) => train.rmsprop(0.05, 0.8),
+      'rmsprop, centred and with a momentum': (train) => train.rmsprop(0.05, 0.8, 0.5, 1e-6, true),
+    };
+    const step = (tf, model) => model.trainOnBatch(tf.tensor2d([[1, 2, 3], [0, -1, 2]]), tf.tensor2d([[1, 2], [3, 4]]));
+    const trained = async (optimizer, loss = 'meanSquaredError') => {
+      const model = judge.sequential({layers: [judge.layers.dense({units: 2, inputShape: [3], kernelInitializer: 'ones'})]});
+      model.compile({optimizer, loss, metrics: ['accuracy']});
+      for (let i = 0; i < 3; ++i) await step(judge, model);
+      let artifacts;
+      const place = judge.io.withSaveHandler(async (a) => ((artifacts = a), {modelArtifactsInfo: {dateSaved: new Date(), modelTopologyType: 'JSON'}}));
+      await model.save(place, {includeOptimizer: true});
+      return {model, artifacts};
+    };
+    for (const [name, make] of Object.entries(optimizers)) {
+      test(name, async () => {
+        const {model, artifacts} = await trained(make(judge.train));
+        const loaded = await fj.loadLayersModel(fj.io.fromMemory(artifacts));
+        for (let i = 0; i < 4; ++i) closeValues(await step(fj, loaded), await step(judge, model), 2e-5, `step ${i}`);
+        // And as this library saves it.
+        const again = await fj.loadLayersModel(fj.io.fromMemory(loaded.artifacts(true)));
+        closeValues(await step(fj, again), await step(judge, model), 2e-5, 'saved again');
+      });
+    }
+    test('adadelta begins as there', async () => {
+      // Its steps divide by the average before the gradient; those of Keras, and here, by that after it.
+      const {artifacts} = await trained(judge.train.adadelta(0.5, 0.9));
+      const loaded = await fj.loadLayersModel(fj.io.fromMemory(artifacts));
+      assert.deepEqual([loaded.optimizer.getClassName(), loaded.optimizer.getConfig()], ['Adadelta', {learning_rate: 0.5, rho: 0.9, epsilon: 1e-7}]);
+      const weights = Object.fromEntries(loaded.artifacts(true).weightSpecs.map(({name, shape}) => [name.split('/').slice(1).join('/'), shape]));
+      assert.deepEqual(weights, {
+        kernel: [3, 2], bias: [2], 'kernel/accumulated_grad': [3, 2], 'bias/accumulated_grad': [2], 'kernel/accumulated_delta_var': [3, 2], 'bias/accumulated_delta_var': [2],
+      });
+    });
+    test('a loss that only it knows: the model loads, and says that it is not compiled', async (t) => {
+      const {model, artifacts} = await trained('sgd');
+      artifacts.trainingConfig.loss = 'their_own';
+      const warn = t.mock.method(console, 'warn', () => {});
+      const loaded = await fj.loadLayersModel(fj.io.fromMemory(artifacts));
+      assert.match(warn.mock.calls[0].arguments[0], /^The model \S+ is loaded, but is not compiled: .*their_own/);
+      assert.equal(loaded.optimizer, undefined);
+      const x = (tf) => tf.tensor2d([[1, 2, 3]]);
+      close(loaded.predict(x(fj)), model.predict(x(judge)), 1e-6);
+    });
+    test('a state that the optimizer does not have', async () => {
+      const {artifacts} = await trained('adam');
+      artifacts.weightSpecs.at(-1).name = 'other/kernel/v';
+      await assert.rejects(fj.loadLayersModel(fj.io.fromMemory(artifacts)), {
+        message: "The file has the optimizer's state other/kernel/v, which Adam does not have for the weights of the model",
+      });
+    });
+    test('no optimizer', async () => {
+      const {artifacts} = await trained('adam');
+      for (const [config, words] of [[{loss: 'mse'}, 'must have an optimizer_config, got undefined'], ['adam', "must be an object, got 'adam'"]]) {
+        await assert.rejects(fj.loadLayersModel(fj.io.fromMemory({...artifacts, trainingConfig: config})), {message: `The trainingConfig of a model ${words}`});
+      }
+    });
   });
   test('over HTTP as model.json and weights in several files, also quantised', async () => {
     const {model, artifacts} = await theirs(layersOf);

@@ -1,0 +1,51 @@
+// What TensorFlow.js saves of a training, as the engine takes it: what compile was given, and the optimizer's state.
+
+import {shown} from './samples.js';
+import type {Tensor} from './tensor.js';
+
+/** Metrics as compile takes them: TensorFlow.js logs the accuracy as acc. */
+export function metricsOf(given: unknown): unknown {
+  const byName = typeof given === 'object' && given !== null && !Array.isArray(given) && !('class_name' in given);
+  return JSON.parse(JSON.stringify(byName ? given : [given ?? []].flat()), (_, name: unknown) => (name === 'accuracy' ? 'acc' : name));
+}
+
+/** What compile was given, as a file says it, and whether TensorFlow.js wrote it; undefined where nothing is said. */
+export function trainingOf(saved: unknown): {training: object; isTheirs: boolean} | undefined {
+  if (saved == null) return undefined;
+  if (typeof saved !== 'object') throw new Error(`The trainingConfig of a model must be an object, got ${shown(saved)}`);
+  if ('optimizer' in saved) return {training: saved, isTheirs: false};
+  const {optimizer_config: optimizer, metrics, ...others} = saved as Record<string, unknown>;
+  if (typeof optimizer !== 'object' || optimizer === null) throw new Error(`The trainingConfig of a model must have an optimizer_config, got ${shown(optimizer)}`);
+  const {class_name: name, config} = optimizer as Record<string, unknown>;
+  // SGD with a momentum is a class of its own there.
+  return {training: {...others, metrics: metricsOf(metrics), optimizer: {class_name: name === 'Momentum' ? 'SGD' : name, config}}, isTheirs: true};
+}
+
+// By optimizer, their names of the state of a weight and the engine's.
+const kStates: Record<string, Record<string, string>> = {
+  Adadelta: {accum_grad: 'accumulated_grad', accum_var: 'accumulated_delta_var'},
+  Adagrad: {accumulator: 'accumulator'},
+  Adam: {m: 'momentum', v: 'velocity'},
+  RMSProp: {rms: 'velocity', momentum: 'momentum', mg: 'average_gradient'},
+  SGD: {momentum: 'momentum'},
+};
+
+/**
+ * Sets the state of one of `weights`, by their names, under the engine's name, unless the optimizer has no use for it. A variable
+ * of theirs whose name was taken has a number behind it.
+ */
+export function stateOf(
+  saved: string,
+  state: Tensor,
+  weights: ReadonlyMap<string, string>,
+  {className, config}: {className: string; config: Record<string, unknown>},
+  set: (name: string, state: Tensor) => void,
+): void {
+  const [, variable = '', kind = ''] = /^(.*)\/(.*)$/.exec(saved) ?? [];
+  const weight = weights.get(variable) ?? weights.get(variable.replace(/_\d+$/, ''));
+  const name = kStates[className]?.[kind];
+  if (!weight || !name) throw new Error(`The file has the optimizer's state ${saved}, which ${className} does not have for the weights of the model`);
+  if (name === 'momentum' && className !== 'Adam' && !config['momentum']) return;
+  // Theirs is a sum of gradients, the engine's one of steps.
+  set(`${weight}/${name}`, className === 'SGD' ? state.mul(-(config['learning_rate'] as number)) : state);
+}
