@@ -217,7 +217,7 @@ export class Optimizer {
       // TensorFlow.js's way to ask for the default.
       if (key === 'epsilon' && value === null) continue;
       if (typeof value === 'number' && !Number.isFinite(value)) throw new Error(`${name} must be a finite number, got ${value}`);
-      if (Object.hasOwn(this.config, key)) throw new Error(`${name} is given twice, also by another of its names ${key}`);
+      if (Object.hasOwn(this.config, key)) throw new Error(`${name} is given twice`);
       this.config[key] = value;
       // Files have what is sent, so beta_1 is sent.
       if (key === snakeCase(name)) this.names[key] = name;

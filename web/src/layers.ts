@@ -234,10 +234,7 @@ const factories = Object.fromEntries(
 
 export const layers = {
   ...factories,
-  inputLayer: (args?: LayerArgs | null) => {
-    if (args?.inputShape == null && args?.batchInputShape == null) throw new Error('inputLayer needs a shape, such as {inputShape: [784]}');
-    return new Layer('InputLayer', args);
-  },
+  inputLayer: (args?: LayerArgs | null) => new Layer('InputLayer', args),
   avgPool2d: factories.averagePooling2d,
   avgPooling2d: factories.averagePooling2d,
   maxPool2d: factories.maxPooling2d,

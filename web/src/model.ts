@@ -729,7 +729,7 @@ export class LayersModel implements LayerHome, Trained {
       this.takeTraining(training, optimizer);
     } catch (error) {
       if (!isTheirs) throw error;
-      console.warn(`The model ${this.name} is loaded, but is not compiled: ${(error as Error).message}`);
+      console.warn(`The model ${this.name} is not compiled: ${(error as Error).message}`);
     }
   }
 

@@ -1,6 +1,5 @@
 // What TensorFlow.js saves of a training, as the engine takes it: what compile was given, and the optimizer's state.
 
-import {shown} from './samples.js';
 import type {Tensor} from './tensor.js';
 
 /** Metrics as compile takes them: TensorFlow.js logs the accuracy as acc. */
@@ -12,13 +11,11 @@ export function metricsOf(given: unknown): unknown {
 /** What compile was given, as a file says it, and whether TensorFlow.js wrote it; undefined where nothing is said. */
 export function trainingOf(saved: unknown): {training: object; isTheirs: boolean} | undefined {
   if (saved == null) return undefined;
-  if (typeof saved !== 'object') throw new Error(`The trainingConfig of a model must be an object, got ${shown(saved)}`);
-  if ('optimizer' in saved) return {training: saved, isTheirs: false};
-  const {optimizer_config: optimizer, metrics, ...others} = saved as Record<string, unknown>;
-  if (typeof optimizer !== 'object' || optimizer === null) throw new Error(`The trainingConfig of a model must have an optimizer_config, got ${shown(optimizer)}`);
-  const {class_name: name, config} = optimizer as Record<string, unknown>;
+  const {optimizer_config: given, metrics, ...others} = saved as {optimizer_config?: {class_name?: string}; optimizer?: unknown; metrics?: unknown};
+  if (others.optimizer !== undefined) return {training: saved, isTheirs: false};
   // SGD with a momentum is a class of its own there.
-  return {training: {...others, metrics: metricsOf(metrics), optimizer: {class_name: name === 'Momentum' ? 'SGD' : name, config}}, isTheirs: true};
+  const optimizer = given?.class_name === 'Momentum' ? {...given, class_name: 'SGD'} : given;
+  return {training: {...others, metrics: metricsOf(metrics), optimizer}, isTheirs: true};
 }
 
 // By optimizer, their names of the state of a weight and the engine's.
@@ -44,7 +41,7 @@ export function stateOf(
   const [, variable = '', kind = ''] = /^(.*)\/(.*)$/.exec(saved) ?? [];
   const weight = weights.get(variable) ?? weights.get(variable.replace(/_\d+$/, ''));
   const name = kStates[className]?.[kind];
-  if (!weight || !name) throw new Error(`The file has the optimizer's state ${saved}, which ${className} does not have for the weights of the model`);
+  if (!weight || !name) throw new Error(`${className} has no state ${saved} in this model`);
   if (name === 'momentum' && className !== 'Adam' && !config['momentum']) return;
   // Theirs is a sum of gradients, the engine's one of steps.
   set(`${weight}/${name}`, className === 'SGD' ? state.mul(-(config['learning_rate'] as number)) : state);

@@ -23,6 +23,7 @@ suite('errors call an argument as the program does', () => {
     ],
     'of an optimizer': [() => train({optimizer: {class_name: 'SGD', config: {useNesterov: 2}}}), /useNesterov must be true or false, got 2/],
     'of an optimizer of tf.train': [() => train({optimizer: fj.train.adagrad(0.1, -1)}), /initialAccumulatorValue must be a finite number of at least 0, got -1/],
+    'a parameter in both names': [() => train({optimizer: {class_name: 'SGD', config: {learning_rate: 1, learningRate: 2}}}), 'learningRate is given twice'],
     'of a schedule': [() => train({optimizer: fj.train.sgd(fj.schedules.cosineDecay({initialLearningRate: 0.1, decaySteps: 0}))}), /decaySteps must be a finite number above 0, got 0/],
     'a shape': [() => dense({inputShape: [2.5]}), /^d: inputShape must be a list of at most 8 whole numbers from 1, .*, got \[2\.5\]$/],
     'a type': [() => dense({inputDType: 'text'}), /^d: inputDType/],
@@ -119,7 +120,8 @@ suite('forms that TensorFlow.js takes', () => {
   test('inputLayer with a type and a batch', () => {
     const args = {inputShape: 3, batchSize: 4, dtype: 'int32', name: 'in'};
     assert.deepEqual(fj.layers.inputLayer(args).getConfig(), {dtype: 'int32', name: 'in', batch_input_shape: [4, 3]});
-    assert.throws(() => fj.layers.inputLayer({name: 'in'}), {message: 'inputLayer needs a shape, such as {inputShape: [784]}'});
+    const model = fj.sequential({layers: [fj.layers.inputLayer({name: 'in'}), fj.layers.flatten()]});
+    assert.throws(() => model.inputs, {message: /^input in: needs the shape of a sample: inputShape, such as \[28, 28, 1\]/});
   });
   test('a list of one for two axes is refused, as there', () => {
     const build = (tf) => tf.sequential({layers: [tf.layers.conv2d({name: 'c', filters: 1, kernelSize: [3], inputShape: [5, 5, 1]})]});
