@@ -189,9 +189,9 @@ TEST(Fields, WhatIsChosenByName) {
 }
 
 TEST(Fields, LongValuesAreCut) {
-  std::string long_(200, 'x');
-  EXPECT_EQ(wrong(cat(R"("gain": ")", long_, "\"")),
-            cat("gain must be a finite number, got \"", long_.substr(0, 79), ".."));
+  std::string lengthy(200, 'x');
+  EXPECT_EQ(wrong(cat(R"("gain": ")", lengthy, "\"")),
+            cat("gain must be a finite number, got \"", lengthy.substr(0, 79), ".."));
 }
 
 TEST(Json, NestsOnlySoDeep) {
