@@ -25,7 +25,11 @@ TEST(Threads, AnotherNumberOfThem) {
   Threads threads(2);
   for (int count : {4, 1, 3, 0, 2}) {
     threads.resize(count);
+#if FJORD_THREADS
     EXPECT_EQ(threads.count(), std::max(count, 1));
+#else
+    EXPECT_EQ(threads.count(), 1);
+#endif
     for (int round = 0; round < 200; ++round) {
       std::vector<int> runs(4, 0);
       threads.run(4, [&](int part) { ++runs[part]; });

@@ -79,7 +79,11 @@ const Row kRows[] = {
      [](int64_t i) { return kTenth * static_cast<double>(i + 1); }, 1e-6},
     {"cumsum of columns", kTenth,
      [](Inputs& in) { return cumsum(in.floats({100'000, 20}), {.reverse = true}); },
-     [](int64_t i) { return kTenth * static_cast<double>(100'000 - i / 20); }, 1e-6},
+     [](int64_t i) {
+       int64_t row = i / 20;
+       return kTenth * static_cast<double>(100'000 - row);
+     },
+     1e-6},
     {"softmax", kTenth,
      [](Inputs& in) { return slice(softmax(zerosAndFive(in), {}), {.begin = {0}, .size = {5}}); },
      [](int64_t) { return std::exp(-5.0) / (1 + 2e6 * std::exp(-5.0)); }, 1e-6},
