@@ -39,21 +39,7 @@ Json toJson(const LabOptions& options) {
 /// The options of a run that goes on are those that it had.
 Status takeOptions(const Run& run, LabOptions& options) {
   const Json& j = run.options;
-  options.plan.seed = run.seed;
-  options.plan.sizes.clear();
-  for (const Json& size : member(j, "sizes")) {
-    FJORD_TRY(std::vector<Size> parsed,
-              parseSizes(size.is_string() ? size.get<std::string>() : ""));
-    options.plan.sizes.push_back(parsed.front());
-  }
-  for (auto [name, list] :
-       {std::pair("subjects", &options.plan.subjects), {"tasks", &options.plan.tasks}}) {
-    list->clear();
-    for (const Json& entry : member(j, name)) {
-      if (entry.is_string()) list->push_back(entry.get<std::string>());
-    }
-  }
-  options.plan.rounds = intOr(j, "rounds", options.plan.rounds);
+  FJORD_TRY(options.plan, planOptionsOf(run));
   options.trials.budget = intOr(j, "budgetMilliseconds", options.trials.budget);
   options.trials.samples = intOr(j, "samples", options.trials.samples);
   options.timeout = Milliseconds(intOr(j, "timeoutMilliseconds", 30'000));

@@ -158,6 +158,22 @@ Result<Plan> makePlan(const Catalogue& catalogue, const PlanOptions& options) {
   return Planner(catalogue, options).plan();
 }
 
+Result<PlanOptions> planOptionsOf(const Run& run) {
+  PlanOptions options{.seed = run.seed};
+  for (const Json& size : member(run.options, "sizes")) {
+    FJORD_TRY(std::vector<Size> parsed,
+              parseSizes(size.is_string() ? size.get<std::string>() : size.dump()));
+    options.sizes.push_back(parsed.front());
+  }
+  for (auto [name, list] : {std::pair("subjects", &options.subjects), {"tasks", &options.tasks}}) {
+    for (const Json& entry : member(run.options, name)) {
+      if (entry.is_string()) list->push_back(entry.get<std::string>());
+    }
+  }
+  options.rounds = intOr(run.options, "rounds", options.rounds);
+  return options;
+}
+
 std::vector<Trial> remaining(const Plan& plan, const std::vector<TrialRow>& done) {
   std::set<std::pair<Cell, int>> seen;
   int64_t last = 0;

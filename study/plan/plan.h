@@ -32,6 +32,9 @@ struct Plan {
 /// read.
 Result<Plan> makePlan(const Catalogue& catalogue, const PlanOptions& options);
 
+/// What a run was to do, as its options in the store say.
+Result<PlanOptions> planOptionsOf(const Run& run);
+
 /// What is left when `done` are in the store: their cells and rounds are taken away, the order
 /// stays, the numbers go on from theirs. For --resume.
 std::vector<Trial> remaining(const Plan& plan, const std::vector<TrialRow>& done);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "plan/plan.h"
 #include "report/format.h"
 
 namespace fjord::study {
@@ -101,6 +102,7 @@ Cells::Cells(const ReportInput& input) : input_(input) {
     if (row.trial.cell.size.depth) sizes.insert(row.trial.cell.size);
   }
   sizes_.assign(sizes.begin(), sizes.end());
+  findPlanned();
   std::set<std::pair<std::string, std::string>> known;
   int colour = 0;
   for (bool native : {false, true}) {
@@ -130,6 +132,22 @@ Cells::Cells(const ReportInput& input) : input_(input) {
   }
 }
 
+/// A run whose subjects or tasks are not in the catalogue any more tells nothing of its plan.
+void Cells::findPlanned() {
+  if (member(input_.run.options, "sizes").is_null()) return;
+  Result<PlanOptions> options = planOptionsOf(input_.run);
+  if (!options) return;
+  Result<Plan> plan = makePlan(input_.catalogue, *options);
+  if (!plan) return;
+  for (const Trial& trial : plan->trials) planned_.insert(trial.cell);
+  auto failed = [](const TrialRow* row) { return row->result.outcome != Outcome::kOk; };
+  for (const Trial& trial : remaining(*plan, input_.trials)) {
+    auto known = trials_.find(trial.cell);
+    bool isGivenUp = known != trials_.end() && std::ranges::any_of(known->second, failed);
+    unreached_ += !isGivenUp;
+  }
+}
+
 std::vector<Series> Cells::subjects() const {
   std::vector<Series> out;
   std::set<std::string> known;
@@ -154,7 +172,8 @@ std::vector<int> Cells::widths() const {
 std::string Cells::refusal(const Cell& cell) const {
   const Subject* subject = input_.catalogue.subject(cell.subject);
   std::string reason = subject ? subject->refuses(cell.backend, cell.task) : "";
-  return reason.empty() ? "not in this run" : "unsupported: " + reason;
+  if (!reason.empty()) return "unsupported: " + reason;
+  return planned_.contains(cell) ? "no time left" : "not in this run";
 }
 
 const Measured& Cells::at(const Cell& cell, const std::string& phase) const {

@@ -10,6 +10,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,8 +74,13 @@ class Cells {
                                const std::string& phase) const;
 
   const std::map<Cell, std::vector<const TrialRow*>>& trials() const { return trials_; }
+  /// The cells that the run was to have, as far as its options tell.
+  const std::set<Cell>& planned() const { return planned_; }
+  /// Trials that were planned and did not begin, though the cell had not failed.
+  size_t unreached() const { return unreached_; }
 
  private:
+  void findPlanned();
   std::string refusal(const Cell& cell) const;
   Measured measure(const Cell& cell, const std::string& phase) const;
 
@@ -82,6 +88,8 @@ class Cells {
   std::vector<Series> series_;
   std::vector<Size> sizes_;
   std::map<Cell, std::vector<const TrialRow*>> trials_;
+  std::set<Cell> planned_;
+  size_t unreached_ = 0;
   // An interval takes thousands of samples, and several tables ask for the same one.
   mutable std::map<std::pair<Cell, std::string>, Measured> measured_;
 };

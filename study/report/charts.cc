@@ -27,7 +27,7 @@ constexpr size_t kLine = 19;
 /// What the panels of a figure share.
 struct Frame {
   std::vector<std::string> order;  // labels of the lines, from the top
-  std::vector<std::string> colours;
+  std::vector<std::string> colours, shapes;
   std::vector<int> depths;
   double low = 0, high = 0;
   std::string unit;
@@ -56,18 +56,22 @@ std::vector<std::string> orderOf(const std::vector<Dot>& dots) {
   return out;
 }
 
-Frame frameOf(const std::vector<Dot>& dots, const std::string& unit) {
-  Frame frame{.order = orderOf(dots), .unit = unit};
+/// With `one`, a line at 1, which the axis then has.
+Frame frameOf(const std::vector<Dot>& dots, const std::string& unit, bool one = false) {
+  Frame frame{.order = orderOf(dots), .unit = unit, .one = one};
   std::map<std::string, int> colours;
   std::set<int> depths;
-  double low = INFINITY, high = 0;
+  double low = one ? 1 : INFINITY, high = one ? 1 : 0;
   for (const Dot& dot : dots) {
     colours[dot.series.label] = dot.series.colour;
     depths.insert(dot.size.depth);
     low = std::min(low, dot.value.low);
     high = std::max(high, dot.value.high);
   }
-  for (const std::string& label : frame.order) frame.colours.push_back(colourOf(colours[label]));
+  for (const std::string& label : frame.order) {
+    frame.colours.push_back(colourOf(colours[label]));
+    frame.shapes.emplace_back(shapeOf(colours[label]).name);
+  }
   frame.depths.assign(depths.begin(), depths.end());
   // Room for the dots at the ends.
   frame.low = low / 1.3;
@@ -108,6 +112,18 @@ Json valuesOf(const std::vector<Dot>& dots) {
   return values;
 }
 
+/// Areas of dots in square pixels, by depth, from one that is just seen. A scale of one depth would divide by zero: Vega
+/// spreads a range over the gaps between the values of a domain.
+Json sizeOf(const Frame& frame) {
+  if (frame.depths.size() == 1) return {{"value", 56}};
+  Json areas = Json::array();
+  for (size_t i = 0; i < frame.depths.size(); ++i) areas.push_back(22 + 34 * i);
+  return {{"field", "depth"},
+          {"type", "ordinal"},
+          {"scale", {{"domain", frame.depths}, {"range", areas}}},
+          {"legend", nullptr}};
+}
+
 Json specOf(const std::vector<Dot>& dots, const Frame& frame) {
   Json x = {{"field", "centre"},
             {"type", "quantitative"},
@@ -128,13 +144,10 @@ Json specOf(const std::vector<Dot>& dots, const Frame& frame) {
                  {"type", "nominal"},
                  {"scale", {{"domain", frame.order}, {"range", frame.colours}}},
                  {"legend", nullptr}};
-  // Areas in square pixels, from a dot that is just seen.
-  Json areas = Json::array();
-  for (size_t i = 0; i < frame.depths.size(); ++i) areas.push_back(22 + 34 * i);
-  Json size = {{"field", "depth"},
-               {"type", "ordinal"},
-               {"scale", {{"domain", frame.depths}, {"range", areas}}},
-               {"legend", nullptr}};
+  Json shape = {{"field", "series"},
+                {"type", "nominal"},
+                {"scale", {{"domain", frame.order}, {"range", frame.shapes}}},
+                {"legend", nullptr}};
   Json tooltip = Json::array();
   for (const char* field : {"series", "size", "median", "interval", "trials"})
     tooltip.push_back({{"field", field}, {"type", "nominal"}});
@@ -148,7 +161,12 @@ Json specOf(const std::vector<Dot>& dots, const Frame& frame) {
       {{"mark", {{"type", "rule"}, {"strokeWidth", 2}, {"opacity", 0.4}}},
        {"encoding", {{"x", with("aggregate", "min", x)}, {"x2", most}, {"color", colour}}}},
       {{"mark", {{"type", "point"}, {"filled", true}, {"opacity", 0.85}}},
-       {"encoding", {{"x", x}, {"color", colour}, {"size", size}, {"tooltip", tooltip}}}},
+       {"encoding",
+        {{"x", x},
+         {"color", colour},
+         {"shape", shape},
+         {"size", sizeOf(frame)},
+         {"tooltip", tooltip}}}},
       {{"mark", {{"type", "rule"}, {"color", "currentColor"}, {"strokeWidth", 1.2}}},
        {"encoding", {{"x", with("field", "low", x)}, {"x2", {{"field", "high"}}}}}},
   };
@@ -185,6 +203,7 @@ std::string depthsText(const Frame& frame) {
 }  // namespace
 
 std::string colourOf(int colour) { return cat("var(--c", colour % kColours, ")"); }
+const DotShape& shapeOf(int colour) { return kShapes[colour / kColours % std::size(kShapes)]; }
 
 Figure timesFigure(const Cells& cells, const std::string& task, const std::string& phase,
                    const std::string& caption) {
@@ -222,8 +241,7 @@ Figure gapFigure(const Cells& cells, const std::string& task, const std::string&
     if (!dots.empty()) panels.emplace_back("over " + native.label, std::move(dots));
   }
   if (all.empty()) return {.caption = caption};
-  Frame frame = frameOf(all, "times as long");
-  frame.one = true;
+  Frame frame = frameOf(all, "times as long", true);
   Figure figure{.caption = caption, .note = depthsText(frame) + gpuText(cells, all)};
   for (const auto& [title, dots] : panels) figure.panels.push_back({title, specOf(dots, frame)});
   return figure;

@@ -3,7 +3,7 @@
 //
 //   Figure figure = timesFigure(cells, "train", "steady", "Figure 1: ..");
 //
-// A subject has one colour everywhere; the page defines them (colourOf), for light and for dark.
+// A subject has one colour and one shape everywhere; the page defines the colours (colourOf), for light and for dark.
 #pragma once
 
 #include "report/cells.h"
@@ -18,8 +18,16 @@ Figure timesFigure(const Cells& cells, const std::string& task, const std::strin
 /// Browsers' times over native programs': a panel for each native series, a line at 1.
 Figure gapFigure(const Cells& cells, const std::string& task, const std::string& caption);
 
-/// The page's colours: more subjects than these share one; all lines have their names.
+/// The page's colours, which colour-blind eyes tell apart, too: the ninth subject has the first one again, and another shape.
 inline constexpr int kColours = 8;
+/// As Vega names a dot's shape, and as a character of a table.
+struct DotShape {
+  const char* name;
+  const char* glyph;
+};
+inline constexpr DotShape kShapes[] = {
+    {"circle", "●"}, {"diamond", "◆"}, {"square", "■"}, {"triangle-up", "▲"}};
+const DotShape& shapeOf(int colour);
 /// A value for CSS and SVG: "var(--c3)".
 std::string colourOf(int colour);
 

@@ -18,16 +18,19 @@ std::string memoryText(int64_t bytes) {
   return bytes > 0 ? number(static_cast<double>(bytes) / 1e9) + " GB" : "memory not told";
 }
 
-std::string outcomesText(const std::vector<TrialRow>& trials) {
-  std::string out;
+std::string outcomesText(const Cells& cells) {
+  const std::vector<TrialRow>& trials = cells.input().trials;
+  std::string out = count(trials.size());
+  if (cells.unreached()) out += cat(" of ", count(trials.size() + cells.unreached()), " planned");
+  bool any = false;
   for (size_t i = 0; i < std::size(kOutcomeNames); ++i) {
     auto times = std::ranges::count_if(
         trials, [&](const TrialRow& row) { return row.result.outcome == static_cast<Outcome>(i); });
-    if (times)
-      out +=
-          cat(out.empty() ? ": " : ", ", count(static_cast<size_t>(times)), " ", kOutcomeNames[i]);
+    if (!times) continue;
+    out += cat(any ? ", " : ": ", count(static_cast<size_t>(times)), " ", kOutcomeNames[i]);
+    any = true;
   }
-  return count(trials.size()) + out;
+  return out;
 }
 
 /// One step of nothing, as the harness times it.
@@ -71,10 +74,11 @@ std::string optionsText(const Json& options) {
   return out.empty() ? "none" : out;
 }
 
-int roundsOf(const std::vector<TrialRow>& trials) {
-  int rounds = 0;
-  for (const TrialRow& row : trials) rounds = std::max(rounds, row.trial.round + 1);
-  return rounds;
+/// "1 begun, of 3 planned", or "3" where all have begun, or where nothing is known of a plan.
+std::string roundsText(const Cells& cells) {
+  int begun = 0, planned = intOr(cells.input().run.options, "rounds", 0);
+  for (const TrialRow& row : cells.input().trials) begun = std::max(begun, row.trial.round + 1);
+  return begun < planned ? cat(begun, " begun, of ", planned, " planned") : cat(begun);
 }
 
 }  // namespace
@@ -95,8 +99,9 @@ Table runTable(const Cells& cells) {
       {word("Browser"), text(run.browser)},
       {word("Graphics adapter"), text(machine.gpu)},
       {word("Sizes"), word(sizesText(cells))},
-      {word("Rounds, seed"), word(cat(roundsOf(cells.input().trials), ", ", run.seed))},
-      {word("Trials"), word(outcomesText(cells.input().trials))},
+      {word("Rounds"), word(roundsText(cells))},
+      {word("Seed"), word(cat(run.seed))},
+      {word("Trials"), word(outcomesText(cells))},
       {word("The harness's overhead"), word(overheadText(cells))},
   };
   if (run.options.is_object())

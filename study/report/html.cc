@@ -131,8 +131,8 @@ class Page {
       if (entry.span > 1) out += cat(" colspan=\"", entry.span, "\"");
       out += ">";
       if (entry.colour >= 0)
-        out +=
-            cat("<i style=\"color:", colourOf(entry.colour), "\" aria-hidden=\"true\">●</i>&nbsp;");
+        out += cat("<i style=\"color:", colourOf(entry.colour), "\" aria-hidden=\"true\">",
+                   shapeOf(entry.colour).glyph, "</i>&nbsp;");
       std::string text = escaped(entry.text);
       out += entry.best ? "<b>" + text + "</b>" : text;
       if (entry.note) out += cat("<sup>", entry.note, "</sup>");
