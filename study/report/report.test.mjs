@@ -17,7 +17,7 @@ let browser, folder;
 before(async () => {
   if (skip) return;
   folder = mkdtempSync(join(tmpdir(), 'report-'));
-  execFileSync(program, ['--gtest_filter=Report.OfAWholeRun'], {env: {...process.env, FJORD_REPORT: folder}});
+  execFileSync(program, ['--gtest_filter=Report.OfAWholeRun:Report.OfOneDepth'], {env: {...process.env, FJORD_REPORT: folder}});
   browser = await launch();
 });
 
@@ -28,7 +28,7 @@ after(async () => {
 });
 
 /** Opens the report; what the page asks for and what its console says is collected. */
-async function open(options) {
+async function open(options, file = 'report.html') {
   const context = await browser.newContext(options);
   const page = await context.newPage();
   page.requests = [];
@@ -36,7 +36,7 @@ async function open(options) {
   page.on('request', (request) => page.requests.push(request.url()));
   page.on('console', (message) => page.complaints.push(message.text()));
   page.on('pageerror', (error) => page.complaints.push(String(error)));
-  await page.goto(pathToFileURL(join(folder, 'report.html')).href);
+  await page.goto(pathToFileURL(join(folder, file)).href);
   return page;
 }
 
@@ -54,6 +54,31 @@ test('all charts are drawn, and nothing is fetched', {skip}, async () => {
   const empty = await page.evaluate(() => [...document.querySelectorAll('[data-chart] svg')].filter((svg) => !svg.querySelector('.mark-symbol path')).length);
   assert.equal(empty, 0);
 });
+
+for (const file of ['report.html', 'one-depth.html']) {
+  test(`every mark of ${file} has a place, in the colour and shape of its subject`, {skip}, async () => {
+    const page = await open({}, file);
+    await page.waitForFunction(drawn);
+    assert.deepEqual(page.complaints, []);
+    const marks = await page.evaluate(() =>
+      [...document.querySelectorAll('[data-chart] svg .mark-symbol path, [data-chart] svg .mark-rule line')].map((mark) => mark.getAttribute('d') ?? `M${mark.getAttribute('x2')},${mark.getAttribute('transform')}`),
+    );
+    assert.ok(marks.length > 60, `${marks.length} marks`);
+    assert.deepEqual(marks.filter((path) => /NaN|undefined|Infinity/.test(path)), []);
+    // Two subjects of one colour have different shapes.
+    const looks = await page.evaluate(() => {
+      const rows = [...document.querySelectorAll('tbody th[scope=row]')].filter((cell) => cell.querySelector('i'));
+      return rows.map((cell) => {
+        const dot = cell.querySelector('i');
+        const name = cell.firstElementChild.nextSibling.textContent.split('·')[0].replace(/^\u00a0/, '').trim();
+        return [name, `${dot.style.color} ${dot.textContent}`];
+      });
+    });
+    const byName = new Map(looks);
+    assert.ok(byName.size > 8, `${byName.size} subjects`);
+    assert.equal(new Set(byName.values()).size, byName.size, JSON.stringify([...byName]));
+  });
+}
 
 for (const width of [360, 1280]) {
   test(`no sideways scrolling at ${width} pixels`, {skip}, async () => {

@@ -43,6 +43,18 @@ TEST(Report, OfAWholeRun) {
   }
 }
 
+/// As a quick run has it: one depth, so dots of one size; left beside the other one.
+TEST(Report, OfOneDepth) {
+  ReportInput input = wholeRun();
+  std::erase_if(input.trials, [](const TrialRow& row) {
+    return row.trial.cell.size.depth && row.trial.cell.size != Size{1, 64};
+  });
+  std::string page = html(input);
+  EXPECT_TRUE(has(page, "Networks of 1 hidden layer"));
+  if (const char* folder = std::getenv("FJORD_REPORT"))
+    std::ofstream(std::string(folder) + "/one-depth.html", std::ios::binary) << page;
+}
+
 /// A catalogue and nothing else; not even that.
 TEST(Report, OfNothing) {
   ReportInput input = wholeRun();
