@@ -12,6 +12,7 @@
 
 #include "abi/abi.h"
 #include "ops/op.h"
+#include "testing/fuzz_bytes.h"
 
 using namespace fjord;
 
@@ -38,27 +39,17 @@ constexpr double kOdd[] = {std::numeric_limits<double>::quiet_NaN(),
                            -0.5,
                            1e-30};
 
-struct Bytes {
-  std::span<const uint8_t> rest;
-
-  uint8_t next() {
-    if (rest.empty()) return 0;
-    uint8_t b = rest.front();
-    rest = rest.subspan(1);
-    return b;
-  }
-  /// Most often a small number, as attributes are.
-  double number() {
-    uint8_t kind = next();
-    if (kind < 200) return static_cast<int>(kind % 16) - 3;
-    if (kind < 250) return kOdd[kind % std::size(kOdd)];
-    double any = 0;
-    uint8_t bytes[sizeof any];
-    for (uint8_t& b : bytes) b = next();
-    std::memcpy(&any, bytes, sizeof any);
-    return any;
-  }
-};
+/// Most often a small number, as attributes are.
+double number(Bytes& bytes) {
+  uint8_t kind = bytes.next();
+  if (kind < 200) return static_cast<int>(kind % 16) - 3;
+  if (kind < 250) return kOdd[kind % std::size(kOdd)];
+  double any = 0;
+  uint8_t eight[sizeof any];
+  for (uint8_t& b : eight) b = bytes.next();
+  std::memcpy(&any, eight, sizeof any);
+  return any;
+}
 
 void demand(bool is) {
   if (!is) std::abort();
@@ -117,14 +108,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<int32_t> inputs;
   for (int i = 0; i < count; ++i) inputs.push_back(inputFrom(bytes));
   std::vector<double> attributes;
-  while (!bytes.rest.empty() && attributes.size() < 24) attributes.push_back(bytes.number());
+  while (!bytes.rest.empty() && attributes.size() < 24) attributes.push_back(number(bytes));
 
   fj_tapeStart();
   int y = fj_op(op, inputs.data(), count, attributes.data(), static_cast<int>(attributes.size()));
   if (y) {
     read(y);
     std::vector<int32_t> gradients(inputs.size());
-    if (count && fj_gradients(y, 0, inputs.data(), count, gradients.data())) {
+    if (count && fj_gradients(y, 0, inputs.data(), count, 0, gradients.data())) {
       for (int32_t g : gradients) {
         if (g) read(g);
         fj_dispose(g);

@@ -7,6 +7,7 @@
 
 #include "nn/model.h"
 #include "nn/optimizers.h"
+#include "testing/fuzz_bytes.h"
 
 using namespace fjord;
 
@@ -81,21 +82,6 @@ constexpr const char* kKeys[] = {"learning_rate",
                                  "learningRate"};
 constexpr const char* kOptions[] = {"optimizer",        "loss",       "metrics", "loss_weights",
                                     "weighted_metrics", "jit_compile"};
-
-struct Bytes {
-  std::span<const uint8_t> rest;
-
-  uint8_t next() {
-    if (rest.empty()) return 0;
-    uint8_t b = rest.front();
-    rest = rest.subspan(1);
-    return b;
-  }
-  template <size_t N>
-  const char* of(const char* const (&list)[N]) {
-    return list[next() % N];
-  }
-};
 
 std::string name(Bytes& bytes) {
   std::span<const OptimizerRow> rows = optimizerRows();

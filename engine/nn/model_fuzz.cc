@@ -6,6 +6,7 @@
 
 #include "nn/layers.h"
 #include "nn/model.h"
+#include "testing/fuzz_bytes.h"
 
 using namespace fjord;
 
@@ -15,21 +16,6 @@ namespace {
 /// bytes of a step, and how often weights and step meet.
 constexpr int64_t kMostWeights = 1'000'000, kMostBytes = int64_t{1} << 24,
                   kMostWork = int64_t{1} << 28;
-
-struct Bytes {
-  std::span<const uint8_t> rest;
-
-  uint8_t next() {
-    if (rest.empty()) return 0;
-    uint8_t b = rest.front();
-    rest = rest.subspan(1);
-    return b;
-  }
-  template <class T, size_t N>
-  T of(const T (&list)[N]) {
-    return list[next() % N];
-  }
-};
 
 Json listOf(Bytes& bytes, int most, auto item) {
   Json list = Json::array();
