@@ -114,6 +114,19 @@ export const heap = {
   f64: (pointer: number, count: number) => new Float64Array(memory.buffer, pointer >>> 0, count),
 };
 
+// All of the memory, for few numbers, which a view of their own would cost more than to read them.
+let words = new Int32Array();
+
+/** The shape of a tensor. In room of its own: while arguments are in theirs, too. */
+export function shapeOfHandle(handle: number): number[] {
+  const pointer = scratch + kScratchBytes;
+  const rank = functions!.fj_shape(handle, pointer);
+  if (words.buffer !== memory.buffer) words = new Int32Array(memory.buffer);
+  const shape: number[] = [];
+  for (let i = 0; i < rank; ++i) shape.push(words[(pointer >>> 2) + i]!);
+  return shape;
+}
+
 /** Bytes of the module's memory: it grows and never shrinks. */
 export function heapBytes(): number {
   return memory.buffer.byteLength;
@@ -157,6 +170,10 @@ export class Arguments {
     const pointer = this.room(values.length * 8);
     heap.f64(pointer, values.length).set(values);
     return pointer;
+  }
+  /** Room for so many int32 that the engine writes. */
+  results(count: number): number {
+    return this.room(count * 4);
   }
   bytes(values: Uint8Array): number {
     const pointer = this.room(values.length);

@@ -83,7 +83,7 @@ function differentiate(f: () => Tensor, xs: readonly Tensor[], dy?: Tensor, all 
     // What is whole has no slope, whatever dy is.
     const by = dy && value.dtype !== 'float32' && dy instanceof Tensor && dy.dtype === 'float32' ? castTo(dy, value.dtype) : dy;
     const grads = withArguments((a) => {
-      const out = a.i32(new Int32Array(xs.length));
+      const out = a.results(xs.length);
       call('fj_gradients', handleOf(value), by ? handleOf(by) : 0, a.i32(xs.map((t) => handleOf(t))), xs.length, all ? 1 : 0, out);
       play();
       return [...heap.i32(out, xs.length)].map((handle) => (handle ? new Tensor(handle) : undefined));

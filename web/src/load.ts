@@ -40,6 +40,8 @@ interface Running {
 }
 
 export const kScratchBytes = 16384;
+/** Behind it there is room for a shape. */
+const kShapeBytes = 32;
 const kMostThreads = 128;
 
 /** The engine in use; undefined until settle(), and again when the settings ask for another. */
@@ -262,7 +264,7 @@ function begin(made: Hooks, variant: Variant, count: number, crew: Crew): Runnin
   const instance = made as unknown as Instance;
   const named = Object.entries(instance).filter(([name]) => name.startsWith('_'));
   const exports = Object.fromEntries(named.map(([name, f]) => [name.slice(1), f])) as Exports;
-  return {variant, exports, crew, memory: instance.wasmMemory, scratch: exports.malloc(kScratchBytes), threads: exports.fj_init(count)};
+  return {variant, exports, crew, memory: instance.wasmMemory, scratch: exports.malloc(kScratchBytes + kShapeBytes), threads: exports.fj_init(count)};
 }
 
 function startNow(): Running {

@@ -520,7 +520,7 @@ export class LayersModel implements LayerHome, Trained {
       ? this.predictThere(gpu, xs, batchSize)
       : withArguments((a) => {
           const room = (this.outputCount ??= this.info().outputs.length);
-          const out = a.i32(new Int32Array(room));
+          const out = a.results(room);
           const count = call('fj_modelPredict', this.built, a.i32(handles), handles.length, batchSize, out, room);
           return [...heap.i32(out, count)].map((handle) => new Tensor(handle));
         });

@@ -9,7 +9,7 @@
 
 import {bytesInGpu} from './device.js';
 import {bring} from './eager.js';
-import {call, engine, heap, heapBytes, withArguments} from './engine.js';
+import {call, engine, heap, heapBytes, shapeOfHandle, withArguments} from './engine.js';
 import type {BinaryName, UnaryName} from './generated/tables.js';
 import {brand, checkShape, fillWith, flatten, isTensorLike, nameOf, refuseForeign, shapeOf, sizeOf, typeOf} from './values.js';
 
@@ -45,11 +45,8 @@ export class Tensor {
   constructor(handle: number) {
     this.held = {handle};
     this.dtype = kTypes[engine().fj_dtype(handle)]!;
-    this.shape = withArguments((a) => {
-      const pointer = a.i32(new Int32Array(8));
-      return [...heap.i32(pointer, engine().fj_shape(handle, pointer))];
-    });
-    this.size = this.shape.reduce((n, d) => n * d, 1);
+    this.shape = shapeOfHandle(handle);
+    this.size = sizeOf(this.shape);
     this.id = ++Tensor.next;
     forgotten.register(this, this.held, this.held);
     scopes.at(-1)?.push(this);

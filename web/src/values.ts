@@ -26,7 +26,11 @@ export function refuseForeign(x: unknown, what: string): void {
 
 // Four bytes each, in two gigabytes: as engine/base/shape.h has it.
 const kMostElements = 2 ** 29 - 1;
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
+export function sizeOf(shape: readonly number[]): number {
+  let size = 1;
+  for (const d of shape) size *= d;
+  return size;
+}
 
 /** A shape that a tensor can have. */
 export function checkShape(shape: readonly number[]): readonly number[] {
