@@ -23,7 +23,8 @@ class MemoryFile {
     if (ftruncate(file_, 0) != 0 ||
         pwrite(file_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
       std::abort();
-    return cat("/proc/self/fd/", file_);
+    // By this name it may be read again and again; /proc/self/fd is for what gives its bytes once.
+    return cat("/proc/thread-self/fd/", file_);
   }
 
  private:

@@ -92,7 +92,8 @@ void filterGradient(const Correlation& g, const float* x, const float* dy, float
   double* totals = filterTotals(g) ? reinterpret_cast<double*>(scratch) : nullptr;
   scratch += filterTotals(g);
   ChunkSums sums;
-  for (int64_t group = 0; group < g.groups; ++group) {
+  bool isEmpty = g.n * pixels == 0;
+  for (int64_t group = 0; group < g.groups && !isEmpty; ++group) {
     int64_t columns = g.oc / g.groups;
     sums = {};
     for (int64_t n = 0; n < g.n; n += step) {
@@ -117,6 +118,7 @@ void filterGradient(const Correlation& g, const float* x, const float* dy, float
     }
   }
   threads.forRange(g.depth() * g.oc, 4096, [&](int64_t begin, int64_t end, int part) {
+    if (isEmpty) std::fill_n(filter + begin, end - begin, 0.0f);
     if (sums.next == Run::kInner && totals) {
       // A run that ended with the last chunk is in the totals already.
       if (!sums.accumulates()) std::fill_n(filter + begin, end - begin, 0.0f);

@@ -248,6 +248,7 @@ void reduce(const Call& c, const Shape& axes) {
   Split s = splitAxes(shape, *reducedAxes(axes, shape.rank()));
   const T* x = c.in[0].as<T>();
   T* out = c.out.as<T>();
+  if (c.out.size() == 0) return;
   int64_t reduced = s.reduced.dims.size();
   int64_t inner = s.reduced.dims.rank() ? s.reduced.dims[-1] : 1;
   int64_t grain = std::max<int64_t>(1, kGrainElements / std::max<int64_t>(1, reduced));
@@ -443,8 +444,9 @@ struct Mean : NumberReduction<Adds, MeanAttrs> {
     w.number("kScale", static_cast<float>(1 / count(w.in(0).shape, w.out().shape)));
   }
   static void reference(const ReferenceCall& c, const MeanAttrs& a) {
-    double n = count(c.in[0].type.shape, c.out.type.shape);
-    referenceReduce(c, a.axes, 0, [n](double s, double x) { return s + x / n; });
+    referenceReduce(c, a.axes, 0, [](double s, double x) { return s + x; });
+    // Of nothing there is none: 0 / 0.
+    for (double& v : c.out.values) v /= count(c.in[0].type.shape, c.out.type.shape);
   }
   static std::vector<Case> cases() { return reductionCases<MeanAttrs>(-1, 1, false); }
 };
