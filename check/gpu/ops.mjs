@@ -22,7 +22,7 @@ export async function playCases({only, list = false, dawn = false} = {}, say = (
     .trim()
     .split('\n')
     .filter((line) => !only || only.includes(JSON.parse(line).op));
-  if (dawn) return tryCases(await openDawn(), cases, list, say);
+  if (dawn) return tryCases(await openDawn(), cases, {list, say});
   writeFileSync(`${root}build/gpu/cases.json`, `[${cases.join(',\n')}]`);
   const server = await serve();
   const browser = await launch();
@@ -32,7 +32,7 @@ export async function playCases({only, list = false, dawn = false} = {}, say = (
     await page.goto(`${server.url}/check/bench/blank.html`);
     return await page.evaluate(async (list) => {
       const [{Gpu}, {tryCases}, cases] = await Promise.all([import('/gpu/gpu.mjs'), import('/check/gpu/try.mjs'), fetch('/gpu/cases.json').then((r) => r.json())]);
-      return tryCases(await Gpu.open(), cases.map((c) => JSON.stringify(c)), list, window.say);
+      return tryCases(await Gpu.open(), cases.map((c) => JSON.stringify(c)), {list, say: window.say});
     }, list);
   } finally {
     await browser.close();

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import {launch} from '../../tools/browser.mjs';
 import {serve} from '../../tools/serve.mjs';
+import {apart} from './models.mjs';
 
 export async function openPage() {
   const server = await serve();
@@ -26,7 +27,4 @@ export async function openPage() {
 }
 
 /** Asserts that numbers are near others: within tolerance (1 + the number). */
-export function close(a, b, tolerance, what) {
-  assert.equal(a.length, b.length, what);
-  a.forEach((v, i) => assert.ok(Math.abs(v - b[i]) <= tolerance * (1 + Math.abs(b[i])), `${what}, element ${i}: ${v}, want ${b[i]}`));
-}
+export const close = (a, b, tolerance, what) => assert.equal(apart(a, b, tolerance, what), '');

@@ -1,50 +1,15 @@
 // Whole models on WebGPU, in headless Chromium: beside the same models in WebAssembly.
 import assert from 'node:assert/strict';
 import {after, before, test} from 'node:test';
-import {close, openPage} from './setting.mjs';
+import {fitApart, modelNames, optimizerNames, stepsApart} from './models.mjs';
+import {openPage} from './setting.mjs';
 
-/** A page with the package and the functions of these tests. */
+/** A page with the package and the functions of models.mjs. */
 async function open() {
   const opened = await openPage();
-  await opened.page.evaluate(() => {
-    const x = (shape) => tf.randomUniform([96, ...shape], -1, 1, 'float32', 3);
-    const labels = () => tf.tensor1d(Array.from({length: 96}, (_, i) => (i * 7) % 5), 'int32');
-    window.data = (shape) => tf.tidy(() => [x(shape), tf.oneHot(labels(), 5)]);
-    window.models = {
-      mlp: (optimizer) => [[20], [tf.layers.dense({units: 33, activation: 'relu'}), tf.layers.dropout({rate: 0.3}), tf.layers.dense({units: 5, activation: 'softmax'})], optimizer],
-      cnn: (optimizer) => [
-        [9, 9, 2],
-        [
-          tf.layers.conv2d({filters: 6, kernelSize: 3, padding: 'same', activation: 'relu'}),
-          tf.layers.batchNormalization(),
-          tf.layers.maxPooling2d({poolSize: 2}),
-          tf.layers.conv2d({filters: 4, kernelSize: 3}),
-          tf.layers.flatten(),
-          tf.layers.dense({units: 5, activation: 'softmax'}),
-        ],
-        optimizer,
-      ],
-    };
-    /** A model with weights that depend on the seed alone. */
-    window.make = (name, optimizer) => {
-      const [inputShape, layers] = window.models[name]();
-      const model = tf.sequential({layers: [tf.layers.inputLayer({inputShape}), ...layers], seed: 11});
-      model.compile({optimizer, loss: 'categoricalCrossentropy', metrics: ['accuracy']});
-      return [model, ...window.data(inputShape)];
-    };
-    window.losses = async (backend, name, optimizer, steps) => {
-      await tf.setBackend(backend);
-      const [model, x, y] = window.make(name, optimizer);
-      const start = await Promise.all(model.getWeights().map((t) => t.data()));
-      const list = [];
-      for (let i = 0; i < steps; ++i) list.push((await model.trainOnBatch(x, y))[0]);
-      const predicted = await model.predict(x, {batchSize: 50}).data();
-      const logs = await model.evaluateAsync(x, y, {batchSize: 40});
-      await model.sync();
-      const weights = await Promise.all(model.getWeights().map((t) => t.data()));
-      model.dispose();
-      return {list, predicted: [...predicted], logs, weights: weights.map((w) => [...w]), start: start.map((w) => [...w])};
-    };
+  await opened.page.evaluate(async () => {
+    const {trainings} = await import('/check/gpu/models.mjs');
+    Object.assign(window, trainings(tf));
   });
   return opened;
 }
@@ -52,23 +17,14 @@ let page, end;
 before(async () => ({page, end} = await open()));
 after(() => end?.());
 
-for (const name of ['mlp', 'cnn']) {
-  for (const optimizer of ['sgd', 'adam']) {
+for (const name of modelNames) {
+  for (const optimizer of optimizerNames) {
     test(`${name} with ${optimizer}: 20 steps, a prediction, an evaluation and the weights are those of WebAssembly`, async () => {
       const [gpu, cpu] = await page.evaluate(
-        async ([name, optimizer]) => [await window.losses('webgpu', name, optimizer, 20), await window.losses('wasm', name, optimizer, 20)],
+        async ([name, optimizer]) => [await window.steps('webgpu', name, optimizer, 20), await window.steps('wasm', name, optimizer, 20)],
         [name, optimizer],
       );
-      close(gpu.list, cpu.list, 1e-3, 'loss');
-      assert.ok(gpu.list.at(-1) < gpu.list[0], 'the loss falls');
-      close(gpu.predicted, cpu.predicted, 1e-3, 'prediction');
-      close(Object.values(gpu.logs), Object.values(cpu.logs), 1e-3, 'evaluation');
-      gpu.weights.forEach((w, i) => {
-        // Within a hundredth of the longest way that one of them went: adam goes by signs where gradients are nearly zero.
-        const way = Math.max(...cpu.weights[i].map((v, k) => Math.abs(v - cpu.start[i][k])));
-        const far = Math.max(...w.map((v, k) => Math.abs(v - cpu.weights[i][k])));
-        assert.ok(way > 0 && far <= 0.01 * way, `weight ${i}: ${far} away, after a way of ${way}`);
-      });
+      assert.equal(stepsApart(gpu, cpu), '');
     });
   }
 }
@@ -99,21 +55,8 @@ test('fit with validation, callbacks that predict, and saving', async () => {
 });
 
 test('batches that are begun ahead have the rates and random numbers of their steps', async () => {
-  const [gpu, cpu] = await page.evaluate(async () => {
-    const losses = async (backend) => {
-      await tf.setBackend(backend);
-      const [model, x, y] = window.make('mlp', 'sgd');
-      const schedule = {class_name: 'ExponentialDecay', config: {initial_learning_rate: 0.5, decay_steps: 2, decay_rate: 0.6}};
-      model.compile({optimizer: {class_name: 'SGD', config: {learning_rate: schedule, momentum: 0.9}}, loss: 'categoricalCrossentropy'});
-      const {history} = await model.fit(x, y, {epochs: 3, batchSize: 10, validationSplit: 0.25});
-      const logs = await model.evaluateAsync(x, y, {batchSize: 7});
-      model.dispose();
-      return [...history.loss, ...history.val_loss, logs.loss];
-    };
-    return [await losses('webgpu'), await losses('wasm')];
-  });
-  close(gpu, cpu, 1e-3, 'loss');
-  assert.ok(gpu[2] < gpu[0], 'the loss falls');
+  const [gpu, cpu] = await page.evaluate(async () => [await window.fit('webgpu'), await window.fit('wasm')]);
+  assert.equal(fitApart(gpu, cpu), '');
 });
 
 test('what cannot answer at once says so', async () => {
