@@ -1,6 +1,6 @@
 // Fjord alone on a GPU in Node: training steps of dense networks up to 4096 wide, and inference of convolutional networks.
 //
-//   const {code, rows} = await train({rounds: 7, slice: 20, budget: 20}, ['8x1024']);
+//   const {code, rows} = await train({rounds: 7, slice: 20, budget: 20, until: Infinity}, ['8x1024']);
 //
 // A network is timed after its losses were those of WebAssembly, its outputs those of TensorFlow (build/models, which
 // ./dev bench infer makes).
@@ -33,8 +33,11 @@ async function timed(run, {rounds, slice, budget}) {
   return median(samples);
 }
 
-/** Rows of names that were asked for, each with what `measure` gives or why there is nothing; prints them. */
-async function table(names, only, measure, print) {
+/**
+ * Rows of names that were asked for, each with what `measure` gives or why there is nothing; prints them, and hands on all of them with
+ * each new one.
+ */
+async function table(names, only, {until = Infinity, onRows = () => {}}, measure, print) {
   const unknown = only.filter((name) => !names.includes(name));
   if (unknown.length) throw new Error(`There is no ${unknown.join(', ')}: ${names.join(', ')}`);
   await provideGpu();
@@ -42,13 +45,14 @@ async function table(names, only, measure, print) {
   for (const name of names.filter((name) => !only.length || only.includes(name))) {
     let row;
     try {
-      row = {name, ...(await measure(name))};
+      row = Date.now() > until ? {name, left: true, why: 'the time was over'} : {name, ...(await measure(name))};
     } catch (error) {
       const why = error.message.split('\n')[0];
       row = {name, why, isWrong: !isBarrier(why) && !/budget|is not here/.test(why)};
     }
     rows.push(row);
     console.log(`  ${name.padEnd(14)} ${row.why ?? print(row)}`);
+    onRows(rows);
   }
   return {code: rows.some((row) => row.isWrong) ? 1 : 0, rows};
 }
@@ -104,11 +108,11 @@ async function trainOne(name, sampling) {
 }
 
 /** A training step of 64 samples through the paper's networks and wider ones. */
-export async function train(sampling, only) {
+export async function train(sampling, only, onRows) {
   console.log('\ntrain, ms: the first step, one whose loss is read, one of fit; and GFLOP/s of the last');
   const names = [1, 2, 4, 8].flatMap((depth) => [64, 256, 1024, 4096].map((width) => `${depth}x${width}`));
   const print = ({first, step, fit, rate}) => `${[first, step, fit].map((ms) => ms.toPrecision(3).padStart(9)).join('')} ${rate.toFixed(0).padStart(8)} GFLOP/s`;
-  return table(names, only, (name) => trainOne(name, sampling), print);
+  return table(names, only, {...sampling, onRows}, (name) => trainOne(name, sampling), print);
 }
 
 const floats = (file) => new Float32Array(new Uint8Array(readFileSync(file)).buffer);
@@ -146,9 +150,9 @@ async function inferOne(title, sampling) {
 }
 
 /** Images at once, from an array to an array. */
-export async function infer(sampling, only) {
+export async function infer(sampling, only, onRows) {
   console.log('\ninfer, ms: the first run, one of all images, one image of it');
   const names = ['squeezenet', 'mobilenetv2', 'resnet50'].flatMap((name) => [1, 32].map((batch) => `${name} x${batch}`));
   const print = ({first, all, each}) => [first, all, each].map((ms) => ms.toPrecision(3).padStart(9)).join('');
-  return table(names, only, (name) => inferOne(name, sampling), print);
+  return table(names, only, {...sampling, onRows}, (name) => inferOne(name, sampling), print);
 }

@@ -5,11 +5,14 @@
 //   ./dev bench gpu --node [the same]
 //   node check/bench/gpu.mjs --node --no-build          takes what was built elsewhere: docs/bench.md says what to carry
 //
+// --minutes 5 stops in order (ops; with --node all): what was not reached then says so. --json is written anew with each row, so that what was measured is there
+// whatever happens next.
+//
 // An op is timed after its outputs were those of the CPU's kernels. Its share is rate / limit: products beside bare
 // multiply-adds, the rest beside a bare shader that copies, or reads, as many bytes. A problem whose rounds would take more
 // than `budget` seconds is left out and says so.
 import {spawn} from 'node:child_process';
-import {readFileSync, writeFileSync} from 'node:fs';
+import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
@@ -26,13 +29,14 @@ const {values: options} = parseArgs({
     rounds: {type: 'string'},
     slice: {type: 'string', default: '20'},
     budget: {type: 'string', default: '20'},
+    minutes: {type: 'string', default: 'Infinity'},
     json: {type: 'string'},
     'no-build': {type: 'boolean', default: false},
   },
 });
 const known = ['ops', 'train', 'infer'];
 const parts = known.filter((part) => !options.part.length || options.part.includes(part));
-const sampling = {rounds: Number(options.rounds ?? 7), slice: Number(options.slice), budget: Number(options.budget)};
+const sampling = {rounds: Number(options.rounds ?? 7), slice: Number(options.slice), budget: Number(options.budget), until: Date.now() + 6e4 * Number(options.minutes)};
 
 /**
  * Where ops are measured: a page. {name, isFallback, limits, where}, begin() gives the adapter's multiply-adds, measure(problem) a
@@ -94,11 +98,18 @@ async function inNode() {
   };
 }
 
+/** fjord_bench_ops: native, or where only the WebAssembly one has been carried, that. */
+function problemMaker() {
+  const native = `${folderOf('native')}/fjord_bench_ops`;
+  return existsSync(native) ? [native] : [process.execPath, ...process.execArgv, `${root}check/bench/problems.mjs`];
+}
+
 /** Calls `each` with every problem, one after the other, as fjord_bench_ops makes them. */
 async function problems({bindings, bindingBytes, bufferBytes, groupsPerDimension}, each) {
   const limits = [bindings, bindingBytes, bufferBytes, groupsPerDimension].map(String);
-  const args = ['--programs', '--threads', `${Math.min(16, os.availableParallelism())}`, '--limits', ...limits, ...options.only];
-  const child = spawn(`${folderOf('native')}/fjord_bench_ops`, args, {stdio: ['ignore', 'pipe', 'inherit']});
+  const [program, ...before] = problemMaker();
+  const args = [...before, '--programs', '--threads', `${Math.min(16, os.availableParallelism())}`, '--limits', ...limits, ...options.only];
+  const child = spawn(program, args, {stdio: ['ignore', 'pipe', 'inherit']});
   const ended = new Promise((resolve) => child.on('close', resolve).on('error', resolve));
   // All first: the processor is the GPU's, or the adapter itself, while a problem is timed.
   const lines = [];
@@ -112,6 +123,7 @@ async function problems({bindings, bindingBytes, bufferBytes, groupsPerDimension
 /** One problem's row: {group, case, ms, rate, limit, unit}, or why there is none. */
 async function measured(place, {group, case: name, refused, ...problem}) {
   if (refused) return {group, case: name, refused};
+  if (Date.now() > sampling.until) return {group, case: name, left: 'the time was over'};
   // Compiling a shader has no end of its own.
   const most = 3 * sampling.budget;
   let timer;
@@ -128,25 +140,25 @@ async function measured(place, {group, case: name, refused, ...problem}) {
   return {group, case: name, ...row};
 }
 
-function print({case: name, ms, rate, limit, unit, refused, over, wrong}) {
+function print({case: name, ms, rate, limit, unit, refused, over, wrong, left}) {
   const text = ms
     ? `${ms.toPrecision(3).padStart(9)} ms ${rate.toFixed(1).padStart(8)} of ${limit.toFixed(1).padStart(7)} ${unit} ${((100 * rate) / limit).toFixed(0).padStart(4)} %`
-    : Object.entries({refused, over, wrong}).find(([, why]) => why).join(': ');
+    : Object.entries({refused, over, wrong, left}).find(([, why]) => why).join(': ');
   console.log(`    ${name.padEnd(32)} ${text}`);
 }
 
-async function measureOps(place) {
-  const rows = [];
+/** Fills `rows`. */
+async function measureOps(place, rows) {
   console.log(`\nops: bare multiply-adds ${(await place.begin()).toFixed(1)} GFLOP/s`);
   await problems(place.limits, async (problem) => {
     const row = await measured(place, problem);
     if (row.group !== rows.at(-1)?.group) console.log(`  ${row.group}`);
     rows.push(row);
     print(row);
+    keep();
   });
   const count = (what) => rows.filter((row) => row[what]).length;
-  console.log(`${count('ms')} timed, ${count('over')} over the budget, ${count('refused')} refused, ${count('wrong')} wrong`);
-  return rows;
+  console.log(`${count('ms')} timed, ${count('over')} over the budget, ${count('refused')} refused, ${count('wrong')} wrong, ${count('left')} not reached`);
 }
 
 /** A benchmark of its own beside the peers, in browsers of its own: what it wrote, and its exit status. */
@@ -163,6 +175,9 @@ async function measurePeers(part, software) {
   return {code, ...JSON.parse(readFileSync(file, 'utf8'))};
 }
 
+const result = {};
+const keep = () => options.json && writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`);
+
 try {
   if (parts.length < new Set(options.part).size) throw new Failure(`There is not every part of ${options.part.join(', ')}: ${known.join(', ')}`);
   if (options.only.length && parts.length > 1) throw new Failure('--only needs one --part, which says whose names they are');
@@ -175,14 +190,15 @@ try {
   const software = place.isFallback || isSoftware(name);
   console.log(`${name}; ${where}, ${os.availableParallelism()} cores of ${os.cpus()[0].model}`);
   if (software) console.log(softwareWarning);
-  const result = {adapter: name, software, where};
-  if (parts.includes('ops')) result.ops = await measureOps(place);
+  Object.assign(result, {adapter: name, software, where});
+  if (parts.includes('ops')) await measureOps(place, (result.ops = []));
   await place.close();
   const models = options.node && parts.some((part) => part !== 'ops') ? await import('./gpu-node.mjs') : undefined;
   for (const part of parts.filter((part) => part !== 'ops')) {
-    result[part] = await (models ? models[part](sampling, options.only) : measurePeers(part, software));
+    const keepRows = (rows) => ((result[part] = {rows}), keep());
+    result[part] = await (models ? models[part](sampling, options.only, keepRows) : measurePeers(part, software));
   }
-  if (options.json) writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`);
+  keep();
   const failed = result.ops?.some((row) => row.wrong) || parts.some((part) => result[part].code);
   // Dawn's threads would keep Node alive.
   process.exit(failed ? 1 : 0);
