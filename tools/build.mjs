@@ -15,6 +15,9 @@ export const presets = ['native', 'bench', 'asan', 'tsan', 'fuzz', ...variants.m
 export const folderOf = (preset) => `${root}build/${preset.replace(/^wasm-/, 'wasm/')}`;
 export const jobs = os.availableParallelism();
 
+/** What Node needs for every WebAssembly variant: version 20 has relaxed SIMD behind a flag, later ones without, and know the flag no more. */
+export const nodeFlags = process.version.startsWith('v20.') ? ['--experimental-wasm-relaxed-simd'] : [];
+
 /** A program's failure that is already explained: printed without a stack. */
 export class Failure extends Error {}
 
@@ -83,6 +86,12 @@ export async function buildPackage() {
   for (const variant of variants) await build(`wasm-${variant}`, ['fjord_wasm']);
   if (!existsSync(`${root}web/build.mjs`)) throw new Failure('There is no web/build.mjs, which packs build/npm');
   await must('node', ['web/build.mjs'], {show: true});
+}
+
+/** Builds the cases and the problems that are tried and timed on a GPU. */
+export async function buildForGpu() {
+  await build('native', ['fjord_gpu_cases', 'fjord_bench_ops']);
+  await build('wasm-relaxed-simd-threads', ['fjord_bench_ops']);
 }
 
 /** Builds the lab and what it measures of ours. */

@@ -7,7 +7,7 @@
 // A suite that runs no test has failed. What failed is told twice: as it comes, and shortly at the end.
 import {existsSync, readdirSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
-import {build, buildPackage, buildStudy, fail, folderOf, Failure, lastLines, must, root, run, variants} from './build.mjs';
+import {build, buildForGpu, buildPackage, buildStudy, fail, folderOf, Failure, lastLines, must, nodeFlags, root, run, variants} from './build.mjs';
 
 /** GoogleTest's closing lines, in its brief form: what ran and did not pass was skipped or has failed. */
 function gtestCounts(output) {
@@ -45,10 +45,8 @@ async function gtest(preset) {
   await build(preset, ['fjord_tests']);
   const program = `${folderOf(preset)}/fjord_tests`;
   const args = ['--gtest_brief=1'];
-  // Node 20 has relaxed SIMD behind a flag; later ones have it without and know the flag no more.
-  const flags = preset.includes('relaxed') && process.version.startsWith('v20.') ? ['--experimental-wasm-relaxed-simd'] : [];
   const result = preset.startsWith('wasm')
-    ? await run('node', [...flags, `${program}.js`, ...args])
+    ? await run('node', [...nodeFlags, `${program}.js`, ...args])
     : await run(program, args, {env: sanitizers});
   return {...result, ...gtestCounts(result.output)};
 }
@@ -73,8 +71,7 @@ async function nodeTest(folder, prepare = buildPackage, env = {}) {
     : [];
   if (!files.length) return {code: 1, output: `${folder} holds no *.test.mjs`, seconds: 0, passed: 0, failed: 0, skipped: 0};
   await prepare();
-  const flags = process.version.startsWith('v20.') ? ['--experimental-wasm-relaxed-simd'] : [];
-  const result = await run('node', [...flags, '--test', '--test-reporter=tap', ...files.map((file) => `${folder}/${file}`)], {env});
+  const result = await run('node', [...nodeFlags, '--test', '--test-reporter=tap', ...files.map((file) => `${folder}/${file}`)], {env});
   return {...result, ...nodeCounts(result.output)};
 }
 
@@ -119,8 +116,8 @@ const suites = {
   tfjs: () => nodeTest('check/tfjs'),
   gpu: () =>
     nodeTest('check/gpu', async () => {
-      await build('native', ['fjord_gpu_cases']);
       await buildPackage();
+      await buildForGpu();
     }),
   browser: () => nodeTest('check/browser'),
 };
