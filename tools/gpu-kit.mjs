@@ -15,8 +15,19 @@ const kKit = `${root}build/gpu-kit/`;
 const kMostBytes = 60e6;
 const kProblems = 'build/wasm/relaxed-simd-threads/fjord_bench_ops';
 const kDawn = 'node_modules/webgpu/dist/linux-x64/dawn.node';
-// Debian's package libvulkan1, which ./dev setup installs.
-const kLoader = '/usr/lib/x86_64-linux-gnu/libvulkan.so.1';
+// Libraries of Debian's packages for machines that lack them: Vulkan's loader, and what NVIDIA's driver loads. Those of X11 come with Chromium.
+const kLibraries = [
+  ['lib', 'libvulkan1', 'libvulkan.so.1'],
+  ['nvidia', 'libx11-6', 'libX11.so.6'],
+  ['nvidia', 'libxext6', 'libXext.so.6'],
+  ['nvidia', 'libxcb1', 'libxcb.so.1'],
+  ['nvidia', 'libxau6', 'libXau.so.6'],
+  ['nvidia', 'libxdmcp6', 'libXdmcp.so.6'],
+  ['nvidia', 'libbsd0', 'libbsd.so.0'],
+  ['nvidia', 'libmd0', 'libmd.so.0'],
+  ['nvidia', 'libglvnd0', 'libGLdispatch.so.0'],
+  ['nvidia', 'libegl1', 'libEGL.so.1'],
+];
 // What the kit starts; what they import comes along.
 const kPrograms = ['check/gpu/kit/run.mjs', 'check/gpu/kit/part.mjs', 'check/bench/gpu.mjs', 'check/bench/problems.mjs'];
 
@@ -102,15 +113,26 @@ const about = ({commit, node, dawn}) => `# Fjord on a GPU
 at most. It leaves \`result.json\` and \`result.md\` here. It needs Linux on x86-64 with glibc 2.34 or newer, libstdc++ and the GPU's Vulkan
 driver, and no network; it sets nothing of the GPU. \`./run --help\` tells the rest.
 
-Commit ${commit}; inside are Node ${node}, Dawn (npm webgpu ${dawn}) and, for a machine without one, Khronos' Vulkan loader, each under its own
-licence: LICENSE.node, node_modules/webgpu/LICENSE.md, fallback/lib/copyright.
+Commit ${commit}; inside are Node ${node}, Dawn (npm webgpu ${dawn}) and, for a machine that lacks them, Vulkan's loader and what NVIDIA's driver
+loads, each under its own licence: LICENSE.node, node_modules/webgpu/LICENSE.md, fallback/*/copyright.*
 `;
 
 function licences() {
   const node = ['/usr/share/doc/nodejs/LICENSE', path.join(path.dirname(process.execPath), '../LICENSE')].find((file) => existsSync(file));
   if (!node) throw new Failure(`There is no LICENSE of the Node at ${process.execPath}, which the kit has to bring: get Node from nodejs.org or NodeSource`);
   copyFileSync(node, `${kKit}LICENSE.node`);
-  copyFileSync('/usr/share/doc/libvulkan1/copyright', `${kKit}fallback/lib/copyright`);
+}
+
+function fallbackLibraries() {
+  for (const [folder, name, library] of kLibraries) {
+    const file = `/usr/lib/x86_64-linux-gnu/${library}`;
+    if (!existsSync(file)) {
+      console.log(`The kit goes without ${library}, which this machine lacks: apt-get install ${name}`);
+      continue;
+    }
+    pack(`fallback/${folder}/${library}`, readFileSync(file));
+    write(`fallback/${folder}/copyright.${name}`, readFileSync(`/usr/share/doc/${name}/copyright`));
+  }
 }
 
 async function make() {
@@ -123,8 +145,8 @@ async function make() {
   await bundlePlayer(kKit);
   pack('build/gpu/cases.jsonl', cases());
   pack(kDawn, await stripped(root + kDawn));
-  write('node.gz', gzipSync(await stripped(process.execPath), {level: 9}));
-  write('fallback/lib/libvulkan.so.1', readFileSync(kLoader));
+  write('node.gz', gzipSync(await stripped(process.execPath)));
+  fallbackLibraries();
   for (const name of ['GLX', 'EGL']) {
     const icd = {file_format_version: '1.0.0', ICD: {library_path: `lib${name}_nvidia.so.0`, api_version: '1.3.0'}};
     write(`fallback/${name.toLowerCase()}_nvidia_icd.json`, JSON.stringify(icd));

@@ -75,12 +75,16 @@ export function look(env = process.env) {
 /** [{what, env}], to be tried in this order until one gives a GPU. What the user has chosen is the only one. */
 export function waysTo({env, chosen, elsewhere, nvidia}) {
   if (chosen) return [{what: `with the chosen ${chosen}`, env}];
-  const by = (file, what) => ({what, env: {...env, VK_DRIVER_FILES: file, VK_ICD_FILENAMES: file}});
-  const loaded = kNvidia.filter((library) => !nvidia[library]);
+  const by = (file, what, more = {}) => ({what, env: {...env, VK_DRIVER_FILES: file, VK_ICD_FILENAMES: file, ...more}});
+  const ownOf = (library) => `${kFallback}/${library.match(/lib(\w+?)_/)[1].toLowerCase()}_nvidia_icd.json`;
+  // What is here but for a library that it needs does not load either; another one may be missing when it is asked for an adapter.
+  const here = kNvidia.filter((library) => !nvidia[library].startsWith(library));
+  const needed = {LD_LIBRARY_PATH: [...listed(env.LD_LIBRARY_PATH, []), `${kFallback}/nvidia`].join(':')};
   return [
     {what: 'as the machine is set', env},
     ...elsewhere.map((file) => by(file, `with ${file}`)),
-    ...loaded.map((library) => by(`${kFallback}/${library.match(/lib(\w+?)_/)[1].toLowerCase()}_nvidia_icd.json`, `with the kit's ICD file for ${library}`)),
+    ...here.filter((library) => !nvidia[library]).map((library) => by(ownOf(library), `with the kit's ICD file for ${library}`)),
+    ...here.map((library) => by(ownOf(library), `with the kit's ICD file for ${library}, and the libraries that it loads`, needed)),
   ];
 }
 

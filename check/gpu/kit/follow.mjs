@@ -37,7 +37,7 @@ function once(command, {env, until, silence, on}) {
       clearInterval(timer);
       // What an error says stands above where it comes from.
       const lines = said.trim().split('\n');
-      state.said = [...new Set([lines.find((line) => line.includes('Error')) ?? '', ...lines.slice(-4)])].filter(Boolean).join('\n');
+      state.said = [...new Set([lines.find((line) => line.includes('Error: ')) ?? '', ...lines.slice(-4)])].filter(Boolean).join('\n');
       if (!state.isDone && (code || signal)) state.why ||= `the process ended with ${signal ?? `exit code ${code}`}${state.said && `: ${state.said}`}`;
       resolve(state);
     });
