@@ -143,7 +143,7 @@ async function measured(place, {group, case: name, refused, ...problem}) {
 function print({case: name, ms, rate, limit, unit, refused, over, wrong, left}) {
   const text = ms
     ? `${ms.toPrecision(3).padStart(9)} ms ${rate.toFixed(1).padStart(8)} of ${limit.toFixed(1).padStart(7)} ${unit} ${((100 * rate) / limit).toFixed(0).padStart(4)} %`
-    : Object.entries({refused, over, wrong, left}).find(([, why]) => why).join(': ');
+    : Object.entries({refused, over, wrong, 'not reached': left}).find(([, why]) => why).join(': ');
   console.log(`    ${name.padEnd(32)} ${text}`);
 }
 

@@ -7,7 +7,8 @@ import os from 'node:os';
 import path from 'node:path';
 import {after, before, test} from 'node:test';
 import {brotliDecompressSync} from 'node:zlib';
-import {root} from '../../../tools/build.mjs';
+import {nodeFlags, root} from '../../../tools/build.mjs';
+import {advice, waysTo} from './find.mjs';
 import {follow} from './follow.mjs';
 
 const kSwiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -76,6 +77,11 @@ test('what the time did not reach is told', () => {
   assert.equal(result.outcome, 'incomplete');
   assert.match(result.notReached.join('; '), /^cases: 0 of \w+; training: 0 of \w+$/);
   assert.match(table, /Not reached[^]*cases: 0 of/);
+  const file = `${folder}/rows.json`;
+  const bench = ['check/bench/gpu.mjs', '--node', '--no-build', '--part', 'ops', '--only', 'add: 16384', '--minutes', '0', '--json', file];
+  execFileSync(`${kit}/node`, [...nodeFlags, ...bench], {cwd: kit, env: {VK_ICD_FILENAMES: kSwiftShader}, stdio: 'ignore'});
+  const {ops} = JSON.parse(readFileSync(file, 'utf8'));
+  assert.deepEqual(ops, [{group: 'add', case: '16384', left: 'the time was over'}]);
 });
 
 test('a few times are told of software where that is asked for, and marked', () => {
@@ -92,6 +98,21 @@ test('without an adapter the kit tells what it looked for and what to do', () =>
   assert.equal(status, 1);
   assert.equal(result, undefined);
   for (const text of [/device files: /, /libvulkan\.so\.1: the (system|kit)'s/, /libGLX_nvidia\.so\.0: /, /No adapter of a GPU was found/, /tried with the chosen \/nowhere\.json: no adapter/, /What to do:\n {2}\w/]) assert.match(output, text);
+});
+
+test('what is to be done depends on what is missing', () => {
+  const missing = Object.fromEntries(['libGLX_nvidia.so.0', 'libEGL_nvidia.so.0'].map((library) => [library, `${library}: cannot open shared object file`]));
+  const found = {chosen: '', devices: [], closed: [], loader: "the system's", icds: [], elsewhere: [], folders: ['/etc/vulkan/icd.d'], nvidia: missing};
+  const todo = (more) => advice({...found, ...more}, []).split('What to do:\n')[1];
+  assert.match(todo({}), /^ {2}This machine shows no GPU/);
+  assert.match(todo({devices: ['/dev/nvidia3']}), /^ {2}NVIDIA's Vulkan driver is missing: .*NVIDIA_DRIVER_CAPABILITIES=all/);
+  assert.match(todo({devices: ['/dev/dri/renderD128'], closed: ['/dev/dri/renderD128']}), /^ {2}Nobody lets this user open \/dev\/dri\/renderD128.*\n {2}There is no Vulkan driver/);
+  const intel = {devices: ['/dev/dri/renderD128'], icds: ['/usr/share/vulkan/icd.d/intel_icd.x86_64.json']};
+  assert.match(todo(intel), /^ {2}The drivers are here and give no adapter/);
+  assert.match(todo({...intel, chosen: '/a.json'}), /^ {2}VK_DRIVER_FILES or VK_ICD_FILENAMES is set to \/a\.json/);
+  // Each way is tried before a library is put before the machine's own.
+  const whats = waysTo({...found, env: {}, elsewhere: ['/opt/a.json'], nvidia: {...missing, 'libGLX_nvidia.so.0': 'libXext.so.6: cannot open shared object file'}}).map(({what}) => what);
+  assert.deepEqual(whats, ['as the machine is set', 'with /opt/a.json', "with the kit's ICD file for libGLX_nvidia.so.0, and the libraries that it loads"]);
 });
 
 test("NVIDIA's driver without an ICD file is found by the kit's own", () => {
