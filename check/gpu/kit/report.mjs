@@ -3,7 +3,6 @@ const percent = (part, whole) => `${((100 * part) / whole).toFixed(0)} %`;
 const three = (v) => (v === null || v === undefined || Number.isNaN(v) ? '-' : v.toPrecision(3));
 // What is not a number has come as null.
 const error = (v) => (!Number.isFinite(v) ? 'not a number' : v === 0 ? '0' : v.toExponential(1));
-const allowed = (v) => (v === undefined ? '-' : error(v));
 const cell = (text) => `${text}`.replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ');
 const table = (head, rows) => [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n');
 const list = (items) => items.map((item) => `- ${cell(item)}`).join('\n');
@@ -21,7 +20,12 @@ export function byOp({plan, rows}) {
   return [...ops.values()];
 }
 
-const outcomes = {passed: 'All that was tried gave the right numbers.', failed: 'SOMETHING FAILED.', incomplete: 'Nothing failed, and not everything was reached.', interrupted: 'The run was interrupted.'};
+const outcomes = {
+  passed: 'All that was tried gave the right numbers.',
+  failed: 'SOMETHING FAILED.',
+  incomplete: 'Nothing failed, and not everything was reached.',
+  interrupted: 'The run was interrupted.',
+};
 
 function header({outcome, adapter, driver, machine, kit, date, seconds, way}) {
   const rows = [
@@ -43,7 +47,10 @@ function correctness({cases, training}) {
   const ops = byOp(cases);
   const sum = (key) => ops.reduce((total, row) => total + row[key], 0);
   const open = sum('cases') - cases.rows.length;
-  const rows = ops.map(({op, cases, passed, failed, left, error: e, tolerance, name}) => [op, cases, passed, failed, left, cases - passed - failed - left, name === undefined ? '-' : error(e), allowed(tolerance), name ?? '-']);
+  const rows = ops.map(({op, cases, passed, failed, left, error: largest, tolerance, name}) => {
+    const counts = [cases, passed, failed, left, cases - passed - failed - left];
+    return [op, ...counts, ...(name === undefined ? ['-', '-', '-'] : [error(largest), error(tolerance), name])];
+  });
   const trained = training.rows.map(({name, problem, left, error: e}) => [name, left ? `not tried: ${left}` : problem || 'right', e === undefined ? '-' : error(e)]);
   return [
     `## Ops beside their definitions in double precision\n\n${sum('passed')} of ${sum('cases')} cases right, ${sum('failed')} wrong, ${sum('left')} refused, ${open} not reached. An error is the part of 1 + the largest number that was wanted.`,
@@ -53,18 +60,28 @@ function correctness({cases, training}) {
   ];
 }
 
+/** Rows of a table: what was measured, or in its place why nothing was. */
+function timed(rows, nameOf, measured, width) {
+  const why = ({refused, over, wrong, left, why}) => {
+    const whys = Object.entries({refused, 'over the budget': over, wrong, 'not reached': left});
+    return why ?? whys.filter(([, text]) => text).map((pair) => pair.join(': ')).join('; ');
+  };
+  return rows.map((row) => [nameOf(row), ...(measured(row) ?? [why(row), ...Array(width - 1).fill('')])]);
+}
+
 function speed({speed, adapter}) {
   if (speed.left) return [`## Speed\n\nNot measured: ${speed.left}.`];
-  const why = ({refused, over, wrong, left, why}) => why ?? Object.entries({refused, 'over the budget': over, wrong, 'not reached': left}).filter(([, text]) => text).map(([what, text]) => `${what}: ${text}`).join('; ');
-  const ops = (speed.ops ?? []).map((row) => (row.ms ? [`${row.group}: ${row.case}`, three(row.ms), `${three(row.rate)} ${row.unit}`, three(row.limit), percent(row.rate, row.limit)] : [`${row.group}: ${row.case}`, why(row), '', '', '']));
-  const train = (speed.train ?? []).map((row) => (row.step ? [row.name, three(row.first), three(row.step), three(row.fit), three(row.rate)] : [row.name, why(row), '', '', '']));
-  const infer = (speed.infer ?? []).map((row) => (row.all ? [row.name, three(row.first), three(row.all), three(row.each)] : [row.name, why(row), '', '']));
+  const {ops = [], train = [], infer = []} = speed;
+  const opOf = ({ms, rate, unit, limit}) => (ms ? [three(ms), `${three(rate)} ${unit}`, three(limit), percent(rate, limit)] : undefined);
+  const stepsOf = ({first, step, fit, rate}) => (step ? [first, step, fit, rate].map(three) : undefined);
+  const runsOf = ({first, all, each}) => (all ? [first, all, each].map(three) : undefined);
+  const nameOf = ({name}) => name;
   return [
     `## Speed${adapter.software ? ' OF SOFTWARE: it says nothing about a GPU' : ''}`,
-    table(['op', 'ms', 'rate', "the adapter's limit", 'share'], ops),
+    table(['op', 'ms', 'rate', "the adapter's limit", 'share'], timed(ops, ({group, case: name}) => `${group}: ${name}`, opOf, 4)),
     `Training, 64 samples a step: layers x width, milliseconds.`,
-    table(['network', 'first step', 'a step whose loss is read', 'a step of fit', 'GFLOP/s of fit'], train),
-    ...(infer.length ? [table(['network', 'first run', 'all images', 'one of them'], infer)] : []),
+    table(['network', 'first step', 'a step whose loss is read', 'a step of fit', 'GFLOP/s of fit'], timed(train, nameOf, stepsOf, 4)),
+    ...(infer.length ? [table(['network', 'first run', 'all images', 'one of them'], timed(infer, nameOf, runsOf, 3))] : []),
   ];
 }
 

@@ -181,7 +181,10 @@ function judge(result) {
     ...timed.filter((row) => row.wrong || row.isWrong).map((row) => `speed of ${nameOf(row)}: ${row.wrong ?? row.why}`),
     ...(speed.problems ?? []),
   ];
-  const open = (what, {plan, rows, problem, left}) => (left || problem || (plan.length && rows.length === plan.length) ? [] : [`${what}: ${rows.length} of ${plan.length || 'all'}`]);
+  const open = (what, {plan, rows, problem, left}) => {
+    const isWhole = plan.length > 0 && rows.length === plan.length;
+    return left || problem || isWhole ? [] : [`${what}: ${rows.length} of ${plan.length || 'all'}`];
+  };
   const late = timed.filter((row) => row.left).map((row) => `speed of ${nameOf(row)}`);
   return {failures, notReached: [...open('cases', cases), ...open('training', training), ...(speed.lefts ?? []), ...late]};
 }
