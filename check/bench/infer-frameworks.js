@@ -7,45 +7,13 @@
 // cell: {name, shape [without the sample axis], convolutional, layers: Keras's list}. A framework that cannot run a cell has
 // a reason: refuses(cell) gives it, or ''.
 /* global tf, convnetjs */
+import {asGraph, asKeras2} from './tfjs-models.js';
 
 const get = async (url, as) => {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url}: ${response.status}`);
   return response[as]();
 };
-
-/** Keras 3's description as the Keras 2 that TensorFlow.js reads. */
-function asKeras2(description) {
-  const inbound = (node) => {
-    const tensors = (v) => (Array.isArray(v) ? v.flatMap(tensors) : v?.class_name === '__keras_tensor__' ? [v.config.keras_history] : []);
-    return node.args.flatMap(tensors).map(([layer, call, tensor]) => [layer, call, tensor, {}]);
-  };
-  const plain = (config) =>
-    Object.fromEntries(
-      Object.entries(config).flatMap(([key, value]) => {
-        if (key === 'batch_shape') return [['batch_input_shape', value]];
-        if (key === 'dtype') return [['dtype', 'float32']];
-        // Keras 3 writes the axis as a number or, for batch normalisation, sometimes as a list of one.
-        if (key === 'axis' && Array.isArray(value)) return [[key, value[0]]];
-        return key === 'build_config' || value?.registered_name === undefined ? [[key, value]] : [[key, {class_name: value.class_name, config: value.config}]];
-      }),
-    );
-  const layers = description.config.layers.map((layer) => ({
-    class_name: layer.class_name,
-    config: plain(layer.config),
-    name: layer.config.name,
-    inbound_nodes: (layer.inbound_nodes ?? []).map(inbound),
-  }));
-  const list = (ends) => (typeof ends?.[0] === 'string' ? [ends] : ends);
-  const {config} = description;
-  const sequential = description.class_name === 'Sequential';
-  return {
-    class_name: sequential ? 'Sequential' : 'Model',
-    config: sequential
-      ? {name: config.name, layers: layers.map(({class_name, config}) => ({class_name, config}))}
-      : {name: config.name, layers, input_layers: list(config.input_layers), output_layers: list(config.output_layers)},
-  };
-}
 
 /** The weights of a safetensors file by name: {shape, values}. */
 async function weightsOf(folder) {
@@ -70,8 +38,11 @@ async function denseWeights(folder, cell) {
     });
 }
 
+/** Threads for whoever takes a number: infer.mjs says why there are two. */
+const threads = 2;
+
 /** What Fjord and TensorFlow.js have in common: from an array to an array. What a GPU computes is awaited. */
-const layersModel = (tf, model, shape, isGpu) => ({
+const predictor = (tf, model, shape, isGpu) => ({
   model,
   async run(x) {
     const input = tf.tensor(x, [1, ...shape]);
@@ -87,10 +58,10 @@ const layersModel = (tf, model, shape, isGpu) => ({
 const fjord = (backend, url = '/fjord/fjord.js') => ({
   async create(folder, cell) {
     const fj = await import(url);
-    fj.wasm.setThreadsCount(2);
+    fj.wasm.setThreadsCount(threads);
     await fj.setBackend(backend);
     this.about = `${fj.wasm.getVariant()}, ${fj.wasm.getThreadsCount()} threads`;
-    const made = layersModel(fj, await fj.loadLayersModel(`${folder}/model.safetensors`), cell.shape, backend === 'webgpu');
+    const made = predictor(fj, await fj.loadLayersModel(`${folder}/model.safetensors`), cell.shape, backend === 'webgpu');
     return backend === 'webgpu' ? {...made, placement: () => made.model.placement()} : made;
   },
 });
@@ -101,9 +72,9 @@ async function tensorflow(backend) {
     return;
   }
   tf.wasm.setWasmPaths('/node_modules/@tensorflow/tfjs-backend-wasm/dist/');
-  tf.wasm.setThreadsCount(2);
-  // It takes half of the cores at most, whatever it is asked for: two threads if it sees four.
-  Object.defineProperty(navigator, 'hardwareConcurrency', {value: 4, configurable: true});
+  tf.wasm.setThreadsCount(threads);
+  // It takes half of the cores at most, whatever it is asked for.
+  Object.defineProperty(navigator, 'hardwareConcurrency', {value: 2 * threads, configurable: true});
   try {
     if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js has no backend ${backend} here`);
   } finally {
@@ -111,31 +82,38 @@ async function tensorflow(backend) {
   }
 }
 
-const tfjs = (backend) => ({
+/** A layers model: each layer calls its ops, batch normalisation is one of them. */
+async function layersModel(description, weights) {
+  const model = await tf.models.modelFromJSON({modelTopology: asKeras2(description)});
+  for (const layer of model.layers) {
+    const tensors = layer.weights.map((w) => {
+      const {values, shape} = weights.get(`${layer.name}/${w.originalName.split('/').pop()}`);
+      return tf.tensor(values, shape);
+    });
+    layer.setWeights(tensors);
+    tensors.forEach((t) => t.dispose());
+  }
+  return model;
+}
+
+/** A graph model, as TensorFlow.js's converter makes it: tfjs-models.js. */
+const graphModel = (description, weights) => tf.loadGraphModel(tf.io.fromMemory(asGraph(description, weights)));
+
+const tfjs = (backend, modelOf) => ({
   before: () => tensorflow(backend),
   refuses: (cell) => (backend === 'cpu' && cell.convolutional ? 'plain JavaScript: minutes an image' : ''),
   async create(folder, cell) {
     await this.before();
     this.about = tf.version.tfjs + (backend === 'wasm' ? `, ${tf.wasm.getThreadsCount()} threads` : '');
-    const weights = await weightsOf(folder);
-    const description = await get(`${folder}/model.json`, 'json');
-    const model = await tf.models.modelFromJSON({modelTopology: asKeras2(description)});
-    for (const layer of model.layers) {
-      const tensors = layer.weights.map((w) => {
-        const {values, shape} = weights.get(`${layer.name}/${w.originalName.split('/').pop()}`);
-        return tf.tensor(values, shape);
-      });
-      layer.setWeights(tensors);
-      tensors.forEach((t) => t.dispose());
-    }
-    return layersModel(tf, model, cell.shape, backend.startsWith('webg'));
+    const model = await modelOf(await get(`${folder}/model.json`, 'json'), await weightsOf(folder));
+    return predictor(tf, model, cell.shape, backend.startsWith('webg'));
   },
 });
 
 const onnx = (provider) => ({
   async create(folder, cell) {
     const ort = await import(`/node_modules/onnxruntime-web/dist/ort.${provider}.min.mjs`);
-    ort.env.wasm.numThreads = 2;
+    ort.env.wasm.numThreads = threads;
     ort.env.wasm.wasmPaths = '/node_modules/onnxruntime-web/dist/';
     this.about = `${ort.env.versions.web}, ${ort.env.wasm.numThreads} threads`;
     const session = await ort.InferenceSession.create(`${folder}/model.onnx`, {executionProviders: [provider], graphOptimizationLevel: 'all'});
@@ -151,15 +129,15 @@ const onnx = (provider) => ({
 const litert = {
   async create(folder, cell) {
     const lite = await import('/node_modules/@litertjs/core/dist/index.js');
-    // With threads, since the page is isolated; their number is the runtime's choice.
+    // Its threaded build, which is the one with relaxed SIMD too; without the word it has one thread.
     await (this.loading ??= lite.loadLiteRt('/node_modules/@litertjs/core/wasm/', {threads: true}));
-    this.about = 'threads of its own choice';
-    const model = await lite.loadAndCompile(`${folder}/model.tflite`, {accelerator: 'wasm'});
+    const model = await lite.loadAndCompile(`${folder}/model.tflite`, {accelerator: 'wasm', cpuOptions: {numThreads: threads}});
+    this.about = `${(await get('/node_modules/@litertjs/core/package.json', 'json')).version}, ${model.options.cpuOptions.numThreads} threads`;
     return {
       async run(x) {
         const input = new lite.Tensor(x, [1, ...cell.shape]);
         const [y] = await model.run(input);
-        const values = y.toTypedArray().slice();
+        const values = y.toTypedArray();
         y.delete();
         input.delete();
         return values;
@@ -221,8 +199,24 @@ const jax = {
   },
 };
 
-const onCpu = {Fjord: fjord('wasm'), 'ONNX Runtime': onnx('wasm'), LiteRT: litert, 'tfjs wasm': tfjs('wasm'), 'jax-js': jax, ConvNetJS: convnet, 'tfjs cpu': tfjs('cpu')};
-const onGpu = {Fjord: fjord('webgpu'), 'ONNX Runtime': onnx('webgpu'), 'tfjs webgpu': tfjs('webgpu'), 'tfjs webgl': tfjs('webgl')};
+const onCpu = {
+  Fjord: fjord('wasm'),
+  'ONNX Runtime': onnx('wasm'),
+  LiteRT: litert,
+  'tfjs wasm graph': tfjs('wasm', graphModel),
+  'tfjs wasm layers': tfjs('wasm', layersModel),
+  'jax-js': jax,
+  ConvNetJS: convnet,
+  'tfjs cpu': tfjs('cpu', layersModel),
+};
+const onGpu = {
+  Fjord: fjord('webgpu'),
+  'ONNX Runtime': onnx('webgpu'),
+  'tfjs webgpu graph': tfjs('webgpu', graphModel),
+  'tfjs webgpu layers': tfjs('webgpu', layersModel),
+  'tfjs webgl graph': tfjs('webgl', graphModel),
+  'tfjs webgl layers': tfjs('webgl', layersModel),
+};
 
 /** Two commits of Fjord: against.mjs. */
 const bothCommits = {Fjord: onCpu.Fjord, against: fjord('wasm', '/against/npm/fjord.js')};

@@ -16,6 +16,7 @@ function wrong(output, want) {
 }
 
 window.measure = async (folder, {rounds, slice, most = Infinity, budget, only}) => {
+  if (!crossOriginIsolated) throw new Error('the page is not cross-origin isolated, so no framework has threads in it: tools/serve.mjs sends the headers');
   const description = await (await fetch(`${folder}/model.json`)).json();
   const {layers} = description.config;
   const cell = {shape: layers[0].config.batch_shape.slice(1), layers, convolutional: layers.some((layer) => layer.class_name === 'Conv2D')};

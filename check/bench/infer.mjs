@@ -7,8 +7,9 @@
 // With --backend webgpu what computes on a GPU, the convolutional networks alone: ONNX Runtime, TensorFlow.js (webgpu, webgl). One
 // that needs more than --budget seconds (120) to be made and run once is left out.
 //
-// A framework is timed only after its output was that of TensorFlow. Samples are slices of `slice` ms in rotating order; the
-// table has their medians. The first run makes the models' files (models.py), which takes minutes and 2 GB.
+// A framework is timed only after its output was that of TensorFlow. TensorFlow.js runs each network as a graph model and as a layers
+// model, and its best is the faster of both. Who takes a number of threads gets two: the machines that publish have two cores.
+// Samples are slices of `slice` ms in rotating order; the table has their medians. The first run makes the models' files (models.py), which takes minutes and 2 GB.
 //
 // With --against two commits of Fjord and nobody else (against.mjs); the models' files are made without those of others.
 import {spawnSync} from 'node:child_process';
@@ -20,7 +21,7 @@ import {fail, Failure, root} from '../../tools/build.mjs';
 import {serve} from '../../tools/serve.mjs';
 import {chromiumArgs, isSoftware, softwareWarning} from '../gpu/adapter.mjs';
 import {buildBoth, geometricMean, inTurn, judge, packageSteps, ratiosOf, slicesOf} from './against.mjs';
-import {about, finish} from './last.mjs';
+import {about, finish, isTfjs} from './last.mjs';
 import {goldenPython, pythonWith} from './python.mjs';
 
 const {values: options} = parseArgs({
@@ -61,6 +62,8 @@ const models = options.against ? '/models/fjord' : '/models';
 const budget = onGpu ? Number(options.budget) : Infinity;
 
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
+// Of a column.
+const wide = 20;
 const status = (text) => process.stdout.isTTY && process.stdout.write(`\r\x1b[K${text}`);
 
 /** Makes the models' files that are missing; for peers with a Python of its own, made at the first run, that has the converters. */
@@ -133,16 +136,18 @@ for (const name of names) {
     console.log(`Chromium ${version}`);
     for (const row of measured.filter((r) => r.about)) console.log(`${row.name}: ${row.about}`);
     if (onGpu && isSoftware(measured[0].about)) console.log(softwareWarning);
-    console.log(`\n${'model'.padEnd(13)}${measured.map((row) => row.name.padStart(17)).join('')}   fastest peer / Fjord`);
+    console.log(`\n${'model'.padEnd(13)}${measured.map((row) => row.name.padStart(wide)).join('')}   fastest peer / Fjord   TensorFlow.js / Fjord`);
   }
   rows.push(...measured);
   print(name, measured);
 }
 await server.close();
+console.log();
 for (const [title, list] of [['the grid', grid], ['the convolutional networks', networks]]) {
-  const ratios = list.map((name) => ratioOf(rows.filter((row) => row.model === name))).filter(Number.isFinite);
-  if (ratios.length) {
-    console.log(`\n${title}, Fjord against the fastest peer: ${Math.min(...ratios).toFixed(2)}x at least, ${geometricMean(ratios).toFixed(2)}x in the geometric mean of ${ratios.length}`);
+  for (const [peer, counts] of [['the fastest peer', () => true], ["TensorFlow.js's best", isTfjs]]) {
+    const ratios = list.map((name) => ratioOf(rows.filter((row) => row.model === name), counts)).filter(Number.isFinite);
+    if (!ratios.length) continue;
+    console.log(`${title}, Fjord against ${peer}: ${Math.min(...ratios).toFixed(2)}x at least, ${geometricMean(ratios).toFixed(2)}x in the geometric mean of ${ratios.length}`);
   }
 }
 // Only what computes on the CPU is published.
@@ -150,20 +155,21 @@ if (onGpu && options.json) writeFileSync(options.json, `${JSON.stringify({about:
 const slower = onGpu ? 0 : finish('infer', about(version), rows, options);
 process.exit(slower || (errors ? 1 : 0));
 
-/** How many times longer the fastest peer takes. */
-function ratioOf([fjord, ...peers]) {
-  const times = peers.map((row) => row.median).filter(Boolean);
+/** How many times longer the fastest takes of the peers that count. */
+function ratioOf([fjord, ...peers], counts) {
+  const times = peers.filter((row) => row.median && counts(row.name)).map((row) => row.median);
   return fjord?.median && times.length ? Math.min(...times) / fjord.median : NaN;
 }
 
 function print(name, measured) {
   const [fjord] = measured;
   const texts = measured.map((row) => {
-    if (row.error || row.reason) return (row.error ? 'wrong' : '-').padStart(17);
+    if (row.error || row.reason) return (row.error ? 'wrong' : '-').padStart(wide);
     const times = row === fjord ? '' : `${(row.median / fjord.median).toFixed(1)}x`;
-    return `${row.median.toPrecision(3)} ${times.padStart(7)}`.padStart(17);
+    return `${row.median.toPrecision(3)} ${times.padStart(7)}`.padStart(wide);
   });
-  console.log(`${name.padEnd(13)}${texts.join('')}${`${ratioOf(measured).toFixed(2)}x`.padStart(12)}`);
+  const ratios = [() => true, isTfjs].map((counts) => ratioOf(measured, counts)).map((ratio) => (Number.isFinite(ratio) ? `${ratio.toFixed(2)}x` : '-'));
+  console.log(`${name.padEnd(13)}${texts.join('')}${ratios[0].padStart(12)}${ratios[1].padStart(23)}`);
   for (const row of measured.filter((r) => r.error || r.reason)) {
     if (row.error) ++errors;
     if (row.error || onGpu || name === names[0]) console.log(`    ${row.name}: ${row.error || row.reason}`);
