@@ -126,13 +126,18 @@ const onnx = (provider) => ({
   },
 });
 
-const litert = {
+let litertLoading;
+
+/** As many threads as it is told; the small networks of the grid have hardly work for two. */
+const litert = (numThreads) => ({
+  refuses: (cell) => (numThreads === 1 && cell.convolutional ? 'has work enough for two threads' : ''),
   async create(folder, cell) {
     const lite = await import('/node_modules/@litertjs/core/dist/index.js');
-    // Its threaded build, which is the one with relaxed SIMD too; without the word it has one thread.
-    await (this.loading ??= lite.loadLiteRt('/node_modules/@litertjs/core/wasm/', {threads: true}));
-    const model = await lite.loadAndCompile(`${folder}/model.tflite`, {accelerator: 'wasm', cpuOptions: {numThreads: threads}});
-    this.about = `${(await get('/node_modules/@litertjs/core/package.json', 'json')).version}, ${model.options.cpuOptions.numThreads} threads`;
+    // Its threaded build with relaxed SIMD; without the word it has one thread.
+    await (litertLoading ??= lite.loadLiteRt('/node_modules/@litertjs/core/wasm/', {threads: true}));
+    const {version} = await get('/node_modules/@litertjs/core/package.json', 'json');
+    this.about = `${version}, ${numThreads} thread${numThreads > 1 ? 's' : ''}`;
+    const model = await lite.loadAndCompile(`${folder}/model.tflite`, {accelerator: 'wasm', cpuOptions: {numThreads}});
     return {
       async run(x) {
         const input = new lite.Tensor(x, [1, ...cell.shape]);
@@ -145,7 +150,7 @@ const litert = {
       dispose: () => model.delete(),
     };
   },
-};
+});
 
 const convnet = {
   refuses: (cell) => (cell.convolutional ? 'no batch normalisation, no branches' : ''),
@@ -202,7 +207,8 @@ const jax = {
 const onCpu = {
   Fjord: fjord('wasm'),
   'ONNX Runtime': onnx('wasm'),
-  LiteRT: litert,
+  [`LiteRT ${threads} threads`]: litert(threads),
+  'LiteRT 1 thread': litert(1),
   'tfjs wasm graph': tfjs('wasm', graphModel),
   'tfjs wasm layers': tfjs('wasm', layersModel),
   'jax-js': jax,
