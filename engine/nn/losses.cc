@@ -241,8 +241,8 @@ struct MetricRow : Named {
 constexpr Argument kEveryMetric[] = {text("name"), json("dtype"), json("fn")};
 constexpr Range kProbability{0, 1};
 constexpr Argument kThreshold[] = {number("threshold", kFinite, 0.5)};
-constexpr Argument kThresholds[] = {number("thresholds|threshold", kProbability, 0.5),
-                                    only("top_k", ""), only("class_id", "")};
+constexpr Argument kThresholds[] = {number("thresholds|threshold", kProbability, 0.5)};
+constexpr Argument kTopThresholds[] = {only("top_k", ""), only("class_id", ""), also(kThresholds)};
 constexpr Argument kTop[] = {whole("k", kCount, 5)};
 // Without "micro" a score of each class would come out.
 constexpr Argument kScore[] = {only("average", "\"micro\""), number("threshold", kProbability)};
@@ -313,12 +313,12 @@ constexpr MetricRow kMetrics[] = {
      [](Value y, Value p, const Fields& f, const Json&) {
        return topK(classNumbers(y, p), p, f.whole("k"));
      }},
-    {{"precision", kThresholds},
+    {{"precision", kTopThresholds},
      [](Value y, Value p, const Fields& f, const Json&) {
        Value hits = p > f.number("thresholds");
        return MetricParts{countOf(hits & cast(y, DType::kBool)), countOf(hits)};
      }},
-    {{"recall", kThresholds},
+    {{"recall", kTopThresholds},
      [](Value y, Value p, const Fields& f, const Json&) {
        Value labels = cast(y, DType::kBool);
        return MetricParts{countOf((p > f.number("thresholds")) & labels), countOf(labels)};
