@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "dataset.h"
 #include "files.h"
+#include "io/keras_file.h"
 #include "io/model_file.h"
 #include "networks.h"
 #include "options.h"
@@ -90,8 +91,13 @@ Result<Shape> pictureShape(const Part& part) {
 Result<Json> readDescription(const std::string& path) {
   FJORD_TRY(std::string text, readFile(path));
   Result<Json> json = parseJson(text);
-  if (!json) return failAt(path, json.error());
-  return json;
+  if (json) return json;
+  bool isModel = readSafetensors(bytesOf(text)).has_value();
+  std::string_view kind = isModel ? "a safetensors file" : kerasFile(bytesOf(text));
+  if (kind.empty()) return failAt(path, json.error());
+  return fail(path, ": this is ", kind,
+              "; --model takes a description as JSON, which model.to_json() of Keras writes, and "
+              "--resume a model file of fjord");
 }
 
 Result<Json> describeNetwork(const Trainer& trainer) {

@@ -401,6 +401,35 @@ describe('errors', () => {
     }
   });
 
+  test('a file of another framework is told what it is', () => {
+    const zeros = Buffer.alloc(2048);
+    const hdf5 = write('keras.h5', Buffer.concat([Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'), zeros]));
+    const zip = write('model.keras', Buffer.concat([Buffer.from('PK\x03\x04\x14\0\0\0', 'latin1'), zeros]));
+    const json = write('tfjs.json', JSON.stringify({format: 'layers-model', modelTopology: {class_name: 'Sequential'}, weightsManifest: []}));
+    const graph = write('graph.json', JSON.stringify({format: 'graph-model', modelTopology: {node: []}}));
+    done('train', '--data', small, '--mlp', '784,10', '--epochs', 1, '--out', at('own.safetensors'));
+    const own = at('own.safetensors');
+    const advice = "a model.json, which tensorflowjs_converter makes of Keras's files, is loaded in JavaScript by loadLayersModel and saved as safetensors";
+    const described = '--model takes a description as JSON, which model.to_json() of Keras writes, and --resume a model file of fjord';
+    const refused = (args, says) => {
+      const {status, stderr} = fjord(...args);
+      assert.equal(stderr, `fjord: ${says}\n`, args.join(' '));
+      assert.equal(status, 1, args.join(' '));
+    };
+    for (const [file, kind] of [[hdf5, "an HDF5 file (Keras's .h5)"], [zip, "a zip archive (Keras's .keras)"], [json, "JSON (TensorFlow.js's model.json)"]]) {
+      for (const args of [['inspect', file], ['predict', file, '--data', small], ['train', '--data', small, '--resume', file]]) {
+        refused(args, `${file}: safetensors: this is ${kind}; ${advice}`);
+      }
+    }
+    for (const [file, kind] of [[hdf5, "an HDF5 file (Keras's .h5)"], [zip, "a zip archive (Keras's .keras)"], [own, 'a safetensors file']]) {
+      refused(['train', '--data', small, '--model', file], `${file}: this is ${kind}; ${described}`);
+    }
+    refused(
+      ['train', '--data', small, '--model', graph],
+      `${graph}: this is a TensorFlow.js graph model, which holds operations of TensorFlow and no layers; convert the Keras model with tensorflowjs_converter --output_format=tfjs_layers_model`,
+    );
+  });
+
   test('a network that goes astray is not saved', () => {
     const out = write('kept.safetensors', 'the old file');
     const args = ['--mlp', '2,1', '--optimizer', 'sgd', '--learning-rate', 1000, '--epochs', 20];

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "io/half.h"
+#include "io/keras_file.h"
 
 namespace fjord {
 
@@ -123,6 +124,12 @@ Status checkCover(const std::vector<StoredTensor>& tensors, std::span<const std:
   return {};
 }
 
+/// What a file is whose first bytes are no length, where they say it.
+std::string_view otherKind(std::span<const std::byte> file) {
+  bool isObject = file[0] == std::byte{'{'};
+  return isObject ? "JSON (TensorFlow.js's model.json)" : kerasFile(file);
+}
+
 }  // namespace
 
 Result<Safetensors> readSafetensors(std::span<const std::byte> file) {
@@ -131,6 +138,12 @@ Result<Safetensors> readSafetensors(std::span<const std::byte> file) {
   uint64_t length = 0;
   for (size_t i = 0; i < kLengthBytes; ++i) length |= static_cast<uint64_t>(file[i]) << (8 * i);
   if (length > kMaxHeader || length > file.size() - kLengthBytes) {
+    std::string_view kind = otherKind(file);
+    if (!kind.empty())
+      return fail(
+          "safetensors: this is ", kind,
+          "; a model.json, which tensorflowjs_converter makes of Keras's files, is loaded in "
+          "JavaScript by loadLayersModel and saved as safetensors");
     return fail("safetensors: a header of ", length, " bytes in a file of ", file.size(),
                 "; it is truncated, or something else than safetensors");
   }

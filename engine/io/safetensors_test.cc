@@ -109,6 +109,24 @@ TEST(Safetensors, RefusesWhatIsNotAFile) {
         << bad.says << " expected, got: " << errorOf(bad.file);
 }
 
+TEST(Safetensors, SaysWhatOtherModelFilesAre) {
+  auto says = [](std::string_view kind) {
+    return cat("safetensors: this is ", kind,
+               "; a model.json, which tensorflowjs_converter makes of Keras's files, is loaded in "
+               "JavaScript by loadLayersModel and saved as safetensors");
+  };
+  const std::string rest(100, '\0');
+  EXPECT_EQ(errorOf("\x89HDF\r\n\x1a\n" + rest), says("an HDF5 file (Keras's .h5)"));
+  EXPECT_EQ(errorOf(std::string("PK\x03\x04\x14\0\0\0", 8) + rest),
+            says("a zip archive (Keras's .keras)"));
+  EXPECT_EQ(errorOf(R"({"format":"layers-model","modelTopology":{}})"),
+            says("JSON (TensorFlow.js's model.json)"));
+  // One byte short of a signature.
+  EXPECT_EQ(errorOf("\x89HDF\r\n\x1a" + rest),
+            cat("safetensors: a header of ", uint64_t{0x1a0a0d46444889}, " bytes in a file of 107",
+                "; it is truncated, or something else than safetensors"));
+}
+
 TEST(Safetensors, ConvertsStoredTypes) {
   std::vector<NamedTensor> tensors = {
       {"half", *Tensor::of({4}, std::span<const float>({1, -0.5f, 65504, 1e-7f})), DType::kF16},

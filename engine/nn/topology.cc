@@ -12,6 +12,31 @@ namespace {
 using Layer = Topology::Layer;
 using TensorRef = Topology::TensorRef;
 
+// ---- names
+
+bool isNamed(std::string_view key, std::string_view name) {
+  return canonicalName(key) == canonicalName(name);
+}
+/// A member by its name, also as TensorFlow.js's getConfig() writes it: inboundNodes.
+const Json& named(const Json& object, std::string_view name) {
+  static const Json kNone;
+  if (!object.is_object()) return kNone;
+  for (const auto& [key, value] : object.items()) {
+    if (isNamed(key, name)) return value;
+  }
+  return kNone;
+}
+/// Calls these members as Keras does.
+void rename(Json& object, std::initializer_list<std::string_view> names) {
+  if (!object.is_object()) return;
+  Json out = Json::object();
+  for (const auto& [key, value] : object.items()) {
+    const auto* name = std::ranges::find_if(names, [&](auto one) { return isNamed(key, one); });
+    out[name == names.end() ? key : std::string(*name)] = std::move(value);
+  }
+  object = std::move(out);
+}
+
 // ---- one layer
 
 // What Keras 2, Keras 3 and TensorFlow.js write beside a layer's config.
@@ -163,10 +188,10 @@ class Functional {
       t_.layers.push_back(std::move(layer));
     }
     for (size_t i = 0; i < list.size(); ++i) {
-      if (t_.layers[i].row) FJORD_CHECK(readCalls(t_.layers[i], member(list[i], "inbound_nodes")));
+      if (t_.layers[i].row) FJORD_CHECK(readCalls(t_.layers[i], named(list[i], "inbound_nodes")));
     }
-    FJORD_TRY(t_.inputs, refs(member(config_, "input_layers")));
-    FJORD_TRY(t_.outputs, refs(member(config_, "output_layers")));
+    FJORD_TRY(t_.inputs, refs(named(config_, "input_layers")));
+    FJORD_TRY(t_.outputs, refs(named(config_, "output_layers")));
     if (t_.outputs.empty()) return fail("the model has no output_layers");
     return std::move(t_);
   }
@@ -269,10 +294,9 @@ Result<Topology> Topology::fromJson(const Json& model) {
         "this is a TensorFlow.js graph model, which holds operations of TensorFlow and no layers; "
         "convert the Keras model with tensorflowjs_converter --output_format=tfjs_layers_model");
   }
-  std::string className = stringOr(*j, "class_name", "");
-  const Json& config = member(*j, "config");
+  const Json &className = named(*j, "class_name"), &config = member(*j, "config");
   Result<Topology> t =
-      fail("a model's class_name is Sequential, Functional or Model, not \"", className, "\"");
+      fail("a model's class_name is Sequential, Functional or Model, got ", shown(className));
   if (className == "Sequential") t = sequential(config);
   if (className == "Functional" || className == "Model") t = Functional(config).read();
   if (t) t->name = stringOr(config, "name", "model");
@@ -281,8 +305,12 @@ Result<Topology> Topology::fromJson(const Json& model) {
 }
 
 Json asKerasWrites(Json model) {
-  Json& config = (*modelIn(&model))["config"];
+  Json& description = *modelIn(&model);
+  rename(description, {"class_name"});
+  Json& config = description["config"];
+  rename(config, {"input_layers", "output_layers", "build_input_shape"});
   for (Json& layer : config.is_array() ? config : config["layers"]) {
+    rename(layer, {"class_name", "inbound_nodes"});
     Result<Fields> fields = fieldsOf(stringOr(layer, "class_name", ""), member(layer, "config"));
     if (fields) layer["config"] = Json(fields->plain());
   }
