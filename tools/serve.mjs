@@ -29,10 +29,10 @@ const mounts = {
 
 /**
  * Starts the server. `isolated: false` leaves the headers out, as most of the web's servers do; `headers` are sent besides, or in
- * place of these; `mounts` are more folders, by what their paths begin with.
+ * place of these; `mounts` are more folders, by what their paths begin with, or others.
  */
 export function serve({port = 0, host = '127.0.0.1', isolated = true, headers = {}, mounts: more = {}} = {}) {
-  const handlers = Object.entries({...more, ...mounts}).map(
+  const handlers = Object.entries({...more, ...mounts, ...more}).map(
     // dev: files are looked up on each request, so a rebuilt package is served at once.
     ([prefix, folder]) => [prefix, sirv(path.resolve(root, folder), {dev: true, etag: true})],
   );

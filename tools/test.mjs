@@ -3,6 +3,7 @@
 //   node tools/test.mjs                     what CI runs
 //   node tools/test.mjs native browser      these suites
 //   node tools/test.mjs all                 all of them
+//   node tools/test.mjs web --all           of this suite also what is large to install
 //
 // A suite that runs no test has failed. What failed is told twice: as it comes, and shortly at the end.
 import {existsSync, readdirSync} from 'node:fs';
@@ -94,6 +95,9 @@ async function studyParts(preset = 'native') {
 
 const cli = (preset) => () => nodeTest('check/cli', () => build(preset, ['fjord_cli', 'circle']), {FJORD_BUILD: folderOf(preset), ...sanitizers});
 
+const asked = process.argv.slice(2);
+const named = asked.filter((argument) => argument !== '--all');
+
 const suites = {
   native: () => gtest('native'),
   asan: () => gtest('asan'),
@@ -120,13 +124,13 @@ const suites = {
       await buildForGpu();
     }),
   browser: () => nodeTest('check/browser'),
+  web: () => nodeTest('check/web', buildPackage, asked.includes('--all') ? {FJORD_WEB_ALL: '1'} : {}),
 };
 
 /** What CI runs: each kind of build, and everything that a browser or Node does. The rest takes longer, and seldom finds more. */
-const inCi = ['native', 'asan', 'tsan', 'memcheck', 'wasm-simd', 'wasm-relaxed-simd-threads', 'cli', 'node', 'tfjs', 'gpu', 'browser', 'harness'];
+const inCi = ['native', 'asan', 'tsan', 'memcheck', 'wasm-simd', 'wasm-relaxed-simd-threads', 'cli', 'node', 'tfjs', 'gpu', 'browser', 'web', 'harness'];
 
-const asked = process.argv.slice(2);
-const names = !asked.length ? inCi : asked.join() === 'all' ? Object.keys(suites) : asked;
+const names = !named.length ? inCi : named.join() === 'all' ? Object.keys(suites) : named;
 for (const name of names) {
   if (!suites[name]) fail(new Failure(`There is no suite "${name}"; there are ${Object.keys(suites).join(', ')}, and all`));
 }

@@ -1,86 +1,129 @@
-// Packs build/npm: the bundle, its types, the WebAssembly variants, package.json. `./dev build` builds the variants first.
+// Packs build/npm: the package's builds, their types, the WebAssembly variants, package.json. `./dev build` builds the variants first.
+//
+//   fjord.js       the ES module, for pages, workers, bundlers and Node    worker.js   its threads: their glue, and their script
+//   fjord.cjs      for require() in Node
+//   single.js      with the variant `simd` inside: an ES module            fjord.min.js   the same as a script
 import {execFileSync} from 'node:child_process';
 import {copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
-import {build} from 'esbuild';
+import {build, transform} from 'esbuild';
 import {generate} from './generate.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}build/npm`;
 const variants = ['simd', 'simd-threads', 'relaxed-simd', 'relaxed-simd-threads'];
+const built = variants.filter((variant) => existsSync(`${root}build/wasm/${variant}/fjord.wasm`));
+
+/**
+ * Emscripten's glue of the variants with threads, or without. One for both of a kind: relaxed SIMD changes no name between JavaScript
+ * and WebAssembly. It loads nothing, so it needs no address of its own, which a bundler would replace by a path of its machine.
+ */
+async function glue(threads) {
+  const [first, ...others] = built.filter((variant) => variant.endsWith('threads') === threads);
+  if (!first) throw new Error(`No variant ${threads ? 'with' : 'without'} threads is built`);
+  const read = (variant) => readFileSync(`${root}build/wasm/${variant}/fjord.mjs`, 'utf8');
+  for (const other of others) {
+    if (read(first) !== read(other)) throw new Error(`The glue of ${first} and that of ${other} differ: build all variants from the same sources`);
+  }
+  const {code} = await transform(read(first), {define: {'import.meta.url': '""'}, minify: true, target: 'es2022'});
+  return code;
+}
+
+/** Bytes as text: web/src/unpack.ts tells how. */
+function pack(bytes) {
+  const digits = Array.from({length: 89}, (_, i) => String.fromCharCode(35 + i)).filter((c) => c !== '\\' && c !== '`');
+  return Array.from(bytes, (byte) => ['', '|', '}'][Math.floor(byte / 87)] + digits[byte % 87]).join('');
+}
+
+/** What src/*.d.ts declare and only a build has. */
+const parts = {
+  './glue.js': () => glue(false),
+  './worker.js': () => glue(true),
+  './inside.js': () => `export const text = ${JSON.stringify(pack(readFileSync(`${root}build/wasm/simd/fjord.wasm`)))};`,
+};
+const provideParts = {
+  name: 'parts',
+  setup({onResolve, onLoad, initialOptions}) {
+    onResolve({filter: /^\.\/(glue|worker|inside)\.js$/}, ({path}) => (initialOptions.external?.includes(path) ? {path, external: true} : {path, namespace: 'parts'}));
+    onLoad({filter: /.*/, namespace: 'parts'}, async ({path}) => ({contents: await parts[path](), loader: 'js'}));
+  },
+};
 
 generate();
 rmSync(out, {recursive: true, force: true});
 mkdirSync(out, {recursive: true});
-const built = variants.filter((variant) => existsSync(`${root}build/wasm/${variant}/fjord.wasm`));
-const options = {bundle: true, minify: true, sourcemap: true, target: 'es2022'};
-// One ES module for pages, workers and Node, which waits for the engine; the variants are loaded from beside it.
-await build({...options, entryPoints: [`${root}web/src/module.ts`], outfile: `${out}/fjord.js`, format: 'esm'});
-// For require() in Node, where nothing can wait: with the glue of all variants inside, the engine starts at the first use.
-await build({
-  ...options,
-  stdin: {
-    resolveDir: `${root}web/src`,
-    sourcefile: 'commonjs.ts',
-    loader: 'ts',
-    contents: [
-      ...['fs', 'os', 'url'].map((name) => `import ${name} from 'node:${name}';`),
-      `import threads from 'node:worker_threads';`,
-      `import {provideGlues} from './load.js';`,
-      `import {provideNode} from './node.js';`,
-      ...built.map((variant, i) => `import glue${i} from '${root}build/wasm/${variant}/fjord.mjs';`),
-      `provideNode({fs, os, url, threads});`,
-      `provideGlues({${built.map((variant, i) => `'${variant}': glue${i}`)}});`,
-      `export * from './index.js';`,
-    ].join('\n'),
-  },
-  outfile: `${out}/fjord.cjs`,
+const bundle = (entry, outfile, options) =>
+  build({entryPoints: [`${root}web/src/${entry}`], outfile: `${out}/${outfile}`, bundle: true, minify: true, target: 'es2022', plugins: [provideParts], ...options});
+// What src/node.ts declares.
+const banner = {js: 'const importUnseen=(address)=>import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ address);'};
+await bundle('module.ts', 'fjord.js', {format: 'esm', external: ['./worker.js'], sourcemap: true, banner});
+writeFileSync(`${out}/worker.js`, await glue(true));
+await bundle('single.ts', 'single.js', {format: 'esm', banner});
+await bundle('classic.ts', 'fjord.min.js', {format: 'iife', define: {importUnseen: 'undefined'}});
+await bundle('commonjs.ts', 'fjord.cjs', {
   // Nobody downloads it, and Node shows the line that an error comes from.
   minify: false,
-  sourcemap: false,
   format: 'cjs',
   platform: 'node',
-  define: {'import.meta.url': 'fjordUrl'},
+  define: {'import.meta.url': 'fjordUrl', importUnseen: 'undefined'},
   banner: {js: `const fjordUrl = require('node:url').pathToFileURL(__filename).href;`},
 });
+// The map has its sources inside; their names are those of the repository.
+const map = JSON.parse(readFileSync(`${out}/fjord.js.map`, 'utf8'));
+map.sources = map.sources.map((source) => source.replace(/^(\.\.\/)*/, '').replace(/^parts:\.\//, 'web/'));
+writeFileSync(`${out}/fjord.js.map`, JSON.stringify(map));
+
 execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}web`], {stdio: 'inherit'});
-writeFileSync(`${out}/fjord.d.ts`, `export * from './types/index.js';\n`);
+writeFileSync(`${out}/fjord.d.ts`, `export * from './types/index.js';\nexport as namespace fjord;\n`);
 // The same types for TypeScript's CommonJS, which takes a file's kind from the package.json above it.
 cpSync(`${out}/types`, `${out}/commonjs`, {recursive: true});
 writeFileSync(`${out}/commonjs/package.json`, '{"type": "commonjs"}\n');
 writeFileSync(`${out}/fjord.d.cts`, `export * from './commonjs/index.js';\n`);
 
 for (const variant of built) {
-  const from = `${root}build/wasm/${variant}`;
   mkdirSync(`${out}/${variant}`);
-  for (const file of ['fjord.mjs', 'fjord.wasm']) copyFileSync(`${from}/${file}`, `${out}/${variant}/${file}`);
+  copyFileSync(`${root}build/wasm/${variant}/fjord.wasm`, `${out}/${variant}/fjord.wasm`);
 }
-const {license} = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
+for (const file of ['LICENSE', 'CHANGELOG.md']) copyFileSync(root + file, `${out}/${file}`);
+const [, program] = readFileSync(`${root}README.md`, 'utf8').match(/```js\n([^]*?)\n```/);
+writeFileSync(`${out}/README.md`, readFileSync(`${root}web/README.md`, 'utf8').replace('PROGRAM', () => program));
+
+const {license, engines} = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
+const [, version] = readFileSync(`${root}web/src/index.ts`, 'utf8').match(/^export const version = {fjord: '(.*)'}/m);
 writeFileSync(
   `${out}/package.json`,
   JSON.stringify(
     {
       name: 'fjord',
-      version: '0.1.0',
-      description: 'Trains and runs neural networks in the browser, with TensorFlow.js\'s names',
+      version,
+      description: "Trains and runs neural networks in the browser, with TensorFlow.js's names",
+      keywords: ['machine learning', 'deep learning', 'neural network', 'training', 'inference', 'tensorflow', 'tensorflow.js', 'tfjs', 'keras', 'webassembly', 'wasm', 'simd', 'webgpu'],
       license,
       type: 'module',
-      engines: {node: '>=20'},
-      main: 'fjord.js',
-      types: 'fjord.d.ts',
+      engines,
+      main: './fjord.js',
+      types: './fjord.d.ts',
+      // What a CDN answers to a script tag that names no file.
+      unpkg: './fjord.min.js',
+      jsdelivr: './fjord.min.js',
       exports: {
         '.': {
-          node: {require: {types: './fjord.d.cts', default: './fjord.cjs'}},
+          node: {
+            require: {types: './fjord.d.cts', default: './fjord.cjs'},
+            default: {types: './fjord.d.ts', default: './fjord.js'},
+          },
           types: './fjord.d.ts',
           default: './fjord.js',
         },
+        './single': {types: './fjord.d.ts', default: './single.js'},
         './*': './*',
       },
-      sideEffects: ['fjord.js', 'fjord.cjs'],
-      files: ['fjord.js', 'fjord.js.map', 'fjord.d.ts', 'types', 'fjord.cjs', 'fjord.d.cts', 'commonjs', ...variants],
+      files: [
+        ...['fjord.js', 'fjord.js.map', 'worker.js', 'fjord.d.ts', 'types', 'fjord.cjs', 'fjord.d.cts', 'commonjs', 'single.js', 'fjord.min.js', 'CHANGELOG.md'],
+        ...built,
+      ],
     },
     null,
     2,
   ),
 );
-copyFileSync(`${root}LICENSE`, `${out}/LICENSE`);

@@ -1,7 +1,7 @@
 // What Emscripten's thread support (library_pthread.js) does differently here: a JavaScript library for its --js-library.
 //
-// Whoever starts the engine says how a worker is made (`makeWorker`, in src/threads.ts), and so hears of one that cannot start.
-// The URL and the options stand literally in one expression: that is how bundlers find a worker.
+// Whoever starts the engine makes the workers (src/threads.ts), and so hears of one that cannot start. Emscripten's own way has an
+// address in it, of a script that is not there under this name once a bundler has been at work.
 LibraryManager.library.$PThread.allocateUnusedWorker = () => {
-  PThread.unusedWorkers.push(Module['makeWorker'](() => new Worker(new URL('fjord.mjs', import.meta.url), {type: 'module', name: 'em-pthread'})));
+  PThread.unusedWorkers.push(Module['makeWorker']());
 };

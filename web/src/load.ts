@@ -7,26 +7,17 @@
 // A build is Emscripten's glue and a compiled module: together they make an instance at once. To load them takes time.
 
 import type {Exports} from './engine.js';
+import glueOfOne from './glue.js';
 import {isNode, loadNode, node} from './node.js';
+import {kVariants, parts, type Glue, type Hooks, type Variant} from './parts.js';
 import {Crew} from './threads.js';
 
-export const kVariants = ['simd', 'simd-threads', 'relaxed-simd', 'relaxed-simd-threads'] as const;
-export type Variant = (typeof kVariants)[number];
+export type {Variant} from './parts.js';
 
 /** What Emscripten's factory makes: functions under their C names with an underscore before them. */
 interface Instance {
   wasmMemory: WebAssembly.Memory;
   [name: `_${string}`]: (...numbers: number[]) => number;
-}
-type Receive = (instance: WebAssembly.Instance, module: WebAssembly.Module) => WebAssembly.Exports;
-interface Hooks {
-  instantiateWasm(imports: WebAssembly.Imports, receive: Receive): WebAssembly.Exports;
-  makeWorker: Crew['makeWorker'];
-}
-export type Glue = (hooks: Hooks) => unknown;
-interface Build {
-  glue: Glue;
-  module: WebAssembly.Module;
 }
 
 interface Running {
@@ -66,12 +57,8 @@ let threads = 0;
 let folder: string | undefined;
 let urls: Readonly<Record<string, string>> = {};
 
-const builds = new Map<string, Build>();
-// In CommonJS the glue is there from the beginning.
-let glues: Partial<Record<Variant, Glue>> = {};
-export function provideGlues(given: Partial<Record<Variant, Glue>>): void {
-  glues = given;
-}
+/** Modules by their addresses. */
+const modules = new Map<string, WebAssembly.Module>();
 
 // ---- what this machine can do ------------------------------------------------------------------------------------------
 
@@ -103,6 +90,7 @@ export function features(): Features {
 
 /** Why there is no shared memory here; undefined where there is. */
 function whyNotShared(): string | undefined {
+  if (!parts.threads) return 'the build in one file (fjord.min.js, fjord/single) has no threads.';
   if (!isNode && globalThis.crossOriginIsolated === false) {
     return (
       'this page is not cross-origin isolated. For more, serve it with the headers ' +
@@ -137,6 +125,7 @@ function check(f: Features): void {
 function choose(): {variant: Variant; count: number} {
   const f = features();
   check(f);
+  if (parts.inside && !wanted && !folder) return {variant: parts.inside.variant, count: 1};
   const shared = wanted ? wanted.endsWith('threads') : f.threads && !refused && threads !== 1;
   // One thread stays free for the page where there are many; on two cores both are used.
   const most = Math.min(kMostThreads, f.cores > 4 ? f.cores - 1 : f.cores);
@@ -145,18 +134,30 @@ function choose(): {variant: Variant; count: number} {
 
 // ---- files --------------------------------------------------------------------------------------------------------------
 
-/** The address of a file of the package. */
-function locate(file: string): string {
+const kInside = 'the WebAssembly in its own file';
+
+/** The address of a variant's file. */
+function locate(variant: Variant): string {
+  const file = `${variant}/fjord.wasm`;
   if (urls[file]) return urls[file];
   if (folder) return folder + file;
+  if (parts.inside?.variant === variant) return kInside;
+  const url = ownAddress(variant);
+  if (url) return url;
+  throw new Error('Fjord does not know where its files are, because this module has no address of its own (as in a blob or in one file): tf.wasm.setWasmPaths(url) tells it');
+}
+/** Where the package, or the bundler, has laid it. */
+function ownAddress(variant: Variant): string | undefined {
   try {
-    return new URL(file, import.meta.url).href;
+    return parts.files?.[variant]();
   } catch {
-    throw new Error('Fjord does not know where its files are, because this module has no address of its own (as in a blob or a bundle): tf.wasm.setWasmPaths(url) tells it');
+    return undefined;
   }
 }
 const unloadable = (url: string, why: string) =>
-  new Error(`Fjord cannot load ${url}: ${why}. Its files have to lie beside fjord.js, or where tf.wasm.setWasmPaths says`);
+  new Error(
+    `Fjord cannot load ${url}: ${why}. Its files have to lie beside fjord.js, or where tf.wasm.setWasmPaths says; where a bundler does not copy them, import 'fjord/single'`,
+  );
 const kHtml = 'an HTML page came in its place';
 
 /** The module in these bytes, if they are one. */
@@ -191,55 +192,50 @@ async function fetchModule(url: string, policy: Policy): Promise<WebAssembly.Mod
   return compiled.catch((error) => Promise.reject(unstartable(url, error)));
 }
 
-async function importGlue(url: string, policy: Policy): Promise<Glue> {
-  try {
-    return ((await import(/* webpackIgnore: true */ /* @vite-ignore */ url)) as {default: Glue}).default;
-  } catch (error) {
-    // The error of an import names no cause.
-    const answer = isNode ? undefined : await fetch(url, {credentials: 'same-origin'}).catch(() => undefined);
-    const why = answer && !answer.ok ? `the server answered ${answer.status}` : answer?.headers.get('Content-Type')?.includes('html') ? kHtml : undefined;
-    throw unloadable(url, (await policy.forbids()) ?? why ?? (error as Error).message);
+async function load(variant: Variant, policy: Policy): Promise<WebAssembly.Module> {
+  const url = locate(variant);
+  const known = modules.get(url);
+  if (known) return known;
+  const inside = url === kInside && WebAssembly.compile(parts.inside!.bytes()).catch((error) => Promise.reject(unstartable(url, error)));
+  const module = await (inside || fetchModule(url, policy));
+  modules.set(url, module);
+  return module;
+}
+async function loadGlue(variant: Variant): Promise<Glue> {
+  return variant.endsWith('threads') ? (parts.threads!.glue ??= await parts.threads!.load!()) : glueOfOne;
+}
+
+/** Both without waiting, where that can be. */
+function loadNow(variant: Variant): {glue: Glue; module: WebAssembly.Module} {
+  const url = locate(variant);
+  const glue = variant.endsWith('threads') ? parts.threads!.glue : glueOfOne;
+  const known = modules.get(url);
+  if (glue && known) return {glue, module: known};
+  if (!glue || (url !== kInside && !node)) {
+    throw failure ?? new Error('Fjord is not loaded yet: after tf.wasm.setWasmPaths, setVariant or setThreadsCount, await tf.ready() before anything is computed');
   }
-}
-
-async function load(variant: Variant, policy: Policy): Promise<Build> {
-  const url = locate(`${variant}/fjord.wasm`);
-  const known = builds.get(url);
-  if (known) return known;
-  const [glue, module] = await Promise.all([glues[variant] ?? importGlue(locate(`${variant}/fjord.mjs`), policy), fetchModule(url, policy)]);
-  builds.set(url, {glue, module});
-  return {glue, module};
-}
-
-/** The same without waiting, where the glue is there. */
-function loadNow(variant: Variant): Build {
-  const url = locate(`${variant}/fjord.wasm`);
-  const known = builds.get(url);
-  if (known) return known;
-  const glue = glues[variant];
-  if (!glue || !node) throw failure ?? new Error('Fjord is not loaded yet: after tf.wasm.setWasmPaths, setVariant or setThreadsCount, await tf.ready() before anything is computed');
-  const bytes = checked(readFile(url), url);
+  const bytes = checked(url === kInside ? parts.inside!.bytes() : readFile(url), url);
   try {
     const module = new WebAssembly.Module(bytes);
-    builds.set(url, {glue, module});
+    modules.set(url, module);
     return {glue, module};
   } catch (error) {
     throw unstartable(url, error);
   }
 }
 
-/** Notes which directive of a Content-Security-Policy forbids one of a variant's files, or its workers. */
+/** Notes which directive of a Content-Security-Policy forbids a variant's file, or a worker. */
 class Policy {
   private directive?: string;
   private readonly target: EventTarget = globalThis.document ?? globalThis;
   private readonly listen: (event: Event) => void;
 
   constructor(variant: Variant) {
-    const files = ['wasm', 'mjs'].map((kind) => locate(`${variant}/fjord.${kind}`));
+    const file = locate(variant);
     this.listen = (event) => {
       const {blockedURI, effectiveDirective, sample} = event as SecurityPolicyViolationEvent;
-      // Of trusted types the event names the constructor that refused a text.
-      if (files.includes(blockedURI) || sample.startsWith('Worker')) this.directive ??= effectiveDirective;
+      // A bundler has given the workers' script a name of its own. Of trusted types the event names the constructor that refused a text.
+      if (blockedURI === file || effectiveDirective === 'worker-src' || sample.startsWith('Worker')) this.directive ??= effectiveDirective;
     };
     this.target.addEventListener?.('securitypolicyviolation', this.listen);
   }
@@ -256,7 +252,13 @@ class Policy {
 // ---- starting -------------------------------------------------------------------------------------------------------------
 
 /** Hooks for the glue: what `instantiate` does when the imports are there. */
-const hooks = (crew: Crew, instantiateWasm: Hooks['instantiateWasm']): Hooks => ({instantiateWasm, makeWorker: (make) => crew.makeWorker(make)});
+const hooks = (crew: Crew, instantiateWasm: Hooks['instantiateWasm']): Hooks => ({instantiateWasm, makeWorker: () => crew.makeWorker()});
+
+/** The workers' script, where the package lies as it was packed. Bundlers give it another name, which they put into the literal. */
+function workerScript(variant: Variant): string | undefined {
+  const url = ownAddress(variant);
+  return url?.endsWith(`/${variant}/fjord.wasm`) ? new URL('../worker.js', url).href : undefined;
+}
 
 /** The engine of an instance that is there. */
 function begin(made: Hooks, variant: Variant, count: number, crew: Crew): Running {
@@ -270,7 +272,7 @@ function begin(made: Hooks, variant: Variant, count: number, crew: Crew): Runnin
 function startNow(): Running {
   const {variant, count} = choose();
   const {glue, module} = loadNow(variant);
-  const crew = new Crew(locate(`${variant}/fjord.mjs`));
+  const crew = new Crew(workerScript(variant));
   try {
     let problem: unknown;
     const made = hooks(crew, (imports, receive) => {
@@ -288,7 +290,7 @@ function startNow(): Running {
     return engine;
   } catch (error) {
     crew.dismiss();
-    if (!variant.endsWith('threads') || wanted) throw unstartable(locate(`${variant}/fjord.wasm`), error);
+    if (!variant.endsWith('threads') || wanted) throw unstartable(locate(variant), error);
     refused = `its threads could not start: ${(error as Error).message}.`;
     return startNow();
   }
@@ -306,17 +308,21 @@ function watch(engine: Running): void {
   );
 }
 async function tell(error: Error, {variant, crew}: Running, policy = new Policy(variant)): Promise<void> {
-  say(await whyNotStarted(error, crew, policy));
+  say(await whyNotStarted(error, crew, variant, policy));
   policy.stop();
 }
 
 async function start(): Promise<Running> {
   const {variant, count} = choose();
   const policy = new Policy(variant);
-  const crew = new Crew(locate(`${variant}/fjord.mjs`));
+  const crew = new Crew(workerScript(variant));
   try {
-    const {glue, module} = await load(variant, policy);
+    const loading = loadGlue(variant);
+    // Told below, after the module.
+    loading.catch(() => {});
+    const module = await load(variant, policy);
     try {
+      const glue = await loading;
       const made = await new Promise<Hooks>((resolve, reject) => {
         const made = hooks(crew, (imports, receive) => {
           const received = WebAssembly.instantiate(module, imports).then((instance) => receive(instance, module));
@@ -330,8 +336,8 @@ async function start(): Promise<Running> {
       return engine;
     } catch (error) {
       crew.dismiss();
-      if (!variant.endsWith('threads')) throw unstartable(locate(`${variant}/fjord.wasm`), error);
-      const why = await whyNotStarted(error as Error, crew, policy);
+      if (!variant.endsWith('threads')) throw unstartable(locate(variant), error);
+      const why = await whyNotStarted(error as Error, crew, variant, policy);
       if (wanted) throw new Error(`The variant '${wanted}' cannot start: ${why}`);
       refused = why;
     }
@@ -341,11 +347,12 @@ async function start(): Promise<Running> {
   return start();
 }
 
-async function whyNotStarted(error: Error, crew: Crew, policy: Policy): Promise<string> {
+async function whyNotStarted(error: Error, crew: Crew, variant: Variant, policy: Policy): Promise<string> {
   if (!crew.isAsked) return `its threads could not start: ${error.message}.`;
-  const [from, own] = [new URL(crew.script).origin, globalThis.location?.origin];
-  if (!isNode && from !== own) return `workers start only from the page's own origin, and the package comes from ${from}. For more, serve it from ${own}.`;
-  return `its workers could not start: ${(await policy.forbids()) ?? error.message}.`;
+  const forbidden = await policy.forbids();
+  const [from, own] = [new URL(ownAddress(variant) ?? locate(variant)).origin, globalThis.location?.origin];
+  if (!isNode && !forbidden && from !== own) return `workers start only from the page's own origin, and the package comes from ${from}. For more, serve it from ${own}.`;
+  return `its workers could not start: ${forbidden ?? error.message}.`;
 }
 
 /** Starts what the settings ask for: what the import waits for. Never rejects: `failure` is told at the first use. */
@@ -368,6 +375,12 @@ export function prepare(): Promise<void> {
   })().finally(() => (loading = undefined)));
 }
 
+/** In Node the import of the module fetches what cannot be read at once, and starts nothing: on a server many import what few use. */
+export async function prepareNode(): Promise<void> {
+  await loadNode();
+  await loadGlue('simd-threads').catch((error) => (refused = `its threads could not start: ${error.message}.`));
+}
+
 function exchange(engine?: Running): void {
   running?.crew.dismiss();
   running = engine;
@@ -379,7 +392,9 @@ function exchange(engine?: Running): void {
 export function settle(): Exports {
   if (!running) exchange(startNow());
   const {variant, exports} = running!;
-  if (threads !== 1 && !wanted && !variant.endsWith('threads')) say(whyNotShared() ?? refused);
+  // Whoever takes the build in one file has chosen one thread with it.
+  const asked = parts.threads ? threads !== 1 : threads > 1;
+  if (asked && !wanted && !variant.endsWith('threads')) say(whyNotShared() ?? refused);
   ({memory, scratch} = running!);
   return (functions = exports);
 }
@@ -458,16 +473,16 @@ export const wasm = {
     return running?.threads ?? threads;
   },
   /**
-   * Where the folders of the variants lie, if not beside this file; or the addresses of single files, by their names in the package, as
-   * 'simd/fjord.wasm'. After the import, while no tensor, variable, optimizer or model lives; then `await ready()`.
+   * Where the folders of the variants lie, if not beside this file; or the addresses of their files by name, as 'simd/fjord.wasm'. After
+   * the import, while no tensor, variable, optimizer or model lives; then `await ready()`.
    */
   setWasmPaths(paths: string | Readonly<Record<string, string>>, _usePlatformFetch = false): void {
     const what = 'tf.wasm.setWasmPaths';
     const entries = typeof paths === 'object' && paths ? Object.entries(paths) : [['', paths]];
     for (const [name, path] of entries) {
       if (typeof path !== 'string' || !path) throw new Error(`${what} takes an address, or addresses by name of file, got ${shown(path)}${name && ` for '${name}'`}`);
-      if (name && !kVariants.some((variant) => new RegExp(`^${variant}/fjord\\.(wasm|mjs)$`).test(name))) {
-        throw new Error(`${what}: there is no file '${name}' to load; there are 'simd/fjord.wasm', 'simd/fjord.mjs' and the like for ${kVariants.join(', ')}`);
+      if (name && !kVariants.some((variant) => name === `${variant}/fjord.wasm`)) {
+        throw new Error(`${what}: there is no file '${name}' to load; there are ${kVariants.map((variant) => `'${variant}/fjord.wasm'`).join(', ')}`);
       }
     }
     const addresses = Object.fromEntries(entries.map(([name, path]) => [name, address(path!)]));

@@ -1,9 +1,21 @@
 // The package as an ES module: what imports it waits until the engine has started, so that everything works at once.
 //
 // A worker gets messages while it waits, which nobody could listen to yet: they are held back until what imports this has run.
-import {prepare} from './load.js';
+import {isNode} from './node.js';
+import {prepare, prepareNode} from './load.js';
+import {filesBeside} from './beside.js';
+import {provide} from './parts.js';
 
 export * from './index.js';
+
+provide({
+  files: filesBeside,
+  threads: {
+    // In pages that have threads only; a literal, as bundlers look for it.
+    load: async () => (await import('./worker.js')).default,
+    makeWorker: () => new Worker(new URL('./worker.js', import.meta.url), {type: 'module', name: 'em-pthread'}),
+  },
+});
 
 const kTypes = ['message', 'connect'];
 const isWorker = 'WorkerGlobalScope' in globalThis;
@@ -14,7 +26,7 @@ const hold = (event: Event): void => {
 };
 if (isWorker) for (const type of kTypes) addEventListener(type, hold, {capture: true});
 
-await prepare();
+await (isNode ? prepareNode() : prepare());
 
 if (isWorker) {
   setTimeout(() => {

@@ -10,6 +10,9 @@ export interface NodeModules {
   threads: typeof import('node:worker_threads');
 }
 
+/** import() that no bundler follows. A minifier drops the comments that say so: web/build.mjs writes it as it has to stand. */
+declare const importUnseen: ((address: string) => Promise<unknown>) | undefined;
+
 /** Undefined in a browser, and in an ES module until loadNode(). */
 export let node: NodeModules | undefined;
 
@@ -20,8 +23,8 @@ export function provideNode(modules: NodeModules): void {
 
 export async function loadNode(): Promise<void> {
   if (!isNode || node) return;
-  // Not a literal, which a bundler would follow.
-  const get = (name: string) => import(/* webpackIgnore: true */ /* @vite-ignore */ `node:${name}`) as Promise<never>;
+  // Node before 20.16 has import() alone.
+  const get = (name: string) => (process.getBuiltinModule?.(`node:${name}` as 'node:fs') ?? importUnseen?.(`node:${name}`)) as never;
   const [fs, os, url, threads] = await Promise.all([get('fs'), get('os'), get('url'), get('worker_threads')]);
   node = {fs, os, url, threads};
 }

@@ -4,6 +4,7 @@
 // results are the same. Whoever can wait asks started(), and takes the build without threads if none does.
 
 import {isNode, node} from './node.js';
+import {parts} from './parts.js';
 
 // How long a page waits for a sign of life: not every browser reports that a policy forbids a worker. In turns of 100 ms: while the
 // page's own code blocks it, no message comes through, and only one turn passes.
@@ -30,16 +31,16 @@ export class Crew {
   private readonly workers: ThreadWorker[] = [];
   private readonly starts: Promise<void>[] = [];
 
-  /** `script` is the glue's URL. */
-  constructor(readonly script: string) {}
+  /** `script` is the workers' script, where its address is known. */
+  constructor(readonly script?: string) {}
 
   /** Whether there was to be a worker at all. */
   get isAsked(): boolean {
     return this.starts.length > 0;
   }
 
-  /** Emscripten's hook (web/workers.js): `make` is how a page makes one. */
-  makeWorker(make: () => Worker): ThreadWorker {
+  /** Emscripten's hook (web/workers.js). */
+  makeWorker(): ThreadWorker {
     let listener!: Listener;
     this.starts.push(
       new Promise((resolve, reject) => {
@@ -53,7 +54,7 @@ export class Crew {
     // Whoever waits hears of it as well.
     this.starts.at(-1)!.catch(() => {});
     try {
-      const worker = isNode ? nodeWorker(this.script, listener) : pageWorker(make(), listener);
+      const worker = isNode ? nodeWorker(this.script, listener) : listen(pageWorker(this.script), listener);
       this.workers.push(worker);
       return worker;
     } catch (error) {
@@ -88,7 +89,20 @@ export class Crew {
   }
 }
 
-function pageWorker(worker: Worker, {alive, failed}: Listener): ThreadWorker {
+/** A browser takes no worker's script from another origin, as a CDN's; but one of this page may import it. */
+function pageWorker(script?: string): Worker {
+  try {
+    return parts.threads!.makeWorker();
+  } catch (error) {
+    if (!script || new URL(script).origin === globalThis.location?.origin) throw error;
+    const url = URL.createObjectURL(new Blob([`import ${JSON.stringify(script)}`], {type: 'text/javascript'}));
+    const worker = new Worker(url, {type: 'module', name: 'em-pthread'});
+    worker.addEventListener('message', () => URL.revokeObjectURL(url), {once: true});
+    return worker;
+  }
+}
+
+function listen(worker: Worker, {alive, failed}: Listener): ThreadWorker {
   const onError = (event: ErrorEvent) => {
     // Told once, by whoever asked for threads.
     event.preventDefault();
@@ -114,7 +128,8 @@ globalThis.location ??= {href: workerData};
 await import(workerData);
 parentPort.on('message', (data) => globalThis.onmessage({data}));`;
 
-function nodeWorker(script: string, {alive, failed}: Listener): ThreadWorker {
+function nodeWorker(script: string | undefined, {alive, failed}: Listener): ThreadWorker {
+  if (!script) throw new Error('a bundle has no script for workers of Node');
   const worker = new node!.threads.Worker(new URL(`data:text/javascript,${encodeURIComponent(kNodeScript)}`), {workerData: script});
   const made: ThreadWorker = {
     postMessage: (message) => worker.postMessage(message),

@@ -1,0 +1,36 @@
+// What one build of the package brings along. fjord.js and fjord.cjs have the WebAssembly files beside them; single.js and
+// fjord.min.js have one of them inside, and no threads. Each entry says it once, before anything runs:
+//
+//   provide({inside: {variant: 'simd', bytes: () => unpack(text)}});
+
+export const kVariants = ['simd', 'simd-threads', 'relaxed-simd', 'relaxed-simd-threads'] as const;
+export type Variant = (typeof kVariants)[number];
+
+export type Receive = (instance: WebAssembly.Instance, module: WebAssembly.Module) => WebAssembly.Exports;
+/** What a glue is given: how its module is instantiated, and how it gets a worker (web/workers.js). */
+export interface Hooks {
+  instantiateWasm(imports: WebAssembly.Imports, receive: Receive): WebAssembly.Exports;
+  makeWorker(): unknown;
+}
+/** Emscripten's factory. Variants with threads have one, those without have another. */
+export type Glue = (hooks: Hooks) => unknown;
+
+export interface Parts {
+  /** Where each variant's file is. Whoever writes an address writes it as a literal: bundlers look for these. */
+  files?: Record<Variant, () => string>;
+  /** The variant that needs no file. */
+  inside?: {variant: Variant; bytes(): Uint8Array<ArrayBuffer>};
+  /** What the variants with threads need. */
+  threads?: {
+    /** The glue, once it is there. */
+    glue?: Glue;
+    load?(): Promise<Glue>;
+    /** A worker of a page. */
+    makeWorker(): Worker;
+  };
+}
+
+export let parts: Parts = {};
+export function provide(given: Parts): void {
+  parts = given;
+}
