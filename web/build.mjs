@@ -1,8 +1,8 @@
 // Packs build/npm: the package's builds, their types, the WebAssembly variants, package.json. `./dev build` builds the variants first.
 //
-//   fjord.js       the ES module, for pages, workers, bundlers and Node    worker.js   its threads: their glue, and their script
-//   fjord.cjs      for require() in Node
-//   single.js      with the variant `simd` inside: an ES module            fjord.min.js   the same as a script
+//   fjord.js    the ES module, for pages, workers, bundlers and Node      thread.js      its threads: their glue, and their script
+//   worker.js   for workers that a bundler makes one script of            fjord.cjs      for require() in Node
+//   single.js   with the variant `simd` inside: an ES module              fjord.min.js   the same as a script
 import {execFileSync} from 'node:child_process';
 import {copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
@@ -38,13 +38,13 @@ function pack(bytes) {
 /** What src/*.d.ts declare and only a build has. */
 const parts = {
   './glue.js': () => glue(false),
-  './worker.js': () => glue(true),
+  './thread.js': () => glue(true),
   './inside.js': () => `export const text = ${JSON.stringify(pack(readFileSync(`${root}build/wasm/simd/fjord.wasm`)))};`,
 };
 const provideParts = {
   name: 'parts',
   setup({onResolve, onLoad, initialOptions}) {
-    onResolve({filter: /^\.\/(glue|worker|inside)\.js$/}, ({path}) => (initialOptions.external?.includes(path) ? {path, external: true} : {path, namespace: 'parts'}));
+    onResolve({filter: /^\.\/(glue|thread|inside)\.js$/}, ({path}) => (initialOptions.external?.includes(path) ? {path, external: true} : {path, namespace: 'parts'}));
     onLoad({filter: /.*/, namespace: 'parts'}, async ({path}) => ({contents: await parts[path](), loader: 'js'}));
   },
 };
@@ -56,8 +56,9 @@ const bundle = (entry, outfile, options) =>
   build({entryPoints: [`${root}web/src/${entry}`], outfile: `${out}/${outfile}`, bundle: true, minify: true, target: 'es2022', plugins: [provideParts], ...options});
 // What src/node.ts declares.
 const banner = {js: 'const importUnseen=(address)=>import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ address);'};
-await bundle('module.ts', 'fjord.js', {format: 'esm', external: ['./worker.js'], sourcemap: true, banner});
-writeFileSync(`${out}/worker.js`, await glue(true));
+await bundle('module.ts', 'fjord.js', {format: 'esm', external: ['./thread.js'], sourcemap: true, banner});
+writeFileSync(`${out}/thread.js`, await glue(true));
+await bundle('worker.ts', 'worker.js', {format: 'esm', banner});
 await bundle('single.ts', 'single.js', {format: 'esm', banner});
 await bundle('classic.ts', 'fjord.min.js', {format: 'iife', define: {importUnseen: 'undefined'}});
 await bundle('commonjs.ts', 'fjord.cjs', {
@@ -115,11 +116,12 @@ writeFileSync(
           types: './fjord.d.ts',
           default: './fjord.js',
         },
+        './worker': {types: './fjord.d.ts', default: './worker.js'},
         './single': {types: './fjord.d.ts', default: './single.js'},
         './*': './*',
       },
       files: [
-        ...['fjord.js', 'fjord.js.map', 'worker.js', 'fjord.d.ts', 'types', 'fjord.cjs', 'fjord.d.cts', 'commonjs', 'single.js', 'fjord.min.js', 'CHANGELOG.md'],
+        ...['fjord.js', 'fjord.js.map', 'thread.js', 'worker.js', 'fjord.d.ts', 'types', 'fjord.cjs', 'fjord.d.cts', 'commonjs', 'single.js', 'fjord.min.js', 'CHANGELOG.md'],
         ...built,
       ],
     },

@@ -3,13 +3,19 @@ import assert from 'node:assert/strict';
 import {cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {after, suite, test} from 'node:test';
-import {pathToFileURL} from 'node:url';
+import {fileURLToPath, pathToFileURL} from 'node:url';
 import {must} from '../../tools/build.mjs';
 import {agrees, open, project, variantOf} from './setting.mjs';
 
 const folder = await project('app');
 const require = createRequire(`${folder}package.json`);
 const load = (name) => import(pathToFileURL(require.resolve(name)));
+// The same where a worker is a module of its own: it may import all of Fjord.
+const kFull = `${folder}full/`;
+mkdirSync(kFull, {recursive: true});
+for (const name of ['index.html', 'main.js', 'train.js']) cpSync(folder + name, kFull + name);
+writeFileSync(`${kFull}in-worker.js`, readFileSync(`${folder}in-worker.js`, 'utf8').replace("'fjord/worker'", "'fjord'"));
+
 const setting = await open();
 after(() => setting.close());
 const dist = (name) => {
@@ -18,7 +24,7 @@ const dist = (name) => {
   mkdirSync(made, {recursive: true});
   return made;
 };
-const page = (script, type = 'module') => `<!doctype html>\n<title>Fjord trains</title>\n<script type="${type}" src="${script}"></script>\n`;
+const page = (script, type = 'module') => `<!doctype html>\n<link rel="icon" href="data:,">\n<title>Fjord trains</title>\n<script type="${type}" src="${script}"></script>\n`;
 
 /** What it fetched: one variant, whatever its name is now. */
 function fetched({requests}, isolated) {
@@ -80,14 +86,19 @@ suite('Vite', async () => {
     for (const isolated of [true, false]) works(await setting.result(made, {isolated}), isolated);
     await tellsWhatIsMissing(made);
   });
+  test('build, with workers that are modules', async () => {
+    const made = dist('vite-full');
+    await vite.build({...quiet, root: kFull, worker: {format: 'es'}, build: {outDir: made, emptyOutDir: true}});
+    for (const isolated of [true, false]) works(await setting.result(made, {isolated}), isolated);
+  });
 });
 
 suite('webpack', async () => {
   const {default: webpack} = await load('webpack');
-  for (const mode of ['production', 'development']) {
-    test(mode, async () => {
+  for (const [mode, name] of [['production', 'fjord/worker'], ['development', 'fjord']]) {
+    test(`${mode}, ${name} in the worker`, async () => {
       const made = dist(`webpack-${mode}`);
-      const stats = await new Promise((resolve, reject) => webpack({mode, context: folder, entry: './main.js', output: {path: made}}, (error, stats) => (error ? reject(error) : resolve(stats))));
+      const stats = await new Promise((resolve, reject) => webpack({mode, context: name === 'fjord' ? kFull : folder, entry: './main.js', output: {path: made}}, (error, stats) => (error ? reject(error) : resolve(stats))));
       const {errors, warnings} = stats.toJson({all: false, errors: true, warnings: true});
       assert.deepEqual([...errors, ...warnings].map(({message}) => message).filter((message) => !/size limit|performance/.test(message)), []);
       writeFileSync(`${made}index.html`, page('main.js', 'text/javascript'));
@@ -150,7 +161,7 @@ suite('esbuild', async () => {
     const made = dist('esbuild-copied');
     await build('module.js', made, {format: 'esm'});
     writeFileSync(`${made}index.html`, page('main.js'));
-    for (const name of ['simd', 'simd-threads', 'relaxed-simd', 'relaxed-simd-threads', 'worker.js']) cpSync(`${folder}node_modules/fjord/${name}`, made + name, {recursive: true});
+    for (const name of ['simd', 'simd-threads', 'relaxed-simd', 'relaxed-simd-threads', 'thread.js']) cpSync(`${folder}node_modules/fjord/${name}`, made + name, {recursive: true});
     clean(made);
     for (const isolated of [true, false]) works(await setting.result(made, {isolated}), isolated, ['page']);
   });
@@ -163,11 +174,15 @@ suite('esbuild', async () => {
 });
 
 test('TypeScript finds the types of every entry', async () => {
-  const kind = (name) => ({mjs: 'mts', cjs: 'cts'})[name];
-  for (const [extension, program] of Object.entries({mjs: "import * as tf from 'fjord';", cjs: "import tf = require('fjord');"})) {
-    writeFileSync(`${folder}typed.${kind(extension)}`, `${program}\nexport const x: number = tf.add(1, 2).dataSync()[0]!;\n`);
+  const programs = {
+    'typed.mts': "import * as tf from 'fjord';\nimport * as single from 'fjord/single';\nimport * as worker from 'fjord/worker';\nexport const all: (typeof tf)[] = [tf, single, worker];",
+    'typed.cts': "import tf = require('fjord');",
+    'typed.ts': 'const tf = fjord;',
+  };
+  for (const [name, program] of Object.entries(programs)) {
+    writeFileSync(folder + name, `${program}\nconst x: number = tf.add(1, 2).dataSync()[0]!;\n// @ts-expect-error There is no such function.\ntf.nothing();\n`);
   }
-  writeFileSync(`${folder}typed.single.mts`, "import * as tf from 'fjord/single';\nexport const x: number = tf.add(1, 2).dataSync()[0]!;\n");
-  writeFileSync(`${folder}typed.global.ts`, 'const y: number = fjord.add(1, 2).dataSync()[0]!;\n');
-  await must('node', [new URL('../../node_modules/typescript/bin/tsc', import.meta.url).pathname, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--types', 'fjord', 'typed.mts', 'typed.cts', 'typed.single.mts', 'typed.global.ts'], {cwd: folder});
+  const tsc = (...args) => must('node', [fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url)), '--noEmit', '--strict', '--target', 'es2022', ...args], {cwd: folder});
+  await tsc('--module', 'nodenext', 'typed.mts', 'typed.cts');
+  await tsc('--module', 'esnext', '--moduleResolution', 'bundler', '--moduleDetection', 'legacy', '--types', 'fjord', 'typed.ts');
 });

@@ -20,7 +20,7 @@ suite('the tarball', () => {
     const built = readdirSync(`${root}build/npm`, {recursive: true}).filter((name) => statSync(`${root}build/npm/${name}`).isFile());
     assert.deepEqual(contents.toSorted(), built.toSorted());
     const expected = [
-      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'fjord.js', 'fjord.js.map', 'worker.js', 'fjord.cjs', 'single.js', 'fjord.min.js', 'fjord.d.ts', 'fjord.d.cts'],
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'fjord.js', 'fjord.js.map', 'thread.js', 'worker.js', 'fjord.cjs', 'single.js', 'fjord.min.js', 'fjord.d.ts', 'fjord.d.cts'],
       ...kVariants.map((variant) => `${variant}/fjord.wasm`),
     ];
     assert.deepEqual(expected.filter((name) => !contents.includes(name)), []);
@@ -43,7 +43,7 @@ suite('the tarball', () => {
     assert.deepEqual(map.sources.filter((source) => !/^(web|build)\/[\w./-]+$/.test(source) || source.includes('..')), []);
     assert.equal(map.sourcesContent.length, map.sources.length);
     assert.deepEqual(map.sources.filter((_, i) => !map.sourcesContent[i]), []);
-    for (const name of ['worker.js', 'single.js', 'fjord.min.js', 'fjord.cjs']) assert.ok(!read(name).includes('\n//# sourceMappingURL='), name);
+    for (const name of ['thread.js', 'worker.js', 'single.js', 'fjord.min.js', 'fjord.cjs']) assert.ok(!read(name).includes('\n//# sourceMappingURL='), name);
   });
 });
 
@@ -61,7 +61,7 @@ suite('package.json', () => {
     assert.equal(description.dependencies, undefined);
   });
   test('every condition of an import has types of its kind', () => {
-    for (const entry of [description.exports['.'].node.require, description.exports['.'].node.default, description.exports['.'], description.exports['./single']]) {
+    for (const entry of [description.exports['.'].node.require, description.exports['.'].node.default, description.exports['.'], description.exports['./single'], description.exports['./worker']]) {
       assert.match(entry.types, /\.d\.c?ts$/);
       assert.equal(entry.types.endsWith('.d.cts'), entry.default.endsWith('.cjs'));
     }

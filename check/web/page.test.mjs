@@ -21,10 +21,10 @@ const kMap = '<script type="importmap">{"imports": {"fjord": "/fjord/fjord.js", 
 const kKept = (call) => `${call}.catch((error) => ({error: String(error)})).then((page) => (globalThis.result = {page}))`;
 
 const of = (requests, pattern) => [...new Set(requests.filter((request) => pattern.test(request)))];
-/** A page fetches the variant that it runs, and the threads' script if it has threads. */
+/** A page fetches the variant that it runs, and the thread's script if it has threads. */
 function fetched({requests}, isolated) {
   assert.deepEqual(of(requests, /\.wasm$/), [`/fjord/${variantOf(isolated)}/fjord.wasm`]);
-  assert.deepEqual(of(requests, /worker\.js$/).filter((request) => !request.includes('in-worker')), isolated ? ['/fjord/worker.js'] : []);
+  assert.deepEqual(of(requests, /thread\.js$/), isolated ? ['/fjord/thread.js'] : []);
 }
 const lines = ({lines}) => lines.filter((line) => line.startsWith('Fjord'));
 
@@ -40,7 +40,7 @@ write(
   </script>`),
 );
 // A worker has no import map.
-write('in-worker.plain.js', readFileSync(`${folder}in-worker.js`, 'utf8').replace("'fjord'", "'./fjord/fjord.js'"));
+write('in-worker.plain.js', readFileSync(`${folder}in-worker.js`, 'utf8').replace("'fjord/worker'", "'./fjord/fjord.js'"));
 
 for (const isolated of [true, false]) {
   suite(isolated ? 'an isolated page' : 'a page like most', () => {
@@ -61,7 +61,7 @@ for (const isolated of [true, false]) {
       );
       const result = await setting.result(folder, {path: '/script.html', isolated});
       agrees(result.page, {variant: 'simd', threads: 1});
-      assert.deepEqual(of(result.requests, /wasm|worker/), []);
+      assert.deepEqual(of(result.requests, /wasm|thread/), []);
       assert.deepEqual(lines(result), []);
     });
     test('a script in a worker', async () => {
@@ -200,9 +200,9 @@ suite('what is not there is told within two seconds, with its address', () => {
   });
   for (const [name, answer] of Object.entries({'no script for threads': {status: 404}, 'an HTML page in place of the script': {contentType: 'text/html', body: '<!doctype html>'}})) {
     test(`${name}: one thread`, async () => {
-      const result = await setting.result(folder, {path: '/module.html', ...routes('**/worker.js', answer)});
+      const result = await setting.result(folder, {path: '/module.html', ...routes('**/thread.js', answer)});
       agrees(result.page, {variant: 'relaxed-simd', threads: 1});
-      assert.match(lines(result).join(), /^Fjord runs on one thread: its threads could not start: .*\/fjord\/worker\.js\.$/);
+      assert.match(lines(result).join(), /^Fjord runs on one thread: its threads could not start: .*\/fjord\/thread\.js\.$/);
     });
   }
 });

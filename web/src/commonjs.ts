@@ -6,7 +6,7 @@ import threads from 'node:worker_threads';
 import {filesBeside} from './beside.js';
 import {provideNode} from './node.js';
 import {provide} from './parts.js';
-import glue from './worker.js';
+import glue from './thread.js';
 
 export * from './index.js';
 

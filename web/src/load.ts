@@ -180,6 +180,21 @@ const readFile = (url: string) => {
   }
 };
 
+/** A worker may wait for a file, where a page may not. */
+const isWorker = !isNode && !globalThis.document && typeof XMLHttpRequest === 'function';
+function fetchNow(url: string): Uint8Array<ArrayBuffer> {
+  const request = new XMLHttpRequest();
+  request.open('GET', url, false);
+  request.responseType = 'arraybuffer';
+  try {
+    request.send();
+  } catch (error) {
+    throw unloadable(url, (error as Error).message);
+  }
+  if (request.status !== 200) throw unloadable(url, `the server answered ${request.status}`);
+  return new Uint8Array(request.response as ArrayBuffer);
+}
+
 async function fetchModule(url: string, policy: Policy): Promise<WebAssembly.Module> {
   if (isNode && url.startsWith('file:')) return WebAssembly.compile(checked(readFile(url), url)).catch((error) => Promise.reject(unstartable(url, error)));
   const response = await fetch(url, {credentials: 'same-origin'}).catch(async (error: Error) => {
@@ -211,10 +226,10 @@ function loadNow(variant: Variant): {glue: Glue; module: WebAssembly.Module} {
   const glue = variant.endsWith('threads') ? parts.threads!.glue : glueOfOne;
   const known = modules.get(url);
   if (glue && known) return {glue, module: known};
-  if (!glue || (url !== kInside && !node)) {
+  if (!glue || (url !== kInside && !node && !isWorker)) {
     throw failure ?? new Error('Fjord is not loaded yet: after tf.wasm.setWasmPaths, setVariant or setThreadsCount, await tf.ready() before anything is computed');
   }
-  const bytes = checked(url === kInside ? parts.inside!.bytes() : readFile(url), url);
+  const bytes = checked(url === kInside ? parts.inside!.bytes() : isNode ? readFile(url) : fetchNow(url), url);
   try {
     const module = new WebAssembly.Module(bytes);
     modules.set(url, module);
@@ -257,7 +272,7 @@ const hooks = (crew: Crew, instantiateWasm: Hooks['instantiateWasm']): Hooks => 
 /** The workers' script, where the package lies as it was packed. Bundlers give it another name, which they put into the literal. */
 function workerScript(variant: Variant): string | undefined {
   const url = ownAddress(variant);
-  return url?.endsWith(`/${variant}/fjord.wasm`) ? new URL('../worker.js', url).href : undefined;
+  return url?.endsWith(`/${variant}/fjord.wasm`) ? new URL('../thread.js', url).href : undefined;
 }
 
 /** The engine of an instance that is there. */

@@ -12,8 +12,8 @@ provide({
   files: filesBeside,
   threads: {
     // In pages that have threads only; a literal, as bundlers look for it.
-    load: async () => (await import('./worker.js')).default,
-    makeWorker: () => new Worker(new URL('./worker.js', import.meta.url), {type: 'module', name: 'em-pthread'}),
+    load: async () => (await import('./thread.js')).default,
+    makeWorker: () => new Worker(new URL('./thread.js', import.meta.url), {type: 'module', name: 'em-pthread'}),
   },
 });
 

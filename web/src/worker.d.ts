@@ -1,4 +1,0 @@
-// Emscripten's glue of the variants with threads, which is also the script of their workers: worker.js of the package.
-import type {Glue} from './parts.js';
-declare const glue: Glue;
-export default glue;
