@@ -154,10 +154,11 @@ function ownAddress(variant: Variant): string | undefined {
     return undefined;
   }
 }
+const kBundled = isNode
+  ? "a server's bundle leaves fjord out (in Next.js serverExternalPackages: ['fjord'])"
+  : "where a bundler does not copy them, import 'fjord/single'";
 const unloadable = (url: string, why: string) =>
-  new Error(
-    `Fjord cannot load ${url}: ${why}. Its files have to lie beside fjord.js, or where tf.wasm.setWasmPaths says; where a bundler does not copy them, import 'fjord/single'`,
-  );
+  new Error(`Fjord cannot load ${url}: ${why}. Its files have to lie beside fjord.js, or where tf.wasm.setWasmPaths says; ${kBundled}`);
 const kHtml = 'an HTML page came in its place';
 
 /** The module in these bytes, if they are one. */
