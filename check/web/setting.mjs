@@ -58,7 +58,6 @@ export function agrees(result, about = {}) {
   for (const [name, value] of Object.entries(about)) assert.equal(result[name], value, name);
 }
 
-export const kThreads = /^relaxed-simd-threads$/;
 /** What a page gets, by whether it is isolated. */
 export const variantOf = (isolated) => (isolated ? 'relaxed-simd-threads' : 'relaxed-simd');
 
@@ -80,15 +79,13 @@ export async function open(options) {
       context.on('request', (request) => requests.push(new URL(request.url()).pathname));
       if (before) await page.addInitScript(before);
       await prepare?.(page);
-      const start = performance.now();
       await page.goto(url);
       const handle = await page.waitForFunction(() => globalThis.result, undefined, {timeout: 30000}).catch((error) => {
         throw new Error(`${error.message}\nThe page's console:\n${lines.join('\n')}\nIts requests:\n${requests.join('\n')}`);
       });
-      const seconds = (performance.now() - start) / 1000;
       const result = await handle.jsonValue();
       await context.close();
-      return {...result, lines, requests, seconds};
+      return {...result, lines, requests};
     },
   };
 }
