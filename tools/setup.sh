@@ -53,6 +53,12 @@ packages=(
   python3 python3-venv xz-utils
   libboost-dev libsqlite3-dev libpq-dev postgresql
 )
+case ${1:-} in
+  '') ;;
+  # Other browsers, for ./dev test web --all.
+  --web) packages+=(firefox-esr webkit2gtk-driver xvfb) ;;
+  *) stop "there is no option $1: ./dev setup, or ./dev setup --web" ;;
+esac
 
 installAsRoot() {
   apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@"

@@ -2,8 +2,8 @@
 //
 //   node tools/size.mjs
 //
-// A visitor of a page loads the JavaScript and one of the WebAssembly variants, so a variant's size is that of its own
-// files and of those that belong to no variant. Types and documents are for a developer, and not counted.
+// A visitor of a page loads the module and one of the WebAssembly variants, with threads their script; or the file that has all
+// inside. Types and documents are for a developer, and not counted.
 import {execFileSync} from 'node:child_process';
 import {existsSync, readdirSync, readFileSync, statSync} from 'node:fs';
 import {gzipSync} from 'node:zlib';
@@ -38,8 +38,7 @@ const artefacts = readdirSync(folder, {recursive: true})
   .sort()
   .map((file) => {
     const bytes = readFileSync(`${folder}/${file}`);
-    const variant = file.match(/(relaxed-)?simd(-threads)?/)?.[0];
-    return {file, variant, raw: bytes.length, gzip: gzipSync(bytes, {level: 9}).length};
+    return {file, raw: bytes.length, gzip: gzipSync(bytes, {level: 9}).length};
   });
 
 const number = (value) => value.toLocaleString('en').padStart(12);
@@ -49,13 +48,16 @@ for (const {file, raw, gzip} of artefacts) console.log(`${file.padEnd(34)}${numb
 const budget = JSON.parse(readFileSync(new URL('size-budget.json', import.meta.url)));
 let failed = false;
 console.log('\nwhat a page loads, gzipped, and its budget');
-for (const variant of variants) {
-  const own = artefacts.filter((artefact) => artefact.variant === variant);
-  if (!own.length) fail(new Failure(`build/npm holds no file of the variant ${variant}`));
-  const common = artefacts.filter((artefact) => !artefact.variant);
-  const gzip = [...own, ...common].reduce((sum, artefact) => sum + artefact.gzip, 0);
-  const over = gzip > budget[variant];
+const loads = {
+  ...Object.fromEntries(variants.map((variant) => [variant, ['fjord.js', `${variant}/fjord.wasm`, ...(variant.endsWith('threads') ? ['thread.js'] : [])]])),
+  'fjord.min.js': ['fjord.min.js'],
+};
+for (const [name, files] of Object.entries(loads)) {
+  const found = artefacts.filter(({file}) => files.includes(file));
+  if (found.length < files.length) fail(new Failure(`build/npm lacks one of ${files.join(', ')}`));
+  const gzip = found.reduce((sum, artefact) => sum + artefact.gzip, 0);
+  const over = gzip > budget[name];
   failed ||= over;
-  console.log(`${variant.padEnd(34)}${number(gzip)}${number(budget[variant])}${over ? '  OVER BUDGET' : ''}`);
+  console.log(`${name.padEnd(34)}${number(gzip)}${number(budget[name])}${over ? '  OVER BUDGET' : ''}`);
 }
 process.exit(failed ? 1 : 0);

@@ -72,7 +72,7 @@ suite('threads that cannot start: one thread, and one line that says why', () =>
       why: /^its workers could not start: the Content-Security-Policy of this page forbids it \(worker-src\)\.$/,
     },
     'a policy for scripts that has no own for workers': {
-      headers: {'Content-Security-Policy': "script-src 'unsafe-inline' 'wasm-unsafe-eval' http://127.0.0.1:*/fjord/fjord.js http://127.0.0.1:*/fjord/relaxed-simd/ http://127.0.0.1:*/fjord/relaxed-simd-threads/; child-src 'none'"},
+      headers: {'Content-Security-Policy': "script-src 'unsafe-inline' 'wasm-unsafe-eval' http://127.0.0.1:*/fjord/fjord.js http://127.0.0.1:*/fjord/thread.js; child-src 'none'"},
       why: /^its workers could not start: the Content-Security-Policy of this page forbids it \(worker-src\)\.$/,
     },
     'trusted types': {
@@ -139,9 +139,42 @@ suite('threads that cannot start: one thread, and one line that says why', () =>
     });
   }
 
-  test('a package from another origin', async () => {
+  test('a script for threads that is not there', async () => {
+    const page = await setting.page();
+    await page.route('**/thread.js', (route) => route.fulfill({status: 404}));
+    const {sum, variant, threads} = await page.evaluate(compute);
+    assert.equal(sum, 3);
+    assert.doesNotMatch(variant, /threads/);
+    assert.equal(threads, 1);
+    const url = new URL('/fjord/thread.js', page.url()).href;
+    assert.deepEqual(page.lines.filter((line) => line.startsWith('Fjord')), [`Fjord runs on one thread: its threads could not start: Failed to fetch dynamically imported module: ${url}.`]);
+    await page.context().close();
+  });
+
+  test('a package from another origin has threads: a worker of this page imports their script', async () => {
     const other = await setting.serve({headers: {'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin'}});
     const page = await setting.page();
+    const {sum, variant, threads} = await page.evaluate(compute, `${other.url}/fjord/fjord.js`);
+    assert.equal(sum, 3);
+    assert.match(variant, /threads/);
+    assert.ok(threads > 1);
+    assert.deepEqual([...page.lines, ...page.complaints], []);
+    await page.context().close();
+  });
+
+  test('a package from another origin, in a browser that lets no worker import it', async () => {
+    const other = await setting.serve({headers: {'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin'}});
+    const page = await setting.page({
+      before: () => {
+        const {Worker} = globalThis;
+        globalThis.Worker = class extends Worker {
+          constructor(url, options) {
+            if (String(url).startsWith('blob:')) throw new Error('not from a blob');
+            super(url, options);
+          }
+        };
+      },
+    });
     const {sum, variant, threads} = await page.evaluate(compute, `${other.url}/fjord/fjord.js`);
     assert.equal(sum, 3);
     assert.doesNotMatch(variant, /threads/);
@@ -166,7 +199,7 @@ suite('threads that cannot start: one thread, and one line that says why', () =>
 });
 
 suite('what keeps the engine from starting is told by the first op and by ready()', () => {
-  const kAdvice = 'Its files have to lie beside fjord.js, or where tf.wasm.setWasmPaths says';
+  const kAdvice = "Its files have to lie beside fjord.js, or where tf.wasm.setWasmPaths says; where a bundler does not copy them, import 'fjord/single'";
   const fails = (name, options, expected) =>
     test(name, async () => {
       const page = await setting.page(options);
@@ -186,10 +219,8 @@ suite('what keeps the engine from starting is told by the first op and by ready(
     /^Fjord cannot run: the Content-Security-Policy of this page forbids WebAssembly\. Add 'wasm-unsafe-eval' to its script-src \(.*\)$/,
   );
   fails('no such file', {routes: {'**/fjord.wasm': {status: 404}}}, 'fjord.wasm: the server answered 404');
-  fails('no such script', {routes: {'**/fjord.mjs': {status: 404}}}, 'fjord.mjs: the server answered 404');
   const page = {contentType: 'text/html', body: '<!doctype html><title>Home</title>'};
   fails('a page in place of the file', {routes: {'**/fjord.wasm': page}}, 'fjord.wasm: an HTML page came in its place');
-  fails('a page in place of the script', {routes: {'**/fjord.mjs': page}}, 'fjord.mjs: an HTML page came in its place');
   fails('something else', {routes: {'**/fjord.wasm': {body: 'Hello'}}}, 'fjord.wasm: it is no WebAssembly: it has 5 bytes and begins with "Hello"');
   const half = readFileSync(new URL('simd/fjord.wasm', kPackage)).subarray(0, 100000);
   for (const contentType of ['application/wasm', 'application/octet-stream']) {
@@ -224,9 +255,11 @@ suite('settings after the import', () => {
       await tf.ready();
       return [words, tf.add(1, 2).dataSync()[0], tf.wasm.getThreadsCount()];
     });
-    assert.equal(words, 'Fjord does not know where its files are, because this module has no address of its own (as in a blob or a bundle): tf.wasm.setWasmPaths(url) tells it');
+    assert.equal(words, 'Fjord does not know where its files are, because this module has no address of its own (as in a blob or in one file): tf.wasm.setWasmPaths(url) tells it');
     assert.equal(sum, 3);
-    assert.ok(threads > 1);
+    // Nor does it know where their script is.
+    assert.equal(threads, 1);
+    assert.match(page.lines.join(), /^Fjord runs on one thread: its threads could not start: .*thread\.js/);
     await page.context().close();
   });
 
@@ -250,7 +283,7 @@ suite('settings after the import', () => {
       return {unloaded, missing, sum: tf.add(1, 2).dataSync()[0]};
     });
     assert.equal(result.unloaded, 'Fjord is not loaded yet: after tf.wasm.setWasmPaths, setVariant or setThreadsCount, await tf.ready() before anything is computed');
-    assert.match(result.missing[0], /^Fjord cannot load http:.*\/nowhere\/.*\/fjord\.(mjs|wasm): the server answered 404\. Its files/);
+    assert.match(result.missing[0], /^Fjord cannot load http:.*\/nowhere\/.*\/fjord\.wasm: the server answered 404\. Its files/);
     assert.equal(result.missing[1], result.missing[0]);
     assert.equal(result.sum, 3);
     await page.context().close();
@@ -342,7 +375,7 @@ suite('settings after the import', () => {
       } catch (error) {
         words = error.message;
       }
-      tf.wasm.setWasmPaths({'simd/fjord.wasm': '/fjord/simd/fjord.wasm?1', 'simd/fjord.mjs': '/fjord/simd/fjord.mjs?1'}, true);
+      tf.wasm.setWasmPaths({'simd/fjord.wasm': '/fjord/simd/fjord.wasm?1'}, true);
       tf.wasm.setVariant('simd');
       await tf.ready();
       return [words, tf.add(1, 2).dataSync()[0]];
