@@ -1,6 +1,6 @@
 // Without a bundler: modules and scripts in pages, workers and service workers, from here and from elsewhere, under policies.
 import assert from 'node:assert/strict';
-import {writeFileSync} from 'node:fs';
+import {cpSync, mkdirSync, writeFileSync} from 'node:fs';
 import {after, suite, test} from 'node:test';
 import {importMap, kept, kTrain, makePages, page} from './pages.mjs';
 import {agrees, open, variantOf} from './setting.mjs';
@@ -146,6 +146,13 @@ suite('what is not there is told, with its address', () => {
   test('an HTML page in its place', async () => {
     const {error} = await failing(routes('**/*.wasm', {contentType: 'text/html', body: '<!doctype html><title>Home</title>'}));
     assert.match(error, /fjord\.wasm: an HTML page came in its place\. /);
+  });
+  test('by the name of the folder that older versions of Vite lose it in', async () => {
+    mkdirSync(`${folder}.vite/deps`, {recursive: true});
+    cpSync(`${folder}fjord/fjord.js`, `${folder}.vite/deps/fjord.js`);
+    write('vite.html', page(importMap().replace('/fjord/fjord.js', '/.vite/deps/fjord.js'), '<script type="module" src="module.js"></script>'));
+    const {error} = await failing({path: '/vite.html'});
+    assert.match(error, /\/\.vite\/deps\/.*fjord\.wasm: the server answered 404\. .*Vite before 8 needs optimizeDeps: {exclude: \['fjord'\]}/);
   });
   for (const [name, answer] of Object.entries({'no script for threads': {status: 404}, 'an HTML page in place of the script': {contentType: 'text/html', body: '<!doctype html>'}})) {
     test(`${name}: one thread`, async () => {

@@ -154,11 +154,14 @@ function ownAddress(variant: Variant): string | undefined {
     return undefined;
   }
 }
-const kBundled = isNode
-  ? "a server's bundle leaves fjord out (in Next.js serverExternalPackages: ['fjord'])"
-  : "where a bundler does not copy them, import 'fjord/single'";
+const forBundler = (url: string) => {
+  if (isNode) return "a server's bundle leaves fjord out (in Next.js serverExternalPackages: ['fjord'])";
+  // Where it moves a package's scripts to, and not its files.
+  if (url.includes('/.vite/deps/')) return "Vite before 8 needs optimizeDeps: {exclude: ['fjord']} for that";
+  return "where a bundler does not copy them, import 'fjord/single'";
+};
 const unloadable = (url: string, why: string) =>
-  new Error(`Fjord cannot load ${url}: ${why}. Its files have to lie beside fjord.js, or where tf.wasm.setWasmPaths says; ${kBundled}`);
+  new Error(`Fjord cannot load ${url}: ${why}. Its files have to lie beside fjord.js, or where tf.wasm.setWasmPaths says; ${forBundler(url)}`);
 const kHtml = 'an HTML page came in its place';
 
 /** The module in these bytes, if they are one. */
