@@ -376,8 +376,10 @@ void Planner::layOut() {
   std::vector<Block> blocks;
   for (size_t i = 0; i < plan_.storages.size(); ++i) {
     Storage& s = plan_.storages[i];
+    // An array of nothing has a place of its own too: a GPU binds at least four bytes, and none of
+    // them twice in a dispatch.
     if (s.kind == Storage::kArena && lifetimes_[i].first >= 0)
-      blocks.push_back({aligned(s.bytes), lifetimes_[i], &s.offset});
+      blocks.push_back({aligned(std::max<int64_t>(1, s.bytes)), lifetimes_[i], &s.offset});
   }
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     Step& step = plan_.steps[i];

@@ -212,6 +212,7 @@ struct ScatterAdd {
     } else {
       w.workgroupsOf("kRows", l.outer * a.size, (l.inner + 63) / 64, 64);
     }
+    if (a.size == 0) return {{}, {}};
     w.numbers(w.out());
     w.constant("kSize", a.size);
     w.constant("kInner", l.inner);
@@ -263,9 +264,8 @@ struct OneHot {
   static void gpu(ShaderWriter& w, const Attrs& a) {
     w.elements(w.out().shape.size());
     w.constant("kDepth", a.depth);
-    w.number("kOn", a.onValue);
-    w.number("kOff", a.offValue);
-    w.text({"fn element(i:u32){put(i,select(kOff,kOn,in0(i/kDepth)==i32(i%kDepth)));}\n"});
+    w.text({"fn element(i:u32){put(i,select(f32(", cat(wgslFloat(a.offValue)), "),",
+            cat(wgslFloat(a.onValue)), ",in0(i/kDepth)==i32(i%kDepth)));}\n"});
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
     mark(c.in[0].values.data(), c.in[0].type.shape.size(), a, c.out.values.data());

@@ -14,6 +14,8 @@ namespace fjord {
 
 std::string wgslWalk(std::string_view name, const Shape& dims, const Shape& strides,
                      int64_t offset) {
+  // Nobody walks over nothing, but a remainder by 0 does not even compile.
+  if (dims.size() == 0) return cat("fn ", name, "(i:u32)->u32{return ", offset, "u;}\n");
   // Neighbouring axes that step as one are one.
   Shape joined, steps;
   for (int d = 0; d < dims.rank(); ++d) {

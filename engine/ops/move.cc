@@ -156,8 +156,7 @@ void fill(const ReferenceCall& c, float value) {
 void fill(ShaderWriter& c, float value) {
   c.elements(c.out().shape.size());
   c.numbers(c.out());
-  c.number("kValue", value);
-  c.text({"fn element(i:u32){put(i,Number(kValue));}\n"});
+  c.text({"fn element(i:u32){put(i,Number(", cat(wgslFloat(value)), "));}\n"});
 }
 
 namespace {

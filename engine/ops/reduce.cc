@@ -270,6 +270,7 @@ void reduce(const Call& c, const Shape& axes) {
       columns.finish();
     };
     if (rows > 1) {
+    if (width == 0) return;
       c.threads.forRange(rows, (grain + width - 1) / width, [&](int64_t b, int64_t e, int) {
         for (int64_t row = b; row < e; ++row) strip(row, 0, width);
       });
@@ -303,7 +304,7 @@ void reduceShader(ShaderWriter& w, const Shape& axes,
   bool innerKept = reducesColumns(s);
   // A thread is enough for the samples of a batch.
   constexpr int64_t kAlone = 64;
-  int64_t most = innerKept ? kThreads / std::min<int64_t>(64, results)
+  int64_t most = innerKept ? kThreads / std::clamp<int64_t>(results, 1, 64)
                            : std::clamp(reduced / kEach, kNeighbours, kThreads);
   int64_t lanes = 1;
   while (reduced > kAlone && 2 * lanes <= std::min(most, reduced)) lanes *= 2;
@@ -438,10 +439,11 @@ struct Mean : NumberReduction<Adds, MeanAttrs> {
     return {broadcastTo(keptDims(share, shape, a.axes), {.shape = shape})};
   }
   static void gpu(ShaderWriter& w, const MeanAttrs& a) {
-    reduceShader(w, a.axes,
-                 {"fn start()->f32{return 0.0;}\nfn join(a:f32,b:f32)->f32{return a+b;}\n"
-                  "fn last(a:f32)->f32{return a*kScale;}\n"});
-    w.number("kScale", static_cast<float>(1 / count(w.in(0).shape, w.out().shape)));
+    reduceShader(
+        w, a.axes,
+        {"fn start()->f32{return 0.0;}\nfn join(a:f32,b:f32)->f32{return a+b;}\n"
+         "fn last(a:f32)->f32{return a*",
+         cat(wgslFloat(static_cast<float>(1 / count(w.in(0).shape, w.out().shape)))), ";}\n"});
   }
   static void reference(const ReferenceCall& c, const MeanAttrs& a) {
     referenceReduce(c, a.axes, 0, [](double s, double x) { return s + x; });

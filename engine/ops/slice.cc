@@ -217,7 +217,7 @@ void mirrorShader(ShaderWriter& w, const Shape& plain, const Shape& padded, cons
 
 Status checkMirror(const Shape& plain, const Paddings& p, MirrorMode mode) {
   for (int i = 0; i < plain.rank(); ++i) {
-    int32_t most = plain[i] - (mode == MirrorMode::kReflect ? 1 : 0);
+    int32_t most = std::max(0, plain[i] - (mode == MirrorMode::kReflect ? 1 : 0));
     if (p[2 * i] > most || p[2 * i + 1] > most)
       return fail("paddings ", p, " reach beyond what there is to mirror of ", plain);
   }
@@ -266,7 +266,7 @@ struct MirrorPadGrad {
       shape.push(in[0].shape[i] - before - after);
     }
     for (int32_t n : shape) {
-      if (n < 1) return fail("paddings ", a.paddings, " are larger than ", in[0].shape);
+      if (n < 0) return fail("paddings ", a.paddings, " are larger than ", in[0].shape);
     }
     FJORD_CHECK(checkMirror(shape, a.paddings, a.mode));
     return Type{DType::kF32, shape};

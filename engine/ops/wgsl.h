@@ -42,7 +42,10 @@ class WgslText {
 
 /// A float32 as a WGSL literal, exactly.
 constexpr WgslText wgslFloat(float value) {
-  if (value == std::bit_cast<float>(0x7f800000u)) return "f_infinity()";
+  constexpr float kInfinity = std::bit_cast<float>(0x7f800000u);
+  if (value != value) return "f_nan()";
+  if (value == kInfinity) return "f_infinity()";
+  if (value == -kInfinity) return "(-f_infinity())";
   float size = value < 0 ? -value : value;
   auto digits = [](uint32_t n) {
     char text[12] = {};

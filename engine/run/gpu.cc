@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
+#include <cctype>
 #include <unordered_map>
 
 #include "ops/gpu.h"
@@ -130,10 +130,7 @@ std::string literal(uint32_t bits, DType dtype) {
     int32_t n = static_cast<int32_t>(bits);
     return n == INT32_MIN ? "(-2147483647i-1i)" : n < 0 ? cat("(", n, "i)") : cat(n, "i");
   }
-  float v = std::bit_cast<float>(bits);
-  if (std::isnan(v)) return "f_nan()";
-  if (std::isinf(v)) return v > 0 ? "f_infinity()" : "(-f_infinity())";
-  return cat(wgslFloat(v));
+  return cat(wgslFloat(std::bit_cast<float>(bits)));
 }
 
 std::string Writer::as(const Register& r, DType dtype) const {
