@@ -3,8 +3,10 @@
 // What an index outside of the axis does, as in TensorFlow: gather fails, and gives zero on a GPU,
 // which cannot say so; scatterAdd drops what is negative, and fails beyond; oneHot marks nothing.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
+#include "ops/definition.h"
 #include "ops/gather.wgsl.h"
 #include "ops/long_sum.h"
 #include "ops/op.h"
@@ -55,24 +57,16 @@ struct Gather {
     }
     return Type{in[0].dtype, shape};
   }
-  template <class T, class I>
-  static void gatherRows(const Layout& l, const T* x, const I* indices, int64_t n, T* out) {
-    for (int64_t o = 0; o < l.outer; ++o) {
-      for (int64_t i = 0; i < n; ++i, out += l.inner) {
-        int64_t at = static_cast<int64_t>(indices[i]);
-        if (at >= 0 && at < l.count) {
-          std::copy_n(x + (o * l.count + at) * l.inner, l.inner, out);
-        } else {
-          std::fill_n(out, l.inner, T{});
-        }
-      }
-    }
-  }
   static void run(const Call& c, const Attrs& a) {
     Layout l = layoutOf(c.in[0].shape(), axisOf(a.axis, c.in[0].shape().rank()));
     if (!areIndices(c, c.in[1], 0, static_cast<int32_t>(l.count))) return;
-    gatherRows(l, c.in[0].as<uint32_t>(), c.in[1].as<int32_t>(), c.in[1].size(),
-               c.out.as<uint32_t>());
+    const uint32_t* x = c.in[0].as<uint32_t>();
+    const int32_t* indices = c.in[1].as<int32_t>();
+    uint32_t* out = c.out.as<uint32_t>();
+    for (int64_t o = 0; o < l.outer; ++o) {
+      for (int64_t i = 0; i < c.in[1].size(); ++i, out += l.inner)
+        std::copy_n(x + (o * l.count + indices[i]) * l.inner, l.inner, out);
+    }
   }
   /// scatterAdd wants the updates' index axes first to last at the same place: as one axis.
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
@@ -94,16 +88,35 @@ struct Gather {
     w.constant("kN", w.in(1).shape.size());
     w.text({kGatherWgsl});
   }
+  /// y[before.., i.., after..] = x[before.., indices[i..], after..].
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    Layout l = layoutOf(c.in[0].type.shape, axisOf(a.axis, c.in[0].type.shape.rank()));
-    gatherRows(l, c.in[0].values.data(), c.in[1].values.data(), c.in[1].type.shape.size(),
-               c.out.values.data());
+    const Shape &shape = c.in[0].type.shape, &indices = c.in[1].type.shape;
+    int axis = axisOf(a.axis, shape.rank());
+    forEachCoordinate(c.out.type.shape, [&](const Shape& y) {
+      Shape x, i;
+      for (int k = 0; k < axis; ++k) x.push(y[k]);
+      for (int k = 0; k < indices.rank(); ++k) i.push(y[axis + k]);
+      x.push(static_cast<int64_t>(valueAt(c.in[1], i)));
+      for (int k = axis + indices.rank(); k < y.rank(); ++k) x.push(y[k]);
+      valueAt(c.out, y) = valueAt(c.in[0], x);
+    });
   }
   static std::vector<Case> cases() {
-    Input some{{DType::kI32, {6}}, 0, 5}, matrix{{DType::kI32, {2, 3}}, 0, 4};
+    Input some = ints({6}, 0, 4), matrix = ints({2, 3}, 0, 3);
     return {makeCase("rows", {floats({5, 7}), some}, Attrs{}),
             makeCase("columns", {floats({3, 5}), some}, Attrs{.axis = 1}),
-            makeCase("matrix of indices", {floats({4, 3}), matrix}, Attrs{})};
+            makeCase("matrix of indices", {floats({4, 3}), matrix}, Attrs{}),
+            // Axes on both sides; rows of one and of many elements; one index, and none.
+            makeCase("middle", {floats({3, 5, 17}), some}, Attrs{.axis = -2}),
+            makeCase("matrix in the middle", {floats({2, 4, 3}), matrix}, Attrs{.axis = 1}),
+            makeCase("vector", {floats({5}), some}, Attrs{}),
+            makeCase("one index", {floats({3, 5, 2}), ints({}, 4, 4)}, Attrs{.axis = 1}),
+            makeCase("axis of one", {floats({2, 1, 3}), ints({5}, 0, 0)}, Attrs{.axis = 1}),
+            makeCase("eight axes", {floats({2, 1, 3, 2, 4, 2}), ints({1, 2, 2}, 0, 3)},
+                     Attrs{.axis = 4}),
+            makeCase("integers", {ints({5, 3}, -99, 99), some}, Attrs{}),
+            flatCase("no index", {floats({5, 3}), ints({0}, 0, 0)}, Attrs{}),
+            makeCase("rows of nothing", {floats({5, 0}), some}, Attrs{})};
   }
 };
 
@@ -123,12 +136,13 @@ struct ScatterAdd {
     out.shape[axis] = a.size;
     return out;
   }
-  template <class S, class T, class I>
-  static void scatter(const Layout& l, const I* indices, const S* updates, int64_t size, T* out) {
+  template <class S, class T>
+  static void scatter(const Layout& l, const int32_t* indices, const S* updates, int64_t size,
+                      T* out) {
     std::fill_n(out, l.outer * size * l.inner, T{});
     for (int64_t o = 0; o < l.outer; ++o) {
       for (int64_t i = 0; i < l.count; ++i, updates += l.inner) {
-        int64_t at = static_cast<int64_t>(indices[i]);
+        int64_t at = indices[i];
         if (at < 0 || at >= size) continue;
         T* to = out + (o * size + at) * l.inner;
         for (int64_t j = 0; j < l.inner; ++j) to[j] += updates[j];
@@ -198,6 +212,7 @@ struct ScatterAdd {
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     // What was dropped has no derivative.
+    if (a.size == 0) return {{}, {}};
     Shape along = Shape::filled(g.dy.shape().rank(), 1);
     along[axisOf(a.axis, along.rank())] = g.in[0].shape()[0];
     Value dropped = reshape(g.in[0] < 0.0, {.shape = along});
@@ -212,7 +227,6 @@ struct ScatterAdd {
     } else {
       w.workgroupsOf("kRows", l.outer * a.size, (l.inner + 63) / 64, 64);
     }
-    if (a.size == 0) return {{}, {}};
     w.numbers(w.out());
     w.constant("kSize", a.size);
     w.constant("kInner", l.inner);
@@ -221,20 +235,45 @@ struct ScatterAdd {
     longSums(w, l.count);
     w.text({kScatterAddRowWgsl});
   }
+  /// An update [before.., i, after..] is added to [before.., indices[i], after..], if that is not
+  /// negative.
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    Layout l = layoutOf(c.in[1].type.shape, axisOf(a.axis, c.in[1].type.shape.rank()));
-    scatter(l, c.in[0].values.data(), c.in[1].values.data(), a.size, c.out.values.data());
+    forEachCoordinate(c.in[1].type.shape, [&](const Shape& update) {
+      double index = valueAt(c.in[0], {update[a.axis]});
+      if (index < 0) return;
+      valueAt(c.out, replaced(update, a.axis, static_cast<int64_t>(index))) +=
+          valueAt(c.in[1], update);
+    });
   }
   static std::vector<Case> cases() {
-    Input some{{DType::kI32, {6}}, 0, 4};
+    Input some = ints({6}, 0, 3);
     return {
         makeCase("rows", {some, floats({6, 5})}, Attrs{.size = 4}),
         makeCase("columns", {some, floats({3, 6})}, Attrs{.axis = 1, .size = 4}),
-        makeCase("indices below 0", {Input{{DType::kI32, {6}}, -2, 3}, floats({6, 5})},
-                 Attrs{.size = 3}),
-        makeCase("many", {Input{{DType::kI32, {150}}, -1, 9}, floats({150, 70})}, Attrs{.size = 9}),
-        makeCase("many columns", {Input{{DType::kI32, {150}}, 0, 5}, floats({3, 150})},
-                 Attrs{.axis = 1, .size = 5})};
+        makeCase("indices below 0", {ints({6}, -2, 2), floats({6, 5})}, Attrs{.size = 3}),
+        makeCase("many", {ints({150}, -1, 8), floats({150, 70})}, Attrs{.size = 9}),
+        makeCase("many columns", {ints({150}, 0, 4), floats({3, 150})},
+                 Attrs{.axis = 1, .size = 5}),
+        // On a GPU a thread alone for up to 64 updates, then windows of 64 indices and groups of 64
+        // columns.
+        makeCase("a window", {ints({64}, 0, 4), floats({64, 3})}, Attrs{.size = 5}),
+        makeCase("more than a window", {ints({65}, 0, 4), floats({2, 65, 65})},
+                 Attrs{.axis = -2, .size = 5}),
+        makeCase("whole windows", {ints({128}, 0, 4), floats({128, 64})}, Attrs{.size = 5}),
+        // Up to kShortTerms updates, and more: sums in double of all rows where these are few, else of
+        // those with more than kShortTerms.
+        makeCase("short", {ints({256}, -1, 0), floats({256, 3})}, Attrs{.size = 1}),
+        makeCase("dense", {ints({1028}, -1, 256), floats({2, 1028, 3})},
+                 Attrs{.axis = 1, .size = 257}),
+        makeCase("long rows", {ints({700}, 180, 181), floats({2, 700, 3})},
+                 Attrs{.axis = 1, .size = 200}),
+        makeCase("a long row of dropped ones", {ints({600}, -1, 0), floats({600, 17})},
+                 Attrs{.size = 200}),
+        makeCase("no long row", {ints({300}, 0, 299), floats({300, 3})}, Attrs{.size = 300}),
+        makeCase("integers", {ints({300}, -1, 4), ints({300, 3}, -99, 99)}, Attrs{.size = 5}),
+        makeCase("nothing", {ints({0}, 0, 0), floats({0, 3})}, Attrs{.size = 2}),
+        flatCase("to nothing", {ints({6}, -3, -1), floats({6, 3})}, Attrs{.size = 0}),
+        flatCase("many to nothing", {ints({70}, -3, -1), floats({70, 3})}, Attrs{.size = 0})};
   }
 };
 
@@ -250,16 +289,13 @@ struct OneHot {
     shape.push(a.depth);
     return Type{DType::kF32, shape};
   }
-  template <class T, class I>
-  static void mark(const I* indices, int64_t n, const Attrs& a, T* out) {
-    std::fill_n(out, n * a.depth, static_cast<T>(a.offValue));
-    for (int64_t i = 0; i < n; ++i) {
-      int64_t at = static_cast<int64_t>(indices[i]);
-      if (at >= 0 && at < a.depth) out[i * a.depth + at] = static_cast<T>(a.onValue);
-    }
-  }
   static void run(const Call& c, const Attrs& a) {
-    mark(c.in[0].as<int32_t>(), c.in[0].size(), a, c.out.as<float>());
+    const int32_t* indices = c.in[0].as<int32_t>();
+    float* out = c.out.as<float>();
+    std::fill_n(out, c.out.size(), a.offValue);
+    for (int64_t i = 0; i < c.in[0].size(); ++i, out += a.depth) {
+      if (indices[i] >= 0 && indices[i] < a.depth) out[indices[i]] = a.onValue;
+    }
   }
   static void gpu(ShaderWriter& w, const Attrs& a) {
     w.elements(w.out().shape.size());
@@ -267,13 +303,23 @@ struct OneHot {
     w.text({"fn element(i:u32){put(i,select(f32(", cat(wgslFloat(a.offValue)), "),",
             cat(wgslFloat(a.onValue)), ",in0(i/kDepth)==i32(i%kDepth)));}\n"});
   }
+  /// y[i.., k] says whether indices[i..] is k.
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    mark(c.in[0].values.data(), c.in[0].type.shape.size(), a, c.out.values.data());
+    forEachCoordinate(c.out.type.shape, [&](const Shape& y) {
+      valueAt(c.out, y) = valueAt(c.in[0], without(y, -1)) == y[-1] ? a.onValue : a.offValue;
+    });
   }
   static std::vector<Case> cases() {
-    return {makeCase("vector", {Input{{DType::kI32, {9}}, -1, 5}}, Attrs{.depth = 4}),
-            makeCase("values", {Input{{DType::kI32, {2, 3}}, 0, 5}},
-                     Attrs{.depth = 5, .onValue = 2, .offValue = -1})};
+    return {
+        makeCase("vector", {ints({9}, -1, 4)}, Attrs{.depth = 4}),
+        makeCase("values", {ints({2, 3}, 0, 4)}, Attrs{.depth = 5, .onValue = 2, .offValue = -1}),
+        makeCase("outside on both sides", {ints({70}, -20, 36)}, Attrs{.depth = 17}),
+        makeCase("one index", {ints({}, 2, 2)}, Attrs{.depth = 3}),
+        makeCase("depth of one", {ints({2, 1, 3}, 0, 1)}, Attrs{.depth = 1}),
+        makeCase("eight axes", {ints({1, 2, 1, 2, 1, 2, 3}, 0, 2)}, Attrs{.depth = 3}),
+        makeCase("infinities", {ints({5}, 0, 2)},
+                 Attrs{.depth = 3, .onValue = INFINITY, .offValue = -INFINITY}),
+        makeCase("nothing", {ints({2, 0}, 0, 0)}, Attrs{.depth = 3})};
   }
 };
 

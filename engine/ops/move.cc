@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/simd.h"
+#include "ops/definition.h"
 #include "ops/elementwise.h"
 
 namespace fjord {
@@ -36,17 +37,15 @@ Walk collapsed(const Walk& w) {
   return out;
 }
 
-template <class T>
-void copyRow(const T* from, T* to, int64_t n, int64_t fromStep, int64_t toStep) {
+void copyRow(const uint32_t* from, uint32_t* to, int64_t n, int64_t fromStep, int64_t toStep) {
   if (fromStep == 1 && toStep == 1) {
-    std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
+    std::memcpy(to, from, static_cast<size_t>(n) * sizeof(uint32_t));
   } else {
     for (int64_t i = 0; i < n; ++i) to[i * toStep] = from[i * fromStep];
   }
 }
 
-template <class T>
-void copyRows(const Walk& w, const T* from, T* to, int64_t begin, int64_t end) {
+void copyRows(const Walk& w, const uint32_t* from, uint32_t* to, int64_t begin, int64_t end) {
   int outer = w.dims.rank() - 1;
   for (int64_t row = begin; row < end; ++row) {
     int64_t rest = row, f = w.fromOffset, t = w.toOffset;
@@ -65,19 +64,17 @@ void copyRows(const Walk& w, const T* from, T* to, int64_t begin, int64_t end) {
 constexpr int64_t kBlock = 16;
 
 /// Rows [row, end) of `width` elements; `from` and `to` are where row 0 starts.
-template <class T>
-void copyTile(const T* from, T* to, int64_t row, int64_t end, int64_t width, const Walk& w) {
+void copyTile(const uint32_t* from, uint32_t* to, int64_t row, int64_t end, int64_t width,
+              const Walk& w) {
   int64_t fromColumn = w.from[-1], toRow = w.to[-2], toColumn = w.to[-1];
-  if constexpr (sizeof(T) == 4) {
-    if (toColumn == 1) {
-      for (; row + 4 <= end; row += 4) {
-        int64_t c = 0;
-        for (; c + 4 <= width; c += 4) {
-          transposeQuad(from + row + c * fromColumn, fromColumn, to + row * toRow + c, toRow);
-        }
-        for (int64_t r = row; c < width && r < row + 4; ++r) {
-          copyRow(from + r + c * fromColumn, to + r * toRow + c, width - c, fromColumn, toColumn);
-        }
+  if (toColumn == 1) {
+    for (; row + 4 <= end; row += 4) {
+      int64_t c = 0;
+      for (; c + 4 <= width; c += 4) {
+        transposeQuad(from + row + c * fromColumn, fromColumn, to + row * toRow + c, toRow);
+      }
+      for (int64_t r = row; c < width && r < row + 4; ++r) {
+        copyRow(from + r + c * fromColumn, to + r * toRow + c, width - c, fromColumn, toColumn);
       }
     }
   }
@@ -86,8 +83,7 @@ void copyTile(const T* from, T* to, int64_t row, int64_t end, int64_t width, con
   }
 }
 
-template <class T>
-void copyTransposed(const Walk& w, const T* from, T* to, int64_t begin, int64_t end) {
+void copyTransposed(const Walk& w, const uint32_t* from, uint32_t* to, int64_t begin, int64_t end) {
   int rank = w.dims.rank();
   int64_t rows = w.dims[rank - 2], columns = w.dims[rank - 1];
   int64_t blocks = (rows + kBlock - 1) / kBlock;
@@ -110,8 +106,7 @@ void copyTransposed(const Walk& w, const T* from, T* to, int64_t begin, int64_t 
 // Elements worth a second thread.
 constexpr int64_t kGrain = 32768;
 
-template <class T>
-void copy(Threads& threads, const Walk& walk, const T* from, T* to) {
+void copy(Threads& threads, const Walk& walk, const uint32_t* from, uint32_t* to) {
   if (walk.dims.size() == 0) return;
   Walk w = collapsed(walk);
   int rank = w.dims.rank();
@@ -134,10 +129,6 @@ void copy(Threads& threads, const Walk& walk, const T* from, T* to) {
 void copy(const Call& c, const Walk& w) {
   copy(c.threads, w, c.in[0].as<uint32_t>(), c.out.as<uint32_t>());
 }
-void copy(const ReferenceCall& c, const Walk& w) {
-  Threads one(1);
-  copy(one, w, c.in[0].values.data(), c.out.values.data());
-}
 void copyShader(ShaderWriter& c, int input, const Walk& w) {
   c.elements(w.dims.size());
   c.reads(input);
@@ -149,9 +140,6 @@ void copy(ShaderWriter& c, const Walk& w) { copyShader(c, 0, w); }
 
 void fill(const Call& c, float value) {
   std::fill_n(c.out.as<uint32_t>(), c.out.size(), bitsOf(value, c.out.type.dtype));
-}
-void fill(const ReferenceCall& c, float value) {
-  std::ranges::fill(c.out.values, static_cast<double>(value));
 }
 void fill(ShaderWriter& c, float value) {
   c.elements(c.out().shape.size());
@@ -192,12 +180,16 @@ struct Reshape : Movement<Reshape, ReshapeAttrs> {
   static void move(C& c, const Shape& in, const Shape&, const Attrs&) {
     copy(c, into(in, rowMajorStrides(in), 0));
   }
+  /// The elements in row-major order are the same.
+  static void reference(const ReferenceCall& c, const Attrs&) { c.out.values = c.in[0].values; }
   static std::vector<Value> grad(const GradCall& g, const Attrs&) {
     return {reshape(g.dy, {.shape = g.in[0].shape()})};
   }
   static std::vector<Case> cases() {
     return {makeCase("flatten", {floats({3, 4, 5})}, Attrs{.shape = {60}}),
-            makeCase("one open", {floats({3, 4, 5})}, Attrs{.shape = {5, -1}})};
+            makeCase("one open", {floats({3, 4, 5})}, Attrs{.shape = {5, -1}}),
+            makeCase("to a scalar", {floats({1, 1, 1, 1, 1, 1, 1, 1})}, Attrs{}),
+            makeCase("nothing", {floats({3, 0})}, Attrs{.shape = {0, 5, 2}})};
   }
 };
 
@@ -229,6 +221,14 @@ struct Transpose : Movement<Transpose, TransposeAttrs> {
     for (int axis : permutation(in, a)) from.push(strides[axis]);
     copy(c, into(out, from, 0));
   }
+  /// Axis i of y is axis perm[i] of x.
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    forEachCoordinate(c.out.type.shape, [&](const Shape& y) {
+      Shape x = y;
+      for (int i = 0; i < y.rank(); ++i) x[a.perm.empty() ? -1 - i : a.perm[i]] = y[i];
+      valueAt(c.out, y) = valueAt(c.in[0], x);
+    });
+  }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Shape perm = permutation(g.in[0].shape(), a), inverse = perm;
     for (int i = 0; i < perm.rank(); ++i) inverse[axisOf(perm[i], perm.rank())] = i;
@@ -239,7 +239,21 @@ struct Transpose : Movement<Transpose, TransposeAttrs> {
         makeCase("matrix", {floats({33, 18})}, Attrs{}),
         makeCase("last two", {floats({3, 5, 17})}, Attrs{.perm = {0, 2, 1}}),
         makeCase("images to channels first", {floats({2, 5, 7, 3})}, Attrs{.perm = {0, 3, 1, 2}}),
-        makeCase("outer two", {floats({4, 3, 8})}, Attrs{.perm = {1, 0, 2}})};
+        makeCase("outer two", {floats({4, 3, 8})}, Attrs{.perm = {1, 0, 2}}),
+        // Whole tiles of kBlock x kBlock and none; tiles and quads of 4 x 4 that are cut short on both
+        // sides; fewer rows and columns than a quad.
+        makeCase("whole tiles", {floats({32, 48})}, Attrs{}),
+        makeCase("parts of tiles", {floats({3, 35, 22})}, Attrs{.perm = {0, -1, -2}}),
+        makeCase("less than a quad", {floats({5, 3, 2})}, Attrs{.perm = {0, 2, 1}}),
+        // Rows that are no neighbours in x, and no column of tiles either.
+        makeCase("reversed", {floats({5, 6, 7})}, Attrs{}),
+        makeCase("eight axes", {floats({2, 1, 3, 2, 1, 2, 3, 2})},
+                 Attrs{.perm = {7, 0, 3, 2, 5, 4, 6, 1}}),
+        makeCase("ones", {floats({1, 5, 1, 3})}, Attrs{.perm = {2, 3, 0, 1}}),
+        makeCase("integers", {ints({18, 7}, -99, 99)}, Attrs{}),
+        makeCase("nothing", {floats({4, 0, 3})}, Attrs{}),
+        // More than kGrain: two threads have a part each, of whole rows of tiles.
+        makeCase("two parts", {floats({145, 257})}, Attrs{})};
   }
 };
 
@@ -255,6 +269,14 @@ struct BroadcastTo : Movement<BroadcastTo, BroadcastToAttrs> {
     for (int i = 1; i <= in.rank(); ++i) from[-i] = in[-i] == 1 ? 0 : strides[-i];
     copy(c, into(out, from, 0));
   }
+  /// All of an axis of y see the only position of x there is; axes that x lacks come first.
+  static void reference(const ReferenceCall& c, const Attrs&) {
+    forEachCoordinate(c.out.type.shape, [&](const Shape& y) {
+      Shape x = Shape::filled(c.in[0].type.shape.rank(), 0);
+      for (int i = 1; i <= x.rank(); ++i) x[-i] = c.in[0].type.shape[-i] == 1 ? 0 : y[-i];
+      valueAt(c.out, y) = valueAt(c.in[0], x);
+    });
+  }
   static std::vector<Value> grad(const GradCall& g, const Attrs&) {
     return {sumTo(g.dy, g.in[0].shape())};
   }
@@ -262,7 +284,16 @@ struct BroadcastTo : Movement<BroadcastTo, BroadcastToAttrs> {
     return {makeCase("rows", {floats({5})}, Attrs{.shape = {3, 5}}),
             makeCase("columns", {floats({4, 1})}, Attrs{.shape = {4, 9}}),
             makeCase("scalar", {floats({})}, Attrs{.shape = {2, 3}}),
-            makeCase("middle", {floats({2, 1, 3})}, Attrs{.shape = {4, 2, 5, 3}})};
+            makeCase("middle", {floats({2, 1, 3})}, Attrs{.shape = {4, 2, 5, 3}}),
+            // Columns are a transpose whose rows stand still: parts of tiles and of quads.
+            makeCase("parts of tiles", {floats({2, 35, 1})}, Attrs{.shape = {2, 35, 22}}),
+            makeCase("both ends", {floats({1, 3, 5, 1})}, Attrs{.shape = {2, 3, 5, 7}}),
+            makeCase("alternating", {floats({3, 1, 5, 1, 7})}, Attrs{.shape = {3, 2, 5, 2, 7}}),
+            makeCase("as it is", {floats({3, 5})}, Attrs{.shape = {3, 5}}),
+            makeCase("integers", {ints({7, 1}, -99, 99)}, Attrs{.shape = {7, 19}}),
+            flatCase("to nothing", {floats({3, 1, 2})}, Attrs{.shape = {3, 0, 2}}),
+            // Three blocks of kBlock rows to a part.
+            makeCase("two parts", {floats({49, 1})}, Attrs{.shape = {49, 700}})};
   }
 };
 
@@ -284,22 +315,15 @@ struct Concat {
     for (int i = 0; i < in[0].shape.rank(); ++i) shape.push(i == axis ? joined : in[0].shape[i]);
     return Type{in[0].dtype, shape};
   }
-  template <class T, class Get>
-  static void join(Threads& threads, const Shape& out, int axis, size_t count, Get get, T* to) {
-    Shape strides = rowMajorStrides(out);
-    int64_t offset = 0;
-    for (size_t i = 0; i < count; ++i) {
-      const auto [shape, from] = get(i);
-      copy(threads, Walk{shape, rowMajorStrides(shape), strides, 0, offset}, from, to);
-      offset += int64_t{shape[axis]} * strides[axis];
-    }
-  }
   static void run(const Call& c, const Attrs& a) {
-    auto get = [&](size_t i) {
-      return std::pair<Shape, const uint32_t*>(c.in[i].shape(), c.in[i].as<uint32_t>());
-    };
-    join(c.threads, c.out.shape(), axisOf(a.axis, c.out.shape().rank()), c.in.size(), get,
-         c.out.as<uint32_t>());
+    Shape strides = rowMajorStrides(c.out.shape());
+    int axis = axisOf(a.axis, strides.rank());
+    int64_t offset = 0;
+    for (const View& x : c.in) {
+      copy(c.threads, Walk{x.shape(), rowMajorStrides(x.shape()), strides, 0, offset},
+           x.as<uint32_t>(), c.out.as<uint32_t>());
+      offset += int64_t{x.shape()[axis]} * strides[axis];
+    }
   }
   static void gpu(ShaderWriter& w, const Attrs& a) {
     Shape strides = rowMajorStrides(w.out().shape);
@@ -311,13 +335,14 @@ struct Concat {
       offset += int64_t{shape[axis]} * strides[axis];
     }
   }
+  /// A position along the axis is one of the first input that is not used up.
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    Threads one(1);
-    auto get = [&](size_t i) {
-      return std::pair<Shape, const double*>(c.in[i].type.shape, c.in[i].values.data());
-    };
-    join(one, c.out.type.shape, axisOf(a.axis, c.out.type.shape.rank()), c.in.size(), get,
-         c.out.values.data());
+    forEachCoordinate(c.out.type.shape, [&](const Shape& y) {
+      int32_t position = y[a.axis];
+      const Reference* x = c.in.data();
+      for (; position >= x->type.shape[a.axis]; ++x) position -= x->type.shape[a.axis];
+      valueAt(c.out, y) = valueAt(*x, replaced(y, a.axis, position));
+    });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     std::vector<Value> parts;
@@ -330,10 +355,22 @@ struct Concat {
     return parts;
   }
   static std::vector<Case> cases() {
-    return {makeCase("rows", {floats({2, 5}), floats({4, 5}), floats({1, 5})}, Attrs{}),
-            makeCase("columns", {floats({3, 2}), floats({3, 7})}, Attrs{.axis = -1}),
-            makeCase("middle", {floats({2, 3, 4}), floats({2, 1, 4})}, Attrs{.axis = 1}),
-            makeCase("one", {floats({6})}, Attrs{})};
+    return {
+        makeCase("rows", {floats({2, 5}), floats({4, 5}), floats({1, 5})}, Attrs{}),
+        makeCase("columns", {floats({3, 2}), floats({3, 7})}, Attrs{.axis = -1}),
+        makeCase("middle", {floats({2, 3, 4}), floats({2, 1, 4})}, Attrs{.axis = 1}),
+        makeCase("one", {floats({6})}, Attrs{}),
+        // Widths around a vector and a cache line, one of them and one of nothing: no row begins
+        // where a vector does.
+        makeCase("odd widths",
+                 {floats({5, 17}), floats({5, 1}), floats({5, 0}), floats({5, 16}), floats({5, 3})},
+                 Attrs{.axis = 1}),
+        makeCase("more than a device binds", std::vector<Input>(12, floats({3, 2, 5})),
+                 Attrs{.axis = -2}),
+        makeCase("integers", {ints({3, 7}, -99, 99), ints({2, 7}, -99, 99)}, Attrs{}),
+        makeCase("nothing", {floats({0, 3}), floats({0, 2})}, Attrs{.axis = 1}),
+        // The second has more than kGrain, and begins at an odd place.
+        makeCase("two parts", {floats({140, 3}), floats({140, 259})}, Attrs{.axis = 1})};
   }
 };
 
@@ -356,8 +393,15 @@ struct Stack {
     for (Value x : in) parts.push_back(reshape(x, {.shape = shape}));
     return concat(parts, {.axis = axis});
   }
+  /// A position along the new axis is the number of an input.
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    forEachCoordinate(c.out.type.shape, [&](const Shape& y) {
+      valueAt(c.out, y) = valueAt(c.in[y[a.axis]], without(y, a.axis));
+    });
+  }
   static std::vector<Case> cases() {
     return {makeCase("first", {floats({3, 4}), floats({3, 4})}, Attrs{}),
+            makeCase("middle", {floats({3, 4}), floats({3, 4}), floats({3, 4})}, Attrs{.axis = 1}),
             makeCase("last", {floats({5}), floats({5}), floats({5})}, Attrs{.axis = -1})};
   }
 };
@@ -391,9 +435,19 @@ struct Tile {
     }
     return x;
   }
+  /// After the last position of x comes the first.
+  static void reference(const ReferenceCall& c, const Attrs&) {
+    forEachCoordinate(c.out.type.shape, [&](const Shape& y) {
+      Shape x = y;
+      for (int i = 0; i < y.rank(); ++i) x[i] %= c.in[0].type.shape[i];
+      valueAt(c.out, y) = valueAt(c.in[0], x);
+    });
+  }
   static std::vector<Case> cases() {
     return {makeCase("vector", {floats({5})}, Attrs{.reps = {3}}),
-            makeCase("matrix", {floats({3, 4})}, Attrs{.reps = {2, 3}})};
+            makeCase("matrix", {floats({3, 4})}, Attrs{.reps = {2, 3}}),
+            makeCase("some axes", {floats({2, 3, 1, 5})}, Attrs{.reps = {3, 1, 4, 2}}),
+            flatCase("no times", {floats({2, 3})}, Attrs{.reps = {2, 0}})};
   }
 };
 
@@ -416,9 +470,20 @@ struct Reverse {
     }
     return stridedSlice(x, s);
   }
+  /// The first position of a turned axis, of all where none is named, is the last of x.
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    const Shape& shape = c.out.type.shape;
+    forEachCoordinate(shape, [&](const Shape& y) {
+      Shape x = y;
+      for (int axis : a.axes) x[axis] = shape[axis] - 1 - y[axis];
+      for (int i = 0; i < y.rank() && a.axes.empty(); ++i) x[i] = shape[i] - 1 - y[i];
+      valueAt(c.out, y) = valueAt(c.in[0], x);
+    });
+  }
   static std::vector<Case> cases() {
     return {makeCase("columns", {floats({4, 5})}, Attrs{.axes = {1}}),
-            makeCase("all", {floats({3, 2, 4})}, Attrs{})};
+            makeCase("all", {floats({3, 2, 4})}, Attrs{}),
+            makeCase("outer and inner", {floats({3, 5, 17})}, Attrs{.axes = {0, -1}})};
   }
 };
 

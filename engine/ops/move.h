@@ -1,5 +1,5 @@
 // What movement ops are made of: one strided copy. All element types are four bytes, so one kernel
-// serves every type; the reference copies doubles by the same walk.
+// serves every type.
 //
 //   copy(call, Walk{dims, fromStrides, toStrides});      // to[i . toStrides] = from[i . fromStrides]
 #pragma once
@@ -16,13 +16,11 @@ struct Walk {
 
 /// From the first input to the output: now, or by a shader.
 void copy(const Call& c, const Walk& w);
-void copy(const ReferenceCall& c, const Walk& w);
 void copy(ShaderWriter& c, const Walk& w);
 /// The same from another input.
 void copyShader(ShaderWriter& c, int input, const Walk& w);
 /// All elements of the output.
 void fill(const Call& c, float value);
-void fill(const ReferenceCall& c, float value);
 void fill(ShaderWriter& c, float value);
 
 /// The walk that fills a dense array of these dims.
@@ -30,14 +28,12 @@ inline Walk into(const Shape& dims, const Shape& from, int64_t fromOffset) {
   return {dims, from, rowMajorStrides(dims), fromOffset, 0};
 }
 
-/// Shape& out, const Attrs&)`.
+/// An op whose kernel and shader are one walk: `static void move(C&, const Shape& in, const Shape& out,
+/// const Attrs&)`.
 template <class Op, class A>
 struct Movement {
   using Attrs = A;
   static void run(const Call& c, const A& a) { Op::move(c, c.in[0].shape(), c.out.shape(), a); }
-  static void reference(const ReferenceCall& c, const A& a) {
-    Op::move(c, c.in[0].type.shape, c.out.type.shape, a);
-  }
   static void gpu(ShaderWriter& w, const A& a) { Op::move(w, w.in(0).shape, w.out().shape, a); }
 };
 

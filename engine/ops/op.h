@@ -5,7 +5,7 @@
 //     static Result<Type> type(std::span<const Type> in, const Attrs& a);  // shape rule
 //     static void run(const Call& c, const Attrs& a);                      // kernel
 //     static std::vector<Value> grad(const GradCall& g, const Attrs& a);   // of each input
-//     static void reference(const ReferenceCall& c, const Attrs& a);       // definition in double
+//     static void reference(const ReferenceCall& c, const Attrs& a);       // ops/definition.h
 //     static std::vector<Case> cases();                                    // to test it on
 //   };
 //   FJORD_OP(MatMul, matMul)
@@ -22,7 +22,7 @@
 // constant"}`, and for one that is zero wherever it exists: `static constexpr ZeroGrad grad{}`. A
 // missing part is a compile error that names it. A composed op has `expand` and `cases` instead,
 // and FJORD_COMPOSED; `static Status check(std::span<const Type> in, const Attrs& a)` refuses what
-// the ops that it is made of would take.
+// the ops that it is made of would take. What they are made of defines them, or a `reference`.
 #pragma once
 
 #include <concepts>
@@ -123,6 +123,8 @@ struct Case {
   std::vector<Input> in;
   Attrs attrs;
   double tolerance = 2e-6;  // times the magnitude of the sum of terms: see ops/op_test.cc
+  /// No input has a derivative that is not zero.
+  bool flat = false;
 };
 
 template <class A>
@@ -130,8 +132,18 @@ Case makeCase(std::string_view name, std::vector<Input> in, const A& attrs,
               double tolerance = 2e-6) {
   return {name, std::move(in), Attrs::of(attrs), tolerance};
 }
+template <class A>
+Case flatCase(std::string_view name, std::vector<Input> in, const A& attrs) {
+  Case k = makeCase(name, std::move(in), attrs);
+  k.flat = true;
+  return k;
+}
 inline Input floats(const Shape& shape, double lo = -1, double hi = 1) {
   return {{DType::kF32, shape}, lo, hi};
+}
+/// Whole numbers from lo to hi.
+inline Input ints(const Shape& shape, int lo, int hi) {
+  return {{DType::kI32, shape}, static_cast<double>(lo), static_cast<double>(hi) + 1};
 }
 
 // ---- the table
@@ -198,6 +210,7 @@ OpId opNamed(std::string_view name);
 struct OpChecks {
   std::string_view name;
   std::vector<Case> (*cases)() = nullptr;
+  /// nullptr where the definition is that of the ops of which a composed op is made.
   void (*reference)(const ReferenceCall&, const Attrs&) = nullptr;
 };
 
@@ -330,6 +343,17 @@ constexpr OpInfo structuredOp(std::string_view name, OpKind kind = OpKind::kStru
   return info;
 }
 
+/// nullptr where a composed op has no definition of its own.
+template <class T>
+constexpr auto referenceOf() {
+  using A = typename T::Attrs;
+  void (*reference)(const ReferenceCall&, const Attrs&) = nullptr;
+  if constexpr (requires(const ReferenceCall& c, const A& a) { T::reference(c, a); }) {
+    reference = [](const ReferenceCall& c, const Attrs& a) { T::reference(c, a.as<A>()); };
+  }
+  return reference;
+}
+
 template <class T>
 constexpr OpInfo composedOp(std::string_view name) {
   using A = typename T::Attrs;
@@ -349,16 +373,14 @@ constexpr OpInfo composedOp(std::string_view name) {
   extern const OpInfo op##Info;                                                                   \
   constinit const OpInfo op##Info = structuredOp<Name>(#op, kind);                                \
   extern const OpChecks op##Checks;                                                               \
-  constinit const OpChecks op##Checks = {                                                         \
-      #op, Name::cases,                                                                           \
-      [](const ReferenceCall& c, const Attrs& a) { Name::reference(c, a.as<Name::Attrs>()); }};
+  constinit const OpChecks op##Checks = {#op, Name::cases, referenceOf<Name>()};
 #define FJORD_OP(Name, op) FJORD_OP_OF_KIND(Name, op, OpKind::kStructured)
 #define FJORD_COMPOSED(Name, op)                                                 \
   static_assert(ComposedOp<Name>, #Name " lacks expand or cases: see ops/op.h"); \
   extern const OpInfo op##Info;                                                  \
   constinit const OpInfo op##Info = composedOp<Name>(#op);                       \
   extern const OpChecks op##Checks;                                              \
-  constinit const OpChecks op##Checks = {#op, Name::cases, nullptr};
+  constinit const OpChecks op##Checks = {#op, Name::cases, referenceOf<Name>()};
 
 // ---- small things that shape rules share
 

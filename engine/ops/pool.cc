@@ -6,6 +6,7 @@
 
 #include "base/simd.h"
 #include "ops/avg_pool.wgsl.h"
+#include "ops/definition.h"
 #include "ops/long_sum.h"
 #include "ops/max_pool.wgsl.h"
 #include "ops/max_pool_grad.wgsl.h"
@@ -158,6 +159,33 @@ void poolShader(ShaderWriter& w, const Geometry& g, std::string_view form, std::
   w.text({kWindowWgsl, form, "fn element(i:u32){", f, "(i);}\n"});
 }
 
+/// The definition: positions [first, last) of an axis of n pixels that window number o sees. "Same" padding
+/// makes as many windows fit as there are strides in the axis, an odd pixel of it after the axis.
+struct Seen {
+  int32_t first, last;
+  Seen(int32_t n, int32_t o, int32_t taps, int32_t stride, int32_t kind, int32_t before) {
+    if (kind == Padding::kSame) {
+      int32_t windows = n / stride + (n % stride > 0);
+      before = std::max(0, (windows - 1) * stride + taps - n) / 2;
+    }
+    int32_t start = o * stride - (kind == Padding::kValid ? 0 : before);
+    first = std::max(0, start);
+    last = std::min(n, start + taps);
+  }
+};
+
+/// f(coordinate) for each element of x [N,H,W,C] that element y [n,oy,ox,c] of the pooled image is
+/// made of; gives their number.
+template <class A, class F>
+int forEachSeen(const Shape& x, const A& a, const Shape& y, F f) {
+  Seen rows(x[1], y[1], a.window.h, a.strides.h, a.padding.kind, a.padding.top);
+  Seen columns(x[2], y[2], a.window.w, a.strides.w, a.padding.kind, a.padding.left);
+  for (int32_t h = rows.first; h < rows.last; ++h) {
+    for (int32_t w = columns.first; w < columns.last; ++w) f(Shape{y[0], h, w, y[3]});
+  }
+  return (rows.last - rows.first) * (columns.last - columns.first);
+}
+
 struct PoolCase {
   const char* name;
   Shape x;
@@ -178,6 +206,31 @@ const PoolCase kCases[] = {
      .window = {3, 3},
      .strides = {2, 1},
      .padding = {Padding::kExplicit, 1, 0, 1, 1}},
+    // Four, two and one vector of channels and some more, of four lanes and of eight; three threads
+    // have a part of the rows each, which begins within an image.
+    {.name = "channels of every width", .x = {3, 9, 9, 63}, .window = {2, 3}, .strides = {1, 1}},
+    // An axis unlike the other: windows that leave pixels out beside windows that overlap.
+    {.name = "windows apart", .x = {2, 11, 9, 5}, .window = {2, 3}, .strides = {3, 1}},
+    {.name = "strides of the same padding",
+     .x = {2, 10, 7, 9},
+     .window = {2, 5},
+     .strides = {3, 2},
+     .padding = {Padding::kSame}},
+    {.name = "padding on one side",
+     .x = {2, 6, 7, 3},
+     .window = {4, 3},
+     .strides = {3, 2},
+     .padding = {Padding::kExplicit, 3, 2, 0, 2}},
+    {.name = "window of one", .x = {1, 3, 5, 2}, .window = {1, 1}, .strides = {1, 1}},
+    {.name = "one pixel",
+     .x = {2, 1, 1, 3},
+     .window = {3, 3},
+     .strides = {2, 2},
+     .padding = {Padding::kSame}},
+    // More than kShortTerms pixels of a window, and windows of a pixel: runs of 64 taps, sums in double.
+    {.name = "long sums", .x = {2, 19, 18, 3}, .window = {17, 16}, .strides = {1, 1}},
+    {.name = "a wide window", .x = {3, 4, 90, 9}, .window = {4, 70}, .strides = {1, 1}},
+    {.name = "nothing", .x = {0, 4, 4, 2}, .window = {2, 2}, .strides = {2, 2}},
 };
 template <class A>
 A attrsOf(const PoolCase& k) {
@@ -216,13 +269,11 @@ struct MaxPool {
     poolShader(w, geometry(w.in(0).shape, a), kMaxPoolWgsl, "maxPool");
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    Geometry g = geometry(c.in[0].type.shape, a);
-    for (int64_t o = 0; o < c.out.type.shape.size(); ++o) {
-      c.out.values[o] = -INFINITY;
-      forEachPixel(g, o / g.c / g.ow, o / g.c % g.ow, [&](int64_t at) {
-        c.out.values[o] = std::max(c.out.values[o], c.in[0].values[at + o % g.c]);
-      });
-    }
+    forEachCoordinate(c.out.type.shape, [&](const Shape& y) {
+      double& largest = valueAt(c.out, y) = -INFINITY;
+      forEachSeen(c.in[0].type.shape, a, y,
+                  [&](const Shape& x) { largest = std::max(largest, valueAt(c.in[0], x)); });
+    });
   }
   static std::vector<Case> cases() {
     std::vector<Case> cases;
@@ -311,15 +362,14 @@ struct MaxPoolGrad {
     poolShader(w, geometry(w.in(0).shape, a), kMaxPoolGradWgsl, "maxPoolGrad");
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    Geometry g = geometry(c.in[0].type.shape, a);
-    for (int64_t o = 0; o < c.in[2].type.shape.size(); ++o) {
+    forEachCoordinate(c.in[2].type.shape, [&](const Shape& y) {
       bool found = false;
-      forEachPixel(g, o / g.c / g.ow, o / g.c % g.ow, [&](int64_t at) {
-        if (found || c.in[0].values[at + o % g.c] != c.in[1].values[o]) return;
-        c.out.values[at + o % g.c] += c.in[2].values[o];
+      forEachSeen(c.in[0].type.shape, a, y, [&](const Shape& x) {
+        if (found || valueAt(c.in[0], x) != valueAt(c.in[1], y)) return;
+        valueAt(c.out, x) += valueAt(c.in[2], y);
         found = true;
       });
-    }
+    });
   }
   // Its y must be a maximum: MaxPool's gradient test is its test.
   static std::vector<Case> cases() { return {}; }
@@ -358,13 +408,12 @@ struct AvgPool {
     poolShader(w, geometry(w.in(0).shape, a), kAvgPoolWgsl, "avgPool");
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    Geometry g = geometry(c.in[0].type.shape, a);
-    for (int64_t o = 0; o < c.out.type.shape.size(); ++o) {
-      int64_t row = o / g.c / g.ow, ox = o / g.c % g.ow;
-      double n = static_cast<double>(countPixels(g, row, ox));
-      forEachPixel(g, row, ox,
-                   [&](int64_t at) { c.out.values[o] += c.in[0].values[at + o % g.c] / n; });
-    }
+    forEachCoordinate(c.out.type.shape, [&](const Shape& y) {
+      double sum = 0;
+      int pixels = forEachSeen(c.in[0].type.shape, a, y,
+                               [&](const Shape& x) { sum += valueAt(c.in[0], x); });
+      valueAt(c.out, y) = sum / pixels;
+    });
   }
   static std::vector<Case> cases() {
     std::vector<Case> cases;
@@ -385,12 +434,13 @@ struct AvgPoolGrad {
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
     return longGradient(geometry(a.inputShape, a)) * c.threads * 8;
   }
-  template <class S, class T>
-  static void spread(const Geometry& g, const S* dy, T* dx, int64_t beginImage, int64_t endImage) {
+  template <class T>
+  static void spread(const Geometry& g, const float* dy, T* dx, int64_t beginImage,
+                     int64_t endImage) {
     std::fill(dx + beginImage * g.h * g.w * g.c, dx + endImage * g.h * g.w * g.c, T{0});
     for (int64_t row = beginImage * g.oh; row < endImage * g.oh; ++row) {
       for (int64_t ox = 0; ox < g.ow; ++ox) {
-        const S* from = dy + (row * g.ow + ox) * g.c;
+        const float* from = dy + (row * g.ow + ox) * g.c;
         T share = T{1} / static_cast<T>(countPixels(g, row, ox));
         forEachPixel(g, row, ox, [&](int64_t at) {
           for (int64_t i = 0; i < g.c; ++i) dx[at + i] += from[i] * share;
@@ -416,8 +466,11 @@ struct AvgPoolGrad {
     poolShader(w, geometry(a.inputShape, a), kAvgPoolWgsl, "avgPoolGrad");
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    Geometry g = geometry(a.inputShape, a);
-    spread(g, c.in[0].values.data(), c.out.values.data(), 0, g.n);
+    forEachCoordinate(c.in[0].type.shape, [&](const Shape& y) {
+      int pixels = forEachSeen(a.inputShape, a, y, [](const Shape&) {});
+      forEachSeen(a.inputShape, a, y,
+                  [&](const Shape& x) { valueAt(c.out, x) += valueAt(c.in[0], y) / pixels; });
+    });
   }
   static std::vector<Case> cases() {
     std::vector<Case> cases;

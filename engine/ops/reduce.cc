@@ -11,6 +11,7 @@
 #include "ops/along.wgsl.h"
 #include "ops/arg_extremum.wgsl.h"
 #include "ops/cumsum.wgsl.h"
+#include "ops/definition.h"
 #include "ops/long_sum.h"
 #include "ops/op.h"
 #include "ops/reduce.wgsl.h"
@@ -269,8 +270,8 @@ void reduce(const Call& c, const Shape& axes) {
         columns.add(from + offsetOf(s.reduced, r), inner, stride);
       columns.finish();
     };
-    if (rows > 1) {
     if (width == 0) return;
+    if (rows > 1) {
       c.threads.forRange(rows, (grain + width - 1) / width, [&](int64_t b, int64_t e, int) {
         for (int64_t row = b; row < e; ++row) strip(row, 0, width);
       });
@@ -340,17 +341,19 @@ void reduceShader(ShaderWriter& w, const Shape& axes, std::string_view start,
 template <class Fold>
 void referenceReduce(const ReferenceCall& c, const Shape& axes, double start, Fold fold) {
   const Shape& shape = c.in[0].type.shape;
-  uint32_t mask = *reducedAxes(axes, shape.rank());
+  bool keepDims = c.out.type.shape.rank() == shape.rank();
   std::ranges::fill(c.out.values, start);
-  Shape strides = rowMajorStrides(reducedShape(shape, mask, true));
-  Shape steps = rowMajorStrides(shape);
-  for (int64_t i = 0; i < shape.size(); ++i) {
-    int64_t o = 0;
-    for (int d = 0; d < shape.rank(); ++d) {
-      if (!(mask >> d & 1)) o += i / steps[d] % shape[d] * strides[d];
+  forEachCoordinate(shape, [&](const Shape& x) {
+    Shape y;
+    for (int i = 0; i < x.rank(); ++i) {
+      bool reduced = axes.empty() || std::ranges::any_of(axes, [&](int axis) {
+                       return axisOf(axis, x.rank()) == i;
+                     });
+      if (!reduced || keepDims) y.push(reduced ? 0 : x[i]);
     }
-    c.out.values[o] = fold(c.out.values[o], c.in[0].values[i]);
-  }
+    double& total = valueAt(c.out, y);
+    total = fold(total, valueAt(c.in[0], x));
+  });
 }
 
 template <class A>
@@ -358,17 +361,25 @@ std::vector<Case> reductionCases(double lo, double hi, bool distinct) {
   auto in = [&](const Shape& s) {
     return std::vector<Input>{{{DType::kF32, s}, lo, hi, distinct}};
   };
-  return {makeCase("all", in({37}), A{}),
-          makeCase("last", in({7, 65}), A{.axes = {-1}}),
-          makeCase("first", in({33, 17}), A{.axes = {0}}),
-          makeCase("many rows", in({130, 5}), A{.axes = {0}}),
-          makeCase("many of two axes", in({3, 9, 31}), A{.axes = {1, 2}}),
-          makeCase("middle", in({3, 9, 5}), A{.axes = {1}, .keepDims = true}),
-          makeCase("outer two of three", in({4, 6, 19}), A{.axes = {0, 1}}),
-          makeCase("inner two of three", in({5, 8, 9}), A{.axes = {1, 2}}),
-          makeCase("first and last", in({5, 7, 6}), A{.axes = {0, 2}}),
-          makeCase("alternating", in({3, 4, 5, 6}), A{.axes = {0, 2}}),
-          makeCase("a dimension of one", in({1, 6, 1}), A{.axes = {0}})};
+  return {
+      makeCase("all", in({37}), A{}), makeCase("last", in({7, 65}), A{.axes = {-1}}),
+      makeCase("first", in({33, 17}), A{.axes = {0}}),
+      makeCase("many rows", in({130, 5}), A{.axes = {0}}),
+      makeCase("many of two axes", in({3, 9, 31}), A{.axes = {1, 2}}),
+      makeCase("middle", in({3, 9, 5}), A{.axes = {1}, .keepDims = true}),
+      makeCase("outer two of three", in({4, 6, 19}), A{.axes = {0, 1}}),
+      makeCase("inner two of three", in({5, 8, 9}), A{.axes = {1, 2}}),
+      makeCase("first and last", in({5, 7, 6}), A{.axes = {0, 2}}),
+      makeCase("alternating", in({3, 4, 5, 6}), A{.axes = {0, 2}}),
+      makeCase("a dimension of one", in({1, 6, 1}), A{.axes = {0}}),
+      // Rows of several steps of kWays vectors, of a vector and of what is left; columns of four
+      // vectors, of one and of what is left, by four rows and by one.
+      makeCase("parts of a row", in({3, 157}), A{.axes = {1}}),
+      makeCase("parts of columns", in({10, 45}), A{.axes = {0}}),
+      makeCase("no columns", in({3, 5, 0}), A{.axes = {1}}),
+      makeCase("no rows", in({0, 5}), A{.axes = {1}}),
+      makeCase("columns of nothing", in({0, 5}), A{.axes = {0}}),
+      makeCase("rows of nothing", in({5, 0}), A{.axes = {1}})};
 }
 
 /// The gradient or the result, with the reduced axes back as ones, so that it broadcasts over the
@@ -448,7 +459,8 @@ struct Mean : NumberReduction<Adds, MeanAttrs> {
   static void reference(const ReferenceCall& c, const MeanAttrs& a) {
     referenceReduce(c, a.axes, 0, [](double s, double x) { return s + x; });
     // Of nothing there is none: 0 / 0.
-    for (double& v : c.out.values) v /= count(c.in[0].type.shape, c.out.type.shape);
+    double n = count(c.in[0].type.shape, c.out.type.shape);
+    for (double& sum : c.out.values) sum /= n;
   }
   static std::vector<Case> cases() { return reductionCases<MeanAttrs>(-1, 1, false); }
 };
@@ -578,8 +590,8 @@ struct ArgExtremum {
     return Type{DType::kI32, reducedShape(in[0].shape, 1u << axis, false)};
   }
   /// The first of equals.
-  template <class T, class Out>
-  static void find(const T* x, const AxisView& v, Out* out) {
+  template <class T>
+  static void find(const T* x, const AxisView& v, int32_t* out) {
     for (int64_t o = 0; o < v.outer; ++o) {
       for (int64_t i = 0; i < v.inner; ++i) {
         const T* column = x + o * v.count * v.inner + i;
@@ -587,7 +599,7 @@ struct ArgExtremum {
         for (int64_t k = 1; k < v.count; ++k) {
           if (Better{}(column[k * v.inner], column[best * v.inner])) best = k;
         }
-        out[o * v.inner + i] = static_cast<Out>(best);
+        out[o * v.inner + i] = static_cast<int32_t>(best);
       }
     }
   }
@@ -604,15 +616,27 @@ struct ArgExtremum {
     bool greater = std::same_as<Better, std::greater<>>;
     w.text({"fn better(a:Number,b:Number)->bool{return a", greater ? ">" : "<", "b;}\n"});
   }
+  /// The position of an element that beats the one found so far, where those before it did not.
   static void reference(const ReferenceCall& c, const A& a) {
-    find(c.in[0].values.data(), along(c.in[0].type.shape, a.axis), c.out.values.data());
+    forEachCoordinate(c.in[0].type.shape, [&](const Shape& at) {
+      double& found = valueAt(c.out, without(at, a.axis));
+      double best = valueAt(c.in[0], replaced(at, a.axis, static_cast<int64_t>(found)));
+      double x = valueAt(c.in[0], at);
+      if (std::same_as<A, ArgMaxAttrs> ? x > best : x < best) found = at[a.axis];
+    });
   }
   static std::vector<Case> cases() {
     auto in = [](const Shape& s) { return std::vector<Input>{{{DType::kF32, s}, -1, 1, true}}; };
-    return {makeCase("last", in({6, 11}), A{.axis = -1}),
-            makeCase("first", in({6, 11}), A{.axis = 0}),
-            makeCase("middle", in({2, 5, 3}), A{.axis = 1}),
-            makeCase("vector", in({40}), A{.axis = 0})};
+    return {
+        makeCase("last", in({6, 11}), A{.axis = -1}), makeCase("first", in({6, 11}), A{.axis = 0}),
+        makeCase("middle", in({2, 5, 3}), A{.axis = 1}), makeCase("vector", in({40}), A{.axis = 0}),
+        makeCase("more than a workgroup", in({3, 7, 35}), A{.axis = 1}),
+        makeCase("axis of one", in({3, 1, 5}), A{.axis = 1}),
+        makeCase("eight axes", in({2, 1, 3, 2, 1, 5, 2, 2}), A{.axis = -3}),
+        // The first of equals.
+        makeCase("ties", {ints({9, 13}, 0, 2)}, A{.axis = 1}),
+        makeCase("all equal", {ints({5, 4, 3}, 7, 7)}, A{.axis = 1}),
+        makeCase("nothing", in({0, 3}), A{.axis = 1})};
   }
 };
 
@@ -669,13 +693,37 @@ struct CumSum {
     w.flag("kReverse", a.reverse);
     w.flag("kExclusive", a.exclusive);
   }
+  /// The sum of the elements up to this one, or from it on, which itself counts or does not.
   static void reference(const ReferenceCall& c, const CumSumAttrs& a) {
-    accumulate(c.in[0].values.data(), c.out.values.data(), along(c.in[0].type.shape, a.axis), a);
+    forEachCoordinate(c.out.type.shape, [&](const Shape& at) {
+      int position = at[a.axis], last = c.out.type.shape[a.axis] - 1;
+      int from = a.reverse ? position + a.exclusive : 0;
+      int to = a.reverse ? last : position - a.exclusive;
+      for (int k = from; k <= to; ++k)
+        valueAt(c.out, at) += valueAt(c.in[0], replaced(at, a.axis, k));
+    });
   }
   static std::vector<Case> cases() {
-    return {makeCase("vector", {floats({19})}, CumSumAttrs{}),
-            makeCase("exclusive", {floats({3, 7})}, CumSumAttrs{.axis = 1, .exclusive = true}),
-            makeCase("reverse", {floats({4, 3, 2})}, CumSumAttrs{.axis = 1, .reverse = true})};
+    using A = CumSumAttrs;
+    return {
+        makeCase("vector", {floats({19})}, A{}),
+        makeCase("exclusive", {floats({3, 7})}, A{.axis = 1, .exclusive = true}),
+        makeCase("reverse", {floats({4, 3, 2})}, A{.axis = 1, .reverse = true}),
+        // 16 columns at once, then one by one, in each direction.
+        makeCase("columns", {floats({3, 5, 35})}, A{.axis = 1}),
+        makeCase("columns, exclusive", {floats({2, 5, 17})}, A{.axis = -2, .exclusive = true}),
+        makeCase("columns, reverse", {floats({7, 33})}, A{.axis = 0, .reverse = true}),
+        makeCase("columns, both", {floats({2, 3, 5, 19})},
+                 A{.axis = 2, .exclusive = true, .reverse = true}),
+        // A long sum on a GPU: runs of 32, of which some are whole.
+        makeCase("long", {floats({2, 101})}, A{.axis = 1}),
+        makeCase("long, exclusive", {floats({65, 3})}, A{.axis = 0, .exclusive = true}),
+        makeCase("long, both", {floats({128})}, A{.exclusive = true, .reverse = true}),
+        makeCase("integers", {ints({5, 18}, -99, 99)}, A{.axis = 0}),
+        makeCase("bools", {Input{{DType::kBool, {3, 21}}, 0, 2}}, A{.axis = 1, .reverse = true}),
+        makeCase("axis of one", {floats({3, 1, 2})}, A{.axis = 1}),
+        flatCase("of nothing before it", {floats({3, 1, 2})}, A{.axis = 1, .exclusive = true}),
+        makeCase("nothing", {floats({3, 0})}, A{.axis = 1})};
   }
 };
 

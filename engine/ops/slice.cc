@@ -1,7 +1,10 @@
 // Parts of an array, and arrays with more around them: slice, stridedSlice, pad, mirrorPad.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <numeric>
 
+#include "ops/definition.h"
 #include "ops/elementwise.h"
 #include "ops/move.h"
 
@@ -30,6 +33,14 @@ struct Slice : Movement<Slice, SliceAttrs> {
     for (int i = 0; i < in.rank(); ++i) offset += int64_t{a.begin[i]} * strides[i];
     copy(c, into(out, strides, offset));
   }
+  /// y starts at `begin`.
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    forEachCoordinate(c.out.type.shape, [&](const Shape& y) {
+      Shape x = y;
+      for (int i = 0; i < y.rank(); ++i) x[i] += a.begin[i];
+      valueAt(c.out, y) = valueAt(c.in[0], x);
+    });
+  }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Paddings paddings;
     const Shape& x = g.in[0].shape();
@@ -40,8 +51,19 @@ struct Slice : Movement<Slice, SliceAttrs> {
     return {pad(g.dy, {.paddings = paddings})};
   }
   static std::vector<Case> cases() {
-    return {makeCase("rows", {floats({7, 5})}, Attrs{.begin = {2, 0}, .size = {3, 5}}),
-            makeCase("inside", {floats({4, 6, 5})}, Attrs{.begin = {1, 2, 3}, .size = {2, 3, 2}})};
+    return {
+        makeCase("rows", {floats({7, 5})}, Attrs{.begin = {2, 0}, .size = {3, 5}}),
+        makeCase("inside", {floats({4, 6, 5})}, Attrs{.begin = {1, 2, 3}, .size = {2, 3, 2}}),
+        // Rows that begin at odd places and have odd lengths; axes that merge with their
+        // neighbours, and such that do not.
+        makeCase("odd rows", {floats({5, 37})}, Attrs{.begin = {1, 3}, .size = {3, 33}}),
+        makeCase("outer axis", {floats({5, 3, 7})}, Attrs{.begin = {2, 0, 0}, .size = {2, 3, 7}}),
+        makeCase("middle axis", {floats({3, 6, 7})}, Attrs{.begin = {0, 5, 0}, .size = {3, 1, 7}}),
+        makeCase("inner axis", {floats({3, 2, 9})}, Attrs{.begin = {0, 0, 8}, .size = {3, 2, 1}}),
+        makeCase("eight axes", {floats({2, 3, 1, 2, 3, 2, 2, 3})},
+                 Attrs{.begin = {1, 1, 0, 0, 1, 0, 1, 1}, .size = {1, 2, 1, 2, 2, 2, 1, 2}}),
+        makeCase("integers", {ints({5, 7}, -99, 99)}, Attrs{.begin = {1, 2}, .size = {3, 5}}),
+        flatCase("nothing", {floats({4, 3})}, Attrs{.begin = {4, 1}, .size = {0, 2}})};
   }
 };
 
@@ -83,6 +105,14 @@ struct StridedSlice : Movement<StridedSlice, StridedSliceAttrs> {
     }
     copy(c, into(out, from, offset));
   }
+  /// y starts at `begin`, and its next element is `strides` further in x.
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    forEachCoordinate(c.out.type.shape, [&](const Shape& y) {
+      Shape x = a.begin;
+      for (int i = 0; i < y.rank(); ++i) x[i] += y[i] * a.strides[i];
+      valueAt(c.out, y) = valueAt(c.in[0], x);
+    });
+  }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     return {stridedSliceGrad(
         g.dy, {.begin = a.begin, .strides = a.strides, .inputShape = g.in[0].shape()})};
@@ -91,7 +121,23 @@ struct StridedSlice : Movement<StridedSlice, StridedSliceAttrs> {
     return {makeCase("every second", {floats({9, 6})},
                      Attrs{.begin = {0, 1}, .end = {9, 6}, .strides = {2, 2}}),
             makeCase("backwards", {floats({5, 4})},
-                     Attrs{.begin = {4, 3}, .end = {-1, 0}, .strides = {-1, -2}})};
+                     Attrs{.begin = {4, 3}, .end = {-1, 0}, .strides = {-1, -2}}),
+            // An axis backwards at a time: rows of neighbours, rows from behind, neither.
+            makeCase("first axis backwards", {floats({7, 3, 5})},
+                     Attrs{.begin = {6, 0, 0}, .end = {-1, 3, 5}, .strides = {-2, 1, 1}}),
+            makeCase("middle axis backwards", {floats({3, 7, 5})},
+                     Attrs{.begin = {0, 5, 0}, .end = {3, -1, 5}, .strides = {1, -3, 1}}),
+            makeCase("last axis backwards", {floats({3, 2, 35})},
+                     Attrs{.begin = {0, 0, 34}, .end = {3, 2, -1}, .strides = {1, 1, -1}}),
+            makeCase("axes of one", {floats({5, 6, 7})},
+                     Attrs{.begin = {3, 1, 6}, .end = {4, 6, 5}, .strides = {9, 2, -9}}),
+            makeCase("integers", {ints({9, 8}, -99, 99)},
+                     Attrs{.begin = {8, 1}, .end = {0, 8}, .strides = {-3, 3}}),
+            flatCase("nothing", {floats({4, 3})},
+                     Attrs{.begin = {3, 2}, .end = {3, -1}, .strides = {1, -1}}),
+            // More than move.cc's kGrain: two threads have a part each.
+            makeCase("two parts", {floats({171, 405})},
+                     Attrs{.begin = {170, 403}, .end = {-1, -1}, .strides = {-1, -2}})};
   }
 };
 
@@ -121,6 +167,14 @@ struct StridedSliceGrad : Movement<StridedSliceGrad, StridedSliceGradAttrs> {
     }
     copy(c, Walk{in, rowMajorStrides(in), to, 0, offset});
   }
+  /// An element of dy is the gradient of the element of x that was taken.
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    forEachCoordinate(c.in[0].type.shape, [&](const Shape& dy) {
+      Shape x = a.begin;
+      for (int i = 0; i < dy.rank(); ++i) x[i] += dy[i] * a.strides[i];
+      valueAt(c.out, x) += valueAt(c.in[0], dy);
+    });
+  }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Shape end;
     for (int i = 0; i < a.begin.rank(); ++i) {
@@ -131,7 +185,20 @@ struct StridedSliceGrad : Movement<StridedSliceGrad, StridedSliceGradAttrs> {
   }
   static std::vector<Case> cases() {
     return {makeCase("every second", {floats({5, 3})},
-                     Attrs{.begin = {0, 1}, .strides = {2, 2}, .inputShape = {9, 6}})};
+                     Attrs{.begin = {0, 1}, .strides = {2, 2}, .inputShape = {9, 6}}),
+            makeCase("backwards", {floats({4, 3})},
+                     Attrs{.begin = {8, 4}, .strides = {-2, -1}, .inputShape = {9, 6}}),
+            makeCase("middle axis backwards", {floats({3, 2, 5})},
+                     Attrs{.begin = {0, 5, 0}, .strides = {1, -3, 1}, .inputShape = {3, 7, 5}}),
+            makeCase("last axis backwards", {floats({3, 2, 17})},
+                     Attrs{.begin = {0, 0, 34}, .strides = {1, 1, -2}, .inputShape = {3, 2, 35}}),
+            makeCase("axes of one", {floats({1, 3, 1})},
+                     Attrs{.begin = {3, 1, 6}, .strides = {9, 2, -9}, .inputShape = {5, 6, 7}}),
+            makeCase("nothing", {floats({0, 2})},
+                     Attrs{.begin = {3, 1}, .strides = {1, 1}, .inputShape = {4, 3}}),
+            // More than move.cc's kGrain, into rows that begin at odd places.
+            makeCase("two parts", {floats({140, 259})},
+                     Attrs{.begin = {139, 3}, .strides = {-1, 1}, .inputShape = {140, 263}})};
   }
 };
 
@@ -164,14 +231,42 @@ struct Pad : Movement<Pad, PadAttrs> {
     for (int i = 0; i < in.rank(); ++i) offset += int64_t{a.paddings[2 * i]} * strides[i];
     copy(c, Walk{in, rowMajorStrides(in), strides, 0, offset});
   }
+  /// x with `value` before and after each axis.
+  static void reference(const ReferenceCall& c, const Attrs& a) {
+    forEachCoordinate(c.out.type.shape, [&](const Shape& y) {
+      Shape x = y;
+      bool inside = true;
+      for (int i = 0; i < y.rank(); ++i) {
+        x[i] -= a.paddings[2 * i];
+        inside = inside && x[i] >= 0 && x[i] < c.in[0].type.shape[i];
+      }
+      valueAt(c.out, y) = inside ? valueAt(c.in[0], x) : static_cast<double>(a.value);
+    });
+  }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     Shape begin;
     for (int i = 0; i < g.in[0].shape().rank(); ++i) begin.push(a.paddings[2 * i]);
     return {slice(g.dy, {.begin = begin, .size = g.in[0].shape()})};
   }
   static std::vector<Case> cases() {
-    return {makeCase("image", {floats({2, 3, 4, 2})}, Attrs{.paddings = {0, 0, 1, 2, 3, 0, 0, 0}}),
-            makeCase("value", {floats({5})}, Attrs{.paddings = {2, 1}, .value = 1.5f})};
+    return {
+        makeCase("image", {floats({2, 3, 4, 2})}, Attrs{.paddings = {0, 0, 1, 2, 3, 0, 0, 0}}),
+        makeCase("value", {floats({5})}, Attrs{.paddings = {2, 1}, .value = 1.5f}),
+        // Rows that begin at odd places; an axis at a time, so that others merge.
+        makeCase("odd rows", {floats({3, 33})}, Attrs{.paddings = {1, 0, 3, 1}}),
+        makeCase("outer axis", {floats({3, 2, 5})}, Attrs{.paddings = {2, 1, 0, 0, 0, 0}}),
+        makeCase("middle axis", {floats({3, 2, 5})}, Attrs{.paddings = {0, 0, 0, 3, 0, 0}}),
+        makeCase("inner axis", {floats({3, 2, 1})}, Attrs{.paddings = {0, 0, 0, 0, 7, 9}}),
+        makeCase("not at all", {floats({3, 5})}, Attrs{.paddings = {0, 0, 0, 0}}),
+        makeCase("integers", {ints({3, 5}, -99, 99)}, Attrs{.paddings = {1, 0, 0, 2}, .value = -7}),
+        makeCase("bools", {{{DType::kBool, {3, 5}}, 0, 2}},
+                 Attrs{.paddings = {1, 0, 0, 2}, .value = 1}),
+        // Numbers that WGSL has no literals for.
+        makeCase("infinity", {floats({2, 3})}, Attrs{.paddings = {1, 0, 0, 2}, .value = INFINITY}),
+        makeCase("less than all", {floats({2, 3})},
+                 Attrs{.paddings = {1, 0, 0, 2}, .value = -INFINITY}),
+        makeCase("no number", {floats({2, 3})}, Attrs{.paddings = {1, 0, 0, 2}, .value = NAN}),
+        makeCase("nothing", {floats({0, 3})}, Attrs{.paddings = {2, 1, 0, 1}, .value = 1.5f})};
   }
 };
 
@@ -224,7 +319,30 @@ Status checkMirror(const Shape& plain, const Paddings& p, MirrorMode mode) {
   return {};
 }
 
-struct MirrorPad : Movement<MirrorPad, MirrorPadAttrs> {
+/// The definition: the positions that each axis shows, listed one by one from its edges outwards.
+struct Mirrored {
+  std::vector<std::vector<int32_t>> axes;
+
+  Mirrored(const Shape& plain, const Paddings& p, MirrorMode mode) {
+    for (int i = 0; i < plain.rank(); ++i) {
+      // Reflected in the middle of the outermost element, or between it and its image.
+      int32_t nearest = mode == MirrorMode::kReflect ? 1 : 0;
+      std::vector<int32_t> shown(plain[i]);
+      std::iota(shown.begin(), shown.end(), 0);
+      for (int32_t k = 0; k < p[2 * i]; ++k) shown.insert(shown.begin(), nearest + k);
+      for (int32_t k = 0; k < p[2 * i + 1]; ++k) shown.push_back(plain[i] - 1 - nearest - k);
+      axes.push_back(std::move(shown));
+    }
+  }
+  Shape operator()(const Shape& padded) const {
+    Shape plain;
+    for (int i = 0; i < padded.rank(); ++i) plain.push(axes[i][padded[i]]);
+    return plain;
+  }
+};
+
+struct MirrorPad {
+  using Attrs = MirrorPadAttrs;
   static Result<Type> type(std::span<const Type> in, const Attrs& a) {
     FJORD_TRY(Type t, paddedType(in[0], a.paddings));
     FJORD_CHECK(checkMirror(in[0].shape, a.paddings, a.mode));
@@ -240,8 +358,9 @@ struct MirrorPad : Movement<MirrorPad, MirrorPadAttrs> {
                  "fn element(i:u32){put(i,in0(mirrored(i)));}\n");
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    forEachMirrored(c.in[0].type.shape, c.out.type.shape, a.paddings, a.mode,
-                    [&](int64_t o, int64_t i) { c.out.values[o] = c.in[0].values[i]; });
+    Mirrored shown(c.in[0].type.shape, a.paddings, a.mode);
+    forEachCoordinate(c.out.type.shape,
+                      [&](const Shape& y) { valueAt(c.out, y) = valueAt(c.in[0], shown(y)); });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     return {mirrorPadGrad(g.dy, {.paddings = a.paddings, .mode = a.mode})};
@@ -249,7 +368,14 @@ struct MirrorPad : Movement<MirrorPad, MirrorPadAttrs> {
   static std::vector<Case> cases() {
     return {makeCase("reflect", {floats({4, 5})}, Attrs{.paddings = {2, 1, 0, 3}}),
             makeCase("symmetric", {floats({4, 5})},
-                     Attrs{.paddings = {2, 4, 1, 3}, .mode = MirrorMode::kSymmetric})};
+                     Attrs{.paddings = {2, 4, 1, 3}, .mode = MirrorMode::kSymmetric}),
+            // As far as there is something to mirror; an axis of one; every axis of an image.
+            makeCase("reflect all", {floats({3, 5})}, Attrs{.paddings = {2, 2, 4, 4}}),
+            makeCase("symmetric all", {floats({3, 1, 5})},
+                     Attrs{.paddings = {3, 3, 1, 1, 5, 5}, .mode = MirrorMode::kSymmetric}),
+            makeCase("images", {floats({2, 5, 4, 3})}, Attrs{.paddings = {0, 0, 1, 2, 3, 0, 0, 0}}),
+            makeCase("integers", {ints({4, 7}, -99, 99)}, Attrs{.paddings = {1, 3, 2, 0}}),
+            makeCase("nothing", {floats({0, 3})}, Attrs{.paddings = {0, 0, 2, 1}})};
   }
 };
 
@@ -283,14 +409,23 @@ struct MirrorPadGrad {
                  "if(mirrored(o)==i){sum+=in0(o);}}put(i,sum);}\n");
   }
   static void reference(const ReferenceCall& c, const Attrs& a) {
-    forEachMirrored(c.out.type.shape, c.in[0].type.shape, a.paddings, a.mode,
-                    [&](int64_t o, int64_t i) { c.out.values[i] += c.in[0].values[o]; });
+    Mirrored shown(c.out.type.shape, a.paddings, a.mode);
+    forEachCoordinate(c.in[0].type.shape,
+                      [&](const Shape& dy) { valueAt(c.out, shown(dy)) += valueAt(c.in[0], dy); });
   }
   static std::vector<Value> grad(const GradCall& g, const Attrs& a) {
     return {mirrorPad(g.dy, {.paddings = a.paddings, .mode = a.mode})};
   }
   static std::vector<Case> cases() {
-    return {makeCase("reflect", {floats({7, 8})}, Attrs{.paddings = {2, 1, 0, 3}})};
+    return {makeCase("reflect", {floats({7, 8})}, Attrs{.paddings = {2, 1, 0, 3}}),
+            makeCase("symmetric", {floats({10, 9})},
+                     Attrs{.paddings = {2, 4, 1, 3}, .mode = MirrorMode::kSymmetric}),
+            // Every element is shown several times.
+            makeCase("reflect all", {floats({7, 13})}, Attrs{.paddings = {2, 2, 4, 4}}),
+            makeCase("symmetric all", {floats({9, 3, 15})},
+                     Attrs{.paddings = {3, 3, 1, 1, 5, 5}, .mode = MirrorMode::kSymmetric}),
+            makeCase("images", {floats({2, 8, 7, 3})}, Attrs{.paddings = {0, 0, 1, 2, 3, 0, 0, 0}}),
+            makeCase("nothing", {floats({0, 6})}, Attrs{.paddings = {0, 0, 2, 1}})};
   }
 };
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "ops/along.wgsl.h"
+#include "ops/definition.h"
 #include "ops/long_sum.h"
 #include "ops/op.h"
 #include "ops/softmax.wgsl.h"
@@ -31,18 +32,18 @@ Result<Type> floatsAlong(const Type& x, int axis) {
 }
 
 /// One column of n elements, `step` apart. Shifted by its maximum, so that nothing overflows.
-template <bool logarithm, class T>
-void softmaxColumn(const T* x, T* y, int64_t n, int64_t step) {
-  T top = -std::numeric_limits<T>::infinity();
+template <bool logarithm>
+void softmaxColumn(const float* x, float* y, int64_t n, int64_t step) {
+  float top = -std::numeric_limits<float>::infinity();
   for (int64_t i = 0; i < n; ++i) top = std::max(top, x[i * step]);
   double sum = 0;
   for (int64_t i = 0; i < n; ++i) {
-    T e = std::exp(x[i * step] - top);
+    float e = std::exp(x[i * step] - top);
     sum += e;
     y[i * step] = e;
   }
-  T total = static_cast<T>(sum);
-  T scale = logarithm ? std::log(total) + top : T{1} / total;
+  float total = static_cast<float>(sum);
+  float scale = logarithm ? std::log(total) + top : 1.0f / total;
   for (int64_t i = 0; i < n; ++i)
     y[i * step] = logarithm ? x[i * step] - scale : y[i * step] * scale;
 }
@@ -83,21 +84,42 @@ struct SoftmaxOp {
     w.flag("kLogarithm", logarithm);
     w.text({kAlongWgsl, alone ? kSoftmaxWgsl : kSoftmaxRowWgsl});
   }
+  /// exp(x) / the sum of exp(x) along the axis, or the logarithm of that.
   static void reference(const ReferenceCall& c, const A& a) {
-    Layout l = layoutOf(c.in[0].type.shape, a.axis);
-    for (int64_t i = 0; i < l.outer * l.inner; ++i) {
-      int64_t at = i / l.inner * l.count * l.inner + i % l.inner;
-      softmaxColumn<logarithm>(c.in[0].values.data() + at, c.out.values.data() + at, l.count,
-                               l.inner);
-    }
+    const Shape& shape = c.out.type.shape;
+    Shape columns = replaced(shape, a.axis, 1);
+    Reference sums{{DType::kF32, columns}, std::vector<double>(columns.size())};
+    forEachCoordinate(shape, [&](const Shape& at) {
+      valueAt(sums, replaced(at, a.axis, 0)) += std::exp(valueAt(c.in[0], at));
+    });
+    forEachCoordinate(shape, [&](const Shape& at) {
+      double x = valueAt(c.in[0], at), sum = valueAt(sums, replaced(at, a.axis, 0));
+      valueAt(c.out, at) = logarithm ? x - std::log(sum) : std::exp(x) / sum;
+    });
   }
   static std::vector<Case> cases() {
-    return {makeCase("rows", {floats({5, 10}, -2, 2)}, A{}),
-            makeCase("columns", {floats({7, 3}, -2, 2)}, A{.axis = 0}),
-            makeCase("middle", {floats({2, 9, 4}, -2, 2)}, A{.axis = 1}),
-            makeCase("one class", {floats({3, 2, 33}, -2, 2)}, A{}),
-            makeCase("many classes", {floats({3, 301}, -2, 2)}, A{}),
-            makeCase("many in the middle", {floats({2, 130, 3}, -2, 2)}, A{.axis = 1})};
+    return {
+        makeCase("rows", {floats({5, 10}, -2, 2)}, A{}),
+        makeCase("columns", {floats({7, 3}, -2, 2)}, A{.axis = 0}),
+        makeCase("middle", {floats({2, 9, 4}, -2, 2)}, A{.axis = 1}),
+        makeCase("batch of rows", {floats({3, 2, 33}, -2, 2)}, A{}),
+        makeCase("many classes", {floats({3, 301}, -2, 2)}, A{}),
+        makeCase("many in the middle", {floats({2, 130, 3}, -2, 2)}, A{.axis = 1}),
+        flatCase("one class", {floats({3, 1, 2}, -2, 2)}, A{.axis = 1}),
+        makeCase("vector", {floats({9}, -2, 2)}, A{.axis = 0}),
+        // What exp() of float32 gives is infinity and zero.
+        makeCase("far apart", {floats({3, 301}, -100, 100)}, A{}),
+        // Three threads have a part each, which begins within an outer row; one column is more
+        // than a part.
+        makeCase("three parts", {floats({5, 33, 29}, -2, 2)}, A{.axis = 1}),
+        makeCase("columns of a part", {floats({2049, 4}, -2, 2)}, A{.axis = 0}),
+        // On a GPU a thread alone for up to 128 classes, then 128 threads; what each of these adds
+        // up is a long sum from 65 * 128 on.
+        makeCase("a thread's", {floats({3, 128}, -2, 2)}, A{}),
+        makeCase("a workgroup's", {floats({3, 129}, -2, 2)}, A{}),
+        makeCase("a long sum", {floats({1, 8321}, -2, 2)}, A{}),
+        makeCase("nothing", {floats({3, 0}, -2, 2)}, A{}),
+        makeCase("no rows", {floats({0, 3}, -2, 2)}, A{})};
   }
 };
 

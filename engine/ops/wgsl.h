@@ -40,7 +40,8 @@ class WgslText {
   std::vector<char> chars_;
 };
 
-/// A float32 as a WGSL literal, exactly.
+/// A float32 in WGSL, exactly: a literal, or a call of the prelude for what has none, which no constant
+/// expression takes.
 constexpr WgslText wgslFloat(float value) {
   constexpr float kInfinity = std::bit_cast<float>(0x7f800000u);
   if (value != value) return "f_nan()";

@@ -147,9 +147,11 @@ void evaluateRow(const Node& node, const std::vector<Reference>& nodes, Referenc
 
 }  // namespace
 
-std::vector<Reference> evaluateReference(const Graph& graph, const std::vector<Reference>& inputs) {
+std::vector<Reference> evaluateReference(const Graph& graph, const std::vector<Reference>& inputs,
+                                         size_t count) {
   std::vector<Reference> nodes;
   for (const Node& node : graph.nodes()) {
+    if (nodes.size() == count) break;
     Reference out{node.type, std::vector<double>(node.type.shape.size())};
     if (node.op == OpId::input) {
       out = inputs[node.attrs.as<InputAttrs>().index];

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <complex>
+#include <cstdint>
 #include <vector>
 
 #include "graph/graph.h"
@@ -32,8 +33,9 @@ struct NamedChecks {
 };
 const std::vector<NamedChecks>& opChecks();
 
-/// Values of all nodes of the graph, given those of its inputs.
-std::vector<Reference> evaluateReference(const Graph& graph, const std::vector<Reference>& inputs);
+/// Values of all nodes of the graph, given those of its inputs, or of the first `count` nodes.
+std::vector<Reference> evaluateReference(const Graph& graph, const std::vector<Reference>& inputs,
+                                         size_t count = SIZE_MAX);
 
 /// Values for an input, from a seed; exactly representable in float32.
 Reference draw(const Input& input, uint64_t seed);
