@@ -497,6 +497,7 @@ describe('arguments', () => {
   };
 
   test('a number that is none, or out of range, is refused with its option, its value and what is allowed', () => {
+    refused([...start, '--learning-rate', '1e-46'], `${rate} 1e-46, which is 0 in float32`);
     const texts = ['nan', 'NAN(1)', 'inf', '-inf', '1e', '0x10', '', ' 5', '5 ', '1,5', '1e9999', 'five', '--'];
     for (const [option, says] of [['--learning-rate', rate], ['--validation-split', split], ['--epochs', epochs], ['--batch-size', batch], ['--seed', seed], ['--threads', threads]]) {
       for (const text of texts) refused([...start, `${option}=${text}`], `${says} "${text}"`);

@@ -69,7 +69,9 @@ int distance(std::string_view a, std::string_view b) {
 // ---- one value
 
 bool isIn(const Range& r, double x) {
-  return (r.above ? x > r.least : x >= r.least) && (r.below ? x < r.most : x <= r.most);
+  bool isBelow = r.below ? x < r.most : x <= r.most;
+  // What is above is so in float32, too, which numbers are computed with.
+  return isBelow && (r.above ? x > r.least && static_cast<float>(x) > r.least : x >= r.least);
 }
 bool isWhole(const Range& r, const Json& v) {
   std::optional<double> x = numberIn(v);
@@ -220,7 +222,13 @@ Status unknownArgument(std::string_view owner, std::span<const Argument> table,
 
 /// The fault of a value, if it has one.
 Status faultOf(const Argument& a, std::string_view name, const Json& v) {
-  if (!isAllowed(a, v)) return fail(name, " must be ", allowed(a), ", got ", shown(v));
+  if (!isAllowed(a, v)) {
+    std::optional<double> x = numberIn(v);
+    bool isTooSmall = x && a.kind == Argument::kNumber && *x > 0 && isIn({0, kMostFloat}, *x) &&
+                      static_cast<float>(*x) == 0;
+    return fail(name, " must be ", allowed(a), ", got ", shown(v),
+                isTooSmall ? ", which is 0 in float32" : "");
+  }
   Status status = a.check ? a.check(v) : Status();
   if (status) return status;
   // "learning_rate must be ..", "kernel_regularizer: unknown regularizer ..".

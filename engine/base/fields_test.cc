@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace fjord {
 namespace {
 
@@ -145,6 +147,8 @@ TEST(Fields, ValuesThatAreNotAllowed) {
   EXPECT_EQ(wrong(R"("margin": [[1,2],[3]])").substr(0, 14), "margin must be");
   EXPECT_EQ(wrong(R"("values": [1,0])"),
             "values must be a list of finite numbers above 0, got [1,0]");
+  EXPECT_EQ(wrong(R"("values": [1,1e-46])"),
+            "values must be a list of finite numbers above 0, got [1,1e-46]");
   EXPECT_EQ(wrong(R"("files": ["a", ""])"),
             "files must be a list of texts that are not empty, got [\"a\",\"\"]");
   EXPECT_EQ(wrong(R"("reasons": ["a"])"),
@@ -182,6 +186,18 @@ TEST(Fields, WhatIsChosenByName) {
   EXPECT_EQ(wrong("{}"), "the tool class_name is missing: it must be a text that is not empty");
   EXPECT_EQ(wrong(R"({"class_name": "Saw", "config": {"edge": 0}})"),
             "saw: edge must be a finite number above 0, got 0");
+  // The least float32 is 2^-149. Half of it is rounded to 0, what is more to the whole.
+  double half = std::ldexp(1.0, -150);
+  for (double edge : {1e-46, half}) {
+    Json saw = {{"class_name", "Saw"}, {"config", {{"edge", edge}}}};
+    EXPECT_EQ(
+        chosen("tool", kTools, saw).error().message,
+        cat("saw: edge must be a finite number above 0, got ", edge, ", which is 0 in float32"));
+  }
+  for (double edge : {std::nextafter(half, 1.0), 1e-45}) {
+    Json saw = {{"class_name", "Saw"}, {"config", {{"edge", edge}}}};
+    EXPECT_TRUE(chosen("tool", kTools, saw)) << edge;
+  }
   EXPECT_EQ(wrong(R"({"class_name": "Hammer", "config": {"edge": 1}})"),
             "edge is not an argument of hammer; there are none");
   EXPECT_EQ(wrong(R"({"class_name": "Saw", "config": [1]})"),
