@@ -184,6 +184,45 @@ TEST(Arguments, OfLayers) {
   }
 }
 
+/// Each argument is in its range, and the image is not: the words say by which layer, and how large.
+TEST(Arguments, SizesThatNoImageHas) {
+  struct {
+    const char* layer;
+    Json config;
+    std::string message;
+  } cases[] = {
+      {"ZeroPadding2D",
+       {{"padding", kMostInt}},
+       "ZeroPadding2D: pad: the shape [1,too large,too large,3] has a size above 2147483647, or "
+       "more "
+       "than 8 axes (inputs: float32[1,4,5,3])"},
+      {"Cropping2D",
+       {{"cropping", {{1, 3}, {0, 0}}}},
+       "Cropping2D: cropping must leave something of 4 rows and 5 columns, got [[1,3],[0,0]]"},
+      {"Cropping2D",
+       {{"cropping", kMostInt}},
+       "Cropping2D: cropping must leave something of 4 rows and 5 columns, got "
+       "[[2147483647,2147483647],[2147483647,2147483647]]"},
+      {"UpSampling2D",
+       {{"size", {1, kMostInt}}},
+       cat("UpSampling2D: broadcastTo: the shape [1,4,1,5,2147483647,3] has more than the ",
+           kMaxElements, " elements that an array can have (inputs: float32[1,4,1,5,1,3])")},
+      {"DepthwiseConv2D",
+       {{"kernel_size", 1}, {"depth_multiplier", kMostInt}},
+       cat("DepthwiseConv2D: input: the shape [1,1,3,2147483647] has more than the ", kMaxElements,
+           " elements that an array can have")},
+      {"Conv2DTranspose",
+       {{"filters", 1}, {"kernel_size", 1}, {"strides", kMostInt}},
+       "Conv2DTranspose: conv2dTranspose: conv2dInput: the shape [1,too large,too large,1] has a size above "
+       "2147483647, or more than 8 axes (inputs: float32[1,4,5,3], float32[1,1,1,3])"},
+  };
+  for (const auto& [layer, config, message] : cases) {
+    auto type = inferLayer(layer, config, {{Type{DType::kF32, {-1, 4, 5, 3}}}});
+    ASSERT_FALSE(type) << layer << " gives " << cat(*type);
+    EXPECT_EQ(type.error().message, message);
+  }
+}
+
 TEST(Arguments, OfWhatIsChosenByName) {
   for (const Table& table : {initializerTable(), regularizerTable(), constraintTable(), lossTable(),
                              metricTable(), optimizerTable(), scheduleTable(), callbackTable()}) {

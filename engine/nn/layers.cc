@@ -100,16 +100,6 @@ bool isAxis(Value x, const char* name, int32_t& axis) {
   return true;
 }
 
-/// Whether sizes of an output, computed in 64 bits, are sizes.
-bool areSizes(Graph& graph, std::initializer_list<int64_t> sizes) {
-  for (int64_t n : sizes) {
-    if (n >= 1 && n <= std::numeric_limits<int32_t>::max()) continue;
-    graph.fail(cat("an axis of the output would have the size ", n));
-    return false;
-  }
-  return true;
-}
-
 /// Keras also takes a layer as activation, {"class_name": "LeakyReLU", "config": {..}}. Such a layer
 /// with an activation that is a layer again is one too many.
 const LayerRow* layerAsActivation(const Json& activation) {
@@ -273,9 +263,6 @@ constexpr Argument kZeroPadding[] = {borders("padding", 1), also(kLayout)};
 Value zeroPadding2d(LayerContext&, const Fields& f, Inputs in) {
   if (!isImage(in[0])) return {};
   std::array<int32_t, 4> b = f.borders("padding");
-  const Shape& s = in[0].shape();
-  if (!areSizes(*in[0].graph, {int64_t{s[1]} + b[0] + b[1], int64_t{s[2]} + b[2] + b[3]}))
-    return {};
   return pad(in[0], {.paddings = {0, 0, b[0], b[1], b[2], b[3], 0, 0}});
 }
 
@@ -284,10 +271,13 @@ Value cropping2d(LayerContext&, const Fields& f, Inputs in) {
   if (!isImage(in[0])) return {};
   std::array<int32_t, 4> b = f.borders("cropping");
   const Shape& s = in[0].shape();
-  if (!areSizes(*in[0].graph, {int64_t{s[1]} - b[0] - b[1], int64_t{s[2]} - b[2] - b[3]}))
+  int64_t h = int64_t{s[1]} - b[0] - b[1], w = int64_t{s[2]} - b[2] - b[3];
+  if (h < 1 || w < 1) {
+    in[0].graph->fail(cat("cropping must leave something of ", s[1], " rows and ", s[2],
+                          " columns, got [[", b[0], ",", b[1], "],[", b[2], ",", b[3], "]]"));
     return {};
-  return slice(in[0], {.begin = {0, b[0], b[2], 0},
-                       .size = {s[0], s[1] - b[0] - b[1], s[2] - b[2] - b[3], s[3]}});
+  }
+  return slice(in[0], {.begin = {0, b[0], b[2], 0}, .size = {s[0], h, w, s[3]}});
 }
 
 constexpr Argument kUpSampling[] = {pair("size", kCount, 2), choice("interpolation", "nearest"),
@@ -296,7 +286,6 @@ Value upSampling2d(LayerContext&, const Fields& f, Inputs in) {
   if (!isImage(in[0])) return {};
   Pair size = pairOf(f, "size");
   const Shape& s = in[0].shape();
-  if (!areSizes(*in[0].graph, {int64_t{s[1]} * size.h, int64_t{s[2]} * size.w})) return {};
   Value spread = broadcastTo(reshape(in[0], {.shape = {s[0], s[1], 1, s[2], 1, s[3]}}),
                              {.shape = {s[0], s[1], size.h, s[2], size.w, s[3]}});
   return reshape(spread, {.shape = {s[0], int64_t{s[1]} * size.h, int64_t{s[2]} * size.w, s[3]}});
@@ -330,8 +319,6 @@ constexpr Argument kDepthwise[] = {whole("depth_multiplier", kCount, 1),
 Value depthwise(LayerContext& c, const Fields& f, Value x) {
   if (!isImage(x)) return {};
   Pair k = pairOf(f, "kernel_size");
-  int64_t channels = x.shape()[3], multiplier = f.whole("depth_multiplier");
-  if (!areSizes(*x.graph, {channels * multiplier})) return {};
   Value kernel = weightOf(c, f, "depthwise_kernel", "depthwise",
                           {k.h, k.w, x.shape()[3], f.whole("depth_multiplier")});
   return depthwiseConv2d(x, kernel,
@@ -375,10 +362,8 @@ Value conv2dTransposeLayer(LayerContext& c, const Fields& f, Inputs in) {
     h += std::max(k.h - s.h, 0);
     w += std::max(k.w - s.w, 0);
   }
-  if (!areSizes(*x.graph, {h, w})) return {};
   Value kernel = kernelOf(c, f, {k.h, k.w, filters, in4[3]});
-  Shape size{in4[0], static_cast<int32_t>(h), static_cast<int32_t>(w), filters};
-  return finished(c, f, conv2dTranspose(x, kernel, {s, padding, size}));
+  return finished(c, f, conv2dTranspose(x, kernel, {s, padding, {in4[0], h, w, filters}}));
 }
 
 constexpr Argument kPool[] = {pair("pool_size", kCount, 2), pair("strides", kCount),
