@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <unordered_set>
 
 namespace fjord {
 
@@ -40,11 +41,11 @@ Result<Tensor> weightOf(const Safetensors& file, const std::string& name, const 
 }
 
 Status refuseUnknown(const Safetensors& file, const Model& model) {
+  std::unordered_set<std::string_view> known;
+  for (const Weight& w : model.weights()) known.insert(w.name);
   for (const StoredTensor& t : file.tensors) {
-    bool known =
-        t.name.starts_with(kOptimizer) ||
-        std::ranges::any_of(model.weights(), [&](const Weight& w) { return w.name == t.name; });
-    if (!known) return fail("the file has ", t.name, ", which is no weight of the model");
+    if (!t.name.starts_with(kOptimizer) && !known.contains(t.name))
+      return fail("the file has ", t.name, ", which is no weight of the model");
   }
   return {};
 }

@@ -167,12 +167,13 @@ Result<Safetensors> readSafetensors(std::span<const std::byte> file) {
                     [](const StoredTensor& t) { return std::pair(t.data.data(), t.data.size()); });
   Status covered = checkCover(out.tensors, data);
   if (!covered) return fail("safetensors: ", covered.error().message);
+  for (size_t i = 0; i < out.tensors.size(); ++i) out.places[out.tensors[i].name] = i;
   return out;
 }
 
 const StoredTensor* Safetensors::find(std::string_view name) const {
-  auto found = std::ranges::find(tensors, name, &StoredTensor::name);
-  return found == tensors.end() ? nullptr : &*found;
+  auto found = places.find(std::string(name));
+  return found == places.end() ? nullptr : &tensors[found->second];
 }
 
 std::string_view Safetensors::text(std::string_view key) const {

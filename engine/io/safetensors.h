@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -46,7 +47,8 @@ struct StoredTensor {
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
 struct Safetensors {
-  std::vector<StoredTensor> tensors;  // in the order of the data
+  std::vector<StoredTensor> tensors;               // in the order of the data
+  std::unordered_map<std::string, size_t> places;  // of tensors, by name
   Metadata metadata;
 
   const StoredTensor* find(std::string_view name) const;

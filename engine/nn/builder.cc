@@ -9,8 +9,8 @@ namespace fjord {
 Value Model::Builder::weight(std::string_view name, const Shape& shape, const Json& initializer,
                              bool trainable, const Json& regularizer, const Json& constraint) {
   std::string full = cat(model_.topology_.layers[layer_].name, "/", name);
-  int index = weightInputs_.numberOf(full);
-  if (index == static_cast<int>(model_.weights_.size())) {
+  int index = model_.weights_.numberOf(full);
+  if (index == model_.weights_.size()) {
     // Seeds of neighbours must not be neighbours of seeds: the index is the upper half of Philox's
     // key.
     uint64_t seed = (static_cast<uint64_t>(index) << 32) ^ model_.seed_;
@@ -19,14 +19,12 @@ Value Model::Builder::weight(std::string_view name, const Shape& shape, const Js
       graph.fail(value.error().message);
       return {};
     }
-    model_.weights_.push_back(
-        {full, std::move(*value), trainable, regularizer, constraint, layer_});
-    weightInputs_.add(full);
+    model_.weights_.add({full, std::move(*value), trainable, regularizer, constraint, layer_});
   } else if (const Shape& has = model_.weights_[index].value.shape(); has != shape) {
     graph.fail(cat("the weight ", full, " has the shape ", has, ", ", shape, " is needed now"));
     return {};
   }
-  if (Value input = weightInputs_.values[index]) return input;
+  if (Value input = weightInputs_.of(index)) return input;
   // Without training the weights stay as they are from run to run.
   Type type{DType::kF32, shape};
   return weightInputs_.use(index, training ? graph.input(type) : graph.parameter(type));
@@ -47,14 +45,14 @@ bool Model::Builder::call(Topology::TensorRef ref) {
   }
   layer_ = ref.layer;
   isTrained = model_.trained_.empty() || model_.trained_[ref.layer];
-  size_t before = model_.weights_.size();
+  int before = model_.weights_.size();
   Value y = buildLayer(*layer.row, *this, layer.config, inputs);
   if (y) {
     // Unlike those of weights, regularizers of outputs count by sample.
     Value extra = regularization(y, member(layer.config, "activity_regularizer"));
     if (extra) activityLosses_.push_back(extra / static_cast<double>(batch_));
     int64_t parameters = 0;
-    for (size_t i = before; i < model_.weights_.size(); ++i)
+    for (int i = before; i < model_.weights_.size(); ++i)
       parameters += model_.weights_[i].value.size();
     Shape shape = y.shape();
     if (shape.rank() > 0) shape[0] = -1;
@@ -173,22 +171,21 @@ class Model::Builder::Update : public UpdateContext {
 };
 
 Value Model::Builder::slot(const std::string& name, const Shape& shape, double start) {
-  int index = slotInputs_.numberOf(name);
-  if (index == static_cast<int>(model_.slots_.size())) {
+  int index = model_.slots_.numberOf(name);
+  if (index == model_.slots_.size()) {
     Result<Tensor> value = Tensor::zeros({DType::kF32, shape});
     if (!value) {
       graph.fail(value.error().message);
       return {};
     }
     std::ranges::fill(value->span<float>(), static_cast<float>(start));
-    model_.slots_.push_back({name, std::move(*value), false, nullptr, nullptr});
-    slotInputs_.add(name);
+    model_.slots_.add({name, std::move(*value), false, nullptr, nullptr});
   } else if (const Shape& has = model_.slots_[index].value.shape(); has != shape) {
     graph.fail(
         cat("the optimizer's state ", name, " has the shape ", has, ", ", shape, " is needed"));
     return {};
   }
-  if (Value input = slotInputs_.values[index]) return input;
+  if (Value input = slotInputs_.of(index)) return input;
   return slotInputs_.use(index, graph.input({DType::kF32, shape}));
 }
 

@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "nn/losses.h"
@@ -41,8 +40,7 @@ struct Model::Program {
 /// Builds the graph of a model in one mode.
 class Model::Builder : public LayerContext {
  public:
-  Builder(Model& model, Mode mode, int32_t batch)
-      : model_(model), batch_(batch), weightInputs_(model.weights_), slotInputs_(model.slots_) {
+  Builder(Model& model, Mode mode, int32_t batch) : model_(model), batch_(batch) {
     training = mode == kTrain;
   }
 
@@ -77,25 +75,16 @@ class Model::Builder : public LayerContext {
     Tensor tensor;
   };
   class Update;
-  /// Weights or slots of the model, by name, and the graph's inputs for those that are used.
+  /// The graph's inputs for those weights or slots of the model that are used.
   struct Inputs {
-    std::unordered_map<std::string, int> known;  // by name: which one of the model it is
-    std::vector<Value> values;                   // by that number; empty where it is not used
-    std::vector<std::pair<int, Value>> used;     // in order of first use
+    std::vector<Value> values;                // by the number of the weight; empty where not used
+    std::vector<std::pair<int, Value>> used;  // in order of first use
 
-    explicit Inputs(const std::vector<Weight>& list) {
-      for (const Weight& w : list) add(w.name);
-    }
-    void add(const std::string& name) {
-      known.emplace(name, static_cast<int>(values.size()));
-      values.emplace_back();
-    }
-    /// How many there are, where none has this name.
-    int numberOf(const std::string& name) const {
-      auto it = known.find(name);
-      return it == known.end() ? static_cast<int>(values.size()) : it->second;
+    Value of(int number) const {
+      return number < static_cast<int>(values.size()) ? values[number] : Value{};
     }
     Value use(int number, Value input) {
+      if (number >= static_cast<int>(values.size())) values.resize(number + 1);
       used.emplace_back(number, input);
       return values[number] = input;
     }

@@ -150,7 +150,7 @@ Status Model::compile(const Json& options) {
   std::optional<Optimizer> optimizer = std::exchange(optimizer_, std::move(asked));
   Json before = std::exchange(compiled_, fields->plain());
   // Building the smallest training step finds what is wrong now and not in the middle of fit.
-  std::vector<Weight> slots = std::exchange(slots_, {});
+  WeightList slots = std::exchange(slots_, {});
   std::vector<bool> trained(topology_.layers.size());
   for (size_t i = 0; i < trained.size(); ++i) trained[i] = isTrainable(static_cast<int>(i));
   std::swap(trained_, trained);
@@ -166,23 +166,24 @@ Status Model::compile(const Json& options) {
     return status;
   }
   builder.describeLogs();
-  slots_.clear();
+  slots_ = {};
   step_ = 0;
   rate_ = -1;
   return {};
 }
 
 Status Model::setWeights(std::span<const Tensor> values) {
-  if (values.size() != weights_.size())
-    return fail("The model has ", weights_.size(), " weights, got ", values.size());
+  std::vector<Weight>& weights = weights_.all();
+  if (values.size() != weights.size())
+    return fail("The model has ", weights.size(), " weights, got ", values.size());
   for (size_t i = 0; i < values.size(); ++i) {
-    const Type &want = weights_[i].value.type(), &have = values[i].type();
+    const Type &want = weights[i].value.type(), &have = values[i].type();
     if (want != have)
-      return fail("the weight ", weights_[i].name, " is ", want, ", got ", have,
+      return fail("the weight ", weights[i].name, " is ", want, ", got ", have,
                   ": no weight was set");
   }
   for (size_t i = 0; i < values.size(); ++i)
-    std::memcpy(weights_[i].value.view().data, values[i].view().data,
+    std::memcpy(weights[i].value.view().data, values[i].view().data,
                 static_cast<size_t>(values[i].type().bytes()));
   ++version_;
   return {};
@@ -191,11 +192,11 @@ Status Model::setWeights(std::span<const Tensor> values) {
 Status Model::setSlot(std::string name, Tensor value) {
   // Plans are bound to the memory of the old value.
   FJORD_CHECK(forgetPrograms("the optimizer's state"));
-  auto known = std::ranges::find(slots_, name, &Weight::name);
-  if (known == slots_.end()) {
-    slots_.push_back({std::move(name), std::move(value), false, nullptr, nullptr});
+  int number = slots_.numberOf(name);
+  if (number < slots_.size()) {
+    slots_[number].value = std::move(value);
   } else {
-    known->value = std::move(value);
+    slots_.add({std::move(name), std::move(value), false, nullptr, nullptr});
   }
   return {};
 }
@@ -238,14 +239,14 @@ Result<StepMemory> Model::stepMemory(Mode mode, int32_t batch) {
   if (mode != kPredict && !isCompiled())
     return fail("the model is not compiled: call compile with an optimizer and a loss first");
   if (batch < 1) return fail("a batch needs at least one sample");
-  bool fresh = slots_.empty();
+  bool fresh = slots().empty();
   StepMemory memory;
   Builder builder(*this, mode, batch);
   Status built = builder.build(mode);
-  for (const Weight& w : weights_) memory.weights += w.value.type().bytes();
-  for (const Weight& w : slots_) memory.state += mode == kTrain ? w.value.type().bytes() : 0;
+  for (const Weight& w : weights()) memory.weights += w.value.type().bytes();
+  for (const Weight& w : slots()) memory.state += mode == kTrain ? w.value.type().bytes() : 0;
   // The first step will make them.
-  if (fresh) slots_.clear();
+  if (fresh) slots_ = {};
   FJORD_CHECK(built);
   FJORD_TRY(Plan plan, builder.plan());
   for (const Type& type : plan.inputs) memory.data += type.bytes();
@@ -567,7 +568,7 @@ std::string Model::summary() const {
     text += '\n';
   }
   int64_t trainable = 0, fixed = 0;
-  for (const Weight& w : weights_) (isTrainable(w) ? trainable : fixed) += w.value.size();
+  for (const Weight& w : weights()) (isTrainable(w) ? trainable : fixed) += w.value.size();
   return text + cat(trainable + fixed, " parameters, ", trainable, " trainable, ",
                     (trainable + fixed) * 4, " bytes\n");
 }

@@ -140,16 +140,16 @@ class Model {
   /// How many values logs gives once the model is compiled.
   int logCount() const { return 1 + static_cast<int>(metricNames_.size()); }
 
-  const std::vector<Weight>& weights() const { return weights_; }
+  const std::vector<Weight>& weights() const { return weights_.all(); }
   /// To write to: what was computed from them is computed anew.
   std::vector<Weight>& mutableWeights() {
     ++version_;
-    return weights_;
+    return weights_.all();
   }
   /// All of them, or none where one is of another type.
   Status setWeights(std::span<const Tensor> values);
   /// The optimizer's state, by name; made by the first training step.
-  std::vector<Weight>& slots() { return slots_; }
+  std::vector<Weight>& slots() { return slots_.all(); }
   /// Restores a piece of the optimizer's state, before or after the first training step.
   Status setSlot(std::string name, Tensor value);
   int64_t step() const { return step_; }
@@ -203,7 +203,7 @@ class Model {
   Topology topology_;
   std::vector<Topology::TensorRef> order_;  // of the calls of layers
   uint64_t seed_;
-  std::vector<Weight> weights_, slots_;
+  WeightList weights_, slots_;
   std::vector<Type> outputTypes_;
   std::vector<std::string> layerRows_;  // lines of the summary
   Json compiled_;

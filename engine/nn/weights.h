@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/fields.h"
@@ -18,6 +19,28 @@ struct Weight {
   bool trainable = true;         // as its layer makes it; Model::isTrainable says whether it is
   Json regularizer, constraint;  // null for none
   int layer = -1;                // that it belongs to, among those of the topology
+};
+
+/// Weights in the order in which they were added, found by their names.
+class WeightList {
+ public:
+  /// How many there are, where none has this name.
+  int numberOf(const std::string& name) const {
+    auto known = numbers_.find(name);
+    return known == numbers_.end() ? size() : known->second;
+  }
+  void add(Weight weight) {
+    numbers_.emplace(weight.name, size());
+    list_.push_back(std::move(weight));
+  }
+  int size() const { return static_cast<int>(list_.size()); }
+  Weight& operator[](int number) { return list_[number]; }
+  std::vector<Weight>& all() { return list_; }
+  const std::vector<Weight>& all() const { return list_; }
+
+ private:
+  std::vector<Weight> list_;
+  std::unordered_map<std::string, int> numbers_;
 };
 
 /// Fills a new weight of this shape. Kernels are [.., inputs, outputs]; axes before the last two
