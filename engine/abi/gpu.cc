@@ -37,10 +37,10 @@ int fj_gpuBatch(int model, int train, const int32_t* xs, int xCount, const int32
 
 int fj_gpuPredict(int model, const int32_t* xs, int xCount, int begin, int count) {
   return withModel(model, [&](auto& m) {
-    std::vector<Tensor> x;
-    if (!collect(xs, xCount, x)) return 0;
-    Status status = m->beginPrediction(x, begin, count);
-    return status ? 1 : failure(status.error());
+    return withBatch(xs, xCount, nullptr, 0, [&](const Batch& batch) {
+      Status status = m->beginPrediction(batch.x, begin, count);
+      return status ? 1 : failure(status.error());
+    });
   });
 }
 
@@ -77,9 +77,10 @@ int fj_gpuProgram(int model) {
 
 int fj_gpuFinish(int model, double* out, int room) {
   return withModel(model, [&](auto& m) {
-    Totals totals;
+    Totals& totals = runtime().totals;
+    totals.clear();
     if (Status status = m->finish(totals); !status) return failure(status.error());
-    return writeLogs(m->logs(totals), out, room);
+    return writeLogs(*m, totals, out, room);
   });
 }
 

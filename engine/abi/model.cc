@@ -212,15 +212,16 @@ int fj_modelPrepare(int model, int train, int batch) {
 int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out,
                     int room) {
   return withModel(model, [&](auto& m) {
-    std::vector<Tensor> in;
-    if (!collect(xs, count, in)) return 0;
     if (batchSize < 1) return failure(cat("batchSize must be at least 1, got ", batchSize));
-    Result<std::vector<Tensor>> outputs = m->predict(in, batchSize);
-    if (!outputs) return failure(outputs.error());
-    if (static_cast<int>(outputs->size()) > room)
-      return failure(cat("there is room for ", room, " of ", outputs->size(), " outputs"));
-    for (size_t i = 0; i < outputs->size(); ++i) out[i] = newTensor(Result<Tensor>((*outputs)[i]));
-    return static_cast<int>(outputs->size());
+    return withBatch(xs, count, nullptr, 0, [&](const Batch& batch) {
+      Result<std::vector<Tensor>> outputs = m->predict(batch.x, batchSize);
+      if (!outputs) return failure(outputs.error());
+      if (static_cast<int>(outputs->size()) > room)
+        return failure(cat("there is room for ", room, " of ", outputs->size(), " outputs"));
+      for (size_t i = 0; i < outputs->size(); ++i)
+        out[i] = newTensor(Result<Tensor>((*outputs)[i]));
+      return static_cast<int>(outputs->size());
+    });
   });
 }
 
@@ -228,9 +229,10 @@ int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int
                   int yCount, double* out, int room) {
   return withModel(model, [&](auto& m) {
     return withBatch(xs, xCount, ys, yCount, [&](const Batch& batch) {
-      Totals totals;
+      Totals& totals = runtime().totals;
+      totals.clear();
       Status status = m->run(train ? Model::kTrain : Model::kTest, batch, totals);
-      return status ? writeLogs(m->logs(totals), out, room) : failure(status.error());
+      return status ? writeLogs(*m, totals, out, room) : failure(status.error());
     });
   });
 }

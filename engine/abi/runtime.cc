@@ -51,10 +51,10 @@ bool collect(const int32_t* handles, int count, std::vector<Tensor>& out) {
   return true;
 }
 
-int writeLogs(const Logs& logs, double* out, int room) {
-  int count = static_cast<int>(logs.size());
+int writeLogs(const Model& model, const Totals& totals, double* out, int room) {
+  int count = model.logCount();
   if (count > room) return failure(cat("there is room for ", room, " of ", count, " logs"));
-  for (int i = 0; i < count; ++i) out[i] = logs[i].second;
+  for (int i = 0; i < count; ++i) out[i] = model.logAt(totals, i);
   return count;
 }
 

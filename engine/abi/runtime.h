@@ -86,6 +86,10 @@ struct Runtime {
   Handles<std::shared_ptr<Model>> models;
   Handles<FitEntry> fits;
   std::string message;
+  // Of the step that is being run; empty between two, and kept for their memory: a step allocates
+  // nothing.
+  std::vector<Tensor> x, y;
+  Totals totals;
 };
 
 Runtime& runtime();
@@ -106,8 +110,8 @@ int newTensor(Result<Tensor> t);
 /// The tensors of some handles; false, and a failure, where one does not exist or is on a GPU.
 bool collect(const int32_t* handles, int count, std::vector<Tensor>& out);
 
-/// The values of `logs` into out[room]; their number.
-int writeLogs(const Logs& logs, double* out, int room);
+/// The values that a model logs into out[room]; their number.
+int writeLogs(const Model& model, const Totals& totals, double* out, int room);
 
 template <class F>
 int withModel(int handle, F f) {
@@ -118,9 +122,12 @@ int withModel(int handle, F f) {
 /// f of the batch that these tensors are.
 template <class F>
 int withBatch(const int32_t* xs, int xCount, const int32_t* ys, int yCount, F f) {
-  std::vector<Tensor> x, y;
-  if (!collect(xs, xCount, x) || !collect(ys, yCount, y)) return 0;
-  return f(Batch{.x = x, .y = y});
+  Runtime& r = runtime();
+  bool areThere = collect(xs, xCount, r.x) && collect(ys, yCount, r.y);
+  int result = areThere ? f(Batch{.x = r.x, .y = r.y}) : 0;
+  r.x.clear();
+  r.y.clear();
+  return result;
 }
 
 template <class F>

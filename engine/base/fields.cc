@@ -331,11 +331,18 @@ std::array<int32_t, 4> Fields::borders(const char* name) const {
   return out;
 }
 
+size_t Fields::count(const char* name) const {
+  const Json* v = given(name);
+  return v ? v->size() : 0;
+}
+
+double Fields::numberAt(const char* name, size_t i) const {
+  return (*given(name))[i].get<double>();
+}
+
 std::vector<double> Fields::numbers(const char* name) const {
   std::vector<double> out;
-  if (const Json* v = given(name)) {
-    for (const Json& item : *v) out.push_back(item.get<double>());
-  }
+  for (size_t i = 0; i < count(name); ++i) out.push_back(numberAt(name, i));
   return out;
 }
 

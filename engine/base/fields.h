@@ -164,6 +164,9 @@ class Fields {
   /// Top, bottom, left, right.
   std::array<int32_t, 4> borders(const char* name) const;
   std::vector<double> numbers(const char* name) const;
+  /// One of them, and how many there are, without a copy of all.
+  double numberAt(const char* name, size_t i) const;
+  size_t count(const char* name) const;
   std::vector<std::string> texts(const char* name) const;
   std::map<std::string, std::string> textsByName(const char* name) const;
   /// null without it and without a default.

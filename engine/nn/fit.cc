@@ -361,7 +361,8 @@ Result<std::unique_ptr<Fit>> Fit::evaluation(Model& model, Samples samples, int 
 
 void Fit::startEpoch() {
   batch_ = validationBatch_ = 0;
-  totals_ = validationTotals_ = {};
+  totals_.clear();
+  validationTotals_.clear();
   if (!options_.shuffle) return;
   // The order is a function of the seed and the epoch alone, so that a resumed run sees the same
   // one. Fisher and Yates.
@@ -434,12 +435,12 @@ Result<Fit::Event> Fit::next() {
   // stop() ends the epoch here: no further batch is trained. What has begun is finished.
   bool goesOn = !stopping_ || begun_ > 0;
   if (isTraining() && goesOn) {
-    Totals batch;
-    FJORD_CHECK(runBatch(batch));
+    batchTotals_.clear();
+    FJORD_CHECK(runBatch(batchTotals_));
     ++batch_;
-    totals_.add(batch);
-    batchLogs_ = model_.logs(batch);
-    logs_ = model_.logs(totals_);
+    totals_.add(batchTotals_);
+    model_.writeLogs(batchTotals_, batchLogs_);
+    model_.writeLogs(totals_, logs_);
     bool watchesNaN = std::ranges::any_of(
         callbacks_, [](auto& c) { return c->kind == Callback::kTerminateOnNaN; });
     if (watchesNaN && !std::isfinite(logs_[0].second)) {

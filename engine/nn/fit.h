@@ -101,7 +101,7 @@ class Fit {
   Samples samples_, validation_;
   std::vector<int32_t> order_, validationOrder_;
   std::vector<std::shared_ptr<Callback>> callbacks_;
-  Totals totals_, validationTotals_;
+  Totals totals_, batchTotals_, validationTotals_;
   Logs logs_, batchLogs_;
   std::string reason_;
   std::vector<std::string> checkpoints_;

@@ -270,12 +270,12 @@ int32_t wholeOf(float x) {
                                                   : std::numeric_limits<int32_t>::min();
 }
 
-/// Rows of `from` (all, where rows is empty) into `to`; float32 to int32 and back where they
-/// differ.
-void copyRows(const Tensor& from, std::span<const int32_t> rows, const Tensor& to) {
+/// Rows of `from` (those from `first` on, where rows is empty) into `to`; float32 to int32 and back
+/// where they differ.
+void copyRows(const Tensor& from, int32_t first, std::span<const int32_t> rows, const Tensor& to) {
   int64_t count = to.shape()[0], row = to.size() / std::max<int64_t>(1, count);
   for (int64_t i = 0; i < count; ++i) {
-    int64_t at = rows.empty() ? i : rows[i];
+    int64_t at = rows.empty() ? first + i : rows[i];
     const uint32_t* source = from.data<uint32_t>() + at * row;
     uint32_t* target = to.data<uint32_t>() + i * row;
     bool toFloat = to.dtype() == DType::kF32 && from.dtype() != DType::kF32;
@@ -293,13 +293,14 @@ void copyRows(const Tensor& from, std::span<const int32_t> rows, const Tensor& t
   }
 }
 
-/// The step's input number `i` is all of `from`, or these rows. All of it is read where it lies, if
-/// it is of the type that the step reads.
+/// The step's input number `i` is a batch of rows of `from`: these, or those from `first` on. All of
+/// it is read where it lies, if it is of the type that the step reads.
 template <class Program>
-void give(Program& p, size_t i, const Tensor& from, std::span<const int32_t> rows) {
+void give(Program& p, size_t i, const Tensor& from, int32_t first, std::span<const int32_t> rows) {
+  bool isAll = rows.empty() && from.shape()[0] == p.batch;
   // Where the step runs elsewhere and later, `from` may be gone by then.
-  bool asItIs = p.executor && rows.empty() && from.dtype() == p.inputs[i].dtype();
-  if (!asItIs) copyRows(from, rows, p.inputs[i]);
+  bool asItIs = p.executor && isAll && from.dtype() == p.inputs[i].dtype();
+  if (!asItIs) copyRows(from, first, rows, p.inputs[i]);
   p.bindInput(p.numbers[i], (asItIs ? from : p.inputs[i]).view().data);
 }
 
@@ -435,7 +436,7 @@ Status Model::begin(Mode mode, const Batch& batch) {
   FJORD_TRY(Program * p, program(mode, samples));
   size_t next = 0;
   for (const auto& list : {batch.x, batch.y}) {
-    for (const Tensor& t : list) give(*p, next++, t, batch.rows);
+    for (const Tensor& t : list) give(*p, next++, t, 0, batch.rows);
   }
   for (size_t i = 0; i < batch.y.size(); ++i, ++next) {
     Tensor& weights = p->inputs[next];
@@ -443,7 +444,7 @@ Status Model::begin(Mode mode, const Batch& batch) {
     const Tensor* given =
         batch.weights.empty() ? nullptr : &batch.weights[std::min(i, batch.weights.size() - 1)];
     if (given && *given) {
-      copyRows(*given, batch.rows, weights);
+      copyRows(*given, 0, batch.rows, weights);
     } else {
       std::ranges::fill(weights.span<float>(), 1.0f);
     }
@@ -487,11 +488,7 @@ Status Model::beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t 
   if (begin < 0 || count < 1 || begin + count > samples)
     return fail("rows ", begin, " to ", begin + count, " of ", samples, " samples");
   FJORD_TRY(Program * p, program(kPredict, count));
-  std::vector<int32_t> rows;
-  for (int32_t i = 0; count < samples && i < count; ++i) rows.push_back(begin + i);
-  for (size_t i = 0; i < x.size(); ++i) {
-    give(*p, i, x[i], rows);
-  }
+  for (size_t i = 0; i < x.size(); ++i) give(*p, i, x[i], begin, {});
   settle(*p);
   begun_ = p;
   return {};
@@ -502,6 +499,7 @@ Result<std::vector<Tensor>> Model::predict(std::span<const Tensor> x, int batchS
   FJORD_CHECK(checkInputs(x));
   int32_t samples = samplesOf(x[0]);
   std::vector<Tensor> outputs;
+  outputs.reserve(outputTypes_.size());
   for (Type type : outputTypes_) {
     type.shape[0] = samples;
     FJORD_TRY(Tensor t, Tensor::empty(type));
@@ -530,12 +528,29 @@ void Totals::add(const Totals& other) {
   }
 }
 
-Logs Model::logs(const Totals& totals) const {
-  Logs logs = {{"loss", totals.samples > 0 ? totals.loss / totals.samples : 0}};
-  for (size_t i = 0; i < totals.numerators.size(); ++i) {
-    logs.push_back({metricNames_[i], MetricParts::value(metricKinds_[i], totals.numerators[i],
-                                                        totals.denominators[i])});
+void Totals::clear() {
+  loss = samples = 0;
+  numerators.clear();
+  denominators.clear();
+}
+
+double Model::logAt(const Totals& totals, int i) const {
+  if (i == 0) return totals.samples > 0 ? totals.loss / totals.samples : 0;
+  return MetricParts::value(metricKinds_[i - 1], totals.numerators[i - 1],
+                            totals.denominators[i - 1]);
+}
+
+void Model::writeLogs(const Totals& totals, Logs& logs) const {
+  logs.resize(1 + totals.numerators.size());
+  for (size_t i = 0; i < logs.size(); ++i) {
+    logs[i].first = i ? std::string_view(metricNames_[i - 1]) : "loss";
+    logs[i].second = logAt(totals, static_cast<int>(i));
   }
+}
+
+Logs Model::logs(const Totals& totals) const {
+  Logs logs;
+  writeLogs(totals, logs);
   return logs;
 }
 

@@ -50,6 +50,8 @@ struct Totals {
   std::vector<double> numerators, denominators;
 
   void add(const Totals& other);
+  /// Nothing, in the memory that they have.
+  void clear();
 };
 
 using Logs = std::vector<std::pair<std::string, double>>;
@@ -137,6 +139,10 @@ class Model {
   Result<std::vector<Tensor>> predict(std::span<const Tensor> x, int batchSize = 32);
 
   Logs logs(const Totals& totals) const;
+  /// The same into `logs`, in the memory that they have.
+  void writeLogs(const Totals& totals, Logs& logs) const;
+  /// The value of entry `i` alone.
+  double logAt(const Totals& totals, int i) const;
   /// How many values logs gives once the model is compiled.
   int logCount() const { return 1 + static_cast<int>(metricNames_.size()); }
 

@@ -235,10 +235,9 @@ double polynomialDecay(const Fields& f, double t) {
 constexpr Argument kPiecewise[] = {numbers("boundaries", kNotNegative).isNeeded(),
                                    numbers("values", kNotNegative).isNeeded(), text("name")};
 double piecewise(const Fields& f, double t) {
-  std::vector<double> boundaries = f.numbers("boundaries");
   size_t i = 0;
-  while (i < boundaries.size() && t > boundaries[i]) ++i;
-  return f.numbers("values")[i];
+  while (i < f.count("boundaries") && t > f.numberAt("boundaries", i)) ++i;
+  return f.numberAt("values", i);
 }
 
 constexpr ScheduleRow kSchedules[] = {
@@ -253,7 +252,7 @@ constexpr ScheduleRow kSchedules[] = {
 Result<Chosen<ScheduleRow>> scheduleOf(const Json& rate) {
   FJORD_TRY(auto schedule, chosen("learning-rate schedule", kSchedules, rate));
   if (schedule.row->rate == piecewise &&
-      schedule.fields.numbers("values").size() != schedule.fields.numbers("boundaries").size() + 1)
+      schedule.fields.count("values") != schedule.fields.count("boundaries") + 1)
     return fail("piecewise_constant_decay: values must be one more than boundaries");
   return schedule;
 }
