@@ -80,10 +80,7 @@ Runner::~Runner() {
 }
 
 Result<std::vector<Tensor>> Runner::run(std::span<const Tensor> inputs) {
-  return here_ ? runHere(inputs) : runThere(inputs);
-}
-
-Result<std::vector<Tensor>> Runner::runHere(std::span<const Tensor> inputs) {
+  if (there_) return runThere(inputs);
   for (size_t i = 0; i < inputs.size(); ++i) {
     FJORD_CHECK(needHere(inputs[i]));
     here_->bindInput(static_cast<int>(i), inputs[i].view().data);

@@ -76,7 +76,6 @@ class Runner {
 
  private:
   Runner() = default;
-  Result<std::vector<Tensor>> runHere(std::span<const Tensor> inputs);
   Result<std::vector<Tensor>> runThere(std::span<const Tensor> inputs);
 
   struct There {

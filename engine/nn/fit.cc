@@ -410,7 +410,7 @@ Result<bool> Fit::beginBatch() {
   return true;
 }
 
-Status Fit::runBatch(Totals& totals) {
+[[gnu::always_inline]] inline Status Fit::runBatch(Totals& totals) {
   if (!model_.isOnGpu())
     return model_.run(mode(), batchAt(isTraining() ? batch_ : validationBatch_), totals);
   if (begun_ == 0) return fail("fit: no batch has begun on the GPU");
@@ -430,7 +430,7 @@ Result<Fit::Event> Fit::advance() {
   return event;
 }
 
-Result<Fit::Event> Fit::next() {
+[[gnu::always_inline]] inline Result<Fit::Event> Fit::next() {
   if (done_) return fail("fit: training is over");
   // stop() ends the epoch here: no further batch is trained. What has begun is finished.
   bool goesOn = !stopping_ || begun_ > 0;

@@ -90,6 +90,7 @@ class Fit {
   Status addCallbacks();
   void startEpoch();
   Status endEpoch();
+  // This and runBatch become part of advance, so that a kernel is the fifth call from the border.
   Result<Event> next();
   bool isTraining() const { return batch_ < batches_; }
   int validationBatches() const;

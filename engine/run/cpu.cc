@@ -66,7 +66,7 @@ constexpr int64_t kChainGrain = 8 * kTile;
 
 }  // namespace
 
-void Executor::runStep(const Step& step, const Views& v) {
+[[gnu::always_inline]] inline void Executor::runStep(const Step& step, const Views& v) {
   std::byte* arena = static_cast<std::byte*>(arena_.data());
   std::span<const View> views(views_);
   ChainCall chain{step.chain.get(), views.subspan(v.chainIn, step.chainIn.size()),
@@ -105,8 +105,8 @@ Status Executor::failed(const Step& step) {
 }
 
 Status Executor::run() {
-  // What depends on parameters alone comes first, and not again until one changes. One loop, so that
-  // runStep is inlined into it: a kernel is then five calls from JavaScript.
+  // What depends on parameters alone comes first, and not again until one changes. One loop, and
+  // runStep is part of it: a kernel is then the fifth call from JavaScript.
   const std::pair<int32_t, int32_t> ranges[] = {
       {plan_.settledBegin, settled_ ? plan_.settledBegin : plan_.settledEnd},
       {0, plan_.settledBegin},
