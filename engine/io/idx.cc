@@ -95,6 +95,8 @@ Result<IdxArray> readIdx(std::span<const std::byte> file) {
     return fail("idx: an array of the sizes ", a.shape, " takes ", bytes, " bytes, there are ",
                 there, there < bytes ? "; the file is truncated" : "; the file is damaged");
   }
+  // No elements at all, and yet more along an axis than an array can have.
+  if (Status fits = checkShape(a.shape); !fits) return fail("idx: ", fits.error().message);
   return a;
 }
 

@@ -92,6 +92,8 @@ TEST(Idx, RefusesWhatIsNotAFile) {
       {fileOf({0, 0, 8, 4, 0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 3, 0, 0, 0, 0}),
        "are too large"},
       {fileOf({0, 0, 8, 2, 0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff}), "truncated"},
+      {fileOf({0, 0, 8, 3, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 2, 0, 0, 0, 0}),
+       "idx: the shape [2147483647,2,0] has more than"},
   };
   for (const Bad& bad : cases) {
     auto a = read(bad.file);

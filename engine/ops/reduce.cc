@@ -270,7 +270,6 @@ void reduce(const Call& c, const Shape& axes) {
         columns.add(from + offsetOf(s.reduced, r), inner, stride);
       columns.finish();
     };
-    if (width == 0) return;
     if (rows > 1) {
       c.threads.forRange(rows, (grain + width - 1) / width, [&](int64_t b, int64_t e, int) {
         for (int64_t row = b; row < e; ++row) strip(row, 0, width);
