@@ -18,7 +18,7 @@ int failure(std::string message) {
   return 0;
 }
 int text(const Json& json) {
-  runtime().message = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  runtime().message = jsonText(json);
   return 1;
 }
 

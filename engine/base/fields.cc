@@ -186,7 +186,7 @@ std::optional<double> numberIn(const Json& j) {
 std::string shown(const Json& value) {
   if (std::optional<double> x = numberIn(value)) return cat(*x);
   constexpr size_t kMost = 80;
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = jsonText(value);
   return text.size() <= kMost ? text : text.substr(0, kMost) + "..";
 }
 

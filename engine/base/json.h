@@ -16,8 +16,12 @@ namespace fjord {
 
 using Json = nlohmann::ordered_json;
 
-/// Refuses what is nested so deeply that reading it could overflow the stack.
-Result<Json> parseJson(std::string_view text);
+/// Refuses what is nested so deeply that reading it could overflow the stack. JSON lets a name stand twice
+/// in an object, where the last counts: `twice` gets one that does.
+Result<Json> parseJson(std::string_view text, std::string* twice = nullptr);
+/// Of what is not UTF-8 a replacement character is written. (Reading and writing are ours, because the
+/// library's would be 60 KB for a page to download.)
+std::string jsonText(const Json& j);
 
 inline const Json& member(const Json& j, const char* key) {
   static const Json kNull;

@@ -22,15 +22,9 @@ void append(std::string& out, T value) {
   out.append(digits, end);
 }
 
-/// Shortest text that reads back as the same number; NaN and Infinity as JavaScript writes them.
-template <std::floating_point T>
-void append(std::string& out, T value) {
-  if (value != value) return append(out, "NaN");
-  if (value - value != 0) return append(out, value > 0 ? "Infinity" : "-Infinity");
-  char digits[40];
-  auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
-  out.append(digits, end);
-}
+/// A short text that reads back as the same number; NaN and Infinity as JavaScript writes them.
+void append(std::string& out, double value);
+void append(std::string& out, float value);
 
 template <class... Ts>
 std::string cat(const Ts&... parts) {

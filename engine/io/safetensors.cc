@@ -45,22 +45,9 @@ std::string_view storedName(DType type) {
 /// The header. JSON lets a name stand twice, and a reader that kept one of the two would show what
 /// another does not: so that is an error, anywhere in the header.
 Result<Json> parseHeader(std::string_view text) {
-  std::vector<std::vector<std::string>> open;
   std::string twice;
-  auto look = [&](int, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) open.emplace_back();
-    if (event == Json::parse_event_t::object_end) {
-      auto& names = open.back();
-      std::ranges::sort(names);
-      auto same = std::ranges::adjacent_find(names);
-      if (same != names.end()) twice = *same;
-      open.pop_back();
-    }
-    if (event == Json::parse_event_t::key) open.back().push_back(value.get<std::string>());
-    return true;
-  };
-  Json header = Json::parse(text, look, false);
-  if (header.is_discarded() || !header.is_object())
+  Result<Json> header = parseJson(text, &twice);
+  if (!header || !header->is_object())
     return fail("the header is not a JSON object: ", text.substr(0, 60));
   if (!twice.empty()) return fail("the header has \"", twice, "\" twice");
   return header;
@@ -70,7 +57,7 @@ Result<StoredTensor> parseTensor(const std::string& name, const Json& entry,
                                  std::span<const std::byte> data) {
   const Json &shape = member(entry, "shape"), &offsets = member(entry, "data_offsets");
   const StoredType* type = findType(stringOr(entry, "dtype", ""));
-  if (!type) return fail(name, ": the dtype ", member(entry, "dtype").dump(), " is not known");
+  if (!type) return fail(name, ": the dtype ", jsonText(member(entry, "dtype")), " is not known");
   if (!shape.is_array() || shape.size() > kMaxRank)
     return fail(name, ": the shape is to be a list of at most ", kMaxRank, " sizes");
   StoredTensor t{name, type, {}, {}};
@@ -79,21 +66,21 @@ Result<StoredTensor> parseTensor(const std::string& name, const Json& entry,
   for (const Json& size : shape) {
     constexpr uint64_t kMaxSize = std::numeric_limits<int32_t>::max();
     if (!size.is_number_unsigned() || size.get<uint64_t>() > kMaxSize)
-      return fail(name, ": ", size.dump(), " in the shape is not a size from 0 to ", kMaxSize);
+      return fail(name, ": ", jsonText(size), " in the shape is not a size from 0 to ", kMaxSize);
     t.shape.push(size.get<int32_t>());
     if (__builtin_mul_overflow(bytes, size.get<int64_t>(), &bytes))
-      return fail(name, ": the shape ", shape.dump(), " is too large");
+      return fail(name, ": the shape ", jsonText(shape), " is too large");
   }
   bool pair = offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() &&
               offsets[1].is_number_unsigned();
   if (!pair) return fail(name, ": data_offsets is to be [begin, end]");
   uint64_t begin = offsets[0].get<uint64_t>(), end = offsets[1].get<uint64_t>();
   if (begin > end || end > data.size()) {
-    return fail(name, ": data_offsets ", offsets.dump(), " are outside the ", data.size(),
+    return fail(name, ": data_offsets ", jsonText(offsets), " are outside the ", data.size(),
                 " bytes of data; the file may be truncated");
   }
   if (end - begin != static_cast<uint64_t>(bytes))
-    return fail(name, ": ", type->name, shape.dump(), " takes ", bytes, " bytes, not ",
+    return fail(name, ": ", type->name, jsonText(shape), " takes ", bytes, " bytes, not ",
                 end - begin);
   t.data = data.subspan(begin, end - begin);
   return t;
@@ -301,7 +288,7 @@ Result<std::string> writeSafetensors(std::span<const NamedTensor> tensors,
           {"dtype", storedName(t.as)}, {"shape", shape}, {"data_offsets", {begin, data.size()}}};
     }
   }
-  std::string text = header.dump();
+  std::string text = jsonText(header);
   text.append((8 - text.size() % 8) % 8, ' ');
   std::string file;
   file.reserve(kLengthBytes + text.size() + data.size());

@@ -240,7 +240,7 @@ Result<std::vector<Json>> byOutput(const Model& model, const Json& given) {
     return fail(
         "classWeight is to be an object of weights by class, for a model with several "
         "outputs a list of ",
-        count, " such, or one for each name of an output; got ", given.dump());
+        count, " such, or one for each name of an output; got ", jsonText(given));
   if (!given.is_array() && !byName) parts[0] = given;
   for (size_t i = 0; i < count && given.is_array(); ++i) parts[i] = given[i];
   for (auto it = given.begin(); byName && it != given.end(); ++it) {
@@ -262,7 +262,7 @@ Status Fit::weighClasses(size_t output, const Json& byClass) {
     return fail("classWeight needs labels [samples] or [samples, classes], those of ",
                 model_.outputName(output), " are ", y.shape());
   if (!byClass.is_object())
-    return fail("classWeight has weights by class, such as {\"0\": 1}, got ", byClass.dump());
+    return fail("classWeight has weights by class, such as {\"0\": 1}, got ", jsonText(byClass));
   auto number = [](const Tensor& t, int64_t i) -> double {
     return t.dtype() == DType::kF32 ? t.data<float>()[i] : t.data<int32_t>()[i];
   };
@@ -284,7 +284,7 @@ Status Fit::weighClasses(size_t output, const Json& byClass) {
     if (!weight.is_number())
       return fail("classWeight must contain all classes in the training data: class ", k,
                   " of sample ", i, " has ",
-                  weight.is_null() ? "no weight" : cat("the weight ", weight.dump()));
+                  weight.is_null() ? "no weight" : cat("the weight ", jsonText(weight)));
     weights.data<float>()[i] = weight.get<float>() * static_cast<float>(own ? number(own, i) : 1);
   }
   own = weights;

@@ -1,0 +1,27 @@
+#include "base/text.h"
+
+#include "base/json.h"
+
+namespace fjord {
+
+namespace {
+
+// By the function that writes the numbers of JSON texts: std::to_chars has tables of 115 KB, which a
+// page would have to download.
+template <class T>
+void appendNumber(std::string& out, T value) {
+  if (value != value) return append(out, "NaN");
+  if (value - value != 0) return append(out, value > 0 ? "Infinity" : "-Infinity");
+  char digits[64];
+  const char* end = nlohmann::detail::to_chars(digits, digits + sizeof digits, value);
+  std::string_view text(digits, static_cast<size_t>(end - digits));
+  if (text.ends_with(".0")) text.remove_suffix(2);
+  out += text;
+}
+
+}  // namespace
+
+void append(std::string& out, double value) { appendNumber(out, value); }
+void append(std::string& out, float value) { appendNumber(out, value); }
+
+}  // namespace fjord
