@@ -67,11 +67,13 @@ Json describeOp(OpId id, Json attrs) {
             {"kind", kindOf(info)},
             {"attrs", std::move(attrs)}};
   if (info.kind == OpKind::kElementwise) j["row"] = rowOf(info.row);
-  j["gradient"] = info.grad || info.kind == OpKind::kComposed ? "yes"
-                  : info.noGrad.empty()                       ? "zero"
-                                                              : std::string(info.noGrad);
+  const OpGradient& gradient = opGradient(id);
+  j["gradient"] = gradient.grad || info.kind == OpKind::kComposed ? "yes"
+                  : gradient.reason.empty()                       ? "zero"
+                                                                  : std::string(gradient.reason);
   // What is composed has the GPU form of its parts, and a view needs none.
-  j["gpu"] = info.noGpu.empty() ? "yes" : std::string(info.noGpu);
+  std::string_view none = opShaders(id).reason;
+  j["gpu"] = none.empty() ? "yes" : std::string(none);
   return j;
 }
 

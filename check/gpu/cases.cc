@@ -121,9 +121,9 @@ void printOps() {
       for (Value x : t.in) {
         if (x && x.dtype() == DType::kF32) xs.push_back(x);
       }
-      const OpInfo& info = opInfo(named.op);
-      bool differentiable = y && y.dtype() == DType::kF32 && !xs.empty() &&
-                            (info.grad || info.kind == OpKind::kComposed);
+      bool differentiable =
+          y && y.dtype() == DType::kF32 && !xs.empty() &&
+          (opGradient(named.op).grad || opInfo(named.op).kind == OpKind::kComposed);
       if (differentiable) {
         Value dy = t.add({y.type(), 0.5, 1.5}, seed += 3);
         for (Value dx : grad(y, xs, dy)) t.graph.output(dx);

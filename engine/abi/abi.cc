@@ -2,6 +2,7 @@
 #include "abi/abi.h"
 
 #include "abi/runtime.h"
+#include "base/parts.h"
 
 using namespace fjord;
 
@@ -40,13 +41,14 @@ int fj_init(int threads) {
   if (threads == r.threads->count()) return threads;
   if (Living living = planned(); living.count)
     return failure(cat("the number of threads cannot change while there are ", living.names));
-  // First: a worker that the page forbids throws from here, past all of C++.
   r.threads->resize(threads);
   r.eager.reset();
   r.place = std::make_unique<Place>(*r.threads, std::move(r.place->remote), r.place->isRemote);
   r.eager = std::make_unique<Eager>(*r.place);
   return r.threads->count();
 }
+
+void fj_startThreads() { runtime().threads->start(); }
 
 int fj_living() {
   Living living = planned();
@@ -86,7 +88,8 @@ int fj_tensor(int dtype, int rank, const int32_t* shape, int there) {
     return failure(cat("a tensor has at most ", kMaxRank, " axes, got ", rank));
   Type type{static_cast<DType>(dtype), Shape(std::span(shape, static_cast<size_t>(rank)))};
   if (Status fits = checkShape(type.shape); !fits) return failure(fits.error());
-  return newTensor(there ? runtime().place->remote->newTensor(type) : Tensor::empty(type));
+  return newTensor(kHasShaders && there ? runtime().place->remote->newTensor(type)
+                                        : Tensor::empty(type));
 }
 void* fj_data(int tensor) {
   TensorEntry* t = tensorHere(tensor);
@@ -125,6 +128,7 @@ int fj_op(int op, const int32_t* inputs, int count, const double* attributes, in
   OpId id = static_cast<OpId>(op);
   const OpInfo& info = opInfo(id);
   if (info.kind == OpKind::kSource) return failure(cat(info.name, " is not an op that can be run"));
+  if (info.kind == OpKind::kLeftOut) return failure(leftOut(info.name));
   Attrs attrs;
   if (count < 0 || attributeCount < 0)
     return failure(cat(info.name, ": got ", count, " inputs and ", attributeCount, " attributes"));

@@ -16,12 +16,26 @@
 #else
 #define FJ_API
 #endif
+// What is exported is linked, with all that it calls. A build without training, or without shaders
+// (base/parts.h), exports the rest.
+#if !defined(FJORD_TRAINING) || FJORD_TRAINING
+#define FJ_TRAIN FJ_API
+#else
+#define FJ_TRAIN
+#endif
+#if !defined(FJORD_GPU) || FJORD_GPU
+#define FJ_GPU FJ_API
+#else
+#define FJ_GPU
+#endif
 
 extern "C" {
 
 /// Starts the engine with this many threads (1 in builds without); gives their number. Again: another
-/// number, while no optimizer, model or training lives.
+/// number, while no optimizer, model or training lives. One computes until fj_startThreads.
 FJ_API int fj_init(int threads);
+/// The others join it as they come. A worker that the page forbids throws from here, past all of C++.
+FJ_API void fj_startThreads();
 /// How many optimizers, models, trainings and tensors live; the message names them, as in "1 model, 2 tensors".
 FJ_API int fj_living();
 FJ_API const char* fj_message();
@@ -48,38 +62,38 @@ FJ_API int fj_opNumber(const char* name);
 /// `attributes` as ops/op.h's AttrReader reads them, all or none.
 FJ_API int fj_op(int op, const int32_t* inputs, int count, const double* attributes,
                  int attributeCount);
-FJ_API void fj_tapeStart();
-FJ_API void fj_tapeStop();
+FJ_TRAIN void fj_tapeStart();
+FJ_TRAIN void fj_tapeStop();
 /// A model has made `output` of `input`: a gradient through it is an error.
-FJ_API int fj_tapeModel(int input, int output);
+FJ_TRAIN int fj_tapeModel(int input, int output);
 /// Gradients of y by xs into out[count], 0 where y does not depend on an x. dy may be 0. all: xs are all
 /// variables that there are. Returns 1, or 0 on failure.
-FJ_API int fj_gradients(int y, int dy, const int32_t* xs, int count, int all, int32_t* out);
+FJ_TRAIN int fj_gradients(int y, int dy, const int32_t* xs, int count, int all, int32_t* out);
 /// {"class_name", "config"} as Keras writes it.
-FJ_API int fj_optimizer(const char* json);
+FJ_TRAIN int fj_optimizer(const char* json);
 /// Updates the tensors of variables in place, or in a new handle where others share the memory:
 /// variables[i] is replaced.
-FJ_API int fj_optimizerApply(int optimizer, int32_t* variables, const int32_t* ids,
+FJ_TRAIN int fj_optimizerApply(int optimizer, int32_t* variables, const int32_t* ids,
                              const int32_t* gradients, int count);
 /// The learning rate of the next step; setting it replaces a schedule.
-FJ_API double fj_optimizerRate(int optimizer);
-FJ_API void fj_optimizerSetRate(int optimizer, double rate);
-FJ_API void fj_optimizerFree(int optimizer);
+FJ_TRAIN double fj_optimizerRate(int optimizer);
+FJ_TRAIN void fj_optimizerSetRate(int optimizer, double rate);
+FJ_TRAIN void fj_optimizerFree(int optimizer);
 
 // ---- models ----
 /// `draws`: 1 draws weights by their initializers, 0 leaves zeros for fj_modelSetWeight.
 FJ_API int fj_model(const char* json, uint32_t seed, int draws);
 FJ_API void fj_modelFree(int model);
-FJ_API int fj_modelCompile(int model, const char* json);
+FJ_TRAIN int fj_modelCompile(int model, const char* json);
 /// Leaves the file of io/model_file.h in the message buffer: bytes, not text.
-FJ_API int fj_modelSave(int model, int optimizer);
+FJ_TRAIN int fj_modelSave(int model, int optimizer);
 /// A model from such a file, which is copied.
 FJ_API int fj_modelLoad(const uint8_t* file, int length);
 /// JSON text: {"model": the description, "training": the arguments of compile or null}.
 FJ_API int fj_modelDescription(int model);
 /// What layers, by their names, and the whole model are from now on: {"model": true, "layers":
 /// {"dense_1": false}}. Training goes by it from the next fj_modelCompile on.
-FJ_API int fj_modelTrainable(int model, const char* json);
+FJ_TRAIN int fj_modelTrainable(int model, const char* json);
 /// JSON text: {"inputs": [{name, dtype, shape}], "outputs": [...], "weights": [{name, shape,
 /// trainable}], "slots": [{name, shape}], "seed", "summary", "step", "rate", "logs": how many values
 /// a step of the compiled model logs}.
@@ -90,10 +104,10 @@ FJ_API int fj_modelSetWeight(int model, int index, int tensor);
 FJ_API int fj_modelSetWeights(int model, const int32_t* tensors, int count);
 /// The optimizer's state: by number to read, by name to restore, which may come before the first
 /// training step.
-FJ_API int fj_modelSlot(int model, int index);
-FJ_API int fj_modelSetSlot(int model, const char* name, int tensor);
-FJ_API int fj_modelSetStep(int model, double step);
-FJ_API int fj_modelSetRate(int model, double rate);
+FJ_TRAIN int fj_modelSlot(int model, int index);
+FJ_TRAIN int fj_modelSetSlot(int model, const char* name, int tensor);
+FJ_TRAIN int fj_modelSetStep(int model, double step);
+FJ_TRAIN int fj_modelSetRate(int model, double rate);
 /// Whether convolutions may use Winograd's algorithm.
 FJ_API int fj_modelSetWinograd(int model, int allowed);
 /// JSON: the bytes that a step holds, of training (1) or of predicting (0).
@@ -105,61 +119,61 @@ FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSiz
                            int room);
 /// One training (1) or test (0) step on whole arrays. Writes loss and metrics, returns how many; they
 /// have to fit into out[room].
-FJ_API int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
+FJ_TRAIN int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
                          int yCount, double* out, int room);
 
 // ---- models on a GPU, which JavaScript runs ----
 /// limits: bindings, bindingBytes, bufferBytes, groupsPerDimension (run/gpu.h); null: the CPU again.
-FJ_API int fj_modelSetGpu(int model, const double* limits);
+FJ_GPU int fj_modelSetGpu(int model, const double* limits);
 /// The first half of fj_modelBatch.
-FJ_API int fj_gpuBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
+FJ_GPU int fj_gpuBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
                        int yCount);
 /// The same for predicting rows [begin, begin + count).
-FJ_API int fj_gpuPredict(int model, const int32_t* xs, int xCount, int begin, int count);
+FJ_GPU int fj_gpuPredict(int model, const int32_t* xs, int xCount, int begin, int count);
 /// The step that has begun: out[0] the number of its program, [1] where its results go, [2] how many
 /// floats they are, then for each input that is given anew its number, address and bytes. Returns how
 /// many of these there are, plus one; nothing is written where they do not fit into out[room].
-FJ_API int fj_gpuStep(int model, int32_t* out, int room);
+FJ_GPU int fj_gpuStep(int model, int32_t* out, int room);
 /// Its program as JSON text (abi/gpu_json.h), with "sources": for each input 0 given, 1 a weight or
 /// 2 a piece of the optimizer's state, and its number.
-FJ_API int fj_gpuProgram(int model);
+FJ_GPU int fj_gpuProgram(int model);
 /// The second half of fj_modelBatch.
-FJ_API int fj_gpuFinish(int model, double* out, int room);
+FJ_GPU int fj_gpuFinish(int model, double* out, int room);
 /// Where the host's copy of a weight (1) or a piece of the optimizer's state (2) lies.
-FJ_API void* fj_gpuHostCopy(int model, int kind, int index);
+FJ_GPU void* fj_gpuHostCopy(int model, int kind, int index);
 
 // ---- tensors on a GPU, which JavaScript runs ----
 /// Whether ops run there from now on. device: limits as above where it is another device than before, whose
 /// values are lost; else null.
-FJ_API void fj_eagerGpu(int on, const double* device);
+FJ_GPU void fj_eagerGpu(int on, const double* device);
 /// What is to be done there since the last call of fj_gpuPlayed (abi/remote.h); [0] how many numbers follow.
-FJ_API const int32_t* fj_gpuCommands();
-FJ_API void fj_gpuPlayed();
+FJ_GPU const int32_t* fj_gpuCommands();
+FJ_GPU void fj_gpuPlayed();
 /// A program of a command as JSON text (abi/gpu_json.h).
-FJ_API int fj_gpuEagerProgram(int number);
+FJ_GPU int fj_gpuEagerProgram(int number);
 /// The number of a tensor whose values are there only, else 0.
-FJ_API int fj_gpuNumber(int tensor);
+FJ_GPU int fj_gpuNumber(int tensor);
 /// Where its values are to be written to, to be here as well.
-FJ_API void* fj_gpuLand(int tensor);
+FJ_GPU void* fj_gpuLand(int tensor);
 
 // ---- training ----
 /// arrays: x, y and weights of samples, then those of validation; counts: of each of the six. Weights
 /// are none, one for all outputs, or one for each. options: {"epochs", "batchSize", "shuffle",
 /// "validationSplit", "initialEpoch", "classWeight", "callbacks", "evaluate"}.
-FJ_API int fj_fit(int model, const int32_t* arrays, const int32_t* counts, const char* options);
+FJ_TRAIN int fj_fit(int model, const int32_t* arrays, const int32_t* counts, const char* options);
 /// For a model on a GPU: begins the next batch, after those that have begun. Returns 1 there is none to
 /// begin now, 2 a training batch, 3 another, 0 failure.
-FJ_API int fj_fitBegin(int fit);
+FJ_TRAIN int fj_fitBegin(int fit);
 /// Runs one batch, or finishes the first that has begun. Returns 1 batch, 2 validation batch, 3 end of
 /// an epoch, 0 failure. Writes to out[3]: batches of the epoch so far, whether it is done, the loss of
 /// the batch.
-FJ_API int fj_fitAdvance(int fit, double* out);
+FJ_TRAIN int fj_fitAdvance(int fit, double* out);
 /// JSON text: {"epoch", "batch", "batches", "size": samples of the next batch, "done", "reason", "checkpoints": [..], "logs": {..} of
 /// the epoch so far, "batchLogs": {..} of the last batch}.
-FJ_API int fj_fitState(int fit);
-FJ_API void fj_fitStop(int fit);
-FJ_API void fj_fitFree(int fit);
+FJ_TRAIN int fj_fitState(int fit);
+FJ_TRAIN void fj_fitStop(int fit);
+FJ_TRAIN void fj_fitFree(int fit);
 /// The output of a layer for these inputs, as JSON text {"dtype", "shape"}: inputs is a JSON list
 /// of the same.
-FJ_API int fj_layerShape(const char* className, const char* config, const char* inputs);
+FJ_TRAIN int fj_layerShape(const char* className, const char* config, const char* inputs);
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/parts.h"
+
 namespace fjord {
 
 void Remote::played() {
@@ -62,7 +64,7 @@ Result<Runner> Runner::make(const Graph& graph, Threads& threads, Remote* remote
     auto at = std::ranges::find(graph.inputs(), a.input);
     runner.assigned_.push_back(static_cast<int>(at - graph.inputs().begin()));
   }
-  if (remote) {
+  if (kHasShaders && remote) {
     FJORD_TRY(int32_t program, remote->addProgram(graph));
     runner.there_ = std::make_unique<There>(remote, program);
     runner.outputs_ = remote->program(program)->outputs;
@@ -76,11 +78,11 @@ Result<Runner> Runner::make(const Graph& graph, Threads& threads, Remote* remote
 }
 
 Runner::~Runner() {
-  if (there_) there_->remote->removeProgram(there_->program);
+  if (kHasShaders && there_) there_->remote->removeProgram(there_->program);
 }
 
 Result<std::vector<Tensor>> Runner::run(std::span<const Tensor> inputs) {
-  if (there_) return runThere(inputs);
+  if (kHasShaders && there_) return runThere(inputs);
   for (size_t i = 0; i < inputs.size(); ++i) {
     FJORD_CHECK(needHere(inputs[i]));
     here_->bindInput(static_cast<int>(i), inputs[i].view().data);

@@ -24,11 +24,15 @@ inline void pause() {
 
 }  // namespace
 
-Threads::Threads(int count) { resize(count); }
+Threads::Threads(int count) {
+  resize(count);
+  start();
+}
 
-void Threads::resize(int count) {
-  while (static_cast<int>(workers_.size()) < count - 1) workers_.emplace_back([this] { loop(); });
-  count_ = count < 1 ? 1 : count;
+void Threads::resize(int count) { count_ = count < 1 ? 1 : count; }
+
+void Threads::start() {
+  while (static_cast<int>(workers_.size()) < count_ - 1) workers_.emplace_back([this] { loop(); });
 }
 
 Threads::~Threads() {
@@ -97,6 +101,7 @@ void Threads::dispatch(int parts, Work work, const void* context) {
 
 Threads::Threads(int) {}
 void Threads::resize(int) {}
+void Threads::start() {}
 Threads::~Threads() = default;
 
 void Threads::dispatch(int parts, Work work, const void* context) {

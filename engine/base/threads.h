@@ -30,9 +30,12 @@ class Threads {
 
   int count() const { return count_; }
 
-  /// Another number of threads, between two runs. More are started; of too many, some sleep: none is waited
-  /// for, because a page that waits for a thread which has not started yet keeps it from starting.
+  /// Another number of threads, between two runs. Of too many, some sleep; more are there once start() is
+  /// called: until then the others do their parts.
   void resize(int count);
+  /// Starts those that have not been. None is waited for, because a page that waits for a thread which has
+  /// not started yet keeps it from starting.
+  void start();
 
   /// Calls work(0) ... work(parts - 1), each on whichever thread is free first, and returns when
   /// all have returned.

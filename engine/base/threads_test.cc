@@ -25,6 +25,8 @@ TEST(Threads, AnotherNumberOfThem) {
   Threads threads(2);
   for (int count : {4, 1, 3, 0, 2}) {
     threads.resize(count);
+    // Parts are done whether or not there is a thread for each.
+    if (count != 3) threads.start();
 #if FJORD_THREADS
     EXPECT_EQ(threads.count(), std::max(count, 1));
 #else

@@ -49,19 +49,19 @@ std::vector<Value> grad(Value y, std::span<const Value> xs, Value dy) {
     if (!adjoint[i] || !depends[i]) continue;
     // A copy: adding nodes moves the vector that holds them.
     Node node = graph.nodes()[i];
-    const OpInfo& info = opInfo(node.op);
+    const OpGradient& own = opGradient(node.op);
     bool hasSlope = std::ranges::any_of(node.inputs, [&](int32_t input) {
       return depends[input] && graph.nodes()[input].type.dtype == DType::kF32;
     });
     if (!hasSlope) continue;
-    if (!info.grad) {
-      if (info.noGrad.empty()) continue;
-      graph.fail(cat("grad: ", info.name, " has no gradient: ", info.noGrad));
+    if (!own.grad) {
+      if (own.reason.empty()) continue;
+      graph.fail(cat("grad: ", opInfo(node.op).name, " has no gradient: ", own.reason));
       return result;
     }
     std::vector<Value> in;
     for (int32_t input : node.inputs) in.push_back({&graph, input});
-    std::vector<Value> d = info.grad({in, {&graph, i}, adjoint[i]}, node.attrs);
+    std::vector<Value> d = own.grad({in, {&graph, i}, adjoint[i]}, node.attrs);
     if (!graph.status()) return result;
     for (size_t k = 0; k < in.size(); ++k) {
       int32_t input = node.inputs[k];

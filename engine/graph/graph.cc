@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/parts.h"
 #include "base/simd.h"
 #include "ops/elementwise.h"
 
@@ -122,6 +123,8 @@ std::string Graph::located(OpId op, std::span<const Value> inputs, std::string_v
 
 namespace {
 
+OpSet emitted;
+
 std::vector<Type> typesOf(std::span<const Value> inputs) {
   std::vector<Type> types;
   for (Value v : inputs) types.push_back(v.type());
@@ -131,6 +134,7 @@ std::vector<Type> typesOf(std::span<const Value> inputs) {
 }  // namespace
 
 Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
+  emitted.set(static_cast<size_t>(op));
   Graph* graph = nullptr;
   for (Value v : inputs) graph = graph ? graph : v.graph;
   if (!graph || !graph->status()) return {};
@@ -150,6 +154,9 @@ Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
     return {};
   }
   switch (opInfo(op).kind) {
+    case OpKind::kLeftOut:
+      graph->fail(leftOut(opInfo(op).name));
+      return {};
     case OpKind::kElementwise:
       return graph->emitElementwise(op, inputs, attrs);
     case OpKind::kComposed: {
@@ -165,6 +172,8 @@ Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
       return graph->emitStructured(op, inputs, attrs);
   }
 }
+
+const OpSet& emittedOps() { return emitted; }
 
 Value Graph::emitStructured(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
   Result<Type> type = opInfo(op).type(typesOf(inputs), attrs);
@@ -252,7 +261,7 @@ std::optional<double> Graph::foldConstants(OpId op, std::span<const Value> in,
 Value Graph::emitElementwise(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
   bool ints = std::ranges::none_of(inputs, [](Value v) { return v.dtype() == DType::kF32; });
   if (ints && opInfo(op).row == RowKind::kWhole) return cast(inputs[0], DType::kI32);
-  if (ints && (op == OpId::div || op == OpId::divNoNan)) op = OpId::floorDiv;
+  if (ints && (op == OpId::div || op == OpId::divNoNan)) return emit(OpId::floorDiv, inputs, attrs);
   RowKind kind = opInfo(op).row;
   DType operand = operandType(kind, inputs);
   Value in[3];

@@ -14,6 +14,7 @@
 // Types and shapes are checked when a node is added. Equal nodes are one node.
 #pragma once
 
+#include <bitset>
 #include <deque>
 #include <optional>
 #include <string>
@@ -106,6 +107,11 @@ class Graph {
 /// graph: reverse mode. Zeros where y depends on an x by steps alone, such as floor; an x that y does
 /// not depend on is an error.
 std::vector<Value> grad(Value y, std::span<const Value> xs, Value dy = {});
+
+/// The ops that were asked for since the program began: what a build for one model has to have
+/// (tools/needs.cc).
+using OpSet = std::bitset<static_cast<size_t>(OpId::kCount)>;
+const OpSet& emittedOps();
 
 /// For each node up to y, whether y is computed from it.
 std::vector<bool> ancestors(Value y);

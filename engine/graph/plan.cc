@@ -5,6 +5,7 @@
 #include <limits>
 #include <unordered_set>
 
+#include "base/parts.h"
 #include "graph/chain.h"
 #include "graph/place.h"
 #include "ops/gpu.h"
@@ -341,10 +342,10 @@ void Planner::assignOutstanding() {
 void Planner::addScratch(Step& step) {
   std::vector<Type> in;
   for (const Operand& o : step.in) in.push_back(o.type);
-  if (target_ == PlanOptions::kGpu) {
-    if (step.op == OpId::kCount || !opInfo(step.op).gpu) return;
+  if (kHasShaders && target_ == PlanOptions::kGpu) {
+    if (step.op == OpId::kCount || !opShaders(step.op).write) return;
     ShaderWriter writer(in, step.out.type, plan_.aloneTerms);
-    opInfo(step.op).gpu(writer, step.attrs);
+    opShaders(step.op).write(writer, step.attrs);
     step.scratchBytes = writer.shares * step.out.type.bytes();
     return;
   }

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "base/parts.h"
+
 namespace fjord {
 
 namespace {
@@ -50,19 +52,38 @@ Status refuseUnknown(const Safetensors& file, const Model& model) {
   return {};
 }
 
+/// Takes what training needs to go on: the arguments of compile, the optimizer's state, step and rate.
+Status resume(const Safetensors& file, Model& model) {
+  int64_t step = 0;
+  FJORD_CHECK(readNumber(file, "step", step));
+  if (!file.text("training").empty()) {
+    FJORD_TRY(Json training, parseJson(file.text("training")));
+    FJORD_CHECK(model.compile(training));
+  }
+  for (const StoredTensor& t : file.tensors) {
+    if (!t.name.starts_with(kOptimizer)) continue;
+    if (t.type->loads != StoredType::kF32)
+      return fail(t.name, " is to be float32, the file has ", t.type->name);
+    FJORD_TRY(Tensor value, t.load());
+    FJORD_CHECK(model.setSlot(t.name.substr(kOptimizer.size()), std::move(value)));
+  }
+  model.setStep(step);
+  return readRate(file, model);
+}
+
 }  // namespace
 
 Result<std::string> saveModel(Model& model, const SaveOptions& options) {
   std::vector<NamedTensor> tensors;
   for (const Weight& w : model.weights()) tensors.push_back({w.name, w.value, options.weights});
   Metadata texts = options.metadata;
-  texts.emplace_back("model", model.json().dump());
-  if (model.isCompiled()) texts.emplace_back("training", model.compileOptions().dump());
+  texts.emplace_back("model", jsonText(model.json()));
+  if (model.isCompiled()) texts.emplace_back("training", jsonText(model.compileOptions()));
   texts.emplace_back("seed", cat(model.seed()));
   if (options.optimizer) {
     for (const Weight& w : model.slots()) tensors.push_back({cat(kOptimizer, w.name), w.value});
     texts.emplace_back("step", cat(model.step()));
-    if (model.hasSetRate()) texts.emplace_back("rate", Json(model.rate()).dump());
+    if (model.hasSetRate()) texts.emplace_back("rate", jsonText(Json(model.rate())));
   }
   return writeSafetensors(tensors, texts);
 }
@@ -85,28 +106,14 @@ Result<std::unique_ptr<Model>> loadModel(const Safetensors& file, Threads& threa
   if (file.text("model").empty())
     return fail("the file holds arrays but no description of a model");
   ModelOptions options;
-  int64_t step = 0;
   FJORD_CHECK(readNumber(file, "seed", options.seed));
-  FJORD_CHECK(readNumber(file, "step", step));
   FJORD_TRY(Json description, parseJson(file.text("model")));
   options.weights = [&](const std::string& name, const Shape& shape) {
     return weightOf(file, name, shape);
   };
   FJORD_TRY(auto model, Model::fromJson(description, threads, options));
   FJORD_CHECK(refuseUnknown(file, *model));
-  if (!file.text("training").empty()) {
-    FJORD_TRY(Json training, parseJson(file.text("training")));
-    FJORD_CHECK(model->compile(training));
-  }
-  for (const StoredTensor& t : file.tensors) {
-    if (!t.name.starts_with(kOptimizer)) continue;
-    if (t.type->loads != StoredType::kF32)
-      return fail(t.name, " is to be float32, the file has ", t.type->name);
-    FJORD_TRY(Tensor value, t.load());
-    FJORD_CHECK(model->setSlot(t.name.substr(kOptimizer.size()), std::move(value)));
-  }
-  model->setStep(step);
-  FJORD_CHECK(readRate(file, *model));
+  if (kTrains) FJORD_CHECK(resume(file, *model));
   return model;
 }
 

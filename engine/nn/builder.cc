@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/parts.h"
 #include "nn/optimizers.h"
 
 namespace fjord {
@@ -14,7 +15,9 @@ Value Model::Builder::weight(std::string_view name, const Shape& shape, const Js
     // Seeds of neighbours must not be neighbours of seeds: the index is the upper half of Philox's
     // key.
     uint64_t seed = (static_cast<uint64_t>(index) << 32) ^ model_.seed_;
-    Result<Tensor> value = given ? given(full, shape) : initialize(initializer, shape, seed);
+    Result<Tensor> value = given     ? given(full, shape)
+                           : kTrains ? initialize(initializer, shape, seed)
+                                     : Tensor::zeros({DType::kF32, shape});
     if (!value) {
       graph.fail(value.error().message);
       return {};
@@ -49,7 +52,8 @@ bool Model::Builder::call(Topology::TensorRef ref) {
   Value y = buildLayer(*layer.row, *this, layer.config, inputs);
   if (y) {
     // Unlike those of weights, regularizers of outputs count by sample.
-    Value extra = regularization(y, member(layer.config, "activity_regularizer"));
+    Value extra =
+        kTrains ? regularization(y, member(layer.config, "activity_regularizer")) : Value{};
     if (extra) activityLosses_.push_back(extra / static_cast<double>(batch_));
     int64_t parameters = 0;
     for (int i = before; i < model_.weights_.size(); ++i)
@@ -230,7 +234,7 @@ void Model::Builder::describeLogs() {
 
 Status Model::Builder::build(Mode mode) {
   std::vector<Value> outputs = forward();
-  if (mode == kPredict) {
+  if (!kTrains || mode == kPredict) {
     for (Value y : outputs) graph.output(y);
     return graph.status();
   }
@@ -245,7 +249,7 @@ Status Model::Builder::build(Mode mode) {
 }
 
 Result<Plan> Model::Builder::plan() const {
-  if (model_.gpu_) return fjord::compile(graph, model_.gpu_->planOptions());
+  if (kHasShaders && model_.gpu_) return fjord::compile(graph, model_.gpu_->planOptions());
   return fjord::compile(graph, {.threads = model_.threads_.count(), .winograd = model_.winograd_});
 }
 
@@ -255,7 +259,7 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
   p->mode = mode;
   p->batch = batch_;
   p->serial = ++model_.programsMade_;
-  if (model_.gpu_) {
+  if (kHasShaders && model_.gpu_) {
     FJORD_TRY(p->gpu, gpuProgram(plan, *model_.gpu_));
     for (const Type& t : plan.inputs) p->gpuInputs.push_back({.bytes = t.bytes()});
   } else {

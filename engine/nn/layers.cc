@@ -1,8 +1,10 @@
 #include "nn/layers.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
+#include "base/parts.h"
 #include "graph/graph.h"
 #include "nn/activations.h"
 #include "nn/weights.h"
@@ -531,7 +533,7 @@ Value dotLayer(LayerContext&, const Fields& f, Inputs in) {
   return reshape(y, {.shape = shape});
 }
 
-constexpr LayerRow kLayers[] = {
+constexpr auto kEveryClass = std::to_array<LayerRow>({
     {"Dense", "dense", kDense, dense},
     {"Activation", "activation", kActivation, activation},
     {"ReLU", "reLU", kRelu, reluLayer},
@@ -566,7 +568,16 @@ constexpr LayerRow kLayers[] = {
     {"Minimum", "minimum", {}, merge<minimum>, 0},
     {"Concatenate", "concatenate", kConcatenate, concatenate, 0},
     {"Dot", "dot", kDot, dotLayer, 2},
-};
+});
+
+/// Those that this build is without have a name, and nothing that is to be linked.
+constexpr auto kLayers = [] {
+  auto rows = kEveryClass;
+  for (LayerRow& row : rows) {
+    if (!hasLayer(row.className)) row = {row.className, row.name, {}, nullptr};
+  }
+  return rows;
+}();
 
 }  // namespace
 
@@ -584,6 +595,7 @@ std::unexpected<Error> unknownLayer(std::string_view className) {
 }
 
 Result<Fields> layerFields(const LayerRow& row, const Json& config) {
+  if (!row.build) return fail(leftOut(row.className));
   return Fields::of(row.className, row.arguments, kEveryLayer, config);
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/parts.h"
 #include "nn/builder.h"
 #include "nn/call_order.h"
 
@@ -211,7 +212,7 @@ double Model::rate() const { return rateOf(step_); }
 
 double Model::rateOf(int64_t step) const {
   if (rate_ >= 0) return rate_;
-  return optimizer_ ? optimizer_->rate(step) : 0;
+  return kTrains && optimizer_ ? optimizer_->rate(step) : 0;
 }
 
 Result<Model::Program*> Model::program(Mode mode, int32_t batch) {

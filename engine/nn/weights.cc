@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/parts.h"
 #include "graph/graph.h"
 
 namespace fjord {
@@ -192,6 +193,7 @@ constexpr InitializerRow kInitializers[] = {
 }  // namespace
 
 Status checkInitializer(const Json& initializer) {
+  if (!kTrains) return {};
   auto c = chosen("initializer", kInitializers, initializer);
   return c ? Status() : std::unexpected(c.error());
 }
@@ -248,11 +250,13 @@ constexpr ConstraintRow kConstraints[] = {
 }  // namespace
 
 Status checkRegularizer(const Json& regularizer) {
+  if (!kTrains) return {};
   auto c = chosen("regularizer", kRegularizers, regularizer);
   return c ? Status() : std::unexpected(c.error());
 }
 
 Status checkConstraint(const Json& constraint) {
+  if (!kTrains) return {};
   auto c = chosen("constraint", kConstraints, constraint);
   return c ? Status() : std::unexpected(c.error());
 }

@@ -62,32 +62,48 @@ FJORD_ONCE std::vector<Value> rowGradient(const GradCall& g, const Attrs&) {
   }
 }
 
-template <int arity, RowKind kind, class F, class B>
+template <int arity, RowKind kind, class F>
 constexpr OpInfo row(std::string_view name) {
   OpInfo info{.name = name, .kind = OpKind::kElementwise, .row = kind};
   if constexpr (takesFloats(kind)) info.tileF32 = tileOf<arity, F32, F>();
   if constexpr (takesInts(kind)) info.tileI32 = tileOf<arity, I32, F>();
-  if constexpr (takesFloats(kind)) info.wgslF32 = wgslOf<arity, WgslF32, F>();
-  if constexpr (takesInts(kind) && kind != RowKind::kSelect)
-    info.wgslI32 = wgslOf<arity, WgslI32, F>();
-  if constexpr (!std::same_as<B, Flat>) info.grad = rowGradient<arity, B>;
   info.decode = [](std::span<const double> numbers, Attrs&) {
     return allRead({numbers}, numbers.size());
   };
   return info;
 }
 
+template <int arity, class B>
+constexpr OpGradient rowGradients() {
+  OpGradient gradient;
+  if constexpr (!std::same_as<B, Flat>) gradient.grad = rowGradient<arity, B>;
+  return gradient;
+}
+
+template <int arity, RowKind kind, class F>
+constexpr OpShaders rowShaders() {
+  OpShaders shaders;
+  if constexpr (takesFloats(kind)) shaders.f32 = wgslOf<arity, WgslF32, F>();
+  if constexpr (takesInts(kind) && kind != RowKind::kSelect)
+    shaders.i32 = wgslOf<arity, WgslI32, F>();
+  return shaders;
+}
+
 }  // namespace
 
-#define FJORD_ROW(arity, name, kind, forward, backward)                       \
-  namespace {                                                                 \
-  constexpr auto name##Forward = forward;                                     \
-  constexpr auto name##Backward = backward;                                   \
-  }                                                                           \
-  extern const OpInfo name##Info;                                             \
-  constinit const OpInfo name##Info =                                         \
-      row<arity, RowKind::kind, std::remove_const_t<decltype(name##Forward)>, \
-          std::remove_const_t<decltype(name##Backward)>>(#name);
+#define FJORD_ROW(arity, name, kind, forward, backward)                                \
+  namespace {                                                                          \
+  constexpr auto name##Forward = forward;                                              \
+  constexpr auto name##Backward = backward;                                            \
+  using name##Formula = std::remove_const_t<decltype(name##Forward)>;                  \
+  }                                                                                    \
+  extern const OpInfo name##Info;                                                      \
+  constinit const OpInfo name##Info = row<arity, RowKind::kind, name##Formula>(#name); \
+  extern const OpGradient name##Gradient;                                              \
+  constinit const OpGradient name##Gradient =                                          \
+      rowGradients<arity, std::remove_const_t<decltype(name##Backward)>>();            \
+  extern const OpShaders name##Shaders;                                                \
+  constinit const OpShaders name##Shaders = rowShaders<arity, RowKind::kind, name##Formula>();
 #define UNARY(name, kind, forward, backward, lo, hi) FJORD_ROW(1, name, kind, (forward), (backward))
 #define BINARY(name, kind, forward, backward, lo, hi) \
   FJORD_ROW(2, name, kind, (forward), (backward))
@@ -118,7 +134,7 @@ TileKernel castKernel(DType from, DType to) {
                              : tileOf<1, I32, decltype(kIntToBool)>();
 }
 
-std::vector<Value> castGradient(const GradCall& g, const Attrs&) {
+std::vector<Value> gradientOfCast(const GradCall& g, const Attrs&) {
   bool floats = g.in[0].dtype() == DType::kF32 && g.y.dtype() == DType::kF32;
   return {floats ? g.dy : Value{}};
 }
@@ -128,9 +144,12 @@ std::vector<Value> castGradient(const GradCall& g, const Attrs&) {
 extern const OpInfo castInfo;
 constinit const OpInfo castInfo{.name = "cast",
                                 .kind = OpKind::kElementwise,
-                                .grad = castGradient,
                                 .decode = decodeAttrs<CastAttrs>,
                                 .row = RowKind::kCast};
+extern const OpGradient castGradient;
+constinit const OpGradient castGradient{.grad = gradientOfCast};
+extern const OpShaders castShaders;
+constinit const OpShaders castShaders;
 
 TileKernel tileKernel(OpId op, DType operand, const Attrs& attrs) {
   if (op == OpId::cast) return castKernel(operand, attrs.as<CastAttrs>().dtype);

@@ -64,7 +64,7 @@ void tryOne(OpId op, const Case& k, Tried& tried) {
   ++tried.computed;
   graph.output(y);
   std::vector<double> want = evaluateReference(graph, references)[y.id].values;
-  if (y.dtype() == DType::kF32 && (opInfo(op).grad || opInfo(op).kind == OpKind::kComposed)) {
+  if (y.dtype() == DType::kF32 && (opGradient(op).grad || opInfo(op).kind == OpKind::kComposed)) {
     std::vector<Value> xs;
     for (Value x : in) {
       if (x.dtype() == DType::kF32) xs.push_back(x);

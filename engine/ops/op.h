@@ -148,7 +148,8 @@ inline Input ints(const Shape& shape, int lo, int hi) {
 
 // ---- the table
 
-enum class OpKind : uint8_t { kSource, kElementwise, kView, kStructured, kComposed };
+/// kLeftOut: this build is without the op (base/parts.h), and its row has nothing but the name.
+enum class OpKind : uint8_t { kSource, kElementwise, kView, kStructured, kComposed, kLeftOut };
 
 /// Which element types an elementwise row takes and gives: see ops/elementwise.inc.
 enum class RowKind : uint8_t {
@@ -182,12 +183,6 @@ struct OpInfo {
   int64_t (*scratch)(const ScratchCall&, const Attrs&) = nullptr;
   int64_t (*prepared)(const ScratchCall&, const Attrs&) = nullptr;
   void (*prepare)(const Call&, const Attrs&) = nullptr;
-  /// nullptr where there is none: noGrad says why, and is empty where the gradient is zero.
-  std::vector<Value> (*grad)(const GradCall&, const Attrs&) = nullptr;
-  std::string_view noGrad = {};
-  /// nullptr where there is none: noGpu says why.
-  void (*gpu)(ShaderWriter&, const Attrs&) = nullptr;
-  std::string_view noGpu = {};
   /// Of composed ops. `check` is nullptr where the ops that they are made of see to it.
   Status (*check)(std::span<const Type> in, const Attrs&) = nullptr;
   Value (*expand)(std::span<const Value> in, const Attrs&) = nullptr;
@@ -196,11 +191,28 @@ struct OpInfo {
   // has none.
   RowKind row = RowKind::kFloat;
   TileKernel tileF32 = nullptr, tileI32 = nullptr;
-  /// Their formulas as WGSL (ops/wgsl.h), empty where the kind has none.
-  std::string_view wgslF32 = {}, wgslI32 = {};
+};
+
+// What only training and what only a GPU asks for stands beside the row: a build that does not ask is
+// linked without.
+
+struct OpGradient {
+  /// nullptr where there is none: `reason` says why, and is empty where the gradient is zero.
+  std::vector<Value> (*grad)(const GradCall&, const Attrs&) = nullptr;
+  std::string_view reason = {};
+};
+
+struct OpShaders {
+  /// nullptr where there is none: `reason` says why, if it could be wanted.
+  void (*write)(ShaderWriter&, const Attrs&) = nullptr;
+  std::string_view reason = {};
+  /// The formulas of an elementwise row as WGSL (ops/wgsl.h), empty where the kind has none.
+  std::string_view f32 = {}, i32 = {};
 };
 
 const OpInfo& opInfo(OpId id);
+const OpGradient& opGradient(OpId id);
+const OpShaders& opShaders(OpId id);
 /// Number of inputs; -1 for any number.
 int opArity(OpId id);
 /// The op with TensorFlow.js's name, or OpId::kCount.
@@ -329,16 +341,6 @@ constexpr OpInfo structuredOp(std::string_view name, OpKind kind = OpKind::kStru
     info.prepare = [](const Call& c, const Attrs& a) { T::prepare(c, a.as<A>()); };
   }
   if constexpr (requires { T::kEpilogue; }) info.epilogue = T::kEpilogue;
-  if constexpr (requires { T::grad.reason; }) {
-    info.noGrad = T::grad.reason;
-  } else if constexpr (requires(const GradCall& g, const A& a) { T::grad(g, a); }) {
-    info.grad = gradOf<T>;
-  }
-  if constexpr (requires { T::gpu.reason; }) {
-    info.noGpu = T::gpu.reason;
-  } else {
-    info.gpu = gpuOf<T>;
-  }
   info.decode = decodeAttrs<A>;
   return info;
 }
@@ -352,6 +354,26 @@ constexpr auto referenceOf() {
     reference = [](const ReferenceCall& c, const Attrs& a) { T::reference(c, a.as<A>()); };
   }
   return reference;
+}
+
+template <class T>
+constexpr OpGradient structuredGradient() {
+  if constexpr (requires { T::grad.reason; }) {
+    return {.reason = T::grad.reason};
+  } else if constexpr (requires(const GradCall& g, const typename T::Attrs& a) { T::grad(g, a); }) {
+    return {.grad = gradOf<T>};
+  } else {
+    return {};
+  }
+}
+
+template <class T>
+constexpr OpShaders structuredShaders() {
+  if constexpr (requires { T::gpu.reason; }) {
+    return {.reason = T::gpu.reason};
+  } else {
+    return {.write = gpuOf<T>};
+  }
 }
 
 template <class T>
@@ -372,6 +394,10 @@ constexpr OpInfo composedOp(std::string_view name) {
   static_assert(HasGpu<Name>, #Name " lacks gpu: write it, or declare NoGpu");                    \
   extern const OpInfo op##Info;                                                                   \
   constinit const OpInfo op##Info = structuredOp<Name>(#op, kind);                                \
+  extern const OpGradient op##Gradient;                                                           \
+  constinit const OpGradient op##Gradient = structuredGradient<Name>();                           \
+  extern const OpShaders op##Shaders;                                                             \
+  constinit const OpShaders op##Shaders = structuredShaders<Name>();                              \
   extern const OpChecks op##Checks;                                                               \
   constinit const OpChecks op##Checks = {#op, Name::cases, referenceOf<Name>()};
 #define FJORD_OP(Name, op) FJORD_OP_OF_KIND(Name, op, OpKind::kStructured)
@@ -379,6 +405,10 @@ constexpr OpInfo composedOp(std::string_view name) {
   static_assert(ComposedOp<Name>, #Name " lacks expand or cases: see ops/op.h"); \
   extern const OpInfo op##Info;                                                  \
   constinit const OpInfo op##Info = composedOp<Name>(#op);                       \
+  extern const OpGradient op##Gradient;                                          \
+  constinit const OpGradient op##Gradient;                                       \
+  extern const OpShaders op##Shaders;                                            \
+  constinit const OpShaders op##Shaders;                                         \
   extern const OpChecks op##Checks;                                              \
   constinit const OpChecks op##Checks = {#op, Name::cases, referenceOf<Name>()};
 

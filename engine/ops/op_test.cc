@@ -154,7 +154,8 @@ void checkGradient(OpId op, const Case& k, uint64_t seed) {
   }
 }
 
-bool hasGradient(OpId op) { return opInfo(op).grad || opInfo(op).kind == OpKind::kComposed; }
+bool hasGradient(OpId op) { return opGradient(op).grad || opInfo(op).kind == OpKind::kComposed; }
+
 /// Whether it makes a float of floats: integers and bools have no derivatives.
 bool isContinuous(OpId op, const Case& k) {
   Graph graph;

@@ -1,56 +1,78 @@
-// The table of all ops, from the lists.
+// The tables of all ops, from the lists.
+#include <algorithm>
+#include <iterator>
+
+#include "base/parts.h"
 #include "ops/op.h"
 
 namespace fjord {
 
-#define UNARY(name, ...) extern const OpInfo name##Info;
-#define BINARY(name, ...) extern const OpInfo name##Info;
-#define TERNARY(name, ...) extern const OpInfo name##Info;
-#include "ops/elementwise.inc"
-#undef UNARY
-#undef BINARY
-#undef TERNARY
-#define OP(Name, name, arity, attrs) extern const OpInfo name##Info;
-#define COMPOSED OP
-#include "ops/all.inc"
-#undef OP
-#undef COMPOSED
-extern const OpInfo castInfo;
+#define EACH_OP(op, arity)              \
+  extern const OpInfo op##Info;         \
+  extern const OpGradient op##Gradient; \
+  extern const OpShaders op##Shaders;
+EACH_OP(cast, 1)
+#include "ops/each.inc"
 
 namespace {
 
-constinit const OpInfo inputInfo{.name = "input", .kind = OpKind::kSource};
-constinit const OpInfo constantInfo{.name = "constant", .kind = OpKind::kSource};
+// What only gradients are made of.
+constexpr std::string_view kOfGradients[] = {
+    "conv2dFilter", "depthwiseConv2dInput", "depthwiseConv2dFilter", "maxPoolGrad",
+    "avgPoolGrad",  "stridedSliceGrad",     "mirrorPadGrad"};
+
+constexpr bool isHere(std::string_view name) {
+  bool isOfGradients = std::ranges::find(kOfGradients, name) != std::end(kOfGradients);
+  return hasOp(name) && (kTrains || !isOfGradients);
+}
+
+// Of ops that this build is without.
+#define EACH_OP(op, arity) \
+  constinit const OpInfo op##LeftOut{.name = #op, .kind = OpKind::kLeftOut};
+#include "ops/each.inc"
+
+// Each table is a constant of its own: one that nothing asks for is not linked, nor what it points to.
 
 struct Row {
   const OpInfo* info;
   int arity;
 };
-
+constinit const OpInfo inputInfo{.name = "input", .kind = OpKind::kSource};
+constinit const OpInfo constantInfo{.name = "constant", .kind = OpKind::kSource};
 constexpr int N = -1;
 constexpr Row kTable[] = {
     {&inputInfo, 0},
     {&constantInfo, 0},
     {&castInfo, 1},
-#define UNARY(name, ...) {&name##Info, 1},
-#define BINARY(name, ...) {&name##Info, 2},
-#define TERNARY(name, ...) {&name##Info, 3},
-#include "ops/elementwise.inc"
-#undef UNARY
-#undef BINARY
-#undef TERNARY
-#define OP(Name, name, arity, attrs) {&name##Info, arity},
-#define COMPOSED OP
-#include "ops/all.inc"
-#undef OP
-#undef COMPOSED
+#define EACH_OP(op, arity) {isHere(#op) ? &op##Info : &op##LeftOut, arity},
+#include "ops/each.inc"
 };
 static_assert(std::size(kTable) == static_cast<size_t>(OpId::kCount));
+
+constinit const OpGradient noGradient;
+constexpr const OpGradient* kGradients[] = {
+    &noGradient,
+    &noGradient,
+    &castGradient,
+#define EACH_OP(op, arity) isHere(#op) ? &op##Gradient : &noGradient,
+#include "ops/each.inc"
+};
+
+constinit const OpShaders noShaders;
+constexpr const OpShaders* kShaders[] = {
+    &noShaders,
+    &noShaders,
+    &castShaders,
+#define EACH_OP(op, arity) isHere(#op) ? &op##Shaders : &noShaders,
+#include "ops/each.inc"
+};
 
 }  // namespace
 
 const OpInfo& opInfo(OpId id) { return *kTable[static_cast<int>(id)].info; }
 int opArity(OpId id) { return kTable[static_cast<int>(id)].arity; }
+const OpGradient& opGradient(OpId id) { return *kGradients[static_cast<int>(id)]; }
+const OpShaders& opShaders(OpId id) { return *kShaders[static_cast<int>(id)]; }
 
 OpId opNamed(std::string_view name) {
   for (int i = 0; i < static_cast<int>(OpId::kCount); ++i) {

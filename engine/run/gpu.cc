@@ -157,7 +157,8 @@ Writer::Register Writer::instruction(const Chain::Instruction& i, int number, st
   } else if (info.row == RowKind::kSelect) {
     value = cat("select(", in(2, i.result), ",", in(1, i.result), ",", in(0, DType::kBool), "!=0)");
   } else {
-    bool floats = isFloat(i.operand) && !info.wgslF32.empty();
+    const OpShaders& formula = opShaders(i.op);
+    bool floats = isFloat(i.operand) && !formula.f32.empty();
     DType dtype = floats ? DType::kF32 : DType::kI32;
     std::string name = cat("op_", info.name, floats ? "" : "_i");
     std::string_view type = wgslType(dtype);
@@ -169,7 +170,7 @@ Writer::Register Writer::instruction(const Chain::Instruction& i, int number, st
     }
     if (functions.find(cat("fn ", name, "(")) == functions.npos) {
       functions += cat(head, ")->", wgslType(i.result), "{return ",
-                       floats ? info.wgslF32 : info.wgslI32, ";}\n");
+                       floats ? formula.f32 : formula.i32, ";}\n");
     }
     value = cat(name, "(", arguments, ")");
   }
@@ -391,12 +392,12 @@ Status Programmer::addStep(size_t index) {
     Writer writer(plan_, step);
     return add(writer, {}, step);
   }
-  const OpInfo& info = opInfo(step.op);
-  if (!info.gpu) return fail(info.name, " has no GPU form: ", info.noGpu);
+  const OpShaders& own = opShaders(step.op);
+  if (!own.write) return fail(opInfo(step.op).name, " has no GPU form: ", own.reason);
   std::vector<Type> in;
   for (const Operand& o : step.in) in.push_back(o.type);
   ShaderWriter writer(in, step.out.type, plan_.aloneTerms);
-  info.gpu(writer, step.attrs);
+  own.write(writer, step.attrs);
   const std::vector<Shader>& shaders = writer.shaders;
   // A chain that would bind too many buffers beside the op's is a dispatch of its own; so is that of
   // an op whose shaders have a part of the output each.
