@@ -7,6 +7,7 @@ import {functions, kScratchBytes, memory, scratch, settle} from './load.js';
 /** The functions of engine/abi/abi.h. */
 export type FunctionName =
   | 'fj_init'
+  | 'fj_startThreads'
   | 'fj_living'
   | 'fj_message'
   | 'fj_messageLength'

@@ -1,7 +1,7 @@
 // Which build of the engine runs here, and how it starts: while the package is imported if it can wait there, and else, at once, at
 // the first use. What goes wrong is told at the first use, and by ready().
 //
-//   await ready();                       // the engine that the settings ask for, and its threads
+//   await ready();                       // the engine that the settings ask for
 //   functions ?? settle()                // the engine, started now if it can be without waiting
 //
 // A build is Emscripten's glue and a compiled module: together they make an instance at once. To load them takes time.
@@ -26,6 +26,8 @@ interface Running {
   exports: Exports;
   memory: WebAssembly.Memory;
   crew: Crew;
+  /** Whether its workers have been asked for. */
+  isEnlisted: boolean;
   /** A block for short arrays and texts, so that a call allocates nothing. */
   scratch: number;
 }
@@ -285,7 +287,7 @@ function begin(made: Hooks, variant: Variant, count: number, crew: Crew): Runnin
   const instance = made as unknown as Instance;
   const named = Object.entries(instance).filter(([name]) => name.startsWith('_'));
   const exports = Object.fromEntries(named.map(([name, f]) => [name.slice(1), f])) as Exports;
-  return {variant, exports, crew, memory: instance.wasmMemory, scratch: exports.malloc(kScratchBytes + kShapeBytes), threads: exports.fj_init(count)};
+  return {variant, exports, crew, isEnlisted: false, memory: instance.wasmMemory, scratch: exports.malloc(kScratchBytes + kShapeBytes), threads: exports.fj_init(count)};
 }
 
 function startNow(): Running {
@@ -304,9 +306,7 @@ function startNow(): Running {
     });
     glue(made);
     if (problem) throw problem;
-    const engine = begin(made, variant, count, crew);
-    watch(engine);
-    return engine;
+    return begin(made, variant, count, crew);
   } catch (error) {
     crew.dismiss();
     if (!variant.endsWith('threads') || wanted) throw unstartable(locate(variant), error);
@@ -315,8 +315,27 @@ function startNow(): Running {
   }
 }
 
+/**
+ * Starts the workers when the page's code pauses for the first time: what it computes until then neither waits for them nor shares the
+ * processor with their start.
+ */
+function enlistLater(engine: Running): void {
+  if (engine.isEnlisted || !engine.variant.endsWith('threads')) return;
+  engine.isEnlisted = true;
+  const timer: {unref?(): void} | number = setTimeout(() => running === engine && enlist(engine));
+  // No program of Node's goes on for that.
+  if (typeof timer === 'object') timer.unref?.();
+}
+
 /** Workers that turn out not to start are told of; until then, and then, the others compute. */
-function watch(engine: Running): void {
+function enlist(engine: Running): void {
+  try {
+    engine.exports.fj_startThreads();
+  } catch (error) {
+    // One that the page forbids.
+    engine.threads = 1 + engine.crew.alive;
+    return void tell(error as Error, engine);
+  }
   const policy = new Policy(engine.variant);
   engine.crew.started().then(
     () => policy.stop(),
@@ -351,7 +370,12 @@ async function start(): Promise<Running> {
         glue(made);
       });
       const engine = begin(made, variant, count, crew);
-      await crew.started();
+      // Whoever names a variant with threads wants these, or an error.
+      if (wanted) {
+        engine.isEnlisted = true;
+        engine.exports.fj_startThreads();
+        await crew.started();
+      }
       return engine;
     } catch (error) {
       crew.dismiss();
@@ -415,6 +439,7 @@ export function settle(): Exports {
   const asked = parts.threads ? threads !== 1 : threads > 1;
   if (asked && !wanted && !variant.endsWith('threads')) say(whyNotShared() ?? refused);
   ({memory, scratch} = running!);
+  enlistLater(running!);
   return (functions = exports);
 }
 
@@ -425,14 +450,12 @@ function say(why?: string): void {
   console.info(`Fjord runs on one thread: ${why}`);
 }
 
-/** Resolves when the engine can compute, with the threads that it gets. Who waits for the import need not ask. */
+/** Resolves when the engine can compute; its threads come to it while it does. Who waits for the import need not ask. */
 export async function ready(): Promise<void> {
   do {
     await prepare();
     if (failure && !running) throw failure;
   } while (!running);
-  await running.crew.started().catch(() => {});
-  settle();
 }
 
 // ---- settings -------------------------------------------------------------------------------------------------------------
@@ -448,16 +471,9 @@ const decoder = new TextDecoder();
 const message = ({exports, memory}: Running) => decoder.decode(new Uint8Array(memory.buffer, exports.fj_message() >>> 0, exports.fj_messageLength()).slice());
 
 function resize(engine: Running, count: number): void {
-  let made: number;
-  try {
-    made = engine.exports.fj_init(count);
-  } catch (error) {
-    // A worker that the page forbids: the others go on.
-    return void tell(error as Error, engine);
-  }
-  if (!made) throw new Error(`tf.wasm.setThreadsCount(${count}): ${message(engine)}`);
+  if (!engine.exports.fj_init(count)) throw new Error(`tf.wasm.setThreadsCount(${count}): ${message(engine)}`);
   engine.threads = count;
-  watch(engine);
+  if (engine.isEnlisted) enlist(engine);
 }
 
 const shown = (value: unknown) => (typeof value === 'string' ? `'${value}'` : String(value));
