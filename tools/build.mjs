@@ -2,17 +2,22 @@
 //
 //   node tools/build.mjs                   native and package
 //   node tools/build.mjs package asan      these parts; study is the lab, with the package
+//   node tools/build.mjs --for model.safetensors [--train] [--ops argMax,div] [--out DIR]
+//                                          a package with what this model needs to predict (or to be trained, too), and these ops
 //
 // build(preset, targets) and buildPackage() are for other programs of this folder.
 import {spawn} from 'node:child_process';
 import {existsSync, statSync} from 'node:fs';
 import os from 'node:os';
+import {basename, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 export const variants = ['simd', 'simd-threads', 'relaxed-simd', 'relaxed-simd-threads'];
-export const presets = ['native', 'bench', 'asan', 'tsan', 'fuzz', ...variants.map((variant) => `wasm-${variant}`)];
-export const folderOf = (preset) => `${root}build/${preset.replace(/^wasm-/, 'wasm/')}`;
+// What the packages fjord, fjord/predict and one for a model are made of.
+const packages = ['wasm', 'predict', 'for'];
+export const presets = ['native', 'bench', 'asan', 'tsan', 'fuzz', ...packages.flatMap((name) => variants.map((variant) => `${name}-${variant}`))];
+export const folderOf = (preset) => `${root}build/${preset.replace(/^(wasm|predict|for)-/, '$1/')}`;
 export const jobs = os.availableParallelism();
 
 /** What Node needs for every WebAssembly variant: version 20 has relaxed SIMD behind a flag, later ones without, and know the flag no more. */
@@ -60,14 +65,14 @@ export function lastLines(output, count = 60) {
   return output.trimEnd().split('\n').slice(-count).map((line) => line.slice(0, 400)).join('\n');
 }
 
-/** Brings one preset's targets (all of them if none is named) up to date. */
-export async function build(preset, targets = []) {
+/** Brings one preset's targets (all of them if none is named) up to date; `settings` are CMake's. */
+export async function build(preset, targets = [], settings = []) {
   if (!presets.includes(preset)) throw new Failure(`There is no part "${preset}" to build: ${presets.join(', ')}, package, study`);
   process.stdout.write(`building ${preset} ${process.stdout.isTTY ? '\n' : '... '}`);
   const start = performance.now();
   // Ninja sees by itself when CMakeLists.txt has changed, but not so the presets.
   const ninja = statSync(`${folderOf(preset)}/build.ninja`, {throwIfNoEntry: false});
-  if (!(ninja?.mtimeMs > statSync(`${root}CMakePresets.json`).mtimeMs)) await must('cmake', ['--preset', preset]);
+  if (settings.length || !(ninja?.mtimeMs > statSync(`${root}CMakePresets.json`).mtimeMs)) await must('cmake', ['--preset', preset, ...settings]);
   // On a terminal ninja shows how far it is in one line; in a log the time is enough.
   const command = ['-C', folderOf(preset), `-j${jobs}`, ...targets];
   if (process.stdout.isTTY) {
@@ -83,7 +88,7 @@ export async function build(preset, targets = []) {
 export async function buildPackage() {
   // The native build tells the generator of the JavaScript bindings what ops and layers there are.
   await build('native');
-  for (const variant of variants) await build(`wasm-${variant}`, ['fjord_wasm']);
+  for (const name of ['wasm', 'predict']) for (const variant of variants) await build(`${name}-${variant}`, ['fjord_wasm']);
   if (!existsSync(`${root}web/build.mjs`)) throw new Failure('There is no web/build.mjs, which packs build/npm');
   await must('node', ['web/build.mjs'], {show: true});
 }
@@ -92,6 +97,38 @@ export async function buildPackage() {
 export async function buildForGpu() {
   await build('native', ['fjord_gpu_cases', 'fjord_bench_ops']);
   await build('wasm-relaxed-simd-threads', ['fjord_bench_ops']);
+}
+
+// What a page does with pixels before a model, and with scores after it.
+const kAround = ['add', 'sub', 'mul', 'div', 'reshape', 'slice', 'argMax'];
+
+/** Builds a package for one model, into `out`. */
+async function buildFor(args) {
+  const options = {'--out': `${root}build/for/package`, '--ops': ''};
+  const [model, ...rest] = args;
+  let trains = false;
+  for (let i = 0; i < rest.length; ++i) {
+    if (rest[i] === '--train') trains = true;
+    else if (rest[i] in options && rest[i + 1]) options[rest[i]] = rest[++i];
+    else throw new Failure(`--for takes a model, then --train, --ops LIST or --out DIR, got ${rest[i]}`);
+  }
+  const from = process.env.FJORD_CALLER ?? '';
+  const file = model && resolve(from, model);
+  if (!file || !existsSync(file)) throw new Failure(`--for takes a model.safetensors or a model.json, got ${model ?? 'nothing'}`);
+  await build('native', ['needs', 'describe']);
+  const {output} = await must(`${root}build/native/needs`, [file, ...(trains ? ['--train'] : [])]);
+  const {ops, layers} = JSON.parse(output);
+  const asked = options['--ops'].split(',').filter(Boolean);
+  const settings = [
+    `-DFJORD_OPS=${[...new Set([...ops, ...kAround, ...asked])].join(',')}`,
+    `-DFJORD_LAYERS=${layers.join(',')}`,
+    `-DFJORD_MADE_FOR=${basename(file)}`,
+    `-DFJORD_TRAINING=${trains ? 'ON' : 'OFF'}`,
+  ];
+  for (const variant of variants) await build(`for-${variant}`, ['fjord_wasm'], settings);
+  const out = resolve(from, options['--out']);
+  await must('node', ['web/build.mjs', '--for', 'for', out, trains ? 'module.ts' : 'predicting.ts', basename(file)], {show: true});
+  console.log(`${out} is the package for ${basename(file)}: import its fjord.js`);
 }
 
 /** Builds the lab and what it measures of ours. */
@@ -103,7 +140,8 @@ export async function buildStudy() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const parts = process.argv.slice(2);
   try {
-    for (const part of parts.length ? parts : ['package']) {
+    if (parts[0] === '--for') await buildFor(parts.slice(1));
+    else for (const part of parts.length ? parts : ['package']) {
       await ({package: buildPackage, study: buildStudy}[part] ?? (() => build(part)))();
     }
   } catch (error) {

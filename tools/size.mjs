@@ -3,11 +3,11 @@
 //   node tools/size.mjs
 //
 // A visitor of a page loads the module and one of the WebAssembly variants, with threads their script; or the file that has all
-// inside. Types and documents are for a developer, and not counted.
+// inside. fjord/predict has the same files in a folder of its own. Types and documents are for a developer, and not counted.
 import {execFileSync} from 'node:child_process';
 import {existsSync, readdirSync, readFileSync, statSync} from 'node:fs';
 import {gzipSync} from 'node:zlib';
-import {fail, Failure, root, variants} from './build.mjs';
+import {fail, Failure, root} from './build.mjs';
 
 const tracked = execFileSync('git', ['ls-files', '-z'], {cwd: root}).toString().split('\0').filter(Boolean);
 
@@ -34,7 +34,7 @@ console.log(`${'all'.padEnd(15)}${String(total('code')).padStart(6)}${String(tot
 const folder = `${root}build/npm`;
 if (!existsSync(folder)) fail(new Failure('There is no build/npm: run ./dev build'));
 const artefacts = readdirSync(folder, {recursive: true})
-  .filter((file) => statSync(`${folder}/${file}`).isFile() && /\.(js|mjs|wasm)$/.test(file))
+  .filter((file) => statSync(`${folder}/${file}`).isFile() && /\.(js|wasm)$/.test(file))
   .sort()
   .map((file) => {
     const bytes = readFileSync(`${folder}/${file}`);
@@ -48,16 +48,14 @@ for (const {file, raw, gzip} of artefacts) console.log(`${file.padEnd(34)}${numb
 const budget = JSON.parse(readFileSync(new URL('size-budget.json', import.meta.url)));
 let failed = false;
 console.log('\nwhat a page loads, gzipped, and its budget');
-const loads = {
-  ...Object.fromEntries(variants.map((variant) => [variant, ['fjord.js', `${variant}/fjord.wasm`, ...(variant.endsWith('threads') ? ['thread.js'] : [])]])),
-  'fjord.min.js': ['fjord.min.js'],
-};
-for (const [name, files] of Object.entries(loads)) {
-  const found = artefacts.filter(({file}) => files.includes(file));
-  if (found.length < files.length) fail(new Failure(`build/npm lacks one of ${files.join(', ')}`));
-  const gzip = found.reduce((sum, artefact) => sum + artefact.gzip, 0);
-  const over = gzip > budget[name];
+for (const [name, most] of Object.entries(budget)) {
+  const [, place, variant] = name.match(/^(predict\/)?(.*)$/);
+  const files = name.endsWith('.js') ? [name] : [`${variant}/fjord.wasm`, 'fjord.js', ...(variant.endsWith('threads') ? ['thread.js'] : [])].map((file) => (place ?? '') + file);
+  const missing = files.find((file) => !artefacts.some((artefact) => artefact.file === file));
+  if (missing) fail(new Failure(`build/npm has no ${missing}: run ./dev build`));
+  const gzip = artefacts.filter(({file}) => files.includes(file)).reduce((sum, artefact) => sum + artefact.gzip, 0);
+  const over = gzip > most;
   failed ||= over;
-  console.log(`${name.padEnd(34)}${number(gzip)}${number(budget[name])}${over ? '  OVER BUDGET' : ''}`);
+  console.log(`${name.padEnd(34)}${number(gzip)}${number(most)}${over ? '  OVER BUDGET' : ''}`);
 }
 process.exit(failed ? 1 : 0);

@@ -125,6 +125,7 @@ const suites = {
       await buildForGpu();
     }),
   browser: () => nodeTest('check/browser'),
+  for: () => nodeTest('check/for'),
   web: () => nodeTest('check/web', buildPackage, asked.includes('--all') ? {FJORD_WEB_ALL: '1'} : {}),
 };
 

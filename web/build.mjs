@@ -3,8 +3,11 @@
 //   fjord.js    the ES module, for pages, workers, bundlers and Node      thread.js      its threads: their glue, and their script
 //   worker.js   for workers that a bundler makes one script of            fjord.cjs      for require() in Node
 //   single.js   with the variant `simd` inside: an ES module              fjord.min.js   the same as a script
+//   predict/    what fjord/predict imports: fjord.js and thread.js, without training and WebGPU
+//
+//   node web/build.mjs                    node web/build.mjs --for FOLDER OUT    a package for one model (./dev build --for)
 import {execFileSync} from 'node:child_process';
-import {copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {build, transform} from 'esbuild';
 import {generate} from './generate.mjs';
@@ -12,17 +15,19 @@ import {generate} from './generate.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}build/npm`;
 const variants = ['simd', 'simd-threads', 'relaxed-simd', 'relaxed-simd-threads'];
-const built = variants.filter((variant) => existsSync(`${root}build/wasm/${variant}/fjord.wasm`));
+/** The variants that are built in a folder of build/. */
+const builtIn = (folder) => variants.filter((variant) => existsSync(`${root}build/${folder}/${variant}/fjord.wasm`));
+const built = builtIn('wasm');
 
 /**
- * Emscripten's glue of the variants with threads, or without. One for both of a kind: relaxed SIMD changes no name between JavaScript
+ * Emscripten's glue of a folder's variants with threads, or without. One for both of a kind: relaxed SIMD changes no name between JavaScript
  * and WebAssembly. It loads nothing, so it needs no address of its own, which a bundler would replace by a path of its machine.
  */
-async function glue(threads) {
-  const [first, ...others] = built.filter((variant) => variant.endsWith('threads') === threads);
+async function glue(threads, folder = 'wasm') {
+  const [first, ...others] = builtIn(folder).filter((variant) => variant.endsWith('threads') === threads);
   // A benchmark of two commits builds one variant alone.
   if (!first) return `export default () => { throw new Error('No variant ${threads ? 'with' : 'without'} threads was built'); };`;
-  const read = (variant) => readFileSync(`${root}build/wasm/${variant}/fjord.mjs`, 'utf8');
+  const read = (variant) => readFileSync(`${root}build/${folder}/${variant}/fjord.mjs`, 'utf8');
   for (const other of others) {
     if (read(first) !== read(other)) throw new Error(`The glue of ${first} and that of ${other} differ: build all variants from the same sources`);
   }
@@ -38,25 +43,48 @@ function pack(bytes) {
 
 /** What src/*.d.ts declare and only a build has. */
 const parts = {
-  './glue.js': () => glue(false),
-  './thread.js': () => glue(true),
+  './glue.js': (folder) => glue(false, folder),
+  './thread.js': (folder) => glue(true, folder),
   './inside.js': () => `export const text = ${JSON.stringify(pack(readFileSync(`${root}build/wasm/simd/fjord.wasm`)))};`,
 };
-const provideParts = {
+const provideParts = (folder) => ({
   name: 'parts',
   setup({onResolve, onLoad, initialOptions}) {
     onResolve({filter: /^\.\/(glue|thread|inside)\.js$/}, ({path}) => (initialOptions.external?.includes(path) ? {path, external: true} : {path, namespace: 'parts'}));
-    onLoad({filter: /.*/, namespace: 'parts'}, async ({path}) => ({contents: await parts[path](), loader: 'js'}));
+    onLoad({filter: /.*/, namespace: 'parts'}, async ({path}) => ({contents: await parts[path](folder), loader: 'js'}));
   },
-};
+});
+
+/** The package that only predicts, of the variants in a folder of build/: an entry `predicting.ts` or, for one that trains too, `module.ts`. */
+async function packFolder(folder, to, entry) {
+  mkdirSync(to, {recursive: true});
+  await build({
+    entryPoints: [`${root}web/src/${entry}`], outfile: `${to}/fjord.js`, bundle: true, minify: true, target: 'es2022', format: 'esm',
+    external: ['./thread.js'], plugins: [provideParts(folder)], banner,
+  });
+  if (builtIn(folder).some((variant) => variant.endsWith('threads'))) writeFileSync(`${to}/thread.js`, await glue(true, folder));
+  for (const variant of builtIn(folder)) {
+    mkdirSync(`${to}/${variant}`, {recursive: true});
+    copyFileSync(`${root}build/${folder}/${variant}/fjord.wasm`, `${to}/${variant}/fjord.wasm`);
+  }
+}
+// What src/node.ts declares.
+const banner = {js: 'const importUnseen=(address)=>import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ address);'};
 
 generate();
+if (process.argv[2] === '--for') {
+  const [folder, to, entry, madeFor] = process.argv.slice(3);
+  const isOurs = () => existsSync(`${to}/fjord.js`) && existsSync(`${to}/package.json`);
+  if (existsSync(to) && readdirSync(to).length && !isOurs()) throw new Error(`${to} holds something else than a package of Fjord: name a folder that is new or empty`);
+  rmSync(to, {recursive: true, force: true});
+  await packFolder(folder, to, entry);
+  writeFileSync(`${to}/package.json`, `${JSON.stringify({name: 'fjord', description: `Fjord with what ${madeFor} needs, and no more`, type: 'module', main: './fjord.js', exports: './fjord.js'}, null, 2)}\n`);
+  process.exit();
+}
 rmSync(out, {recursive: true, force: true});
 mkdirSync(out, {recursive: true});
 const bundle = (entry, outfile, options) =>
-  build({entryPoints: [`${root}web/src/${entry}`], outfile: `${out}/${outfile}`, bundle: true, minify: true, target: 'es2022', plugins: [provideParts], ...options});
-// What src/node.ts declares.
-const banner = {js: 'const importUnseen=(address)=>import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ address);'};
+  build({entryPoints: [`${root}web/src/${entry}`], outfile: `${out}/${outfile}`, bundle: true, minify: true, target: 'es2022', plugins: [provideParts('wasm')], ...options});
 await bundle('module.ts', 'fjord.js', {format: 'esm', external: ['./thread.js'], sourcemap: true, banner});
 writeFileSync(`${out}/thread.js`, await glue(true));
 await bundle('worker.ts', 'worker.js', {format: 'esm', banner});
@@ -77,6 +105,11 @@ const map = JSON.parse(readFileSync(`${out}/fjord.js.map`, 'utf8'));
 map.sources = map.sources.map((source) => source.replace(/^(\.\.\/)*/, '').replace(/^parts:\.\//, 'web/'));
 writeFileSync(`${out}/fjord.js.map`, JSON.stringify(map));
 
+const predicts = builtIn('predict').length > 0;
+if (predicts) {
+  await packFolder('predict', `${out}/predict`, 'predicting.ts');
+  writeFileSync(`${out}/predict/fjord.d.ts`, `export * from '../types/predict.js';\n`);
+}
 execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}web`], {stdio: 'inherit'});
 writeFileSync(`${out}/fjord.d.ts`, `export * from './types/index.js';\nexport as namespace fjord;\n`);
 // The same types for TypeScript's CommonJS, which takes a file's kind from the package.json above it.
@@ -93,7 +126,7 @@ const [, program] = readFileSync(`${root}README.md`, 'utf8').match(/```js\n([^]*
 writeFileSync(`${out}/README.md`, readFileSync(`${root}web/README.md`, 'utf8').replace('PROGRAM', () => program));
 
 const {license, engines} = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
-const [, version] = readFileSync(`${root}web/src/index.ts`, 'utf8').match(/^export const version = {fjord: '(.*)'}/m);
+const [, version] = readFileSync(`${root}web/src/forward.ts`, 'utf8').match(/^export const version = {fjord: '(.*)'}/m);
 writeFileSync(
   `${out}/package.json`,
   JSON.stringify(
@@ -121,11 +154,13 @@ writeFileSync(
         },
         './worker': {types: './fjord.d.ts', default: './worker.js'},
         './single': {types: './fjord.d.ts', default: './single.js'},
+        ...(predicts ? {'./predict': {types: './predict/fjord.d.ts', default: './predict/fjord.js'}} : {}),
         './*': './*',
       },
       files: [
         ...['fjord.js', 'fjord.js.map', 'thread.js', 'worker.js', 'fjord.d.ts', 'types', 'fjord.cjs', 'fjord.d.cts', 'commonjs', 'single.js', 'fjord.min.js', 'CHANGELOG.md'],
         ...built,
+        ...(predicts ? ['predict'] : []),
       ],
     },
     null,

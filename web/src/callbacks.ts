@@ -5,7 +5,7 @@
 //   }
 //   await model.fit(x, y, {callbacks: [new Progress(), tf.callbacks.earlyStopping({patience: 3})], yieldEvery: 'batch'});
 
-import type {Described} from './layers.js';
+import type {Described} from './predictor.js';
 import {isNode} from './node.js';
 import {shown} from './samples.js';
 

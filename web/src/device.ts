@@ -4,8 +4,9 @@
 // sync() renews: it is what saving reads, and what a model goes on with when its device is lost.
 
 import {call, callForJson, engine, heap, withArguments} from './engine.js';
-import {emptyThere, play, runOpsOn} from './eager.js';
+import {bring, emptyThere, isThere, play, runOpsOn} from './eager.js';
 import {Gpu, type GpuProgram, type Player, type Progress} from './gpu.js';
+import {provideThere} from './there.js';
 
 /** A program as the engine describes it, and where each of its inputs comes from. */
 interface ModelProgram extends GpuProgram {
@@ -46,18 +47,13 @@ export async function useBackend(name: Backend): Promise<void> {
 export function currentBackend(): Backend {
   return backend;
 }
-/** Bytes of all buffers on the GPU. */
-export function bytesInGpu(): number {
-  play();
-  return gpu?.bytes ?? 0;
-}
-
 function openGpu(): Promise<Gpu> {
   opened ??= Gpu.open().then(
     (made) => {
       // Whoever needs one after it is lost opens another.
       void made.lost.then(() => (opened = undefined));
       if (backend === 'webgpu') runOpsOn(made);
+      provideThere({play, bring, has: isThere, bytes: () => (play(), made.bytes)});
       return (gpu = made);
     },
     (error: unknown) => {

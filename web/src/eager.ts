@@ -36,6 +36,8 @@ export function play(): void {
   player?.play();
 }
 
+export const isThere = (handle: number): boolean => engine().fj_gpuNumber(handle) !== 0;
+
 /** The values of a tensor that are on a GPU only, which the engine has as well from then on; undefined where they are here. */
 export async function bring(handle: number, bytes: number): Promise<ArrayBuffer | undefined> {
   const number = engine().fj_gpuNumber(handle);

@@ -5,7 +5,8 @@
 
 import {play} from './eager.js';
 import {call, engine, heap, withArguments} from './engine.js';
-import {inKerasNames, snakeCase, type Described} from './layers.js';
+import {inKerasNames, snakeCase} from './layers.js';
+import type {Described} from './predictor.js';
 import {castTo} from './run.js';
 import {shown} from './samples.js';
 import {endScope, handleOf, startScope, Tensor, tidied, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';

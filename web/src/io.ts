@@ -278,7 +278,7 @@ function parseModelJson(file: ModelFile): ModelJson {
   return json as unknown as ModelJson;
 }
 
-const overHttp = (url: string, init?: RequestInit): IOHandler => ({
+export const overHttp = (url: string, init?: RequestInit): IOHandler => ({
   async saveFile(file) {
     const response = await fetch(url, {method: 'POST', headers: {'Content-Type': 'application/octet-stream'}, ...init, body: file});
     if (!response.ok) throw new Error(`${url} answered ${response.status} ${response.statusText}`);
@@ -332,26 +332,29 @@ export async function loadFrom(target: string | IOHandler): Promise<ModelArtifac
 
 const kStored = /^(indexeddb|localstorage):\/\//;
 
+/** The files that a person chose: a safetensors file, or a model.json and its weights. */
+export const browserFiles = (files: File[]): IOHandler => ({
+  async load() {
+    const main = files.find((f) => f.name.endsWith('.safetensors')) ?? files.find((f) => f.name.endsWith('.json'));
+    if (!main) throw new Error('Choose the .safetensors file of a model, or its .json file together with its weights');
+    const file = new Uint8Array(await main.arrayBuffer());
+    if (!isJson(file)) return file;
+    return readModelJson(parseModelJson(file), async (path) => {
+      const name = path.split('/').at(-1);
+      const part = files.find((f) => f.name === name);
+      if (!part) throw new Error(`The file ${name} was not chosen`);
+      return part.arrayBuffer();
+    });
+  },
+});
+export const fromMemory = (model: ModelArtifacts | ModelFile): IOHandler => ({load: async () => model});
+
 export const io = {
   http: overHttp,
   browserHTTPRequest: overHttp,
-  /** The files that a person chose: a safetensors file, or a model.json and its weights. */
-  browserFiles: (files: File[]): IOHandler => ({
-    async load() {
-      const main = files.find((f) => f.name.endsWith('.safetensors')) ?? files.find((f) => f.name.endsWith('.json'));
-      if (!main) throw new Error('Choose the .safetensors file of a model, or its .json file together with its weights');
-      const file = new Uint8Array(await main.arrayBuffer());
-      if (!isJson(file)) return file;
-      return readModelJson(parseModelJson(file), async (path) => {
-        const name = path.split('/').at(-1);
-        const part = files.find((f) => f.name === name);
-        if (!part) throw new Error(`The file ${name} was not chosen`);
-        return part.arrayBuffer();
-      });
-    },
-  }),
+  browserFiles,
   browserDownloads: asDownload,
-  fromMemory: (model: ModelArtifacts | ModelFile): IOHandler => ({load: async () => model}),
+  fromMemory,
   withSaveHandler: (save: (artifacts: ModelArtifacts) => Promise<SaveResult>): IOHandler => ({save}),
   /** The models that this browser keeps, by URL. */
   async listModels(): Promise<Record<string, {modelTopologyType: string}>> {

@@ -3,6 +3,7 @@
 
 import {callForJson, withArguments} from './engine.js';
 import {layerClasses, type ActivationName, type LayerName} from './generated/tables.js';
+import type {Described, ModelWeight, Shape} from './predictor.js';
 import {shown, tensorsOf} from './samples.js';
 import type {DataType, Tensor} from './tensor.js';
 
@@ -14,8 +15,6 @@ export function inKerasNames(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [snakeCase(key), inKerasNames(inner)]));
 }
-
-export type Shape = (number | null)[];
 
 /** What a layer gives, before there are values. */
 export class SymbolicTensor {
@@ -31,11 +30,6 @@ export class SymbolicTensor {
   get name(): string {
     return this.sourceLayer.name;
   }
-}
-
-export interface Described {
-  class_name: string;
-  config: Record<string, unknown>;
 }
 
 /** Arguments in camelCase, as TensorFlow.js names them; what they mean is Keras's. */
@@ -70,16 +64,10 @@ export interface LayerHome {
   readonly isDisposed: boolean;
   /** Joins layers that merely follow one another. */
   join(asking?: Layer): void;
-  weightsOf(layer: Layer): LayerWeight[];
+  weightsOf(layer: Layer): ModelWeight[];
   valuesOf(layer: Layer): Tensor[];
   setValuesOf(layer: Layer, values: Tensor[]): void;
 }
-export interface LayerWeight {
-  name: string;
-  shape: number[];
-  trainable: boolean;
-}
-
 export class Layer {
   /** Changes of `trainable`, of all layers and models. */
   static changes = 0;
@@ -183,13 +171,13 @@ export class Layer {
     if (!model) throw new Error(`The layer ${this.name} has no weights yet: they are made with the model that it belongs to`);
     return model;
   }
-  get weights(): LayerWeight[] {
+  get weights(): ModelWeight[] {
     return this.model.weightsOf(this);
   }
-  get trainableWeights(): LayerWeight[] {
+  get trainableWeights(): ModelWeight[] {
     return this.weights.filter((w) => w.trainable);
   }
-  get nonTrainableWeights(): LayerWeight[] {
+  get nonTrainableWeights(): ModelWeight[] {
     return this.weights.filter((w) => !w.trainable);
   }
   countParams(): number {

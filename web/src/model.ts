@@ -8,15 +8,16 @@ import {breathe, kBusyMilliseconds, Listeners, type Logs} from './callbacks.js';
 import {currentBackend, type GpuModel, type Pending} from './device.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments, type Arguments} from './engine.js';
 import {
-  advanceHere, checkNamed, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPredictArgs, kTrainingBegun, logsOf, numbers,
+  advanceHere, checkNamed, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kTrainingBegun, logsOf, numbers,
   type Advance, type EvaluateArgs, type FitArgs, type FitState, type History,
 } from './fit.js';
 import {checkedRate, optimizerOf, recordModel, type Optimizer, type Trained} from './gradients.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
-import {checkTrainable, Layer, refuseShared, SymbolicTensor, uniqueName, type Described, type LayerHome, type LayerWeight, type Shape} from './layers.js';
+import {checkTrainable, Layer, refuseShared, SymbolicTensor, uniqueName, type LayerHome} from './layers.js';
 import type {Progress} from './gpu.js';
 import {slice, zeros} from './ops.js';
 import {Home, type Placement} from './place.js';
+import {first, free, nameOf, Predictor, type Described, type ModelInfo, type ModelWeight} from './predictor.js';
 import {batchSizeOf, flagOf, known, shareOf, shown, tensorsOf, wholeOf, type Data} from './samples.js';
 import {allHere, fillLater, handleOf, keep, Tensor, tensor, tidy, typeNumber, type DataType} from './tensor.js';
 import {metricsOf, stateOf, trainingOf} from './theirs.js';
@@ -34,38 +35,12 @@ export interface WarmupArgs {
   onProgress?: (progress: Progress) => void;
 }
 
-interface Info {
-  inputs: {name: string; dtype: DataType; shape: Shape}[];
-  outputs: {name: string; dtype: DataType; shape: Shape}[];
-  weights: LayerWeight[];
-  slots: {name: string; shape: number[]}[];
-  summary: string;
-  seed: number;
-  step: number;
-  rate: number;
-  /** How many values a step of the compiled model logs. */
-  logs: number;
-}
-/** Bytes. */
-export interface StepMemory {
-  weights: number;
-  optimizer: number;
-  batch: number;
-  live: number;
-  arena: number;
-  least: number;
-  total: number;
-}
-
 export const listOf = <T>(x: T | T[] | undefined): T[] => (x === undefined ? [] : Array.isArray(x) ? x : [x]);
-const first = <T>(list: T[]): T | T[] => (list.length === 1 ? list[0]! : list);
 /** The name of the layer that has a weight. */
-const layerOf = (w: LayerWeight) => w.name.slice(0, w.name.lastIndexOf('/'));
+const layerOf = (w: ModelWeight) => w.name.slice(0, w.name.lastIndexOf('/'));
 
 export const layersOf = (config: {layers?: Described[]} | Described[]): Layer[] =>
   (Array.isArray(config) ? config : (config.layers ?? [])).map((l) => new Layer(l.class_name, {name: (l as {name?: string}).name, ...l.config}));
-
-export const nameOf = ({config}: Described): string | undefined => (typeof config['name'] === 'string' ? config['name'] : undefined);
 
 /** Where a model begins and ends. */
 export interface Ends {
@@ -73,26 +48,9 @@ export interface Ends {
   outputs: SymbolicTensor[];
 }
 
-/** What the engine and a GPU hold for a model. In an object of its own so that the garbage collector's notice can hold it. */
-interface Held {
-  handle: number;
-  gpu?: GpuModel;
-}
-function free(held: Held): void {
-  held.gpu?.dispose();
-  held.gpu = undefined;
-  if (held.handle) engine().fj_modelFree(held.handle);
-  held.handle = 0;
-}
-const forgotten = new FinalizationRegistry<Held>(free);
-
-export class LayersModel implements LayerHome, Trained {
+export class LayersModel extends Predictor implements LayerHome, Trained {
   optimizer?: Optimizer;
   stopTraining = false;
-  name: string;
-  isDisposed = false;
-  private readonly held: Held = {handle: 0};
-  private outputCount?: number;
   private logRoom?: Float64Array;
   private seed: number;
   /** The description in the file that it comes from: the weights are that file's. */
@@ -114,12 +72,10 @@ export class LayersModel implements LayerHome, Trained {
     public layers: Layer[],
     options: {seed?: number; name?: string; handle?: number; training?: object | null; ends?: Ends; saved?: Described} = {},
   ) {
+    super(options.name ?? uniqueName('Model'), options.handle);
     this.saved = options.saved;
     this.ends = options.ends;
-    this.held.handle = options.handle ?? 0;
-    forgotten.register(this, this.held, this.held);
     this.seed = options.seed ?? (Math.random() * 2 ** 31) | 0;
-    this.name = options.name ?? uniqueName('Model');
     this.isTrainable = options.saved?.config['trainable'] !== false;
     this.seenChanges = Layer.changes;
     this.flags = this.flagsOf(this.isTrainable);
@@ -134,7 +90,7 @@ export class LayersModel implements LayerHome, Trained {
     return this.held.handle;
   }
   /** The engine's handle; the weights are made on first use. */
-  protected get built(): number {
+  protected override get built(): number {
     if (!this.handle) {
       const names = this.layers.map((l) => l.name);
       const twice = names.find((name, i) => names.indexOf(name) < i);
@@ -169,7 +125,7 @@ export class LayersModel implements LayerHome, Trained {
   }
   /** The weights are this model's from now on. */
   private own(): void {
-    const owners = new Set(callForJson<Info>('fj_modelInfo', this.handle).weights.map((w) => layerOf(w)));
+    const owners = new Set(callForJson<ModelInfo>('fj_modelInfo', this.handle).weights.map((w) => layerOf(w)));
     for (const l of this.layers) if (this.saved || owners.has(l.name)) l.owner = this;
   }
   private flagsOf(model: boolean): string {
@@ -190,14 +146,11 @@ export class LayersModel implements LayerHome, Trained {
     this.isTrainable = trainable;
     ++Layer.changes;
   }
-  info(): Info {
-    return callForJson<Info>('fj_modelInfo', this.built);
-  }
   /** Sees to it that layers which merely follow one another are joined by symbolic tensors; those of a file cannot be. */
   join(asking?: Layer): void {
     if (!this.ends && asking) refuseShared(asking);
   }
-  private symbolic(list: Info['inputs']): SymbolicTensor[] {
+  private symbolic(list: ModelInfo['inputs']): SymbolicTensor[] {
     return list.map(({name, dtype, shape}) => new SymbolicTensor(dtype, shape, this.layers.find((l) => l.name === name) ?? this.layers[0]!, 0));
   }
   get inputs(): SymbolicTensor[] {
@@ -214,68 +167,29 @@ export class LayersModel implements LayerHome, Trained {
   get output(): SymbolicTensor | SymbolicTensor[] {
     return first(this.outputs);
   }
-  get inputNames(): string[] {
-    return this.info().inputs.map((t) => t.name);
-  }
-  get outputNames(): string[] {
-    return this.info().outputs.map((t) => t.name);
-  }
-  get inputShape(): Shape {
-    return this.info().inputs[0]!.shape;
-  }
-  get outputShape(): Shape {
-    return this.info().outputs[0]!.shape;
-  }
   getLayer(nameOrIndex: string | number | null | undefined, index = typeof nameOrIndex === 'number' ? nameOrIndex : undefined): Layer {
     const layer = index !== undefined ? this.layers[index] : this.layers.find((l) => l.name === nameOrIndex);
     if (!layer) throw new Error(`The model has no layer ${index ?? nameOrIndex}; it has ${this.layers.map((l) => l.name).join(', ')}`);
     return layer;
   }
-  countParams(): number {
-    return this.info().weights.reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0);
+  protected override get trains(): boolean {
+    return this.compiled !== undefined;
   }
-  summary(_lineLength?: number, _positions?: number[], printFn: (line: string) => void = console.log): void {
-    for (const line of this.info().summary.trimEnd().split('\n')) printFn(line);
-    const training = this.compiled !== undefined;
-    const {total, weights, optimizer, batch, arena} = this.stepMemory({training});
-    const mb = (bytes: number) => `${(bytes / 1e6).toPrecision(3)} MB`;
-    printFn(
-      `${training ? 'a training step' : 'a prediction'} on 32 samples holds ${mb(total)}: weights ${mb(weights)}, ` +
-        `${training ? `optimizer ${mb(optimizer)}, ` : ''}batch ${mb(batch)}, activations${training ? ' and gradients' : ''} ${mb(arena)}`,
-    );
-  }
-  private get topology(): Described {
-    return callForJson<{model: Described}>('fj_modelDescription', this.built).model;
-  }
-  toJSON(): string {
+  override toJSON(): string {
     return JSON.stringify(this.isBuilt ? this.topology : this.description((l) => l.toJSON()));
   }
 
   // ---- weights --------------------------------------------------------------------------------------------------------------------
 
-  get weights(): LayerWeight[] {
-    return this.info().weights;
-  }
-  get trainableWeights(): LayerWeight[] {
-    return this.weights.filter((w) => w.trainable);
-  }
-  get nonTrainableWeights(): LayerWeight[] {
-    return this.weights.filter((w) => !w.trainable);
-  }
-  private weightTensors(wanted: (w: LayerWeight) => boolean): Tensor[] {
+  protected override weightTensors(wanted: (w: ModelWeight) => boolean): Tensor[] {
     this.home.gpu?.check('getWeights');
-    return this.info().weights.flatMap((w, i) => (wanted(w) ? [new Tensor(call('fj_modelWeight', this.built, i))] : []));
+    return super.weightTensors(wanted);
   }
-  getWeights(trainableOnly = false): Tensor[] {
-    return this.weightTensors((w) => w.trainable || !trainableOnly);
-  }
-  /** All of them, or none where one does not fit. */
-  setWeights(values: Tensor[]): void {
-    const handles = tensorsOf(values, () => this.info().weights.map((w) => w.name), 'setWeights').map((t) => handleOf(t));
-    withArguments((a) => call('fj_modelSetWeights', this.built, a.i32(handles), handles.length));
+  override setWeights(values: Tensor[]): void {
+    super.setWeights(values);
     this.home.gpu?.upload();
   }
-  weightsOf(layer: Layer): LayerWeight[] {
+  weightsOf(layer: Layer): ModelWeight[] {
     return this.weights.filter((w) => layerOf(w) === layer.name);
   }
   valuesOf(layer: Layer): Tensor[] {
@@ -507,25 +421,12 @@ export class LayersModel implements LayerHome, Trained {
     }
   }
 
-  /** On a GPU the values come later: await data() of the result. While the model trains, or x is on the GPU, ops have to await it, too. */
-  predict(x: Data, args: {batchSize?: number; verbose?: number} = {}): Tensor | Tensor[] {
-    const batchSize = batchSizeOf(known(args, kPredictArgs, 'predict').batchSize);
-    return this.predictBy(tensorsOf(x, () => this.inputNames, 'predict'), batchSize);
-  }
-  private predictBy(xs: Tensor[], batchSize: number): Tensor | Tensor[] {
+  protected override predictBy(xs: Tensor[], batchSize: number): Tensor | Tensor[] {
     const gpu = this.home.isElsewhere && xs.every((t) => t.isHere) ? this.home.now() : undefined;
     if (this.home.isElsewhere && !gpu) return this.predictLater(xs, batchSize);
-    const handles = xs.map((t) => handleOf(t));
-    const results = gpu
-      ? this.predictThere(gpu, xs, batchSize)
-      : withArguments((a) => {
-          const room = (this.outputCount ??= this.info().outputs.length);
-          const out = a.results(room);
-          const count = call('fj_modelPredict', this.built, a.i32(handles), handles.length, batchSize, out, room);
-          return [...heap.i32(out, count)].map((handle) => new Tensor(handle));
-        });
-    recordModel(xs, results);
-    return first(results);
+    const results = gpu ? first(this.predictThere(gpu, xs, batchSize)) : super.predictBy(xs, batchSize);
+    recordModel(xs, listOf(results));
+    return results;
   }
   private outputsFor(x: Tensor[]): {shape: number[]; dtype: DataType}[] {
     return this.info().outputs.map(({shape, dtype}) => ({shape: [x[0]!.shape[0] ?? 0, ...(shape.slice(1) as number[])], dtype}));
@@ -563,10 +464,6 @@ export class LayersModel implements LayerHome, Trained {
       }
     });
     return first(outputs.map((t) => fillLater(t, done)));
-  }
-  predictOnBatch(x: Data): Tensor | Tensor[] {
-    const xs = tensorsOf(x, () => this.inputNames, 'predictOnBatch');
-    return this.predictBy(xs, Math.max(1, xs[0]?.shape[0] ?? 1));
   }
   /** Of tensors, in one batch. */
   apply(x: Data | SymbolicTensor | SymbolicTensor[]): Tensor | Tensor[] {
@@ -622,21 +519,6 @@ export class LayersModel implements LayerHome, Trained {
   set rate(rate: number) {
     call('fj_modelSetRate', this.built, rate);
   }
-  /**
-   * The bytes that a step holds: weights, the optimizer's state, the batch, and an arena for activations and gradients, of
-   * which at most `live` are needed at once; `least` is the sum with `live`, `total` that with the arena.
-   */
-  stepMemory({training = false, batchSize = 32}: {training?: boolean; batchSize?: number} = {}): StepMemory {
-    return callForJson<StepMemory>('fj_modelMemory', this.built, training ? 1 : 0, batchSize);
-  }
-  /**
-   * Whether 3x3 convolutions may use Winograd's algorithm (at first they may): up to three times faster, and rounded
-   * otherwise, by about 1e-5 of the largest output.
-   */
-  setWinograd(allowed: boolean): void {
-    call('fj_modelSetWinograd', this.built, allowed ? 1 : 0);
-  }
-
   // ---- files ------------------------------------------------------------------------------------------------------------------------
 
   /** What compile was given, in Keras's names and with the rate of now. */
@@ -692,31 +574,12 @@ export class LayersModel implements LayerHome, Trained {
     if (typeof artifacts.userDefinedMetadata?.seed === 'number') this.seed = artifacts.userDefinedMetadata.seed;
     const saved = trainingOf(artifacts.trainingConfig);
     if (saved) this.compileAs(saved);
-    const weights = this.info().weights;
-    const stored = artifacts.weightSpecs.filter(({group}) => group !== 'optimizer');
-    if (stored.length !== weights.length) throw new Error(`The model has ${weights.length} weights, the file ${stored.length}`);
-    const data = new Float32Array(artifacts.weightData as ArrayBuffer);
-    // TensorFlow.js writes those that are not trained last, so by name; by order where the names are others.
-    const order = new Map(weights.map((w, i) => [w.name, i]));
-    const isNamed = new Set(stored.map(({name}) => name)).size === stored.length && stored.every(({name}) => order.has(name));
-    const names = new Map(stored.map(({name}, i) => [name, isNamed ? name : weights[i]!.name]));
-    let at = 0;
-    let index = 0;
-    for (const {name, shape, group} of artifacts.weightSpecs) {
-      const size = shape.reduce((n, d) => n * d, 1);
-      const shaped = tensor(data.subarray(at, at + size), shape);
-      at += size;
-      if (group === 'optimizer') {
-        const set = (slot: string, state: Tensor) => withArguments((a) => call('fj_modelSetSlot', this.built, a.text(slot), handleOf(state)));
-        if (!saved?.isTheirs) set(name, shaped);
-        else if (name === 'iter') step ??= shaped.dataSync()[0];
-        else if (this.optimizer) stateOf(name, shaped, names, this.optimizer, set);
-      } else {
-        call('fj_modelSetWeight', this.built, isNamed ? order.get(name)! : index, shaped.handle);
-        ++index;
-      }
-      shaped.dispose();
-    }
+    this.takeWeights(artifacts, ({name}, value, names) => {
+      const set = (slot: string, state: Tensor) => withArguments((a) => call('fj_modelSetSlot', this.built, a.text(slot), handleOf(state)));
+      if (!saved?.isTheirs) set(name, value);
+      else if (name === 'iter') step ??= value.dataSync()[0];
+      else if (this.optimizer) stateOf(name, value, names, this.optimizer, set);
+    });
     if (step !== undefined) call('fj_modelSetStep', this.built, step);
   }
 
@@ -733,12 +596,10 @@ export class LayersModel implements LayerHome, Trained {
     }
   }
 
-  dispose(): void {
-    forgotten.unregister(this.held);
-    free(this.held);
+  override dispose(): void {
+    super.dispose();
     this.detach?.();
     this.detach = undefined;
-    this.isDisposed = true;
     this.description = () => {
       throw new Error('The model is disposed and cannot be used');
     };

@@ -5,8 +5,9 @@
 //   const other = tf.model({inputs: x, outputs: tf.layers.dense({units: 10}).apply(x)});
 
 import type {ModelArtifacts, ModelFile} from './io.js';
-import {input, Layer, refuseShared, SymbolicTensor, uniqueName, type Described, type Shape} from './layers.js';
-import {layersOf, LayersModel, listOf, nameOf} from './model.js';
+import {input, Layer, refuseShared, SymbolicTensor, uniqueName} from './layers.js';
+import {layersOf, LayersModel, listOf} from './model.js';
+import {descriptionIn, nameOf, type Described, type Shape} from './predictor.js';
 import {known} from './samples.js';
 import {tidy, type DataType} from './tensor.js';
 
@@ -100,8 +101,7 @@ export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs:
 /** A model from what `save` has written: its own file, or TensorFlow.js's parts. */
 export function modelFrom(saved: ModelArtifacts | ModelFile): LayersModel {
   if (saved instanceof Uint8Array) return LayersModel.fromFile(saved);
-  const topology = saved.modelTopology as Described & {model_config?: Described};
-  const description = topology.model_config ?? topology;
+  const description = descriptionIn(saved);
   const made = new LayersModel(() => description, layersOf(description.config), {
     seed: saved.userDefinedMetadata?.seed,
     saved: description,

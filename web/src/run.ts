@@ -1,9 +1,9 @@
 // Runs an op of the engine by name, its attributes by the names of engine/ops/all.inc.
 
-import {play} from './eager.js';
 import {call, withArguments, type Arguments} from './engine.js';
 import {ops, type AttrType, type OpName} from './generated/tables.js';
 import {Tensor, toTensor, typeNumber, type DataType, type TensorLike} from './tensor.js';
+import {there} from './there.js';
 import {show} from './values.js';
 
 export type PaddingAttr = 'valid' | 'same' | readonly [top: number, bottom: number, left: number, right: number];
@@ -70,7 +70,7 @@ export function run(op: OpName, inputs: ReadonlyArray<Tensor | TensorLike>, attr
       throw name === op ? error : new Error((error as Error).message.replace(op, name));
     }
   });
-  play();
+  there?.play();
   // What was made only for this call is not needed any more.
   tensors.forEach((t, i) => t !== inputs[i] && t.dispose());
   return new Tensor(handle);

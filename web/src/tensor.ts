@@ -7,10 +7,9 @@
 // dispose() frees at once and using a tensor afterwards is an error; a tensor that is merely forgotten is freed when the
 // garbage collector finds it.
 
-import {bytesInGpu} from './device.js';
-import {bring} from './eager.js';
 import {call, engine, heap, heapBytes, shapeOfHandle, withArguments} from './engine.js';
 import type {BinaryName, UnaryName} from './generated/tables.js';
+import {there} from './there.js';
 import {brand, checkShape, fillWith, flatten, isTensorLike, nameOf, refuseForeign, shapeOf, sizeOf, typeOf} from './values.js';
 
 export type DataType = 'float32' | 'int32' | 'bool';
@@ -95,7 +94,7 @@ export class Tensor {
     const handle = call('fj_clone', this.held.handle);
     try {
       await this.waiting;
-      const values = await bring(handle, this.size * 4);
+      const values = await there?.bring(handle, this.size * 4);
       return this.typed<T>(values ?? heap.i32(call('fj_data', handle), this.size).slice().buffer);
     } finally {
       engine().fj_dispose(handle);
@@ -123,7 +122,7 @@ export class Tensor {
   }
   /** Whether its values can be read at once. */
   get isHere(): boolean {
-    return !this.waiting && !engine().fj_gpuNumber(this.handle);
+    return !this.waiting && !there?.has(this.handle);
   }
   toString(verbose = false): string {
     return this.text(this.dataSync(), verbose);
@@ -400,6 +399,6 @@ export function memory(): MemoryInfo {
     const pointer = a.f64(new Float64Array(4));
     engine().fj_memory(pointer);
     const [numTensors, numBytes, numDataBuffers, numBytesInEngine] = heap.f64(pointer, 4) as unknown as [number, number, number, number];
-    return {numTensors, numBytes, numDataBuffers, numBytesInEngine, numBytesInGPU: bytesInGpu(), numBytesInHeap: heapBytes(), unreliable: false};
+    return {numTensors, numBytes, numDataBuffers, numBytesInEngine, numBytesInGPU: there?.bytes() ?? 0, numBytesInHeap: heapBytes(), unreliable: false};
   });
 }

@@ -8,7 +8,7 @@ import {fj, judge} from './helpers.mjs';
 // Its words are those of a development build.
 judge.env().set('TENSORLIKE_CHECK_SHAPE_CONSISTENCY', true);
 
-const index = readFileSync(new URL('../src/index.ts', import.meta.url), 'utf8');
+const index = readFileSync(new URL('../src/forward.ts', import.meta.url), 'utf8');
 const namesIn = (pattern) => index.match(pattern)[1].split(/[\s,]+/).filter(Boolean);
 const elementwise = namesIn(/export const \{([^}]*)\} = elementwise/);
 const ops = [...elementwise, ...namesIn(/export \{([^}]*)\} from '.\/ops.js'/)];

@@ -4,7 +4,7 @@ import {readFileSync} from 'node:fs';
 import {suite, test} from 'node:test';
 import {fj, judge} from './helpers.mjs';
 
-const index = readFileSync(new URL('../src/index.ts', import.meta.url), 'utf8');
+const index = readFileSync(new URL('../src/forward.ts', import.meta.url), 'utf8');
 const elementwise = index.match(/export const \{([^}]*)\} = elementwise/)[1].split(/[\s,]+/).filter(Boolean);
 const values = {float32: [[1.5, 3], [2.5, 2]], int32: [[7, 3], [2, 2]], bool: [[true, false], [true, true]]};
 const types = Object.keys(values);

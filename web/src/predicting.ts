@@ -1,0 +1,4 @@
+// fjord/predict as an ES module.
+import './starting.js';
+
+export * from './predict.js';

@@ -1,0 +1,247 @@
+// A model that predicts: what the engine holds of it, its weights, and its outputs for some inputs. model.ts makes one that is described
+// layer by layer, trained, saved, and taken to a GPU.
+//
+//   const model = await loadPredictor('https://../model.json');
+//   const y = model.predict(x);
+
+import {call, callForJson, engine, heap, withArguments} from './engine.js';
+import type {GpuModel} from './device.js';
+import {kPredictArgs} from './fit.js';
+import {loadFrom, type IOHandler, type ModelArtifacts, type ModelFile, type WeightSpec} from './io.js';
+import {ready} from './load.js';
+import {batchSizeOf, known, tensorsOf, type Data} from './samples.js';
+import {handleOf, Tensor, tensor, tidy, type DataType} from './tensor.js';
+
+export type Shape = (number | null)[];
+/** Keras's description of a layer or a model. */
+export interface Described {
+  class_name: string;
+  config: Record<string, unknown>;
+}
+export interface ModelWeight {
+  name: string;
+  shape: number[];
+  trainable: boolean;
+}
+export interface ModelInfo {
+  inputs: {name: string; dtype: DataType; shape: Shape}[];
+  outputs: {name: string; dtype: DataType; shape: Shape}[];
+  weights: ModelWeight[];
+  slots: {name: string; shape: number[]}[];
+  summary: string;
+  seed: number;
+  step: number;
+  rate: number;
+  /** How many values a step of the compiled model logs. */
+  logs: number;
+}
+/** Bytes. */
+export interface StepMemory {
+  weights: number;
+  optimizer: number;
+  batch: number;
+  live: number;
+  arena: number;
+  least: number;
+  total: number;
+}
+
+export const first = <T>(list: T[]): T | T[] => (list.length === 1 ? list[0]! : list);
+export const nameOf = ({config}: Described): string | undefined => (typeof config['name'] === 'string' ? config['name'] : undefined);
+/** Without what TensorFlow.js wraps around it. */
+export const descriptionIn = ({modelTopology}: ModelArtifacts): Described => {
+  const topology = modelTopology as Described & {model_config?: Described};
+  return topology.model_config ?? topology;
+};
+
+/** What the engine and a GPU hold for a model. In an object of its own so that the garbage collector's notice can hold it. */
+export interface Held {
+  handle: number;
+  gpu?: GpuModel;
+}
+export function free(held: Held): void {
+  held.gpu?.dispose();
+  held.gpu = undefined;
+  if (held.handle) engine().fj_modelFree(held.handle);
+  held.handle = 0;
+}
+const forgotten = new FinalizationRegistry<Held>(free);
+
+export class Predictor {
+  isDisposed = false;
+  protected readonly held: Held = {handle: 0};
+  private outputCount?: number;
+
+  /** `handle` is the engine's; 0 where it is made later. */
+  constructor(
+    public name: string,
+    handle = 0,
+  ) {
+    this.held.handle = handle;
+    forgotten.register(this, this.held, this.held);
+  }
+
+  /** The engine's handle. */
+  protected get built(): number {
+    if (this.isDisposed) throw new Error('The model is disposed and cannot be used');
+    return this.held.handle;
+  }
+
+  // ---- description --------------------------------------------------------------------------------------------------------------
+
+  info(): ModelInfo {
+    return callForJson<ModelInfo>('fj_modelInfo', this.built);
+  }
+  get inputNames(): string[] {
+    return this.info().inputs.map((t) => t.name);
+  }
+  get outputNames(): string[] {
+    return this.info().outputs.map((t) => t.name);
+  }
+  get inputShape(): Shape {
+    return this.info().inputs[0]!.shape;
+  }
+  get outputShape(): Shape {
+    return this.info().outputs[0]!.shape;
+  }
+  countParams(): number {
+    return this.info().weights.reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0);
+  }
+  /** Whether its next step is one of training. */
+  protected get trains(): boolean {
+    return false;
+  }
+  summary(_lineLength?: number, _positions?: number[], printFn: (line: string) => void = console.log): void {
+    for (const line of this.info().summary.trimEnd().split('\n')) printFn(line);
+    const training = this.trains;
+    const {total, weights, optimizer, batch, arena} = this.stepMemory({training});
+    const mb = (bytes: number) => `${(bytes / 1e6).toPrecision(3)} MB`;
+    printFn(
+      `${training ? 'a training step' : 'a prediction'} on 32 samples holds ${mb(total)}: weights ${mb(weights)}, ` +
+        `${training ? `optimizer ${mb(optimizer)}, ` : ''}batch ${mb(batch)}, activations${training ? ' and gradients' : ''} ${mb(arena)}`,
+    );
+  }
+  protected get topology(): Described {
+    return callForJson<{model: Described}>('fj_modelDescription', this.built).model;
+  }
+  toJSON(): string {
+    return JSON.stringify(this.topology);
+  }
+  /**
+   * The bytes that a step holds: weights, the optimizer's state, the batch, and an arena for activations and gradients, of
+   * which at most `live` are needed at once; `least` is the sum with `live`, `total` that with the arena.
+   */
+  stepMemory({training = false, batchSize = 32}: {training?: boolean; batchSize?: number} = {}): StepMemory {
+    return callForJson<StepMemory>('fj_modelMemory', this.built, training ? 1 : 0, batchSize);
+  }
+  /**
+   * Whether 3x3 convolutions may use Winograd's algorithm (at first they may): up to three times faster, and rounded
+   * otherwise, by about 1e-5 of the largest output.
+   */
+  setWinograd(allowed: boolean): void {
+    call('fj_modelSetWinograd', this.built, allowed ? 1 : 0);
+  }
+
+  // ---- weights --------------------------------------------------------------------------------------------------------------------
+
+  get weights(): ModelWeight[] {
+    return this.info().weights;
+  }
+  get trainableWeights(): ModelWeight[] {
+    return this.weights.filter((w) => w.trainable);
+  }
+  get nonTrainableWeights(): ModelWeight[] {
+    return this.weights.filter((w) => !w.trainable);
+  }
+  protected weightTensors(wanted: (w: ModelWeight) => boolean): Tensor[] {
+    return this.info().weights.flatMap((w, i) => (wanted(w) ? [new Tensor(call('fj_modelWeight', this.built, i))] : []));
+  }
+  getWeights(trainableOnly = false): Tensor[] {
+    return this.weightTensors((w) => w.trainable || !trainableOnly);
+  }
+  /** All of them, or none where one does not fit. */
+  setWeights(values: Tensor[]): void {
+    const handles = tensorsOf(values, () => this.info().weights.map((w) => w.name), 'setWeights').map((t) => handleOf(t));
+    withArguments((a) => call('fj_modelSetWeights', this.built, a.i32(handles), handles.length));
+  }
+  /**
+   * The weights of a file, and to `other` what else it has. TensorFlow.js writes those that are not trained last, so by name; by order
+   * where the names are others. What its names are here, by theirs, is told with the rest.
+   */
+  protected takeWeights(artifacts: ModelArtifacts, other: (spec: WeightSpec, value: Tensor, names: ReadonlyMap<string, string>) => void): void {
+    const weights = this.info().weights;
+    const stored = artifacts.weightSpecs.filter(({group}) => group !== 'optimizer');
+    if (stored.length !== weights.length) throw new Error(`The model has ${weights.length} weights, the file ${stored.length}`);
+    const data = new Float32Array(artifacts.weightData as ArrayBuffer);
+    const order = new Map(weights.map((w, i) => [w.name, i]));
+    const isNamed = new Set(stored.map(({name}) => name)).size === stored.length && stored.every(({name}) => order.has(name));
+    const names = new Map(stored.map(({name}, i) => [name, isNamed ? name : weights[i]!.name]));
+    let at = 0;
+    let index = 0;
+    for (const spec of artifacts.weightSpecs) {
+      const size = spec.shape.reduce((n, d) => n * d, 1);
+      const shaped = tensor(data.subarray(at, at + size), spec.shape);
+      at += size;
+      if (spec.group === 'optimizer') {
+        other(spec, shaped, names);
+      } else {
+        call('fj_modelSetWeight', this.built, isNamed ? order.get(spec.name)! : index, shaped.handle);
+        ++index;
+      }
+      shaped.dispose();
+    }
+  }
+
+  // ---- predicting -----------------------------------------------------------------------------------------------------------------
+
+  /** On a GPU the values come later: await data() of the result. While the model trains, or x is on the GPU, ops have to await it, too. */
+  predict(x: Data, args: {batchSize?: number; verbose?: number} = {}): Tensor | Tensor[] {
+    const batchSize = batchSizeOf(known(args, kPredictArgs, 'predict').batchSize);
+    return this.predictBy(tensorsOf(x, () => this.inputNames, 'predict'), batchSize);
+  }
+  protected predictBy(xs: Tensor[], batchSize: number): Tensor | Tensor[] {
+    const handles = xs.map((t) => handleOf(t));
+    return first(
+      withArguments((a) => {
+        const room = (this.outputCount ??= this.info().outputs.length);
+        const out = a.results(room);
+        const count = call('fj_modelPredict', this.built, a.i32(handles), handles.length, batchSize, out, room);
+        return [...heap.i32(out, count)].map((handle) => new Tensor(handle));
+      }),
+    );
+  }
+  predictOnBatch(x: Data): Tensor | Tensor[] {
+    const xs = tensorsOf(x, () => this.inputNames, 'predictOnBatch');
+    return this.predictBy(xs, Math.max(1, xs[0]?.shape[0] ?? 1));
+  }
+
+  dispose(): void {
+    forgotten.unregister(this.held);
+    free(this.held);
+    this.isDisposed = true;
+  }
+}
+
+/** A model from what was saved: Fjord's own file, or TensorFlow.js's parts. */
+export function predictorFrom(saved: ModelArtifacts | ModelFile): Predictor {
+  if (saved instanceof Uint8Array) {
+    const handle = withArguments((a) => call('fj_modelLoad', a.bytes(saved), saved.length));
+    return new Predictor(nameOf(callForJson<{model: Described}>('fj_modelDescription', handle).model) ?? 'model', handle);
+  }
+  const description = descriptionIn(saved);
+  const handle = withArguments((a) => call('fj_model', a.json(description), 0, 0));
+  const made = new Predictor(nameOf(description) ?? 'model', handle);
+  try {
+    tidy(() => made['takeWeights'](saved, () => {}));
+  } catch (error) {
+    made.dispose();
+    throw error;
+  }
+  return made;
+}
+
+/** A model from a place that handlers know: indexeddb://, localstorage://, http(s):// or an object with load(). */
+export async function loadPredictor(target: string | IOHandler): Promise<Predictor> {
+  await ready();
+  return predictorFrom(await loadFrom(target));
+}
