@@ -24,9 +24,13 @@ template <class T>
 using Result = std::expected<T, Error>;
 using Status = Result<void>;
 
+[[gnu::noinline]] inline std::unexpected<Error> failWith(const TextPart* parts, size_t count) {
+  return std::unexpected(Error{catParts(parts, count)});
+}
 template <class... Ts>
-std::unexpected<Error> fail(const Ts&... parts) {
-  return std::unexpected(Error{cat(parts...)});
+[[gnu::always_inline]] inline std::unexpected<Error> fail(const Ts&... parts) {
+  const TextPart list[] = {TextPart(parts)...};
+  return failWith(list, sizeof...(Ts));
 }
 
 #define FJORD_CONCAT_(a, b) a##b

@@ -37,6 +37,10 @@ template <int N, class F>
   }(std::make_integer_sequence<int, N>());
 }
 
+/// Before a loop over what is left of a row after its vectors, fewer than kLanes elements: it is not worth
+/// vectors of its own, which the compiler would make, and a page download.
+#define FJORD_REST _Pragma("clang loop vectorize(disable) unroll(disable)")
+
 struct Mask {
   hn::Mask<FloatTag> m;
   friend Mask operator&(Mask a, Mask b) { return {hn::And(a.m, b.m)}; }

@@ -21,6 +21,12 @@ void appendNumber(std::string& out, T value) {
 
 }  // namespace
 
+std::string catParts(const TextPart* parts, size_t count) {
+  std::string out;
+  for (size_t i = 0; i < count; ++i) parts[i].write(out, parts[i].value);
+  return out;
+}
+
 void append(std::string& out, double value) { appendNumber(out, value); }
 void append(std::string& out, float value) { appendNumber(out, value); }
 

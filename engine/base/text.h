@@ -26,11 +26,30 @@ void append(std::string& out, T value) {
 void append(std::string& out, double value);
 void append(std::string& out, float value);
 
+/// A part of a message, and how it is written. Hundreds of messages then share one function.
+struct TextPart {
+  const void* value;
+  void (*write)(std::string& out, const void* value);
+
+  template <class T>
+  TextPart(const T& part)
+      : value(&part), write([](std::string& out, const void* value) {
+          append(out, *static_cast<const T*>(value));
+        }) {}
+  TextPart(const char* text)
+      : value(text), write([](std::string& out, const void* value) {
+          append(out, static_cast<const char*>(value));
+        }) {}
+  template <size_t n>
+  TextPart(const char (&text)[n]) : TextPart(static_cast<const char*>(text)) {}
+};
+
+std::string catParts(const TextPart* parts, size_t count);
+
 template <class... Ts>
-std::string cat(const Ts&... parts) {
-  std::string out;
-  (append(out, parts), ...);
-  return out;
+[[gnu::always_inline]] inline std::string cat(const Ts&... parts) {
+  const TextPart list[] = {TextPart(parts)...};
+  return catParts(list, sizeof...(Ts));
 }
 
 }  // namespace fjord

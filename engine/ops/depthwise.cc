@@ -56,7 +56,7 @@ void multiplyInto(const float* x, const float* f, float* to, int64_t c, int64_t 
   if (m == 1) {
     for (; i + kLanes <= c; i += kLanes)
       mulAdd(F32::load(x + i), F32::load(f + i), F32::load(to + i)).store(to + i);
-    for (; i < c; ++i) to[i] += x[i] * f[i];
+    FJORD_REST for (; i < c; ++i) to[i] += x[i] * f[i];
     return;
   }
   for (; i < c; ++i) {

@@ -52,7 +52,7 @@ struct TransposedPanelsOf {
       int i = 0;
       for (; i + 4 <= count; i += 4)
         transposeQuad(from + i, ld, panel + i * kColumns + j, kColumns);
-      for (; i < count; ++i) {
+      FJORD_REST for (; i < count; ++i) {
         for (int q = 0; q < 4; ++q) panel[i * kColumns + j + q] = from[q * ld + i];
       }
     }

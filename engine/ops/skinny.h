@@ -46,7 +46,7 @@ void addRows(int64_t n, int64_t k, const float* a, const float* b, float* c, int
     });
     unrolled<R>([&](auto r) { (F32::load(c + r * n + j) + sums[r]).store(c + r * n + j); });
   }
-  for (; j < end; ++j) {
+  FJORD_REST for (; j < end; ++j) {
     for (int r = 0; r < R; ++r) {
       float sum = 0;
       for (int u = 0; u < U; ++u) sum += a[r * k + u] * b[u * n + j];
@@ -123,7 +123,9 @@ void dotRun(int64_t k, int64_t count, const float* a, const float* b, float (&to
   unrolled<R * J>([&](auto at) {
     constexpr int r = at / J, q = at % J;
     float sum = hn::GetLane(hn::SumOfLanes(FloatTag(), sums[r][q].v));
-    for (int64_t rest = i; rest < count; ++rest) sum += a[r * k + rest] * b[q * k + rest];
+    FJORD_REST for (int64_t rest = i; rest < count; ++rest) {
+      sum += a[r * k + rest] * b[q * k + rest];
+    }
     to[r][q] = sum;
   });
 }

@@ -21,10 +21,18 @@ constexpr std::string_view kOfGradients[] = {
     "conv2dFilter", "depthwiseConv2dInput", "depthwiseConv2dFilter", "maxPoolGrad",
     "avgPoolGrad",  "stridedSliceGrad",     "mirrorPadGrad"};
 
-constexpr bool isHere(std::string_view name) {
-  bool isOfGradients = std::ranges::find(kOfGradients, name) != std::end(kOfGradients);
-  return hasOp(name) && (kTrains || !isOfGradients);
+constexpr bool isOf(std::span<const std::string_view> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
 }
+constexpr bool isHere(std::string_view name) {
+  return hasOp(name) && (kTrains || !isOf(kOfGradients, name));
+}
+
+constexpr std::string_view kNames[] = {
+#define EACH_OP(op, arity) #op,
+#include "ops/each.inc"
+};
+static_assert(std::ranges::all_of(kOfGradients, [](auto name) { return isOf(kNames, name); }));
 
 // Of ops that this build is without.
 #define EACH_OP(op, arity) \

@@ -317,14 +317,13 @@ function startNow(): Running {
 
 /**
  * Starts the workers when the page's code pauses for the first time: what it computes until then neither waits for them nor shares the
- * processor with their start.
+ * processor with their start. Node's start whether or not it pauses, and programs there need not.
  */
 function enlistLater(engine: Running): void {
   if (engine.isEnlisted || !engine.variant.endsWith('threads')) return;
   engine.isEnlisted = true;
-  const timer: {unref?(): void} | number = setTimeout(() => running === engine && enlist(engine));
-  // No program of Node's goes on for that.
-  if (typeof timer === 'object') timer.unref?.();
+  if (isNode) enlist(engine);
+  else setTimeout(() => running === engine && enlist(engine));
 }
 
 /** Workers that turn out not to start are told of; until then, and then, the others compute. */
