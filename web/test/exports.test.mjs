@@ -25,9 +25,13 @@ suite('what there is is tested', () => {
     test(`tf.${name}`, () => assert.deepEqual(unused(Object.keys(value).filter((key) => Number.isNaN(Number(key)))), []));
   }
   for (const name of ['Tensor', 'Variable', 'LayersModel', 'Sequential', 'Layer', 'SymbolicTensor', 'Optimizer']) {
-    const names = Object.getOwnPropertyNames(fj[name].prototype).filter((method) => method !== 'constructor' && method !== 'handle');
+    const {prototype} = fj[name];
+    // What a model is that only predicts is a class behind it.
+    const own = name === 'LayersModel' ? [prototype, Object.getPrototypeOf(prototype)] : [prototype];
+    const names = own.flatMap((object) => Object.getOwnPropertyNames(object)).filter((method) => method !== 'constructor' && method !== 'handle');
     // handle is the engine's number, for the package itself. Private ones are public in JavaScript: what the declaration calls private or protected is not counted.
-    const declared = readFileSync(new URL(`build/npm/types/${{Tensor: 'tensor', Variable: 'gradients', Optimizer: 'gradients', Layer: 'layers', SymbolicTensor: 'layers', Sequential: 'models'}[name] ?? 'model'}.d.ts`, root), 'utf8');
+    const files = {Tensor: ['tensor'], Variable: ['gradients'], Optimizer: ['gradients'], Layer: ['layers'], SymbolicTensor: ['layers'], Sequential: ['models'], LayersModel: ['model', 'predictor']}[name];
+    const declared = files.map((file) => readFileSync(new URL(`build/npm/types/${file}.d.ts`, root), 'utf8')).join('\n');
     const hidden = new Set([...declared.matchAll(/(?:private|protected) (?:get )?(\w+)/g)].map((m) => m[1]));
     test(`methods of ${name}`, () => assert.deepEqual(unused(names.filter((method) => !hidden.has(method))), []));
   }
