@@ -7,7 +7,7 @@
 //
 //   node web/build.mjs                    node web/build.mjs --for FOLDER OUT    a package for one model (./dev build --for)
 import {execFileSync} from 'node:child_process';
-import {copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {build, transform} from 'esbuild';
 import {generate} from './generate.mjs';
@@ -111,7 +111,9 @@ if (predicts) {
   writeFileSync(`${out}/predict/fjord.d.ts`, `export * from '../types/predict.js';\n`);
 }
 execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}web`], {stdio: 'inherit'});
-writeFileSync(`${out}/fjord.d.ts`, `export * from './types/index.js';\nexport as namespace fjord;\n`);
+for (const name of ['fjord', 'worker', 'single']) writeFileSync(`${out}/${name}.d.ts`, `export * from './types/index.js';\n`);
+// Of fjord.min.js.
+appendFileSync(`${out}/fjord.d.ts`, 'export as namespace fjord;\n');
 // The same types for TypeScript's CommonJS, which takes a file's kind from the package.json above it.
 cpSync(`${out}/types`, `${out}/commonjs`, {recursive: true});
 writeFileSync(`${out}/commonjs/package.json`, '{"type": "commonjs"}\n');
@@ -152,13 +154,13 @@ writeFileSync(
           types: './fjord.d.ts',
           default: './fjord.js',
         },
-        './worker': {types: './fjord.d.ts', default: './worker.js'},
-        './single': {types: './fjord.d.ts', default: './single.js'},
+        './worker': {types: './worker.d.ts', default: './worker.js'},
+        './single': {types: './single.d.ts', default: './single.js'},
         ...(predicts ? {'./predict': {types: './predict/fjord.d.ts', default: './predict/fjord.js'}} : {}),
         './*': './*',
       },
       files: [
-        ...['fjord.js', 'fjord.js.map', 'thread.js', 'worker.js', 'fjord.d.ts', 'types', 'fjord.cjs', 'fjord.d.cts', 'commonjs', 'single.js', 'fjord.min.js', 'CHANGELOG.md'],
+        ...['fjord.js', 'fjord.js.map', 'thread.js', 'worker.js', 'worker.d.ts', 'fjord.d.ts', 'types', 'fjord.cjs', 'fjord.d.cts', 'commonjs', 'single.js', 'single.d.ts', 'fjord.min.js', 'CHANGELOG.md'],
         ...built,
         ...(predicts ? ['predict'] : []),
       ],

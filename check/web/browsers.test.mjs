@@ -11,7 +11,7 @@ import sirv from 'sirv';
 import {makePages, page} from './pages.mjs';
 import {agrees, onlyInAll} from './setting.mjs';
 
-const kPages = ['module', 'script', 'in-worker', 'classic-worker', 'service.classic', 'service.module'];
+const kPages = ['module', 'script', 'in-worker', 'waiting-worker', 'classic-worker', 'service.classic', 'service.module'];
 const kMiniBrowser = ['4.1', '4.0'].map((version) => `/usr/lib/${os.machine()}-linux-gnu/webkit2gtk-${version}/MiniBrowser`);
 
 /** Ends a program and waits for it. */
@@ -106,7 +106,7 @@ for (const [name, {programs, open, variants}] of Object.entries(browsers)) {
           assert.equal(results.isolated, kind === 'isolated', results.agent);
           for (const page of kPages) {
             agrees(results[page]);
-            assert.match(results[page].variant, page === 'module' || page === 'in-worker' ? variants[kind] : /^simd$/, page);
+            assert.match(results[page].variant, ['module', 'in-worker', 'waiting-worker'].includes(page) ? variants[kind] : /^simd$/, page);
           }
         } finally {
           await end(browser);

@@ -44,6 +44,12 @@ function clean(made) {
     for (const place of [folder.slice(0, -1), 'file:///']) assert.ok(!bytes.includes(place), `${name} holds ${place}`);
   }
 }
+/** A page that forbids workers has one thread, and is told why. */
+async function tellsWhoForbids(made) {
+  const {page, lines} = await setting.result(made, {headers: {'Content-Security-Policy': "worker-src 'none'"}});
+  agrees(page, {variant: 'relaxed-simd', threads: 1});
+  assert.deepEqual(lines.filter((line) => line.startsWith('Fjord')), ['Fjord runs on one thread: its workers could not start: the Content-Security-Policy of this page forbids it (worker-src).']);
+}
 /** A bundle without its WebAssembly, then with the server's start page in its place, says so. */
 async function tellsWhatIsMissing(made) {
   for (const name of readdirSync(made, {recursive: true})) if (name.endsWith('.wasm')) rmSync(made + name);
@@ -76,6 +82,7 @@ suite('Vite', async () => {
     await vite.build({...quiet, build: {outDir: made, emptyOutDir: true}});
     clean(made);
     for (const isolated of [true, false]) works(await setting.result(made, {isolated}), isolated);
+    await tellsWhoForbids(made);
     await tellsWhatIsMissing(made);
   });
   test('build, with workers that are modules', async () => {
@@ -96,6 +103,7 @@ suite('webpack', async () => {
       writeFileSync(`${made}index.html`, page('main.js', 'text/javascript'));
       if (mode === 'production') clean(made);
       for (const isolated of [true, false]) works(await setting.result(made, {isolated}), isolated);
+      await tellsWhoForbids(made);
       await tellsWhatIsMissing(made);
     });
   }

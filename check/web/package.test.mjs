@@ -20,7 +20,7 @@ suite('the tarball', () => {
     const built = readdirSync(`${root}build/npm`, {recursive: true}).filter((name) => statSync(`${root}build/npm/${name}`).isFile());
     assert.deepEqual(contents.toSorted(), built.toSorted());
     const expected = [
-      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'fjord.js', 'fjord.js.map', 'thread.js', 'worker.js', 'fjord.cjs', 'single.js', 'fjord.min.js', 'fjord.d.ts', 'fjord.d.cts'],
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'fjord.js', 'fjord.js.map', 'thread.js', 'worker.js', 'fjord.cjs', 'single.js', 'fjord.min.js', 'fjord.d.ts', 'fjord.d.cts', 'worker.d.ts', 'single.d.ts'],
       ...kVariants.map((variant) => `${variant}/fjord.wasm`),
     ];
     assert.deepEqual(expected.filter((name) => !contents.includes(name)), []);

@@ -22,12 +22,13 @@ const lines = ({lines}) => lines.filter((line) => line.startsWith('Fjord'));
 
 for (const isolated of [true, false]) {
   suite(isolated ? 'an isolated page' : 'a page like most', () => {
-    for (const [name, path] of Object.entries({'a module': '/module.html', 'a module worker': '/in-worker.html'})) {
+    for (const [name, path] of Object.entries({'a module': '/module.html', 'a module worker': '/in-worker.html', 'a worker that waits for its file': '/waiting-worker.html'})) {
       test(name, async () => {
         const result = await setting.result(folder, {path, isolated});
         agrees(result.page, {variant: variantOf(isolated)});
         assert.equal(result.page.threads > 1, isolated);
-        fetched(result, isolated);
+        if (path === '/waiting-worker.html') assert.deepEqual(of(result.requests, /\.wasm$/), [`/fjord/${variantOf(isolated)}/fjord.wasm`]);
+        else fetched(result, isolated);
         assert.equal(lines(result).length, isolated ? 0 : 1);
       });
     }
@@ -149,6 +150,12 @@ suite('what is not there is told, with its address', () => {
   test('an HTML page in its place', async () => {
     const {error} = await failing(routes('**/*.wasm', {contentType: 'text/html', body: '<!doctype html><title>Home</title>'}));
     assert.match(error, /fjord\.wasm: an HTML page came in its place\. /);
+  });
+  test('either, to a worker that waits for its file', async () => {
+    for (const [answer, why] of [[{status: 404}, /fjord\.wasm: the server answered 404\. /], [{contentType: 'text/html', body: '<!doctype html>'}, /fjord\.wasm: an HTML page came in its place\. /]]) {
+      const {error} = await failing({path: '/waiting-worker.html', ...routes('**/*.wasm', answer)});
+      assert.match(error, why);
+    }
   });
   test('by the name of the folder that older versions of Vite lose it in', async () => {
     mkdirSync(`${folder}.vite/deps`, {recursive: true});

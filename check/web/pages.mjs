@@ -2,7 +2,7 @@
 //
 //   const folder = await makePages('page');               build/web/page, with the package in fjord/
 //
-// module.html, script.html, in-worker.html, classic-worker.html, service.classic.html, service.module.html
+// module.html, script.html, in-worker.html, waiting-worker.html, classic-worker.html, service.classic.html, service.module.html
 import {cpSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {must} from '../../tools/build.mjs';
 import {built, tarball} from './setting.mjs';
@@ -44,6 +44,9 @@ export async function makePages(name) {
     'in-worker.html': page(inWorker('in-worker.plain.js', 'module')),
     // A worker has no import map.
     'in-worker.plain.js': read('in-worker.js').replace("'fjord/worker'", "'./fjord/fjord.js'"),
+    // The build whose first op waits for the file.
+    'waiting-worker.html': page(inWorker('waiting-worker.js', 'module')),
+    'waiting-worker.js': read('in-worker.js').replace("'fjord/worker'", "'./fjord/worker.js'"),
     'classic-worker.html': page(inWorker('classic-worker.js', 'classic')),
     'classic-worker.js': "importScripts('fjord/fjord.min.js', 'train.classic.js');\nonmessage = () => train(fjord).then(postMessage, (error) => postMessage({error: String(error)}));\n",
     'service.classic.html': page(inService('service.classic.js', 'classic')),
