@@ -98,6 +98,12 @@ suite('policies', () => {
       assert.match(page.error, /Fjord cannot run: the Content-Security-Policy of this page forbids WebAssembly\. Add 'wasm-unsafe-eval' to its script-src/);
     }
   });
+  test('one that forbids requests, in words', async () => {
+    for (const path of ['/module.html', '/in-worker.html']) {
+      const {page} = await setting.result(folder, {path, ...policies(strict.replace("connect-src 'self'", "connect-src 'none'"))});
+      assert.match(page.error, /Fjord cannot load http.*fjord\.wasm: the Content-Security-Policy of this page forbids it \(connect-src\)\. /, path);
+    }
+  });
   const oneThread = {
     "worker-src 'none'": [strict.replace("worker-src 'self'", "worker-src 'none'"), /^its workers could not start: the Content-Security-Policy of this page forbids it \(worker-src\)\.$/],
     'trusted types': [`${strict}; require-trusted-types-for 'script'`, /^its workers could not start: the Content-Security-Policy of this page forbids it \(require-trusted-types-for\)\.$/],

@@ -232,7 +232,7 @@ function loadNow(variant: Variant): {glue: Glue; module: WebAssembly.Module} {
   const glue = variant.endsWith('threads') ? parts.threads!.glue : glueOfOne;
   const known = modules.get(url);
   if (glue && known) return {glue, module: known};
-  if (!glue || (url !== kInside && !node && !isWorker)) {
+  if (!glue || (url !== kInside && !node && (failure || !isWorker))) {
     throw failure ?? new Error('Fjord is not loaded yet: after tf.wasm.setWasmPaths, setVariant or setThreadsCount, await tf.ready() before anything is computed');
   }
   const bytes = checked(url === kInside ? parts.inside!.bytes() : isNode ? readFile(url) : fetchNow(url), url);
@@ -392,8 +392,12 @@ async function start(): Promise<Running> {
 async function whyNotStarted(error: Error, crew: Crew, variant: Variant, policy: Policy): Promise<string> {
   if (!crew.isAsked) return `its threads could not start: ${error.message}.`;
   const forbidden = await policy.forbids();
-  const [from, own] = [new URL(ownAddress(variant) ?? locate(variant)).origin, globalThis.location?.origin];
-  if (!isNode && !forbidden && from !== own) return `workers start only from the page's own origin, and the package comes from ${from}. For more, serve it from ${own}.`;
+  if (!isNode && !forbidden) {
+    const {href, origin} = globalThis.location;
+    // A bundler's address may be a path.
+    const from = new URL(ownAddress(variant) ?? locate(variant), href).origin;
+    if (from !== origin) return `workers start only from the page's own origin, and the package comes from ${from}. For more, serve it from ${origin}.`;
+  }
   return `its workers could not start: ${forbidden ?? error.message}.`;
 }
 
