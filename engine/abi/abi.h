@@ -74,7 +74,7 @@ FJ_TRAIN int fj_optimizer(const char* json);
 /// Updates the tensors of variables in place, or in a new handle where others share the memory:
 /// variables[i] is replaced.
 FJ_TRAIN int fj_optimizerApply(int optimizer, int32_t* variables, const int32_t* ids,
-                             const int32_t* gradients, int count);
+                               const int32_t* gradients, int count);
 /// The learning rate of the next step; setting it replaces a schedule.
 FJ_TRAIN double fj_optimizerRate(int optimizer);
 FJ_TRAIN void fj_optimizerSetRate(int optimizer, double rate);
@@ -120,7 +120,7 @@ FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSiz
 /// One training (1) or test (0) step on whole arrays. Writes loss and metrics, returns how many; they
 /// have to fit into out[room].
 FJ_TRAIN int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
-                         int yCount, double* out, int room);
+                           int yCount, double* out, int room);
 
 // ---- models on a GPU, which JavaScript runs ----
 /// limits: bindings, bindingBytes, bufferBytes, groupsPerDimension (run/gpu.h); null: the CPU again.
