@@ -22,6 +22,26 @@ inline void pause() {
 #endif
 }
 
+/// Sleeps while `word` is `value`, or for a shorter time. (In WebAssembly libc++ would not sleep: it looks
+/// again every few milliseconds.)
+void sleepOn(std::atomic<uint32_t>& word, uint32_t value) {
+#if defined(__EMSCRIPTEN__)
+  constexpr int64_t kForever = -1;
+  __builtin_wasm_memory_atomic_wait32(reinterpret_cast<int*>(&word), static_cast<int>(value),
+                                      kForever);
+#else
+  word.wait(value);
+#endif
+}
+void wakeAll(std::atomic<uint32_t>& word) {
+#if defined(__EMSCRIPTEN__)
+  constexpr unsigned kAll = ~0u;
+  __builtin_wasm_memory_atomic_notify(reinterpret_cast<int*>(&word), kAll);
+#else
+  word.notify_all();
+#endif
+}
+
 }  // namespace
 
 Threads::Threads(int count) {
@@ -38,7 +58,7 @@ void Threads::start() {
 Threads::~Threads() {
   stop_.store(true, std::memory_order_relaxed);
   round_.fetch_add(1, std::memory_order_release);
-  round_.notify_all();
+  wakeAll(round_);
   for (auto& worker : workers_) worker.join();
 }
 
@@ -66,7 +86,7 @@ void Threads::loop() {
     if (now == seen) {
       // Who hands out work after this sees a sleeper; who did so before has changed the round.
       sleepers_.fetch_add(1);
-      while ((now = round_.load()) == seen) round_.wait(seen);
+      while ((now = round_.load()) == seen) sleepOn(round_, seen);
       sleepers_.fetch_sub(1);
     }
     seen = now;
@@ -87,7 +107,7 @@ void Threads::dispatch(int parts, Work work, const void* context) {
   ticket_.store(uint64_t{round} << 40 | static_cast<uint64_t>(parts) << 20,
                 std::memory_order_release);
   round_.store(round);
-  if (sleepers_.load() > 0) round_.notify_all();
+  if (sleepers_.load() > 0) wakeAll(round_);
   takeParts();
   // A page's main thread may not block, and what is left is one part on another thread: wait by
   // spinning.
