@@ -252,11 +252,10 @@ void write(std::string& out, const Json& j) {
   } else if (j.is_number_float()) {
     double x = j.get<double>();
     // JSON has no word for what is no number.
-    if (x - x == 0) {
-      append(out, x);
-    } else {
-      out += "null";
-    }
+    std::string number = x - x == 0 ? cat(x) : "null";
+    // 2.0 is read as a number that is no integer, as it was written.
+    bool looksWhole = number.find_first_not_of("-0123456789") == number.npos;
+    out += looksWhole ? number + ".0" : number;
   } else if (j.is_number_unsigned()) {
     append(out, j.get<uint64_t>());
   } else if (j.is_number()) {
