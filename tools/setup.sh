@@ -48,7 +48,7 @@ step() {
 
 packages=(
   clang-19 lld-19 llvm-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 cmake ninja-build ccache
-  libhwy-dev googletest nlohmann-json3-dev libcli11-dev zlib1g-dev
+  libhwy-dev googletest nlohmann-json3-dev rapidjson-dev libcli11-dev zlib1g-dev
   chromium chromium-driver libvulkan1 valgrind libc6-dbg
   python3 python3-venv xz-utils
   libboost-dev libsqlite3-dev libpq-dev postgresql

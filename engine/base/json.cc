@@ -1,285 +1,245 @@
 #include "base/json.h"
 
-#include <algorithm>
+// What it asserts are mistakes of its callers; and inlined by force it would be larger to download.
+#define RAPIDJSON_ASSERT(x) static_cast<void>(0)
+#define RAPIDJSON_FORCEINLINE
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
-#include "base/decimal.h"
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <vector>
 
 namespace fjord {
 
 namespace {
 
 // Descriptions nest about five levels for each model within a model.
-constexpr int kDeepest = 200;
+constexpr size_t kDeepest = 200;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-void appendUtf8(std::string& out, uint32_t code) {
-  auto last = [&](int shift) { out += static_cast<char>(0x80 | (code >> shift & 0x3f)); };
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xc0 | code >> 6);
-    last(0);
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xe0 | code >> 12);
-    last(6), last(0);
-  } else {
-    out += static_cast<char>(0xf0 | code >> 18);
-    last(12), last(6), last(0);
+/// `text` with a replacement character for each byte of what is not UTF-8.
+std::string repaired(std::string_view text) {
+  rapidjson::MemoryStream in(text.data(), text.size());
+  std::string out;
+  while (in.Tell() < text.size()) {
+    const char* from = in.src_;
+    if (unsigned code; rapidjson::UTF8<>::Decode(in, &code)) {
+      out.append(from, in.src_);
+    } else {
+      out += "\xef\xbf\xbd";
+      in.src_ = from + 1;
+    }
   }
+  return out;
 }
 
-/// Bytes of the character of UTF-8 that a text begins with; 0 where it is none (Unicode 15, table 3-7).
-size_t characterSize(std::string_view text) {
-  auto byte = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : 0; };
-  auto isIn = [&](size_t i, int least, int most) { return byte(i) >= least && byte(i) <= most; };
-  uint8_t first = byte(0);
-  if (first < 0x80) return text.empty() ? 0 : 1;
-  if (first >= 0xc2 && first <= 0xdf) return isIn(1, 0x80, 0xbf) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    bool isSecond = isIn(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf);
-    return isSecond && isIn(2, 0x80, 0xbf) ? 3 : 0;
-  }
-  if (first < 0xf0 || first > 0xf4) return 0;
-  bool isSecond = isIn(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf);
-  return isSecond && isIn(2, 0x80, 0xbf) && isIn(3, 0x80, 0xbf) ? 4 : 0;
+/// The double nearest to 0.digits.. * 10^power, ties to even; infinity beyond the largest. The digits begin
+/// with none that is 0. Of RapidJSON 1.1's steps those that are right: all of them together, as
+/// kParseFullPrecisionFlag takes them, read beyond a table (0.000..1e-320), wrap around
+/// (18446744073709551615.9, 4e308), shift large numbers wrongly and forget digits beyond the 780th.
+double nearest(std::string digits, int64_t power) {
+  using Limits = std::numeric_limits<double>;
+  int point = static_cast<int>(std::clamp<int64_t>(power, -400, 400));
+  if (digits.empty() || point < -323) return 0;
+  if (point > 309) return Limits::infinity();
+  // A number halfway between two doubles has at most 767 digits: what comes later only says that there
+  // is more.
+  constexpr size_t kMostDigits = 800, kDigitsOfAWord = 19;
+  if (digits.size() > kMostDigits) digits.replace(kMostDigits, std::string::npos, 1, '1');
+
+  size_t size = digits.size(), begun = std::min(size, kDigitsOfAWord);
+  double x = 0;
+  // Below half of the least above zero it takes the wrong one for near.
+  bool isSure =
+      (point > -323 || digits[0] >= '3') &&
+      rapidjson::internal::StrtodDiyFp(digits.data(), begun, static_cast<size_t>(point), 0, &x);
+  // An exponent that is too large spills into the sign.
+  if (!(x >= 0 && x <= Limits::max())) return Limits::infinity();
+  if (isSure && begun == size) return x;
+
+  // It is x or the one above it: on which side of the middle between them, (2 significand + 1) *
+  // 2^(exponent - 1), are the digits?
+  int exponent = std::max(std::ilogb(x), Limits::min_exponent - 1) - (Limits::digits - 1);
+  uint64_t significand = static_cast<uint64_t>(std::ldexp(x, -exponent));
+  rapidjson::internal::BigInteger exact(0), middle(2 * significand + 1);
+  for (char digit : digits) (exact *= 10u) += static_cast<uint64_t>(digit - '0');
+  int tens = point - static_cast<int>(size), twos = exponent - 1;
+  for (int n = std::abs(tens); n > 0; --n) (tens < 0 ? middle : exact) *= 10u;
+  for (int n = std::abs(twos); n > 0; --n) (twos < 0 ? exact : middle) *= 2u;
+  int side = exact.Compare(middle);
+  bool isUp = side > 0 || (side == 0 && significand % 2 == 1);
+  return isUp ? std::nextafter(x, Limits::infinity()) : x;
 }
 
-/// Reads one text (RFC 8259). Each function takes what it reads from the front of `rest_`, and is false
-/// where that is something else.
-class Reader {
+/// A number of JSON without its sign.
+double doubleOf(std::string_view text) {
+  std::string_view mantissa = text.substr(0, text.find_first_of("eE"));
+  std::string_view fraction = mantissa.substr(std::min(mantissa.find('.'), mantissa.size()));
+  std::string digits(mantissa.substr(0, mantissa.size() - fraction.size()));
+  int64_t point = static_cast<int64_t>(digits.size());
+  if (!fraction.empty()) digits += fraction.substr(1);
+  size_t zeros = std::min(digits.find_first_not_of('0'), digits.size());
+  digits.erase(0, zeros);
+
+  std::string_view exponent = text.substr(std::min(mantissa.size() + 1, text.size()));
+  if (exponent.starts_with('+')) exponent.remove_prefix(1);
+  constexpr int64_t kMost = int64_t{1} << 40;
+  int64_t more = 0;
+  auto [end, error] = std::from_chars(exponent.data(), exponent.data() + exponent.size(), more);
+  if (error == std::errc::result_out_of_range) more = exponent.starts_with('-') ? -kMost : kMost;
+  return nearest(std::move(digits),
+                 point + std::clamp(more, -kMost, kMost) - static_cast<int64_t>(zeros));
+}
+
+/// Takes what RapidJSON reads, one call for each thing, and puts it together. False ends the reading.
+class Builder {
  public:
-  Reader(std::string_view text, std::string* twice) : rest_(text), twice_(twice) {
-    take("\xef\xbb\xbf");
-  }
-  bool read(Json& out) { return value(out, 0) && rest_.empty(); }
+  explicit Builder(std::string* twice) : twice_(twice) {}
+  Json& result() { return result_; }
   bool isTooDeep() const { return isTooDeep_; }
 
+  bool Null() { return put(nullptr); }
+  bool Bool(bool is) { return put(is); }
+  bool String(const char* text, size_t size, bool) {
+    return isUtf8({text, size}) && put(std::string(text, size));
+  }
+  bool RawNumber(const char* text, size_t size, bool) {
+    std::string_view number(text, size);
+    bool isNegative = number.starts_with('-');
+    if (isNegative ? putWhole<int64_t>(number) : putWhole<uint64_t>(number)) return true;
+    double x = doubleOf(number.substr(isNegative));
+    return x - x == 0 && put(isNegative ? -x : x);
+  }
+  bool StartObject() { return open(Json::object()); }
+  bool StartArray() { return open(Json::array()); }
+  bool Key(const char* text, size_t size, bool) {
+    std::string key(text, size);
+    if (twice_ && open_.back()->contains(key)) *twice_ = key;
+    // Of those that stand twice the last counts.
+    value_ = &(*open_.back())[key];
+    return isUtf8(key);
+  }
+  bool EndObject(size_t) { return close(); }
+  bool EndArray(size_t) { return close(); }
+
+  // Every other kind of number comes as its text.
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(int64_t) { return false; }
+  bool Uint64(uint64_t) { return false; }
+  bool Double(double) { return false; }
+
  private:
-  bool take(std::string_view text) {
-    bool is = rest_.starts_with(text);
-    if (is) rest_.remove_prefix(text.size());
-    return is;
+  /// The reader's own check lets half of a surrogate pair pass.
+  static bool isUtf8(std::string_view text) { return repaired(text) == text; }
+  template <class T>
+  bool putWhole(std::string_view number) {
+    T whole;
+    auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), whole);
+    return error == std::errc() && end == number.data() + number.size() && put(whole);
   }
-  bool isNext(std::string_view any) const { return !rest_.empty() && any.contains(rest_[0]); }
-  void skipSpace() {
-    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size()));
+  Json& place() {
+    if (open_.empty()) return result_;
+    if (open_.back()->is_object()) return *value_;
+    open_.back()->push_back(nullptr);
+    return open_.back()->back();
   }
-  std::string_view takeDigits() {
-    std::string_view digits = rest_.substr(0, rest_.find_first_not_of("0123456789"));
-    rest_.remove_prefix(digits.size());
-    return digits;
-  }
-
-  /// A value, and the space around it.
-  bool value(Json& out, int depth) {
-    skipSpace();
-    bool is = valueAlone(out, depth);
-    skipSpace();
-    return is;
-  }
-  bool valueAlone(Json& out, int depth) {
-    if (isNext("{[") && depth == kDeepest) {
-      isTooDeep_ = true;
-      return false;
-    }
-    if (take("{")) return object(out = Json::object(), depth + 1);
-    if (take("[")) return array(out = Json::array(), depth + 1);
-    if (isNext("\"")) return string(*(out = "").get_ptr<std::string*>());
-    if (take("null")) return true;
-    bool isTrue = take("true");
-    if (!isTrue && !take("false")) return number(out);
-    out = isTrue;
+  bool put(Json value) {
+    place() = std::move(value);
     return true;
   }
-  bool array(Json& out, int depth) {
-    skipSpace();
-    if (take("]")) return true;
-    do {
-      out.push_back(nullptr);
-      if (!value(out.back(), depth)) return false;
-    } while (take(","));
-    return take("]");
-  }
-  bool object(Json& out, int depth) {
-    skipSpace();
-    if (take("}")) return true;
-    do {
-      std::string key;
-      skipSpace();
-      if (!string(key)) return false;
-      skipSpace();
-      if (!take(":")) return false;
-      if (twice_ && out.contains(key)) *twice_ = key;
-      // Of those that stand twice the last counts.
-      if (!value(out[key], depth)) return false;
-    } while (take(","));
-    return take("}");
-  }
-
-  bool string(std::string& out) {
-    if (!take("\"")) return false;
-    while (!take("\"")) {
-      if (take("\\")) {
-        if (!escaped(out)) return false;
-        continue;
-      }
-      size_t size = characterSize(rest_);
-      if (size == 0 || static_cast<uint8_t>(rest_[0]) < 0x20) return false;
-      out += rest_.substr(0, size);
-      rest_.remove_prefix(size);
-    }
+  bool open(Json empty) {
+    isTooDeep_ = open_.size() == kDeepest;
+    if (isTooDeep_) return false;
+    Json& at = place();
+    at = std::move(empty);
+    open_.push_back(&at);
     return true;
   }
-  bool escaped(std::string& out) {
-    constexpr std::string_view kNames = "\"\\/bfnrt", kCharacters = "\"\\/\b\f\n\r\t";
-    if (isNext(kNames)) {
-      out += kCharacters[kNames.find(rest_[0])];
-      rest_.remove_prefix(1);
-      return true;
-    }
-    uint32_t code, low;
-    if (!take("u") || !hex(code)) return false;
-    bool isHigh = code >= 0xd800 && code < 0xdc00, isLow = code >= 0xdc00 && code < 0xe000;
-    if (isHigh) {
-      if (!take("\\u") || !hex(low) || low < 0xdc00 || low > 0xdfff) return false;
-      code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-    }
-    appendUtf8(out, code);
-    return !isLow;
-  }
-  bool hex(uint32_t& out) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    out = 0;
-    for (int i = 0; i < 4; ++i) {
-      char c = rest_.empty() ? ' ' : rest_[0];
-      size_t digit = kDigits.find(c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c);
-      if (digit == kDigits.npos) return false;
-      out = out * 16 + static_cast<uint32_t>(digit);
-      rest_.remove_prefix(1);
-    }
+  bool close() {
+    open_.pop_back();
     return true;
   }
 
-  bool number(Json& out) {
-    bool isNegative = take("-");
-    std::string digits(takeDigits());
-    if (digits.empty() || (digits.size() > 1 && digits[0] == '0')) return false;
-    int64_t point = static_cast<int64_t>(digits.size());
-    bool isWhole = true;
-    if (take(".")) {
-      std::string_view more = takeDigits();
-      if (more.empty()) return false;
-      digits += more;
-      isWhole = false;
-    }
-    if (take("e") || take("E")) {
-      bool isDown = take("-");
-      if (!isDown) take("+");
-      std::string_view exponent = takeDigits();
-      if (exponent.empty()) return false;
-      int64_t size = 0;
-      constexpr int64_t kMost = int64_t{1} << 40;
-      for (char c : exponent) size = std::min(kMost, size * 10 + (c - '0'));
-      point += isDown ? -size : size;
-      isWhole = false;
-    }
-    if (isWhole && whole(digits, isNegative, out)) return true;
-    double size = fromDecimal(std::move(digits), point);
-    out = isNegative ? -size : size;
-    return size - size == 0;
-  }
-  /// False where it fits no integer.
-  static bool whole(std::string_view digits, bool isNegative, Json& out) {
-    uint64_t size = 0;
-    for (char c : digits) {
-      uint64_t digit = static_cast<uint64_t>(c - '0');
-      if (size > (UINT64_MAX - digit) / 10) return false;
-      size = size * 10 + digit;
-    }
-    if (!isNegative) {
-      out = size;
-    } else {
-      if (size > uint64_t{1} << 63) return false;
-      out = static_cast<int64_t>(-size);
-    }
-    return true;
-  }
-
-  std::string_view rest_;
+  Json result_;
+  std::vector<Json*> open_;
+  Json* value_ = nullptr;
   std::string* twice_;
   bool isTooDeep_ = false;
 };
 
-void writeString(std::string& out, std::string_view text) {
-  out += '"';
-  while (!text.empty()) {
-    size_t size = characterSize(text);
-    uint8_t c = static_cast<uint8_t>(text[0]);
-    constexpr std::string_view kNames = "\"\\bfnrt", kCharacters = "\"\\\b\f\n\r\t";
-    if (size_t at = kCharacters.find(text[0]); at != kCharacters.npos) {
-      out += '\\';
-      out += kNames[at];
-    } else if (c < 0x20) {
-      out += cat("\\u00", c >> 4, "0123456789abcdef"[c & 15]);
-    } else if (size == 0) {
-      appendUtf8(out, 0xfffd);
-    } else {
-      out += text.substr(0, size);
-    }
-    text.remove_prefix(std::max<size_t>(1, size));
-  }
-  out += '"';
+using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+void writeString(Writer& out, std::string_view text) {
+  std::string valid = repaired(text);
+  out.String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()));
 }
 
-void write(std::string& out, const Json& j) {
-  if (j.is_object()) {
-    out += '{';
-    for (auto it = j.begin(); it != j.end(); ++it) {
-      if (it != j.begin()) out += ',';
-      writeString(out, it.key());
-      out += ':';
-      write(out, *it);
-    }
-    out += '}';
-  } else if (j.is_array()) {
-    out += '[';
-    for (const Json& item : j) {
-      if (&item != &j.front()) out += ',';
-      write(out, item);
-    }
-    out += ']';
-  } else if (j.is_string()) {
-    writeString(out, j.get_ref<const std::string&>());
-  } else if (j.is_number_float()) {
+/// By the functions that write the numbers of messages: RapidJSON's would be a second set to download.
+void writeNumber(Writer& out, const Json& j) {
+  char text[64], *end = text + sizeof text;
+  if (j.is_number_float()) {
     double x = j.get<double>();
     // JSON has no word for what is no number.
-    std::string number = x - x == 0 ? cat(x) : "null";
-    // 2.0 is read as a number that is no integer, as it was written.
-    bool looksWhole = number.find_first_not_of("-0123456789") == number.npos;
-    out += looksWhole ? number + ".0" : number;
+    if (x - x != 0) return static_cast<void>(out.Null());
+    end = nlohmann::detail::to_chars(text, end, x);
   } else if (j.is_number_unsigned()) {
-    append(out, j.get<uint64_t>());
-  } else if (j.is_number()) {
-    append(out, j.get<int64_t>());
+    end = std::to_chars(text, end, j.get<uint64_t>()).ptr;
   } else {
-    out += j.is_boolean() ? (j.get<bool>() ? "true" : "false") : "null";
+    end = std::to_chars(text, end, j.get<int64_t>()).ptr;
+  }
+  out.RawValue(text, static_cast<size_t>(end - text), rapidjson::kNumberType);
+}
+
+void write(Writer& out, const Json& j) {
+  if (j.is_object()) {
+    out.StartObject();
+    for (auto it = j.begin(); it != j.end(); ++it) {
+      writeString(out, it.key());
+      write(out, *it);
+    }
+    out.EndObject();
+  } else if (j.is_array()) {
+    out.StartArray();
+    for (const Json& item : j) write(out, item);
+    out.EndArray();
+  } else if (j.is_string()) {
+    writeString(out, j.get_ref<const std::string&>());
+  } else if (j.is_number()) {
+    writeNumber(out, j);
+  } else if (j.is_boolean()) {
+    out.Bool(j.get<bool>());
+  } else {
+    out.Null();
   }
 }
 
 }  // namespace
 
 Result<Json> parseJson(std::string_view text, std::string* twice) {
-  Reader reader(text, twice);
-  Json j;
-  bool is = reader.read(j);
-  if (reader.isTooDeep()) return fail("JSON of more than ", kDeepest, " levels");
-  if (!is) return fail("not valid JSON: ", text.substr(0, 60));
-  return j;
+  // The reader works in place.
+  std::string rest(text.substr(text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0));
+  rapidjson::InsituStringStream in(rest.data());
+  rapidjson::Reader reader;
+  Builder builder(twice);
+  constexpr unsigned kHow = rapidjson::kParseInsituFlag | rapidjson::kParseNumbersAsStringsFlag;
+  bool is = reader.Parse<kHow>(in, builder);
+  if (builder.isTooDeep()) return fail("JSON of more than ", kDeepest, " levels");
+  // A zero byte ends the reading, too.
+  if (!is || in.Tell() < rest.size()) return fail("not valid JSON: ", text.substr(0, 60));
+  return std::move(builder.result());
 }
 
 std::string jsonText(const Json& j) {
-  std::string out;
-  write(out, j);
-  return out;
+  rapidjson::StringBuffer out;
+  Writer writer(out);
+  write(writer, j);
+  return {out.GetString(), out.GetSize()};
 }
 
 std::optional<Choice> choiceOf(const Json& j) {

@@ -17,10 +17,12 @@ namespace fjord {
 using Json = nlohmann::ordered_json;
 
 /// Refuses what is nested so deeply that reading it could overflow the stack. JSON lets a name stand twice
-/// in an object, where the last counts: `twice` gets one that does.
+/// in an object, where the last counts: `twice` gets one that does. Refused is also a number whose digits or
+/// exponent alone are beyond the largest double, even if it is small: 0e309.
 Result<Json> parseJson(std::string_view text, std::string* twice = nullptr);
-/// Of what is not UTF-8 a replacement character is written. (Reading and writing are ours, because the
-/// library's would be 60 KB for a page to download.)
+/// Of what is not UTF-8 a replacement character is written, of a number that is not finite null; 2.0 remains
+/// 2.0. (Texts are read and written by RapidJSON, because nlohmann's own reader and writer would be 60 KB for
+/// a page to download.)
 std::string jsonText(const Json& j);
 
 inline const Json& member(const Json& j, const char* key) {

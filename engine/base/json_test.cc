@@ -1,16 +1,17 @@
-// Reading and writing JSON against the library whose values these are, and decimal numbers against the C
-// library.
+// RapidJSON, and what stands between it and the values, against the other library, whose values these are;
+// decimal numbers against the C library.
 #include "base/json.h"
 
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "base/decimal.h"
 #include "base/random.h"
 
 namespace fjord {
@@ -69,7 +70,24 @@ TEST(Json, NumbersAreRoundedAsByTheCLibrary) {
                            "1e-400",
                            "1E+2",
                            "1e-0",
-                           "0e99999999999999999999",
+                           "0e308",
+                           "1.3e-324",
+                           "1.9e-324",
+                           "2.4e-324",
+                           "2.47e-324",
+                           "2.9e-324",
+                           "3e-324",
+                           "7.4e-324",
+                           "7.5e-324",
+                           "9.9e-324",
+                           "1.2e-323",
+                           "1.3e-323",
+                           "18446744073709551615.4",
+                           "18446744073709551615.9",
+                           "184467440737095516159",
+                           "1.8e308",
+                           "4e308",
+                           "9999999999999999.9e308",
                            "1e-99999999999999999999",
                            "123e-2",
                            "0.30000000000000004"})
@@ -79,6 +97,8 @@ TEST(Json, NumbersAreRoundedAsByTheCLibrary) {
   for (const char* more : {"", "0", "1", "00000000000000000000000000000000000001"})
     expectNumber(half + more);
   expectNumber(half.substr(0, half.size() - 1) + "4999999");
+  expectNumber(half + std::string(900, '0') + "1");
+  expectNumber("0." + std::string(40, '0') + "1e-320");
   expectNumber("0." + std::string(2000, '3'));
   expectNumber("7" + std::string(300, '0') + "." + std::string(900, '0') + "1");
 }
@@ -191,12 +211,32 @@ TEST(Json, SoAreTextsWithAByteChanged) {
   }
 }
 
+TEST(Json, WhatHasNoTextIsReplaced) {
+  EXPECT_EQ(jsonText({2.0, -0.0, 2, -2, 0.5, 1e300}), "[2.0,-0.0,2,-2,0.5,1e+300]");
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(jsonText({std::nan(""), kInfinity, -kInfinity}), "[null,null,null]");
+  // One for each byte that is part of no character, also at the end.
+  EXPECT_EQ(
+      jsonText("a\x80\xed\xa0\x80\xf0\x9f\x98"),
+      "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+  Json j;
+  j["\xff\n"] = std::string("\0\"\\", 3);
+  EXPECT_EQ(jsonText(j), "{\"\xef\xbf\xbd\\n\":\"\\u0000\\\"\\\\\"}");
+}
+
+TEST(Json, AZeroByteEndsNothing) {
+  using namespace std::string_view_literals;
+  for (std::string_view text : {"[1]\0"sv, "[1\0]"sv, "\0"sv, "\"a\0b\""sv, "1\0"sv, "[1]\0[2]"sv})
+    EXPECT_FALSE(parseJson(text)) << text;
+}
+
 TEST(Json, ANameThatStandsTwiceIsTold) {
   std::string twice;
   Result<Json> j = parseJson(R"({"a": {"b": 1, "b": 2}, "c": 3})", &twice);
   ASSERT_TRUE(j);
   EXPECT_EQ(twice, "b");
   EXPECT_EQ((*j)["a"]["b"], 2);
+  EXPECT_EQ(*parseJson(R"({"a": 1, "a": null})"), Json({{"a", nullptr}}));
   twice.clear();
   ASSERT_TRUE(parseJson(R"({"a": {"b": 1}, "b": 3})", &twice));
   EXPECT_EQ(twice, "");
