@@ -131,7 +131,6 @@ void expectSame(const std::string& text) {
   EXPECT_EQ(got->type(), want.type()) << text;
   Json again = Json::parse(jsonText(*got), nullptr, false);
   EXPECT_EQ(again, want) << text << " is written as " << jsonText(*got);
-  EXPECT_EQ(jsonText(*got), want.dump()) << text;
 }
 
 const std::string kTexts[] = {

@@ -16,6 +16,13 @@ void appendNumber(std::string& out, T value) {
   const char* end = nlohmann::detail::to_chars(digits, digits + sizeof digits, value);
   std::string_view text(digits, static_cast<size_t>(end - digits));
   if (text.ends_with(".0")) text.remove_suffix(2);
+  // The shorter of 9007199254740991 and 9.007199254740991e+15.
+  constexpr T kWhole = 1ll << 62;
+  if (text.contains('e') && value > -kWhole && value < kWhole &&
+      static_cast<T>(static_cast<int64_t>(value)) == value) {
+    std::string whole = std::to_string(static_cast<int64_t>(value));
+    if (whole.size() < text.size()) return static_cast<void>(out += whole);
+  }
   out += text;
 }
 
