@@ -213,7 +213,8 @@ TEST(Arguments, SizesThatNoImageHas) {
            " elements that an array can have")},
       {"Conv2DTranspose",
        {{"filters", 1}, {"kernel_size", 1}, {"strides", kMostInt}},
-       "Conv2DTranspose: conv2dTranspose: conv2dInput: the shape [1,too large,too large,1] has a size above "
+       "Conv2DTranspose: conv2dTranspose: conv2dInput: the shape [1,too large,too large,1] has a "
+       "size above "
        "2147483647, or more than 8 axes (inputs: float32[1,4,5,3], float32[1,1,1,3])"},
   };
   for (const auto& [layer, config, message] : cases) {
