@@ -45,6 +45,7 @@ std::string repaired(std::string_view text) {
 double nearest(std::string digits, int64_t power) {
   using Limits = std::numeric_limits<double>;
   int point = static_cast<int>(std::clamp<int64_t>(power, -400, 400));
+  digits.erase(digits.find_last_not_of('0') + 1);
   if (digits.empty() || point < -323) return 0;
   if (point > 309) return Limits::infinity();
   // A number halfway between two doubles has at most 767 digits: what comes later only says that there

@@ -97,6 +97,7 @@ TEST(Json, NumbersAreRoundedAsByTheCLibrary) {
   for (const char* more : {"", "0", "1", "00000000000000000000000000000000000001"})
     expectNumber(half + more);
   expectNumber(half.substr(0, half.size() - 1) + "4999999");
+  expectNumber(half + std::string(900, '0'));
   expectNumber(half + std::string(900, '0') + "1");
   expectNumber("0." + std::string(40, '0') + "1e-320");
   expectNumber("0." + std::string(2000, '3'));
