@@ -46,8 +46,8 @@ function clean(made) {
 }
 /** A page that forbids workers has one thread, and is told why. */
 async function tellsWhoForbids(made) {
-  const {page, lines} = await setting.result(made, {headers: {'Content-Security-Policy': "worker-src 'none'"}});
-  agrees(page, {variant: 'relaxed-simd', threads: 1});
+  const {page, lines} = await setting.result(made, {says: 'Fjord runs on one thread', headers: {'Content-Security-Policy': "worker-src 'none'"}});
+  agrees(page, {variant: 'relaxed-simd-threads'});
   assert.deepEqual(lines.filter((line) => line.startsWith('Fjord')), ['Fjord runs on one thread: its workers could not start: the Content-Security-Policy of this page forbids it (worker-src).']);
 }
 /** A bundle without its WebAssembly, then with the server's start page in its place, says so. */

@@ -21,7 +21,8 @@ suite('the tarball', () => {
     assert.deepEqual(contents.toSorted(), built.toSorted());
     const expected = [
       ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'fjord.js', 'fjord.js.map', 'thread.js', 'worker.js', 'fjord.cjs', 'single.js', 'fjord.min.js', 'fjord.d.ts', 'fjord.d.cts', 'worker.d.ts', 'single.d.ts'],
-      ...kVariants.map((variant) => `${variant}/fjord.wasm`),
+      ...['predict/fjord.js', 'predict/fjord.d.ts', 'predict/thread.js'],
+      ...kVariants.flatMap((variant) => [`${variant}/fjord.wasm`, `predict/${variant}/fjord.wasm`]),
     ];
     assert.deepEqual(expected.filter((name) => !contents.includes(name)), []);
     assert.deepEqual(contents.filter((name) => !expected.includes(name) && !/^(types|commonjs)\/([\w-]+\/)?[\w-]+\.d\.ts$|^commonjs\/package\.json$/.test(name)), []);
@@ -61,7 +62,7 @@ suite('package.json', () => {
     assert.equal(description.dependencies, undefined);
   });
   test('every condition of an import has types of its kind', () => {
-    for (const entry of [description.exports['.'].node.require, description.exports['.'].node.default, description.exports['.'], description.exports['./single'], description.exports['./worker']]) {
+    for (const entry of [description.exports['.'].node.require, description.exports['.'].node.default, description.exports['.'], description.exports['./single'], description.exports['./worker'], description.exports['./predict']]) {
       assert.match(entry.types, /\.d\.c?ts$/);
       assert.equal(entry.types.endsWith('.d.cts'), entry.default.endsWith('.cjs'));
     }

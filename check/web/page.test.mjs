@@ -13,6 +13,8 @@ const setting = await open();
 after(() => setting.close());
 
 const of = (requests, pattern) => [...new Set(requests.filter((request) => pattern.test(request)))];
+/** Workers are started after the first use, and told of when they cannot. */
+const kOneThread = 'Fjord runs on one thread';
 /** A page fetches the variant that it runs, and the thread's script if it has threads. */
 function fetched({requests}, isolated) {
   assert.deepEqual(of(requests, /\.wasm$/), [`/fjord/${variantOf(isolated)}/fjord.wasm`]);
@@ -110,11 +112,11 @@ suite('policies', () => {
   };
   for (const [name, [policy, why]] of Object.entries(oneThread)) {
     test(`${name}: one thread, and one line that says why`, async () => {
-      const result = await setting.result(folder, {path: '/module.html', ...policies(policy)});
-      agrees(result.page, {variant: 'relaxed-simd', threads: 1});
+      const result = await setting.result(folder, {path: '/module.html', says: kOneThread, ...policies(policy)});
+      agrees(result.page, {variant: 'relaxed-simd-threads'});
       const said = lines(result);
       assert.equal(said.length, 1, result.lines.join('\n'));
-      assert.match(said[0].replace('Fjord runs on one thread: ', ''), why);
+      assert.match(said[0].replace(`${kOneThread}: `, ''), why);
     });
   }
 });
@@ -140,8 +142,8 @@ suite('a CDN', () => {
   test('a page whose policy forbids the worker that imports the script: one thread, and why', async () => {
     const cdn = await setting.serve(kElsewhere);
     write('cdn-strict.html', page(importMap(cdn.url), '<script type="module" src="module.js"></script>'));
-    const result = await setting.result(folder, {path: '/cdn-strict.html', headers: {'Content-Security-Policy': `script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval' ${cdn.url}; worker-src 'self'`}});
-    agrees(result.page, {variant: 'relaxed-simd', threads: 1});
+    const result = await setting.result(folder, {path: '/cdn-strict.html', says: kOneThread, headers: {'Content-Security-Policy': `script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval' ${cdn.url}; worker-src 'self'`}});
+    agrees(result.page, {variant: 'relaxed-simd-threads'});
     assert.deepEqual(lines(result), ['Fjord runs on one thread: its workers could not start: the Content-Security-Policy of this page forbids it (worker-src).']);
   });
 });

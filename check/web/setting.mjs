@@ -65,12 +65,15 @@ export async function open(options) {
   const setting = await openBrowser(options);
   return {
     ...setting,
-    /** Opens a page of a folder and waits for what its program leaves in `result`; `requests` are the files that it fetched. */
-    async result(folder, {path: file = '/index.html', isolated = true, headers, before, mounts = {}, prepare} = {}) {
+    /**
+     * Opens a page of a folder and waits for what its program leaves in `result`, and for a line on the console that has the words `says`,
+     * which may come later; `requests` are the files that it fetched.
+     */
+    async result(folder, {path: file = '/index.html', isolated = true, headers, before, mounts = {}, prepare, says} = {}) {
       const from = await setting.serve({isolated, headers, mounts: {...mounts, '/': path.resolve(root, folder)}});
-      return this.resultAt(from.url + file, {before, prepare});
+      return this.resultAt(from.url + file, {before, prepare, says});
     },
-    async resultAt(url, {before, prepare} = {}) {
+    async resultAt(url, {before, prepare, says} = {}) {
       const context = await setting.browser.newContext();
       const page = await context.newPage();
       const [lines, requests] = [[], []];
@@ -84,6 +87,7 @@ export async function open(options) {
         throw new Error(`${error.message}\nThe page's console:\n${lines.join('\n')}\nIts requests:\n${requests.join('\n')}`);
       });
       const result = await handle.jsonValue();
+      for (let i = 0; says && i < 100 && !lines.some((line) => line.includes(says)); ++i) await new Promise((resolve) => setTimeout(resolve, 100));
       await context.close();
       return {...result, lines, requests};
     },
