@@ -104,6 +104,7 @@ class Builder {
   Json& result() { return result_; }
   bool isTooDeep() const { return isTooDeep_; }
 
+  // NOLINTBEGIN(readability-identifier-naming): RapidJSON's names.
   bool Null() { return put(nullptr); }
   bool Bool(bool is) { return put(is); }
   bool String(const char* text, size_t size, bool) {
@@ -134,6 +135,7 @@ class Builder {
   bool Int64(int64_t) { return false; }
   bool Uint64(uint64_t) { return false; }
   bool Double(double) { return false; }
+  // NOLINTEND(readability-identifier-naming)
 
  private:
   /// The reader's own check lets half of a surrogate pair pass.

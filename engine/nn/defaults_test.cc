@@ -277,7 +277,7 @@ class Defaults : public ::testing::Test {
   void compare(const Owner& owner) {
     SCOPED_TRACE(cat(owner.kind, " ", owner.name));
     ASSERT_TRUE(owner.keras) << "has no case in check/goldens/nn_defaults.py";
-    compared_.insert(owner.keras);
+    compared.insert(owner.keras);
     for (const Argument& a : owner.arguments) compareArgument(owner, a);
     for (const char* part : {"config", "signature"}) {
       for (const auto& [name, value] : (*owner.keras)[part].items()) {
@@ -304,13 +304,13 @@ class Defaults : public ::testing::Test {
       }
     }
     if (!keras) {
-      EXPECT_TRUE(isListed(ours_, owner, name)) << name << " is none of Keras's, and not listed";
+      EXPECT_TRUE(isListed(ours, owner, name)) << name << " is none of Keras's, and not listed";
       return;
     }
-    if (isNeeded ? a.needed : !a.needed && isSame(a, *keras, goldens_.cases)) return;
+    if (isNeeded ? a.needed : !a.needed && isSame(a, *keras, goldens.cases)) return;
     std::string there = isNeeded ? "needed" : keras->dump();
     std::string here = a.needed ? "needed" : shown(defaultOf(a));
-    EXPECT_TRUE(other_.has([&](const Other& o) {
+    EXPECT_TRUE(other.has([&](const Other& o) {
       return o.kind == owner.kind && (o.owner == "*" || o.owner == owner.name) &&
              o.argument == name && o.here == here && (o.keras == "*" || o.keras == there);
     })) << name
@@ -318,7 +318,7 @@ class Defaults : public ::testing::Test {
   }
 
   void expectRefused(const Owner& owner, const std::string& name, const Json& value) {
-    EXPECT_TRUE(isListed(kerass_, owner, name)) << name << " of Keras is not known, and not listed";
+    EXPECT_TRUE(isListed(kerass, owner, name)) << name << " of Keras is not known, and not listed";
     Json config = (*owner.keras)["needed"];
     config[name] = value;
     std::string fault = owner.faultOf(config);
@@ -332,27 +332,27 @@ class Defaults : public ::testing::Test {
     });
   }
 
-  const Goldens goldens_{"nn_defaults"};
-  Listed<Other> other_{kOther};
-  Listed<Lone> ours_{kOurs}, kerass_{kKerass};
-  std::set<const Json*> compared_;
+  const Goldens goldens{"nn_defaults"};
+  Listed<Other> other{kOther};
+  Listed<Lone> ours{kOurs}, kerass{kKerass};
+  std::set<const Json*> compared;
 };
 
 TEST_F(Defaults, AreThoseOfKeras) {
   auto compareAll = [&](const std::vector<Owner>& owners) {
     for (const Owner& owner : owners) compare(owner);
   };
-  compareAll(layers(goldens_.cases));
+  compareAll(layers(goldens.cases));
   for (const Table& table : {initializerTable(), regularizerTable(), constraintTable(), lossTable(),
                              metricTable(), scheduleTable(), callbackTable()})
-    compareAll(chosenByName(table, goldens_.cases));
-  compareAll(optimizers(goldens_.cases));
-  compareAll(lossesAsMetrics(goldens_.cases));
-  other_.expectAllMet();
-  ours_.expectAllMet();
-  kerass_.expectAllMet();
-  for (const Json& c : goldens_.cases)
-    EXPECT_TRUE(compared_.contains(&c))
+    compareAll(chosenByName(table, goldens.cases));
+  compareAll(optimizers(goldens.cases));
+  compareAll(lossesAsMetrics(goldens.cases));
+  other.expectAllMet();
+  ours.expectAllMet();
+  kerass.expectAllMet();
+  for (const Json& c : goldens.cases)
+    EXPECT_TRUE(compared.contains(&c))
         << c["kind"].dump() << " " << c["name"].dump() << " is not known here";
 }
 

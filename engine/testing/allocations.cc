@@ -34,6 +34,7 @@ namespace {
 extern "C" {
 
 // The allocator's own names; free is as it was.
+// NOLINTBEGIN(readability-identifier-naming)
 #if defined(__EMSCRIPTEN__)
 void* emscripten_builtin_malloc(size_t bytes);
 void* emscripten_builtin_calloc(size_t items, size_t bytes);
@@ -47,6 +48,7 @@ void* __libc_realloc(void* block, size_t bytes) noexcept;
 void* __libc_memalign(size_t alignment, size_t bytes) noexcept;
 #define ALLOCATOR(name) __libc_##name
 #endif
+// NOLINTEND(readability-identifier-naming)
 
 void* malloc(size_t bytes) noexcept {
   count.fetch_add(1);
