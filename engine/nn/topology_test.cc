@@ -7,6 +7,15 @@
 namespace fjord {
 namespace {
 
+/// The value at a path such as /config/layers/0.
+Json& placeOf(Json& model, std::string_view path) {
+  if (path.empty()) return model;
+  path.remove_prefix(1);
+  std::string key(path.substr(0, path.find('/')));
+  path.remove_prefix(key.size());
+  return placeOf(model.is_array() ? model[std::stoul(key)] : model[key], path);
+}
+
 Json json(std::string_view text) {
   Result<Json> j = parseJson(text);
   EXPECT_TRUE(j) << text;
@@ -51,7 +60,7 @@ void expectErrors(const char* description, std::span<const Change> changes) {
   ASSERT_EQ(errorOf(json(description)), "");
   for (const Change& change : changes) {
     Json model = json(description);
-    model[Json::json_pointer(change.where)] = json(change.value);
+    placeOf(model, change.where) = json(change.value);
     EXPECT_EQ(errorOf(model), change.error) << change.where << ": " << change.value;
   }
 }

@@ -41,28 +41,30 @@ void* emscripten_builtin_calloc(size_t items, size_t bytes);
 void* __libc_realloc(void* block, size_t bytes);
 void* emscripten_builtin_memalign(size_t alignment, size_t bytes);
 #define ALLOCATOR(name) emscripten_builtin_##name
+#define NOTHROW
 #else
 void* __libc_malloc(size_t bytes) noexcept;
 void* __libc_calloc(size_t items, size_t bytes) noexcept;
 void* __libc_realloc(void* block, size_t bytes) noexcept;
 void* __libc_memalign(size_t alignment, size_t bytes) noexcept;
 #define ALLOCATOR(name) __libc_##name
+#define NOTHROW noexcept
 #endif
 // NOLINTEND(readability-identifier-naming)
 
-void* malloc(size_t bytes) noexcept {
+void* malloc(size_t bytes) NOTHROW {
   count.fetch_add(1);
   return ALLOCATOR(malloc)(bytes);
 }
-void* calloc(size_t items, size_t bytes) noexcept {
+void* calloc(size_t items, size_t bytes) NOTHROW {
   count.fetch_add(1);
   return ALLOCATOR(calloc)(items, bytes);
 }
-void* realloc(void* block, size_t bytes) noexcept {
+void* realloc(void* block, size_t bytes) NOTHROW {
   count.fetch_add(1);
   return __libc_realloc(block, bytes);
 }
-void* aligned_alloc(size_t alignment, size_t bytes) noexcept {
+void* aligned_alloc(size_t alignment, size_t bytes) NOTHROW {
   count.fetch_add(1);
   return ALLOCATOR(memalign)(alignment, bytes);
 }
