@@ -91,13 +91,16 @@ function cases() {
   return ranked.toSorted((a, b) => a.rank - b.rank).map(({line}) => JSON.stringify(shortened(JSON.parse(line)))).join('\n');
 }
 
-/** The same case, its float32 inputs with nine digits, which tell each from its neighbours. */
-function shortened({inputs = [], ...rest}) {
-  for (const {values} of inputs.filter(({dtype}) => dtype === 'float32')) {
+/**
+ * The same case, its float32 inputs with nine digits, which tell each from its neighbours, and so its outputs: what is lost of these is
+ * less than a thousandth of any tolerance.
+ */
+function shortened({inputs = [], outputs = [], ...rest}) {
+  for (const {values} of [...inputs, ...outputs].filter(({dtype}) => dtype === 'float32')) {
     // What JSON lacks, such as infinity, is a word.
     values.forEach((v, i) => typeof v === 'number' && (values[i] = Number(v.toPrecision(9))));
   }
-  return {...rest, inputs};
+  return {...rest, inputs, outputs};
 }
 
 function description() {
@@ -139,7 +142,8 @@ async function make() {
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new Failure(`The kit is made on Linux on x86-64, whose Node it brings, and this is ${process.platform} on ${process.arch}`);
   rmSync(kKit, {recursive: true, force: true});
   carry(...(await sources()), 'LICENSE', `${kProblems}.mjs`, 'build/npm/fjord.js', 'build/npm/package.json');
-  for (const variant of variants) carry(`build/npm/${variant}/fjord.mjs`);
+  // The glue of all variants with threads is one file, that of the others is in fjord.js.
+  carry('build/npm/thread.js');
   for (const file of [kProblems, ...variants.map((variant) => `build/npm/${variant}/fjord`)]) pack(`${file}.wasm`, readFileSync(`${root}${file}.wasm`));
   carry(...['package.json', 'index.js', 'LICENSE.md'].map((file) => `node_modules/webgpu/${file}`));
   await bundlePlayer(kKit);
