@@ -92,11 +92,12 @@ function cases() {
 }
 
 /**
- * The same case, its float32 inputs with nine digits, which tell each from its neighbours, and so its outputs: what is lost of these is
- * less than a thousandth of any tolerance.
+ * The same case, its float32 inputs with nine digits, which tell each from its neighbours, and so its outputs where these may differ a
+ * little: what is lost of them is less than a hundredth of the tolerance.
  */
 function shortened({inputs = [], outputs = [], ...rest}) {
-  for (const {values} of [...inputs, ...outputs].filter(({dtype}) => dtype === 'float32')) {
+  const inexact = rest.tolerance > 0 ? outputs : [];
+  for (const {values} of [...inputs, ...inexact].filter(({dtype}) => dtype === 'float32')) {
     // What JSON lacks, such as infinity, is a word.
     values.forEach((v, i) => typeof v === 'number' && (values[i] = Number(v.toPrecision(9))));
   }
