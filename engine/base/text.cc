@@ -20,7 +20,7 @@ void appendNumber(std::string& out, T value) {
   constexpr T kWhole = 1ll << 62;
   if (text.contains('e') && value > -kWhole && value < kWhole &&
       static_cast<T>(static_cast<int64_t>(value)) == value) {
-    std::string whole = std::to_string(static_cast<int64_t>(value));
+    std::string whole = cat(static_cast<int64_t>(value));
     if (whole.size() < text.size()) return static_cast<void>(out += whole);
   }
   out += text;

@@ -13,12 +13,10 @@
 namespace fjord::testing {
 
 /// Whether arrays count, too: aligned memory is not told of by the thread sanitizer.
-#if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 inline constexpr bool kSeesArrays = false;
 #else
 inline constexpr bool kSeesArrays = true;
-#endif
 #endif
 
 /// Since the program began, by all threads.
