@@ -59,6 +59,12 @@ async function stripped(file) {
   return bytes;
 }
 
+/** What a page imports from its server is no file of this machine, even where the project lies in a folder of that name. */
+const importsOfPages = {
+  name: 'imports of pages',
+  setup: ({onResolve}) => onResolve({filter: /^\/(gpu|check)\//}, ({path: external}) => ({path: external, external: true})),
+};
+
 /** Our programs, and what they import, as esbuild finds it. */
 async function sources() {
   const {build} = await import('esbuild');
@@ -72,8 +78,8 @@ async function sources() {
     format: 'esm',
     platform: 'node',
     packages: 'external',
-    // What is built, and what a page imports.
-    external: [`${root}build/*`, '/gpu/*', '/check/*'],
+    external: [`${root}build/*`],
+    plugins: [importsOfPages],
   });
   return Object.keys(metafile.inputs);
 }
