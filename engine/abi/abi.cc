@@ -41,6 +41,8 @@ int fj_init(int threads) {
   if (threads == r.threads->count()) return threads;
   if (Living living = planned(); living.count)
     return failure(cat("the number of threads cannot change while there are ", living.names));
+  // Of a model that was given up.
+  if (r.prediction && r.prediction->paused.model) r.prediction->model->complete(Model::kChange);
   r.threads->resize(threads);
   r.eager.reset();
   r.place = std::make_unique<Place>(*r.threads, std::move(r.place->remote), r.place->isRemote);

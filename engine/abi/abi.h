@@ -114,9 +114,14 @@ FJ_API int fj_modelSetWinograd(int model, int allowed);
 FJ_API int fj_modelMemory(int model, int train, int batch);
 /// Plans a step of training (1) or of predicting (0) before it is needed.
 FJ_API int fj_modelPrepare(int model, int train, int batch);
-/// Writes the handles of the outputs, returns how many; they have to fit into out[room].
-FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out,
-                           int room);
+/// Writes the handles of the outputs, returns how many; they have to fit into out[room]. Where it takes
+/// more than so many milliseconds (0: however long) it stops, and returns their negative number: the outputs
+/// have their values once fj_predictGoOn has said so, and are not to be read before. One prediction at a
+/// time is stopped: another one runs the first to its end.
+FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize,
+                           double milliseconds, int32_t* out, int room);
+/// Goes on with the prediction that has stopped, for so long. Returns 1 when it is done, 2 when there is more to do.
+FJ_API int fj_predictGoOn(double milliseconds);
 /// One training (1) or test (0) step on whole arrays. Writes loss and metrics, returns how many; they
 /// have to fit into out[room].
 FJ_TRAIN int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
@@ -165,13 +170,15 @@ FJ_TRAIN int fj_fit(int model, const int32_t* arrays, const int32_t* counts, con
 /// begin now, 2 a training batch, 3 another, 0 failure.
 FJ_TRAIN int fj_fitBegin(int fit);
 /// Runs one batch, or finishes the first that has begun. Returns 1 batch, 2 validation batch, 3 end of
-/// an epoch, 0 failure. Writes to out[3]: batches of the epoch so far, whether it is done, the loss of
-/// the batch.
-FJ_TRAIN int fj_fitAdvance(int fit, double* out);
+/// an epoch, 4 where a batch takes more than so many milliseconds (0: however long) and is to be gone on
+/// with, 0 failure. Writes to out[3]: batches of the epoch so far, whether it is done, the loss of the batch.
+FJ_TRAIN int fj_fitAdvance(int fit, double milliseconds, double* out);
 /// JSON text: {"epoch", "batch", "batches", "size": samples of the next batch, "done", "reason", "checkpoints": [..], "logs": {..} of
 /// the epoch so far, "batchLogs": {..} of the last batch}.
 FJ_TRAIN int fj_fitState(int fit);
-FJ_TRAIN void fj_fitStop(int fit);
+/// No other batch begins, and one that has stopped is dropped if it has changed nothing yet. Returns 1 where
+/// it is over with that, 2 where fj_fitAdvance has still to end a batch or an epoch.
+FJ_TRAIN int fj_fitStop(int fit);
 FJ_TRAIN void fj_fitFree(int fit);
 /// The output of a layer for these inputs, as JSON text {"dtype", "shape"}: inputs is a JSON list
 /// of the same.

@@ -303,7 +303,7 @@ TEST_P(Border, ABatchOfAFitHasNone) {
   events.reserve(10);
   for (int i = 0; i < 10; ++i) {
     int event = 0;
-    int64_t made = allocationsOf([&] { event = fj_fitAdvance(fit, out); });
+    int64_t made = allocationsOf([&] { event = fj_fitAdvance(fit, 0, out); });
     if (i > 0 && event == 1 + Fit::kBatchEnd) EXPECT_EQ(made, 0) << i;
     events.push_back(event);
   }
@@ -313,7 +313,7 @@ TEST_P(Border, ABatchOfAFitHasNone) {
 
 TEST_P(Border, APredictionHasThoseOfItsResult) {
   int result = 0;
-  auto predict = [&] { return fj_modelPredict(model, &x, 1, 4, &result, 1); };
+  auto predict = [&] { return fj_modelPredict(model, &x, 1, 4, 0, &result, 1); };
   ASSERT_EQ(predict(), 1) << fj_message();
   fj_dispose(result);
   int outputs = 0;
@@ -336,7 +336,7 @@ TEST_P(Border, AStepOnAGpuHasNone) {
     int64_t made = allocationsOf([&] {
       done[0] = fj_fitBegin(fit);
       done[1] = fj_gpuStep(model, numbers, 64);
-      done[2] = fj_fitAdvance(fit, out);
+      done[2] = fj_fitAdvance(fit, 0, out);
     });
     EXPECT_TRUE(done[0] == 2 && done[1] > 1 && done[2] == 1) << fj_message();
     if (i > 0) EXPECT_EQ(made, 0);

@@ -134,7 +134,7 @@ class Watch {
     depths.kernel = std::max(depths.kernel, depth - calls.kernelWithin(inExecutor) + 1);
   }
 
-  static Address addressOf(Status (Executor::*method)()) {
+  static Address addressOf(Result<bool> (Executor::*method)(const Budget*)) {
     Address address;
     std::memcpy(&address, &method, sizeof address);
     return address;
@@ -253,7 +253,7 @@ TEST_P(Depth, OfABatchOfAFit) {
     int fit = fj_fit(t.model, arrays, counts, R"({"batchSize": 16})");
     ASSERT_NE(fit, 0) << fj_message();
     double out[3];
-    auto step = [&] { return fj_fitAdvance(fit, out) == 1 + Fit::kBatchEnd; };
+    auto step = [&] { return fj_fitAdvance(fit, 0, out) == 1 + Fit::kBatchEnd; };
     ASSERT_TRUE(step()) << fj_message();
     expectShallow(fj_fitAdvance, t.arrays(), GetParam(), 4, step);
     fj_fitFree(fit);
@@ -266,7 +266,7 @@ TEST_P(Depth, OfAPrediction) {
     int y = 0;
     auto step = [&] {
       fj_dispose(y);
-      return fj_modelPredict(t.model, &t.x, 1, Trained::kSamples, &y, 1) == 1;
+      return fj_modelPredict(t.model, &t.x, 1, Trained::kSamples, 0, &y, 1) == 1;
     };
     ASSERT_TRUE(step()) << fj_message();
     expectShallow(fj_modelPredict, t.arrays(), GetParam(), 1, step);

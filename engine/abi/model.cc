@@ -21,6 +21,18 @@ Json logsJson(const Logs& logs) {
   return j;
 }
 
+/// So many milliseconds from now; 0 is no budget.
+class BudgetOf {
+ public:
+  explicit BudgetOf(double milliseconds) {
+    if (milliseconds > 0) budget_.emplace(milliseconds);
+  }
+  operator const Budget*() const { return budget_ ? &*budget_ : nullptr; }
+
+ private:
+  std::optional<Budget> budget_;
+};
+
 }  // namespace
 
 int fj_model(const char* json, uint32_t seed, int draws) {
@@ -209,20 +221,40 @@ int fj_modelPrepare(int model, int train, int batch) {
   });
 }
 
-int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, int32_t* out,
-                    int room) {
+int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize, double milliseconds,
+                    int32_t* out, int room) {
   return withModel(model, [&](auto& m) {
     if (batchSize < 1) return failure(cat("batchSize must be at least 1, got ", batchSize));
     return withBatch(xs, count, nullptr, 0, [&](const Batch& batch) {
-      Result<std::vector<Tensor>> outputs = m->predict(batch.x, batchSize);
-      if (!outputs) return failure(outputs.error());
-      if (static_cast<int>(outputs->size()) > room)
-        return failure(cat("there is room for ", room, " of ", outputs->size(), " outputs"));
-      for (size_t i = 0; i < outputs->size(); ++i)
-        out[i] = newTensor(Result<Tensor>((*outputs)[i]));
-      return static_cast<int>(outputs->size());
+      std::unique_ptr<Prediction>& last = runtime().prediction;
+      if (last && last->paused.model) last->model->complete(Model::kChange);
+      PausedPrediction prediction;
+      Result<bool> done = m->predict(batch.x, batchSize, prediction, BudgetOf(milliseconds));
+      if (!done) return failure(done.error());
+      int outputs = static_cast<int>(prediction.outputs.size());
+      if (outputs > room)
+        return failure(cat("there is room for ", room, " of ", outputs, " outputs"));
+      for (int i = 0; i < outputs; ++i) out[i] = newTensor(Result<Tensor>(prediction.outputs[i]));
+      if (*done) return outputs;
+      last.reset(new Prediction{m, std::move(prediction)});
+      return -outputs;
     });
   });
+}
+
+int fj_predictGoOn(double milliseconds) {
+  std::unique_ptr<Prediction>& prediction = runtime().prediction;
+  if (!prediction) return failure("no prediction has stopped");
+  PausedPrediction& paused = prediction->paused;
+  Result<bool> done = true;
+  if (paused.model) {
+    done = paused.model->goOn(paused, BudgetOf(milliseconds));
+  } else if (!paused.status) {
+    done = std::unexpected(paused.status.error());
+  }
+  if (done && !*done) return 2;
+  prediction.reset();
+  return done ? 1 : failure(done.error());
 }
 
 int fj_modelBatch(int model, int train, const int32_t* xs, int xCount, const int32_t* ys,
@@ -269,10 +301,10 @@ int fj_fitBegin(int fit) {
   return !*begun ? 1 : trains ? 2 : 3;
 }
 
-int fj_fitAdvance(int fit, double* out) {
+int fj_fitAdvance(int fit, double milliseconds, double* out) {
   FitEntry* f = runtime().fits.find(fit);
   if (!f) return failure("the training was ended: it cannot go on");
-  Result<Fit::Event> event = f->fit->advance();
+  Result<Fit::Event> event = f->fit->advance(BudgetOf(milliseconds));
   if (!event) return failure(event.error());
   out[0] = f->fit->batch();
   out[1] = f->fit->done();
@@ -295,8 +327,11 @@ int fj_fitState(int fit) {
                {"batchLogs", logsJson(state.batchLogs())}});
 }
 
-void fj_fitStop(int fit) {
-  if (FitEntry* f = runtime().fits.find(fit)) f->fit->stop();
+int fj_fitStop(int fit) {
+  FitEntry* f = runtime().fits.find(fit);
+  if (!f) return failure("the training was ended");
+  f->fit->stop();
+  return f->fit->done() ? 1 : 2;
 }
 void fj_fitFree(int fit) { runtime().fits.remove(fit); }
 

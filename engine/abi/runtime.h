@@ -77,6 +77,12 @@ struct FitEntry {
   explicit operator bool() const { return fit != nullptr; }
 };
 
+/// A prediction that has stopped. It keeps its model alive.
+struct Prediction {
+  std::shared_ptr<Model> model;
+  PausedPrediction paused;
+};
+
 struct Runtime {
   std::unique_ptr<Threads> threads = std::make_unique<Threads>(1);
   std::unique_ptr<Place> place = std::make_unique<Place>(*threads);
@@ -85,6 +91,7 @@ struct Runtime {
   Handles<std::unique_ptr<EagerOptimizer>> optimizers;
   Handles<std::shared_ptr<Model>> models;
   Handles<FitEntry> fits;
+  std::unique_ptr<Prediction> prediction;
   std::string message;
   // Of the step that is being run; empty between two, and kept for their memory: a step allocates
   // nothing.
@@ -113,10 +120,13 @@ bool collect(const int32_t* handles, int count, std::vector<Tensor>& out);
 /// The values that a model logs into out[room]; their number.
 int writeLogs(const Model& model, const Totals& totals, double* out, int room);
 
+/// f of the model, which is as it was after a whole step.
 template <class F>
 int withModel(int handle, F f) {
   std::shared_ptr<Model>* model = runtime().models.find(handle);
-  return model ? f(*model) : failure("the model was disposed of: it cannot be used any more");
+  if (!model) return failure("the model was disposed of: it cannot be used any more");
+  (*model)->complete(Model::kRead);
+  return f(*model);
 }
 
 /// f of the batch that these tensors are.

@@ -109,6 +109,7 @@ class Fuser {
   const Liveness& liveness_;
   const Graph& graph_;
   bool enabled_;
+  bool updatesLast_;
   int mostArrays_;
   std::vector<Entry> entries_;
   std::vector<int> groupOf_;  // node -> entry, or -1
@@ -121,6 +122,7 @@ Fuser::Fuser(const Liveness& liveness, const PlanOptions& options)
     : liveness_(liveness),
       graph_(liveness.graph()),
       enabled_(options.fuse),
+      updatesLast_(options.updatesLast),
       mostArrays_(options.mostArrays),
       groupOf_(graph_.nodes().size(), -1),
       readers_(graph_.nodes().size()) {
@@ -216,6 +218,8 @@ bool Fuser::fits(int a, int b) const {
   if (x.group.nodes.size() + y.group.nodes.size() > kMaxGroup) return false;
   if (mostArrays_ > 0 && countArrays(a, b) > mostArrays_) return false;
   if (liveness_.isSettled(x.group.nodes[0]) != liveness_.isSettled(y.group.nodes[0])) return false;
+  bool mixes = graph_.isUpdate(x.group.nodes[0]) != graph_.isUpdate(y.group.nodes[0]);
+  if (updatesLast_ && mixes) return false;
   // The structured op of a group runs first, so it cannot read what the group's chain computes.
   auto feeds = [&](int chain, const Entry& e) {
     return e.group.root >= 0 &&

@@ -16,6 +16,7 @@
 
 #include <bitset>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,6 +57,9 @@ class Graph {
   /// Outputs are numbered in the order in which they are declared.
   int output(Value value);
   void assign(Value input, Value value);
+  /// What is added from now on makes new values for inputs of what was computed before.
+  void beginUpdates() { updatesBegin_ = static_cast<int32_t>(nodes_.size()); }
+  bool isUpdate(int32_t node) const { return node >= updatesBegin_; }
 
   const Status& status() const { return status_; }
   /// Records the first error; later ones follow from it.
@@ -101,6 +105,7 @@ class Graph {
   std::string scope_;
   Status status_;
   int nextStream_ = 0;
+  int32_t updatesBegin_ = std::numeric_limits<int32_t>::max();
 };
 
 /// d y / d x for each x, contracted with dy (by default ones of y's shape), as new nodes of y's

@@ -58,9 +58,12 @@ class Planner {
   void copyOutstanding();
   int32_t resultStorage(int32_t node, const Step& step);
   int32_t assignedStorage(int32_t node, const Step& step);
+  bool isEarly(int32_t node) const;
   bool readsDensely(const Step& step, int32_t storage) const;
   bool isKept(int32_t storage) const;
   void addScratch(Step& step);
+  void addWork(Step& step);
+  void findFirstAssigning();
   void keepSettled();
   void layOut();
   void countLive();
@@ -108,6 +111,7 @@ class Planner {
   std::vector<std::vector<int32_t>> preparers_;  // node -> nodes for which it is prepared
   int32_t group_ = 0;                            // that is being added
   int32_t lastLookUp_ = -1;  // the last group that may find an index out of range
+  int32_t lastWork_ = -1;    // the last group that assigns nothing
 };
 
 // ---- what has to be in memory
@@ -131,6 +135,11 @@ void Planner::findWanted() {
     int32_t array = liveness_.viewed(graph_.assignments()[i].value);
     wanted_[array] = true;
     assigns_[array].push_back(static_cast<int32_t>(i));
+  }
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    bool assigns = std::ranges::any_of(groups_[g].nodes,
+                                       [&](int32_t node) { return !assigns_[node].empty(); });
+    if (!assigns) lastWork_ = static_cast<int32_t>(g);
   }
 }
 
@@ -280,11 +289,18 @@ bool Planner::readsDensely(const Step& step, int32_t storage) const {
   return true;
 }
 
+/// A small array, such as a moving average, that would be assigned to long before the others: it is
+/// copied at the end, so that a step which is stopped until then has changed nothing.
+bool Planner::isEarly(int32_t node) const {
+  constexpr int64_t kSmall = 1 << 16;
+  return target_ == PlanOptions::kCpu && group_ < lastWork_ && typeOf(node).bytes() <= kSmall;
+}
+
 /// The memory of the graph input that `node` is assigned to, if nothing reads the old value later.
 int32_t Planner::assignedStorage(int32_t node, const Step& step) {
   for (int32_t i : assigns_[node]) {
     int32_t input = graph_.assignments()[i].input, storage = storageOf_[input];
-    bool copiedLater = !assigns_[input].empty();
+    bool copiedLater = !assigns_[input].empty() || isEarly(node);
     if (assigned_[i] || copiedLater) continue;
     if (lastRead_[input] <= group_ && lastLookUp_ <= group_ && readsDensely(step, storage)) {
       assigned_[i] = true;
@@ -354,6 +370,43 @@ void Planner::addScratch(Step& step) {
         {in, step.out.type, plan_.threads, step.prepared >= 0, plan_.winograd}, step.attrs);
   }
   if (step.chain) step.tileBytes = aligned(step.chain->scratchBytesPerThread()) * plan_.threads;
+}
+
+/// Of an op that does not tell, what it reads or writes counts.
+void Planner::addWork(Step& step) {
+  // Half a millisecond of a fast core, some of a slow one.
+  constexpr int64_t kShare = 16 << 20;
+  constexpr int32_t kMostShares = 4096;
+  // An element of an array costs as much as so many multiply-adds in registers.
+  constexpr int64_t kElement = 8;
+  std::vector<Type> in;
+  for (const Operand& o : step.in) in.push_back(o.type);
+  bool isOp = step.op != OpId::kCount, canShare = !isOp;
+  if (isOp && opInfo(step.op).work) {
+    canShare = !step.prepares;
+    step.work = opInfo(step.op).work(
+        {in, step.out.type, plan_.threads, step.prepared >= 0, plan_.winograd}, step.attrs);
+  } else if (isOp) {
+    in.push_back(step.out.type);
+    for (const Type& type : in) step.work = std::max(step.work, kElement * type.shape.size());
+  }
+  if (step.chain) {
+    int64_t passes = static_cast<int64_t>(step.chain->passes.size() + step.chain->loads.size());
+    step.work += kElement / 2 * step.chain->space.size() * (passes + 1);
+  }
+  if (canShare)
+    step.shares = static_cast<int32_t>(std::clamp<int64_t>(step.work / kShare, 1, kMostShares));
+}
+
+void Planner::findFirstAssigning() {
+  auto assigns = [&](const Operand& o) {
+    return plan_.storages[o.storage].kind == Storage::kInput;
+  };
+  auto first = std::ranges::find_if(plan_.steps, [&](const Step& step) {
+    return std::ranges::any_of(step.chainOut, assigns) ||
+           (step.op != OpId::kCount && assigns(step.out));
+  });
+  plan_.firstAssigning = static_cast<int32_t>(first - plan_.steps.begin());
 }
 
 /// What settled steps have computed for others lives as long as the plan.
@@ -438,6 +491,8 @@ Plan Planner::build() {
   }
   copyOutstanding();
   assignOutstanding();
+  findFirstAssigning();
+  for (Step& step : plan_.steps) addWork(step);
   keepSettled();
   layOut();
   countLive();

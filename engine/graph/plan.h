@@ -49,6 +49,10 @@ struct Step {
   /// fills it; in the step that computes it stands in for that operand, whose memory may be gone.
   int32_t prepared = -1;
   bool prepares = false;
+  /// How much it computes, in multiply-adds, as near as one knows, and into how many shares it can be
+  /// cut (ops/op.h).
+  int64_t work = 0;
+  int32_t shares = 1;
 };
 
 struct PlanOptions {
@@ -68,6 +72,9 @@ struct PlanOptions {
   /// a slow GPU at worst, and the shader is compiled in a fraction of the time (ops/gemm_alone.wgsl). 0:
   /// all are computed in tiles.
   int64_t aloneTerms = 1 << 24;
+  /// What comes after Graph::beginUpdates runs after all else, in steps of its own: gradients take memory,
+  /// and what a step changes it changes at its very end.
+  bool updatesLast = false;
 };
 
 struct Plan {
@@ -79,6 +86,9 @@ struct Plan {
   /// Steps [settledBegin, settledEnd) depend on parameters alone and need not run again until one
   /// has changed.
   int32_t settledBegin = 0, settledEnd = 0;
+  /// The first step that assigns to an input; their number where none does. Until then a run can be
+  /// forgotten.
+  int32_t firstAssigning = 0;
   int64_t arenaBytes = 0;
   /// The least that an arena can be: the most bytes of arrays that are alive at once. What the arena
   /// has more is room for kernels to work in, prepared operands, and gaps.

@@ -210,6 +210,7 @@ void Model::Builder::addUpdates() {
   std::vector<Value> gradients = grad(loss_, xs);
   if (!graph.status()) return;
   optimizer.clip(gradients);
+  graph.beginUpdates();
   for (size_t i = 0; i < xs.size(); ++i) {
     const Weight& w = model_.weights_[indices[i]];
     Graph::Scope scope(graph, w.name);
@@ -250,7 +251,9 @@ Status Model::Builder::build(Mode mode) {
 
 Result<Plan> Model::Builder::plan() const {
   if (kHasShaders && model_.gpu_) return fjord::compile(graph, model_.gpu_->planOptions());
-  return fjord::compile(graph, {.threads = model_.threads_.count(), .winograd = model_.winograd_});
+  return fjord::compile(graph, {.threads = model_.threads_.count(),
+                                .winograd = model_.winograd_,
+                                .updatesLast = model_.updatesLast_});
 }
 
 Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {

@@ -1,5 +1,5 @@
 // The graph of a model in one mode, and the plan that comes of it: what Model makes for each mode
-// and size of batch. Only model.cc and builder.cc include this.
+// and size of batch. Only model.cc, builder.cc and pause.cc include this.
 #pragma once
 
 #include <functional>

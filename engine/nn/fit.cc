@@ -398,7 +398,7 @@ Batch Fit::batchAt(int number) const {
 }
 
 Result<bool> Fit::beginBatch() {
-  if (done_ || stopping_ || !model_.isOnGpu()) return false;
+  if (done_ || stopping_ || !model_.isOnGpu() || paused_.isActive()) return false;
   if (begun_ == 0 && model_.hasBegun())
     return fail("the model has batches of another fit on their way on the GPU: await that first");
   int number = (isTraining() ? batch_ : validationBatch_) + begun_;
@@ -410,33 +410,43 @@ Result<bool> Fit::beginBatch() {
   return true;
 }
 
-[[gnu::always_inline]] inline Status Fit::runBatch(Totals& totals) {
-  if (!model_.isOnGpu())
-    return model_.run(mode(), batchAt(isTraining() ? batch_ : validationBatch_), totals);
+/// Whether the batch is through.
+[[gnu::always_inline]] inline Result<bool> Fit::runBatch(Totals& totals, const Budget* budget) {
+  // What has begun here ends here, also where the model has gone to a GPU meanwhile.
+  if (!model_.isOnGpu() || paused_.isActive()) {
+    Batch batch = batchAt(isTraining() ? batch_ : validationBatch_);
+    return model_.run(mode(), batch, totals, paused_, budget);
+  }
   if (begun_ == 0) return fail("fit: no batch has begun on the GPU");
   --begun_;
-  return model_.finish(totals);
+  FJORD_CHECK(model_.finish(totals));
+  return true;
 }
 
 void Fit::stop() {
   stopping_ = true;
   if (reason_.empty()) reason_ = "stopTraining was set";
+  paused_.drop();
+  // Of an epoch without a batch there is nothing to tell.
+  if (batch_ == 0 && begun_ == 0 && !paused_.isActive()) done_ = true;
 }
 
-Result<Fit::Event> Fit::advance() {
-  Result<Event> event = next();
+Result<Fit::Event> Fit::advance(const Budget* budget) {
+  // Whoever stops waits for the end.
+  Result<Event> event = next(stopping_ ? nullptr : budget);
   // Whoever asks only whether it is done must not ask for ever.
   if (!event) done_ = true;
   return event;
 }
 
-[[gnu::always_inline]] inline Result<Fit::Event> Fit::next() {
+[[gnu::always_inline]] inline Result<Fit::Event> Fit::next(const Budget* budget) {
   if (done_) return fail("fit: training is over");
   // stop() ends the epoch here: no further batch is trained. What has begun is finished.
-  bool goesOn = !stopping_ || begun_ > 0;
+  bool goesOn = !stopping_ || begun_ > 0 || paused_.isActive();
   if (isTraining() && goesOn) {
     batchTotals_.clear();
-    FJORD_CHECK(runBatch(batchTotals_));
+    FJORD_TRY(bool isThrough, runBatch(batchTotals_, budget));
+    if (!isThrough) return kPaused;
     ++batch_;
     totals_.add(batchTotals_);
     model_.writeLogs(batchTotals_, batchLogs_);
@@ -452,7 +462,8 @@ Result<Fit::Event> Fit::advance() {
     return kBatchEnd;
   }
   if (validationBatch_ < validationBatches() && goesOn) {
-    FJORD_CHECK(runBatch(validationTotals_));
+    FJORD_TRY(bool isThrough, runBatch(validationTotals_, budget));
+    if (!isThrough) return kPaused;
     ++validationBatch_;
     return kValidationBatch;
   }

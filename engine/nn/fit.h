@@ -7,6 +7,10 @@
 //     FJORD_TRY(Fit::Event event, fit->advance());
 //     if (event == Fit::kEpochEnd) print(fit->epoch(), fit->logs());
 //   }
+//
+// With a budget advance() may stop in the middle of a batch, and goes on there at the next call. What is
+// stopped then is dropped if it has changed nothing yet, and else run to its end: the model is always that
+// after a whole step.
 #pragma once
 
 #include <memory>
@@ -43,7 +47,7 @@ Table fitTable();
 class Fit {
  public:
   ~Fit();
-  enum Event { kBatchEnd, kValidationBatch, kEpochEnd };
+  enum Event { kBatchEnd, kValidationBatch, kEpochEnd, kPaused };
 
   static Result<std::unique_ptr<Fit>> begin(Model& model, Samples samples,
                                             const FitOptions& options, Samples validation = {});
@@ -51,8 +55,8 @@ class Fit {
   static Result<std::unique_ptr<Fit>> evaluation(Model& model, Samples samples, int batchSize);
 
   /// Runs one batch. After the last one of an epoch come its validation batches, then kEpochEnd.
-  /// An error ends the training.
-  Result<Event> advance();
+  /// An error ends the training. kPaused: the budget was over before the batch was through.
+  Result<Event> advance(const Budget* budget = nullptr);
   /// For a model on a GPU, whose steps are run by whoever drives the training: begins a batch, after
   /// those that have begun; false where the next thing to do is another, or needs their results.
   /// advance() then finishes the first of them.
@@ -91,11 +95,11 @@ class Fit {
   void startEpoch();
   Status endEpoch();
   // This and runBatch become part of advance, so that a kernel is the fifth call from the border.
-  Result<Event> next();
+  Result<Event> next(const Budget* budget);
   bool isTraining() const { return batch_ < batches_; }
   int validationBatches() const;
   Batch batchAt(int number) const;
-  Status runBatch(Totals& totals);
+  Result<bool> runBatch(Totals& totals, const Budget* budget);
 
   Model& model_;
   FitOptions options_;
@@ -109,6 +113,8 @@ class Fit {
   int epoch_ = 0, batch_ = 0, batches_ = 0, validationBatch_ = 0;
   /// Batches that have begun on a GPU and are not finished.
   int begun_ = 0;
+  /// The batch that has begun here and stopped.
+  PausedStep paused_;
   bool done_ = false, stopping_ = false, evaluating_ = false;
 };
 

@@ -133,6 +133,7 @@ Table compileTable() {
 /// A program is bound to the weights, the optimizer's state and the logs of its time, so nothing of
 /// that may change while a step of one is on its way.
 Status Model::forgetPrograms(std::string_view why) {
+  complete(kChange);
   if (hasBegun())
     return fail(
         why, ": ", unfinished_.size(),
@@ -183,6 +184,7 @@ Status Model::setWeights(std::span<const Tensor> values) {
       return fail("the weight ", weights[i].name, " is ", want, ", got ", have,
                   ": no weight was set");
   }
+  complete(kChange);
   for (size_t i = 0; i < values.size(); ++i)
     std::memcpy(weights[i].value.view().data, values[i].view().data,
                 static_cast<size_t>(values[i].type().bytes()));
@@ -226,10 +228,8 @@ Result<Model::Program*> Model::program(Mode mode, int32_t batch) {
   constexpr size_t kMaxPrograms = 8;
   FJORD_TRY(auto made, builder.finish(mode));
   if (programs_.size() >= kMaxPrograms) {
-    auto isUnfinished = [&](const auto& p) {
-      return std::ranges::find(unfinished_, p.get()) != unfinished_.end();
-    };
-    auto oldest = std::ranges::find_if_not(programs_, isUnfinished);
+    auto oldest =
+        std::ranges::find_if_not(programs_, [&](const auto& p) { return isUnfinished(p.get()); });
     if (oldest != programs_.end()) programs_.erase(oldest);
   }
   programs_.push_back(std::move(made));
@@ -255,6 +255,12 @@ Result<StepMemory> Model::stepMemory(Mode mode, int32_t batch) {
   memory.live = plan.liveBytes;
   memory.arena = plan.arenaBytes;
   return memory;
+}
+
+/// Whether a step or a prediction of this program is on its way.
+bool Model::isUnfinished(const Program* p) const {
+  return std::ranges::find(unfinished_, p) != unfinished_.end() ||
+         (prediction_ && p == predicting_);
 }
 
 /// Has a program compute anew what depends on weights that have changed.
@@ -395,17 +401,8 @@ Status Model::check(const Batch& batch) const {
   return {};
 }
 
-Status Model::run(Mode mode, const Batch& batch, Totals& totals) {
-  if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
-  FJORD_CHECK(begin(mode, batch));
-  if (Status ran = begun_->executor->run(); !ran) {
-    unfinished_.pop_back();
-    return ran;
-  }
-  return finish(totals);
-}
-
 void Model::setGpu(std::optional<GpuLimits> limits) {
+  complete(kChange);
   abandon();
   begun_ = nullptr;
   programs_.clear();
@@ -493,29 +490,6 @@ Status Model::beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t 
   settle(*p);
   begun_ = p;
   return {};
-}
-
-Result<std::vector<Tensor>> Model::predict(std::span<const Tensor> x, int batchSize) {
-  if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
-  FJORD_CHECK(checkInputs(x));
-  int32_t samples = samplesOf(x[0]);
-  std::vector<Tensor> outputs;
-  outputs.reserve(outputTypes_.size());
-  for (Type type : outputTypes_) {
-    type.shape[0] = samples;
-    FJORD_TRY(Tensor t, Tensor::empty(type));
-    outputs.push_back(std::move(t));
-  }
-  for (int32_t begin = 0; begin < samples; begin += batchSize) {
-    FJORD_CHECK(beginPrediction(x, begin, std::min(batchSize, samples - begin)));
-    Program* p = begun_;
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      p->executor->bindOutput(static_cast<int>(i),
-                              outputs[i].data<float>() + begin * rowSize(outputs[i].shape()));
-    }
-    FJORD_CHECK(p->executor->run());
-  }
-  return outputs;
 }
 
 void Totals::add(const Totals& other) {

@@ -8,7 +8,8 @@
 //   model->logs(totals);  // {"loss": 0.31, "accuracy": 0.91}
 //
 // A training step (forward, loss, backward, update, metrics) is one plan, made once for each size
-// of batch.
+// of batch. A step or a prediction with a budget stops where that is over, and goes on later: what is
+// asked of the model meanwhile sees it as it was before the step, or after it, and never in between.
 #pragma once
 
 #include <functional>
@@ -90,12 +91,46 @@ struct GpuStep {
   std::span<float> results;
 };
 
+class Model;
+
+/// A step that may stop and go on, of whoever takes it. Where the model cannot wait for that it runs the
+/// rest itself, and leaves the result here.
+struct PausedStep {
+  Model* model = nullptr;  // on its way there
+  std::optional<Result<Totals>> result;
+
+  PausedStep() = default;
+  PausedStep(const PausedStep&) = delete;
+  PausedStep& operator=(const PausedStep&) = delete;
+  /// What cannot be dropped is run to its end.
+  ~PausedStep();
+  /// Whether it has begun, and its result was not taken yet.
+  bool isActive() const { return model || result; }
+  /// Forgets the step if it has assigned nothing yet, as if it had not begun: whether it has.
+  bool drop();
+};
+
+/// The same of a prediction. Its outputs have their values once it is done.
+struct PausedPrediction {
+  Model* model = nullptr;
+  std::vector<Tensor> x, outputs;
+  int32_t batchSize = 0, begin = 0;  // of the batch that is on its way
+  Status status;                     // where the model has run the rest itself
+
+  PausedPrediction() = default;
+  /// The model goes on with the new one.
+  PausedPrediction(PausedPrediction&& other) noexcept;
+  PausedPrediction& operator=(PausedPrediction&&) = delete;
+  ~PausedPrediction();
+};
+
 /// The options of Model::compile.
 Table compileTable();
 
 class Model {
  public:
   enum Mode { kPredict, kTest, kTrain };
+  enum Access { kRead, kChange };
   ~Model();
 
   static Result<std::unique_ptr<Model>> fromJson(const Json& model, Threads& threads,
@@ -117,7 +152,18 @@ class Model {
 
   /// One step in this mode; adds the loss and the metrics to `totals`. A loss that is not finite is
   /// an error of logs' caller to report, not of this function: the totals show it.
-  Status run(Mode mode, const Batch& batch, Totals& totals);
+  Status run(Mode mode, const Batch& batch, Totals& totals) {
+    PausedStep step;
+    Result<bool> done = run(mode, batch, totals, step, nullptr);
+    return done ? Status() : std::unexpected(std::move(done).error());
+  }
+  /// The same until the budget is over: whether it is done, and added. If it is not, the next call with
+  /// this step goes on.
+  Result<bool> run(Mode mode, const Batch& batch, Totals& totals, PausedStep& step,
+                   const Budget* budget);
+  /// Runs what has stopped to its end where somebody would see or disturb it who is about to do this
+  /// with the weights and what belongs to them.
+  void complete(Access access);
   /// From now on steps are programs for a GPU with these limits, which others run, between begin or
   /// beginPrediction and finish; without limits they run here again.
   /// What has begun is abandoned.
@@ -137,6 +183,10 @@ class Model {
   /// Forgets the steps that have begun: their GPU is lost, and they do not count.
   void abandon() { unfinished_.clear(); }
   Result<std::vector<Tensor>> predict(std::span<const Tensor> x, int batchSize = 32);
+  /// The same until the budget is over: whether it is done. If it is not, goOn does more.
+  Result<bool> predict(std::span<const Tensor> x, int batchSize, PausedPrediction& prediction,
+                       const Budget* budget);
+  Result<bool> goOn(PausedPrediction& prediction, const Budget* budget);
 
   Logs logs(const Totals& totals) const;
   /// The same into `logs`, in the memory that they have.
@@ -149,6 +199,7 @@ class Model {
   const std::vector<Weight>& weights() const { return weights_.all(); }
   /// To write to: what was computed from them is computed anew.
   std::vector<Weight>& mutableWeights() {
+    complete(kChange);
     ++version_;
     return weights_.all();
   }
@@ -159,7 +210,10 @@ class Model {
   /// Restores a piece of the optimizer's state, before or after the first training step.
   Status setSlot(std::string name, Tensor value);
   int64_t step() const { return step_; }
-  void setStep(int64_t step) { step_ = step; }
+  void setStep(int64_t step) {
+    complete(kChange);
+    step_ = step;
+  }
   /// The learning rate of the next step. Setting it replaces a schedule.
   double rate() const;
   void setRate(double rate) { rate_ = rate; }
@@ -203,6 +257,13 @@ class Model {
   Status checkLabels(size_t output, const Tensor& labels) const;
   Status checkOptions(const Json& options) const;
   void settle(Program& p) const;
+  Result<bool> predictBatches(std::span<const Tensor> x, PausedPrediction& prediction,
+                              const Budget* budget);
+  bool isUnfinished(const Program* p) const;
+  void completePrediction();
+  void planUpdatesLast();
+  friend PausedStep;
+  friend PausedPrediction;
 
   Threads& threads_;
   Json json_;
@@ -224,6 +285,12 @@ class Model {
   std::optional<GpuLimits> gpu_;
   Program* begun_ = nullptr;  // last, or prepared
   std::vector<Program*> unfinished_;
+  // What has stopped and is to go on: at most one of each.
+  PausedStep* paused_ = nullptr;
+  PausedPrediction* prediction_ = nullptr;
+  Program* predicting_ = nullptr;
+  double tail_ = 0;  // milliseconds that the step has run since it first assigned
+  bool updatesLast_ = false;
   int64_t programsMade_ = 0;
   double rate_ = -1;  // replaces the optimizer's where it is not negative
   std::vector<std::unique_ptr<Program>> programs_;

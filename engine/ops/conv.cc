@@ -114,9 +114,9 @@ void runWinograd(const Winograd& w, const Filters3x3& filters, const Call& c) {
   float* u = reinterpret_cast<float*>(c.prepared);
   if (!u) {
     u = scratch + w.scratchFloats() * c.threads.count();
-    transformFilters(w, filters, u, c.threads);
+    if (c.share.isFirst()) transformFilters(w, filters, u, c.threads);
   }
-  winograd(w, c.in[0].as<float>(), u, c.out.as<float>(), scratch, c.threads, c.epilogue);
+  winograd(w, c.in[0].as<float>(), u, c.out.as<float>(), scratch, c.threads, c.epilogue, c.share);
 }
 
 /// dx of a convolution is a correlation of dy, its pixels a stride apart, with the taps from the
@@ -241,7 +241,8 @@ void prepareFilter(const Correlation& g, const PackB& packB, const Call& c) {
     packFilter(g, group, packB, to, c.threads);
 }
 
-/// y = the correlation of the source with the filter, which packB packs unless that is prepared.
+/// y = the correlation of the source with the filter, which packB packs unless that is prepared. A share
+/// is of the pixels of all images, group by group.
 template <class PackB>
 void correlate(const Correlation& g, const PackB& packB, const Call& c) {
   const float* source = c.in[0].as<float>();
@@ -255,17 +256,28 @@ void correlate(const Correlation& g, const PackB& packB, const Call& c) {
           step = imagesForThreads(g, threads.count());
   float* room = scratch + g.packedFloats();
   int64_t grain = kRows * (1 + kThreadFlops / (2 * kRows * g.depth() * columns + 1) / 2);
-  for (int64_t group = 0; group < g.groups; ++group) {
+  if (g.n * pixels == 0) return;
+  int64_t tiles = (g.n * pixels + kRows - 1) / kRows;
+  auto [firstTile, lastTile] = c.share.of(g.groups * tiles);
+  for (int64_t group = firstTile / tiles; group * tiles < lastTile; ++group) {
+    int64_t first = std::max<int64_t>(0, firstTile - group * tiles) * kRows;
+    int64_t last = std::min(g.n * pixels, (lastTile - group * tiles) * kRows);
     const float* packedB = scratch;
     if (c.prepared) {
       packedB = reinterpret_cast<const float*>(c.prepared) + group * g.packedFloats();
-    } else {
+    } else if (first == 0) {
       packFilter(g, group, packB, scratch, threads);
     }
-    for (int64_t n = 0; n < g.n; n += step) {
+    for (int64_t n = first / pixels / step * step; n * pixels < last; n += step) {
       int64_t count = std::min(step, g.n - n);
-      const float* images = makeImages(g, source, n, count, room, threads);
-      threads.forRange(count * pixels, grain, [&](int64_t begin, int64_t end, int part) {
+      int64_t from = std::max<int64_t>(0, first - n * pixels);
+      int64_t to = std::min(count * pixels, last - n * pixels);
+      // A share that begins within a block finds its images made.
+      const float* images =
+          from > 0 && !g.inPlace() ? room : makeImages(g, source, n, count, room, threads);
+      threads.forRange(to - from, grain, [&](int64_t begin, int64_t end, int part) {
+        begin += from;
+        end += from;
         float* to = y + n * pixels * g.oc + group * columns;
         auto finish = [&](int64_t from, int64_t last) {
           if (g.groups == 1) epilogue((n * pixels + from) * g.oc, (n * pixels + last) * g.oc, part);
@@ -275,7 +287,7 @@ void correlate(const Correlation& g, const PackB& packB, const Call& c) {
       });
     }
   }
-  if (g.groups > 1) epilogue(0, g.n * pixels * g.oc, 0);
+  if (g.groups > 1 && c.share.isLast()) epilogue(0, g.n * pixels * g.oc, 0);
 }
 
 /// A panel of a filter [KH,KW,C/groups,OC]: its columns are output channels.
@@ -317,6 +329,9 @@ struct Conv2D {
     if (c.winograd)
       if (auto w = winogradForward(g, c.prepared)) return winogradScratch(*w, c);
     return correlateScratch(forward(g), c.threads) * 4;
+  }
+  static int64_t work(const ScratchCall& c, const Attrs& a) {
+    return geometry(c.in[0].shape, c.in[1].shape, a).work();
   }
   static int64_t prepared(const ScratchCall& c, const Attrs& a) {
     Geometry g = geometry(c.in[0].shape, c.in[1].shape, a);
@@ -382,6 +397,9 @@ struct Conv2DInput {
     if (c.winograd)
       if (auto w = winogradBackward(g, c.prepared)) return winogradScratch(*w, c);
     return correlateScratch(backward(g), c.threads) * 4;
+  }
+  static int64_t work(const ScratchCall& c, const Attrs& a) {
+    return geometry(a.inputShape, c.in[1].shape, a).work();
   }
   static int64_t prepared(const ScratchCall& c, const Attrs& a) {
     Geometry g = geometry(a.inputShape, c.in[1].shape, a);

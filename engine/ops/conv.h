@@ -15,6 +15,8 @@ struct Geometry {
 
   int64_t groupC() const { return c / groups; }
   int64_t groupOC() const { return oc / groups; }
+  /// Multiply-adds of each of the three forms.
+  int64_t work() const { return n * oh * ow * oc * kh * kw * groupC(); }
 };
 
 template <class A>

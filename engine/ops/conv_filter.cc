@@ -75,6 +75,13 @@ ChunkSums filterTiles(const Correlation& g, int64_t group, const float* images, 
   return sums;
 }
 
+/// Where the sums stand after a block of `count` images.
+ChunkSums sumsAfter(const Correlation& g, int64_t count, ChunkSums sums) {
+  Chunk chunk;
+  for (Lines lines{g, count}; lines.next(chunk);) sums.endRun(chunk, false);
+  return sums;
+}
+
 /// Columns [column, +columns) of dy at pixels [begin, end) as a panel.
 void packPixels(const float* dy, int64_t oc, int64_t columns, int64_t begin, int64_t end,
                 float* panel) {
@@ -84,8 +91,10 @@ void packPixels(const float* dy, int64_t oc, int64_t columns, int64_t begin, int
   }
 }
 
+/// A share is of the blocks of images, group by group.
 void filterGradient(const Correlation& g, const float* x, const float* dy, float* filter,
-                    float* scratch, Threads& threads, const Epilogue& epilogue) {
+                    float* scratch, Threads& threads, const Epilogue& epilogue,
+                    const Share& share) {
   int64_t imageFloats = g.inPlace() ? 0 : g.image(), pixels = g.oh * g.ow;
   int64_t step = imagesAtOnce(g, imageFloats + pixels * g.panels() * kColumns);
   int64_t tiles = (g.depth() + kRows - 1) / kRows * g.panels();
@@ -93,11 +102,17 @@ void filterGradient(const Correlation& g, const float* x, const float* dy, float
   scratch += filterTotals(g);
   ChunkSums sums;
   bool isEmpty = g.n * pixels == 0;
-  for (int64_t group = 0; group < g.groups && !isEmpty; ++group) {
+  int64_t blocks = isEmpty ? 1 : (g.n + step - 1) / step;
+  auto [firstBlock, lastBlock] = share.of(g.groups * blocks);
+  for (int64_t group = firstBlock / blocks; group * blocks < lastBlock && !isEmpty; ++group) {
     int64_t columns = g.oc / g.groups;
     sums = {};
-    for (int64_t n = 0; n < g.n; n += step) {
+    for (int64_t n = 0, block = group * blocks; n < g.n && block < lastBlock; n += step, ++block) {
       int64_t count = std::min(step, g.n - n);
+      if (block < firstBlock) {
+        sums = sumsAfter(g, count, sums);
+        continue;
+      }
       float* packedB = scratch + step * imageFloats;
       const float* images = makeImages(g, x, n, count, scratch, threads);
       const float* from = dy + n * pixels * g.oc + group * columns;
@@ -117,6 +132,7 @@ void filterGradient(const Correlation& g, const float* x, const float* dy, float
       });
     }
   }
+  if (!share.isLast()) return;
   threads.forRange(g.depth() * g.oc, 4096, [&](int64_t begin, int64_t end, int part) {
     if (isEmpty) std::fill_n(filter + begin, end - begin, 0.0f);
     if (sums.next == Run::kInner && totals) {
@@ -142,10 +158,13 @@ struct Conv2DFilter {
   static int64_t scratch(const ScratchCall& c, const Attrs& a) {
     return filterScratch(forward(geometry(c.in[0].shape, a.filterShape, a))) * 4;
   }
+  static int64_t work(const ScratchCall& c, const Attrs& a) {
+    return geometry(c.in[0].shape, a.filterShape, a).work();
+  }
   static void run(const Call& c, const Attrs& a) {
     filterGradient(forward(geometry(c.in[0].shape(), a.filterShape, a)), c.in[0].as<float>(),
                    c.in[1].as<float>(), c.out.as<float>(), reinterpret_cast<float*>(c.scratch),
-                   c.threads, c.epilogue);
+                   c.threads, c.epilogue, c.share);
   }
   static void gpu(ShaderWriter& w, const Attrs& a) {
     Geometry g = geometry(w.in(0).shape, a.filterShape, a);

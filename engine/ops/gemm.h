@@ -243,10 +243,12 @@ void packAll(const GemmShape& s, const PackB& packB, float* to, Threads& threads
 // Below this much work a second thread costs more than it brings.
 inline constexpr int64_t kThreadFlops = 150'000;
 
-/// Runs the epilogue over what is finished, at `epilogueOffset`.
+/// Runs the epilogue over what is finished, at `epilogueOffset`. A share is of columns, or of rows, block
+/// of depth by block of depth: what is packed of B stays in the scratch until its last one.
 template <class PackB>
 void gemm(const GemmShape& s, const Strided& a, const PackB& packB, float* c, float* scratch,
-          Threads& threads, const Epilogue& epilogue = {}, int64_t epilogueOffset = 0) {
+          Threads& threads, const Epilogue& epilogue = {}, int64_t epilogueOffset = 0,
+          const Share& share = {}) {
   int64_t panels = panelsOf(s.n), rowTiles = (s.m + kRows - 1) / kRows;
   if (s.m <= 0 || s.n <= 0) return;
   int64_t flops = 2 * s.m * s.n * std::max<int64_t>(s.k, 1);
@@ -259,7 +261,7 @@ void gemm(const GemmShape& s, const Strided& a, const PackB& packB, float* c, fl
   bool byRows = !byColumns && rowTiles >= std::min(panels, most);
   Depth depths{s.k, c, reinterpret_cast<double*>(scratch)};
   scratch += totalsFloats(s.m, s.n, s.k);
-  int parts = static_cast<int>(std::min<int64_t>(most, byRows ? rowTiles : panels));
+  auto partsOf = [&](int64_t units) { return static_cast<int>(std::min(most, units)); };
   float* copies = scratch + (kPackB ? depth * panels * kColumns : 0);
   auto multiply = [&](int part, int64_t k, int count, const float* b, int64_t row, int64_t end,
                       int64_t panel, int64_t lastPanel, const auto& done) {
@@ -281,13 +283,17 @@ void gemm(const GemmShape& s, const Strided& a, const PackB& packB, float* c, fl
       return packB.b + (k * panels + from * count) * kColumns;
     }
   };
-  auto multiplyRows = [&](int part, int64_t k, int count, const float* b) {
-    int64_t row = rowTiles * part / parts * kRows, end = rowTiles * (part + 1) / parts * kRows;
-    multiply(part, k, count, b, row, std::min(s.m, end), 0, panels,
+  // Part `part` of `parts` of units [first, last).
+  auto partOf = [](int part, int parts, int64_t first, int64_t last) {
+    return std::pair(first + (last - first) * part / parts,
+                     first + (last - first) * (part + 1) / parts);
+  };
+  auto multiplyRows = [&](int part, int64_t k, int count, const float* b, int64_t tile,
+                          int64_t lastTile) {
+    multiply(part, k, count, b, tile * kRows, std::min(s.m, lastTile * kRows), 0, panels,
              [&](int64_t from, int64_t to) { finish(k, {from * s.n, to * s.n}, part); });
   };
-  auto multiplyColumns = [&](int part, int64_t k, int count) {
-    int64_t panel = panels * part / parts, lastPanel = panels * (part + 1) / parts;
+  auto multiplyColumns = [&](int part, int64_t k, int count, int64_t panel, int64_t lastPanel) {
     for (int64_t p = panel; p < lastPanel; ++p) {
       const float* b = panelsAt(k, count, p, p + 1, scratch + part * depth * kColumns);
       multiply(part, k, count, b, 0, s.m, p, p + 1, [](int64_t, int64_t) {});
@@ -295,21 +301,38 @@ void gemm(const GemmShape& s, const Strided& a, const PackB& packB, float* c, fl
     finish(k, {panel * kColumns, std::min(s.n, lastPanel * kColumns), s.m, s.n}, part);
   };
   if (!byRows) {
+    auto [first, last] = share.of(panels);
+    int parts = partsOf(last - first);
     threads.run(parts, [&](int part) {
-      depths.forBlocks([&](int64_t k, int count) { multiplyColumns(part, k, count); });
+      auto [panel, lastPanel] = partOf(part, parts, first, last);
+      depths.forBlocks(
+          [&](int64_t k, int count) { multiplyColumns(part, k, count, panel, lastPanel); });
     });
   } else if constexpr (kPackB) {
+    auto [first, last] = share.of(rowTiles * std::max<int64_t>(1, (s.k + kDepth - 1) / kDepth));
     depths.forBlocks([&](int64_t k, int count) {
+      int64_t before = k / kDepth * rowTiles;
+      int64_t from = std::clamp<int64_t>(first - before, 0, rowTiles);
+      int64_t to = std::clamp<int64_t>(last - before, 0, rowTiles);
+      if (from == to) return;
+      int packers = partsOf(panels), parts = partsOf(to - from);
+      auto pack = [&](int part) {
+        auto [panel, lastPanel] = partOf(part, packers, 0, panels);
+        panelsAt(k, count, panel, lastPanel, scratch + panel * count * kColumns);
+      };
+      if (from == 0) threads.run(packers, pack);
       threads.run(parts, [&](int part) {
-        int64_t from = panels * part / parts;
-        panelsAt(k, count, from, panels * (part + 1) / parts, scratch + from * count * kColumns);
+        auto [tile, lastTile] = partOf(part, parts, from, to);
+        multiplyRows(part, k, count, scratch, tile, lastTile);
       });
-      threads.run(parts, [&](int part) { multiplyRows(part, k, count, scratch); });
     });
   } else {
+    auto [first, last] = share.of(rowTiles);
+    int parts = partsOf(last - first);
     threads.run(parts, [&](int part) {
+      auto [tile, lastTile] = partOf(part, parts, first, last);
       depths.forBlocks([&](int64_t k, int count) {
-        multiplyRows(part, k, count, packB.b + k * panels * kColumns);
+        multiplyRows(part, k, count, packB.b + k * panels * kColumns, tile, lastTile);
       });
     });
   }

@@ -118,6 +118,11 @@ struct MatMul {
     return gemmScratch({s.m, s.n, s.k}, leftOf(nullptr, s, a), c.threads, c.prepared) * 4;
   }
 
+  static int64_t work(const ScratchCall& c, const MatMulAttrs& a) {
+    Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
+    return s.m * s.k * s.n * s.batch;
+  }
+
   static int64_t prepared(const ScratchCall& c, const MatMulAttrs& a) {
     Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
     int64_t bytes = gemmPacked({s.m, s.n, s.k}) * 4;
@@ -140,24 +145,28 @@ struct MatMul {
   static void run(const Call& c, const MatMulAttrs& a) {
     const Shape &x = c.in[0].shape(), &y = c.in[1].shape(), &out = c.out.shape();
     Sizes s = sizesOf(x, a, out);
-    for (int64_t i = 0; i < s.batch; ++i) {
+    // A share is of matrices, or of a single one.
+    auto [first, last] =
+        s.batch > 1 ? c.share.of(s.batch) : std::pair<int64_t, int64_t>(0, s.batch);
+    Share share = s.batch > 1 ? Share() : c.share;
+    for (int64_t i = first; i < last; ++i) {
       const float* left = c.in[0].as<float>() + matrixOffset(x, out, i);
       const float* right = c.in[1].as<float>() + matrixOffset(y, out, i);
       if (s.m <= kSkinnyRows) {
-        multiplySkinny(c, a, s, left, right, i * s.m * s.n);
+        multiplySkinny(c, a, s, left, right, i * s.m * s.n, share);
       } else if (isNarrow(s.n)) {
-        multiplyNarrow(c, a, s, left, right, i * s.m * s.n);
+        multiplyNarrow(c, a, s, left, right, i * s.m * s.n, share);
       } else {
-        multiply(c, a, s, left, right, i * s.m * s.n);
+        multiply(c, a, s, left, right, i * s.m * s.n, share);
       }
     }
   }
 
   static void multiply(const Call& c, const MatMulAttrs& a, const Sizes& s, const float* left,
-                       const float* right, int64_t at) {
+                       const float* right, int64_t at, const Share& share) {
     auto with = [&](const auto& packB) {
       gemm({s.m, s.n, s.k}, leftOf(left, s, a), packB, c.out.as<float>() + at,
-           reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue, at);
+           reinterpret_cast<float*>(c.scratch), c.threads, c.epilogue, at, share);
     };
     if (c.prepared) {
       with(Packed{reinterpret_cast<const float*>(c.prepared)});
@@ -169,7 +178,7 @@ struct MatMul {
   }
 
   static void multiplySkinny(const Call& c, const MatMulAttrs& a, const Sizes& s, const float* left,
-                             const float* right, int64_t at) {
+                             const float* right, int64_t at, const Share& share) {
     double* totals = reinterpret_cast<double*>(c.scratch);
     if (a.transposeA && s.m > 1) {
       float* rows = reinterpret_cast<float*>(totals + skinnyTotals(s.m, s.n, s.k));
@@ -179,9 +188,11 @@ struct MatMul {
       left = rows;
     }
     int64_t parts = std::clamp<int64_t>(s.n * s.k / kSkinnyFloats, 1, c.threads.count());
-    int64_t strips = (s.n + kSkinnyStrip - 1) / kSkinnyStrip;
+    auto [first, last] = share.of(s.n, kSkinnyStrip);
+    int64_t strips = (last - first + kSkinnyStrip - 1) / kSkinnyStrip;
     int64_t grain = (strips + parts - 1) / parts * kSkinnyStrip;
-    c.threads.forRange(s.n, grain, [&](int64_t begin, int64_t end, int part) {
+    c.threads.forRange(last - first, grain, [&](int64_t from, int64_t to, int part) {
+      int64_t begin = first + from, end = first + to;
       float* y = c.out.as<float>() + at;
       // A single column lies like its transpose.
       if (a.transposeB || s.n == 1) {
@@ -194,14 +205,16 @@ struct MatMul {
   }
 
   static void multiplyNarrow(const Call& c, const MatMulAttrs& a, const Sizes& s, const float* left,
-                             const float* right, int64_t at) {
+                             const float* right, int64_t at, const Share& share) {
     float *y = c.out.as<float>() + at, *panel = reinterpret_cast<float*>(c.scratch);
     Depth depths{s.k, y, reinterpret_cast<double*>(c.scratch)};
     panel += totalsFloats(s.m, s.n, s.k);
     packNarrow(s.k, s.n, right, a.transposeB ? 1 : s.n, a.transposeB ? s.k : 1, panel);
     int64_t grain =
         kNarrowRows * (1 + kThreadFlops / (2 * kNarrowRows * s.n * std::max<int64_t>(s.k, 1)));
-    c.threads.forRange(s.m, grain, [&](int64_t begin, int64_t end, int part) {
+    auto [first, last] = share.of(s.m, kNarrowRows);
+    c.threads.forRange(last - first, grain, [&](int64_t from, int64_t to, int part) {
+      int64_t begin = first + from, end = first + to;
       Strided rows = leftOf(left, s, a);
       depths.forBlocks([&](int64_t k, int count) {
         narrow(count, s.n, {rows.a + k * rows.step, rows.row, rows.step},

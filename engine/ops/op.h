@@ -14,7 +14,8 @@
 // long as the call; `static constexpr bool kEpilogue = true` promises to run c.epilogue over every
 // finished part of the output. `prepared` asks for bytes that `prepare` fills from the second
 // operand alone (weights in the order in which the kernel reads them) where that seldom changes: run
-// finds them at c.prepared, or nullptr where nothing was prepared.
+// finds them at c.prepared, or nullptr where nothing was prepared. `work` tells how many multiply-adds a
+// call takes, and promises that run does c.share of them only: so that a page need not wait for all.
 //
 // `gpu` writes its shaders, or `static constexpr NoGpu gpu{..}` says why there are none: ops/gpu.h.
 //
@@ -25,9 +26,11 @@
 // the ops that it is made of would take. What they are made of defines them, or a `reference`.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -65,6 +68,21 @@ struct OutOfRange {
   int32_t index = 0, size = 0;
 };
 
+/// A part of a kernel's work: shares [begin, end) of `count`, which come in this order. What the first
+/// has left in the scratch, the later ones find. A share gives the bits that the whole would: sums are
+/// not cut.
+struct Share {
+  int32_t begin = 0, end = 1, count = 1;
+
+  /// The part of [0, n) that it is, in whole multiples of `grain` but for the end.
+  std::pair<int64_t, int64_t> of(int64_t n, int64_t grain = 1) const {
+    int64_t grains = (n + grain - 1) / grain;
+    return {std::min(n, grains * begin / count * grain), std::min(n, grains * end / count * grain)};
+  }
+  bool isFirst() const { return begin == 0; }
+  bool isLast() const { return end == count; }
+};
+
 struct Call {
   std::span<const View> in;
   View out;
@@ -74,6 +92,7 @@ struct Call {
   OutOfRange& outOfRange;
   std::byte* prepared = nullptr;
   bool winograd = false;
+  Share share = {};
 };
 
 struct ScratchCall {
@@ -181,6 +200,7 @@ struct OpInfo {
   Result<Type> (*type)(std::span<const Type> in, const Attrs&) = nullptr;
   void (*run)(const Call&, const Attrs&) = nullptr;
   int64_t (*scratch)(const ScratchCall&, const Attrs&) = nullptr;
+  int64_t (*work)(const ScratchCall&, const Attrs&) = nullptr;
   int64_t (*prepared)(const ScratchCall&, const Attrs&) = nullptr;
   void (*prepare)(const Call&, const Attrs&) = nullptr;
   /// Of composed ops. `check` is nullptr where the ops that they are made of see to it.
@@ -307,6 +327,10 @@ FJORD_ONCE int64_t scratchOf(const ScratchCall& s, const Attrs& a) {
   return T::scratch(s, a.as<typename T::Attrs>());
 }
 template <class T>
+FJORD_ONCE int64_t workOf(const ScratchCall& s, const Attrs& a) {
+  return T::work(s, a.as<typename T::Attrs>());
+}
+template <class T>
 FJORD_ONCE int64_t preparedOf(const ScratchCall& s, const Attrs& a) {
   return T::prepared(s, a.as<typename T::Attrs>());
 }
@@ -335,6 +359,9 @@ constexpr OpInfo structuredOp(std::string_view name, OpKind kind = OpKind::kStru
   info.run = [](const Call& c, const Attrs& a) { T::run(c, a.as<A>()); };
   if constexpr (requires(const ScratchCall& s, const A& a) { T::scratch(s, a); }) {
     info.scratch = scratchOf<T>;
+  }
+  if constexpr (requires(const ScratchCall& s, const A& a) { T::work(s, a); }) {
+    info.work = workOf<T>;
   }
   if constexpr (requires(const ScratchCall& s, const A& a) { T::prepared(s, a); }) {
     info.prepared = preparedOf<T>;

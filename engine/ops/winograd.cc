@@ -157,9 +157,11 @@ void transformFilters(const Winograd& g, const Filters3x3& filters, float* u, Th
 }
 
 void winograd(const Winograd& g, const float* x, const float* u, float* y, float* scratch,
-              Threads& threads, const Epilogue& epilogue) {
+              Threads& threads, const Epilogue& epilogue, const Share& share) {
   // A multiple of the kernel's rows, so that a tile is computed alike whoever computes it.
-  threads.forRange(g.tiles(), kRows, [&](int64_t begin, int64_t end, int part) {
+  auto [first, last] = share.of(g.tiles(), kRows);
+  threads.forRange(last - first, kRows, [&](int64_t from, int64_t to, int part) {
+    int64_t begin = first + from, end = first + to;
     float* v = scratch + part * g.scratchFloats();
     float* m = v + g.block() * kProducts * g.c;
     for (; begin < end; begin += g.block()) {

@@ -66,6 +66,6 @@ void transformFilters(const Winograd& g, const Filters3x3& filters, float* u, Th
 
 /// `scratch` holds g.scratchFloats() for each thread.
 void winograd(const Winograd& g, const float* x, const float* u, float* y, float* scratch,
-              Threads& threads, const Epilogue& epilogue);
+              Threads& threads, const Epilogue& epilogue, const Share& share);
 
 }  // namespace fjord

@@ -66,15 +66,18 @@ constexpr int64_t kChainGrain = 8 * kTile;
 
 }  // namespace
 
-[[gnu::always_inline]] inline void Executor::runStep(const Step& step, const Views& v) {
+[[gnu::always_inline]] inline void Executor::runStep(const Step& step, const Views& v,
+                                                     const Share& share) {
   std::byte* arena = static_cast<std::byte*>(arena_.data());
   std::span<const View> views(views_);
   ChainCall chain{step.chain.get(), views.subspan(v.chainIn, step.chainIn.size()),
                   views.subspan(v.chainOut, step.chainOut.size()), arena + step.tiles,
                   step.tileBytes / plan_.threads};
   if (step.op == OpId::kCount) {
-    threads_->forRange(step.chain->space.size(), kChainGrain,
-                       [&](int64_t begin, int64_t end, int part) { chain({begin, end}, part); });
+    auto [first, last] = share.of(step.chain->space.size(), kChainGrain);
+    threads_->forRange(last - first, kChainGrain, [&](int64_t begin, int64_t end, int part) {
+      chain({first + begin, first + end}, part);
+    });
     return;
   }
   Epilogue epilogue;
@@ -92,35 +95,55 @@ constexpr int64_t kChainGrain = 8 * kTile;
             epilogue,
             outOfRange_,
             static_cast<std::byte*>(prepared),
-            plan_.winograd};
+            plan_.winograd,
+            share};
   const OpInfo& info = opInfo(step.op);
   (step.prepares ? info.prepare : info.run)(call, step.attrs);
 }
 
-Status Executor::failed(const Step& step) {
+Result<bool> Executor::failed(const Step& step) {
   OutOfRange o = std::exchange(outOfRange_, {});
   settled_ = false;
   return fail(opInfo(step.op).name, ": the index value ", o.index, " at position ", o.position,
               " is not in [0, ", o.size - 1, "]");
 }
 
-Status Executor::run() {
+bool Executor::hasAssigned() const {
+  if (!paused_ || paused_->range < 2) return false;
+  return paused_->share > 0 ? paused_->step >= plan_.firstAssigning
+                            : paused_->step > plan_.firstAssigning;
+}
+
+Result<bool> Executor::run(const Budget* budget) {
   // What depends on parameters alone comes first, and not again until one changes. One loop, and
   // runStep is part of it: a kernel is then the fifth call from JavaScript.
   const std::pair<int32_t, int32_t> ranges[] = {
-      {plan_.settledBegin, settled_ ? plan_.settledBegin : plan_.settledEnd},
+      {plan_.settledBegin, plan_.settledEnd},
       {0, plan_.settledBegin},
       {plan_.settledEnd, static_cast<int32_t>(plan_.steps.size())}};
-  settled_ = true;
-  for (auto [begin, end] : ranges) {
-    for (int32_t i = begin; i < end; ++i) {
-      runStep(plan_.steps[i], steps_[i]);
-      if (outOfRange_.position < 0) continue;
-      settled_ = false;
-      return failed(plan_.steps[i]);
+  int32_t first = settled_ ? 1 : 0;
+  Position at = paused_.value_or(Position{first, ranges[first].first, 0});
+  paused_.reset();
+  int64_t sinceLook = 0;
+  while (at.range < 3) {
+    if (at.step == ranges[at.range].second) {
+      settled_ = true;
+      if (++at.range < 3) at.step = ranges[at.range].first;
+      continue;
     }
+    const Step& step = plan_.steps[at.step];
+    int32_t last = budget ? at.share + 1 : step.shares;
+    runStep(step, steps_[at.step], {at.share, last, step.shares});
+    if (outOfRange_.position >= 0) return failed(step);
+    at.share = last;
+    if (at.share == step.shares) at = {at.range, at.step + 1, 0};
+    if (!budget || (sinceLook += step.work / step.shares) < budget->betweenLooks) continue;
+    sinceLook = 0;
+    if (!budget->isOver()) continue;
+    paused_ = at;
+    return false;
   }
-  return {};
+  return true;
 }
 
 Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor> inputs,

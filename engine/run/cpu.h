@@ -4,12 +4,19 @@
 //   executor.bindInput(0, x.view().data);
 //   FJORD_CHECK(executor.run());           // allocates nothing, unless it fails
 //
+// A run with a budget stops where that is over, between two steps or within one that has shares, and the
+// next run goes on there, to the same bits: whoever has frames to draw calls it until it is done.
+//
+//   FJORD_TRY(bool done, executor.run(&budget));
+//
 // Memory bound to inputs and outputs stays the caller's, must hold the type that the plan says, and
 // must stay alive while it is bound.
 #pragma once
 
+#include <optional>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/tensor.h"
 #include "base/threads.h"
 #include "graph/plan.h"
@@ -30,7 +37,19 @@ class Executor {
   void bindOutput(int index, void* data) { bind(outputs_[index], data); }
   /// Fails where an op found an index outside of what it indexes. Nothing has been assigned then: the
   /// plan assigns after the last step that looks something up.
-  Status run();
+  [[gnu::always_inline]] Status run() {
+    Result<bool> done = run(nullptr);
+    return done ? Status() : std::unexpected(std::move(done).error());
+  }
+  /// The same until the budget is over: whether all is done. At least one share of a step is. What is
+  /// bound stays as it is until then, or until restart().
+  Result<bool> run(const Budget* budget);
+  /// Whether a run has stopped, and has something left to do.
+  bool isPaused() const { return paused_.has_value(); }
+  /// Whether the run that has stopped has assigned to an input: before that it can be forgotten.
+  bool hasAssigned() const;
+  /// Forgets a run that has stopped.
+  void restart() { paused_.reset(); }
   /// The memory of a parameter has changed: the next run computes anew what depends on it.
   void refresh() { settled_ = false; }
 
@@ -46,11 +65,17 @@ class Executor {
     std::vector<int32_t> views;  // that look at the bound memory
   };
 
+  /// Where a run stops. Steps run in three ranges: those that are settled, those before them, the rest.
+  struct Position {
+    int32_t range = 0, step = 0, share = 0;
+  };
+
   void bind(Binding& binding, void* data);
-  void runStep(const Step& step, const Views& views);
-  Status failed(const Step& step);
+  void runStep(const Step& step, const Views& views, const Share& share);
+  Result<bool> failed(const Step& step);
 
   bool settled_ = false;
+  std::optional<Position> paused_;
   OutOfRange outOfRange_;
   Plan plan_;
   Threads* threads_ = nullptr;

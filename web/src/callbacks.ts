@@ -5,8 +5,8 @@
 //   }
 //   await model.fit(x, y, {callbacks: [new Progress(), tf.callbacks.earlyStopping({patience: 3})], yieldEvery: 'batch'});
 
+import {breathe, isPage, kBusy, kSlice} from './pauses.js';
 import type {Described} from './predictor.js';
-import {isNode} from './node.js';
 import {shown} from './samples.js';
 
 export type Logs = Record<string, number>;
@@ -67,22 +67,6 @@ function checkFunctions(c: object): void {
 /** Whether somebody listens: the functions of Callback itself do nothing. */
 const hears = (c: CustomCallbacks, event: Event): boolean => !!c[event] && c[event] !== (Callback.prototype as CustomCallbacks)[event];
 
-// A frame at 60 Hz is 16.7 ms: work this long, then let the page draw and answer.
-export const kBusyMilliseconds = 10;
-
-/** Lets events and frames happen. A message is not delayed as a nested timer is. */
-export function breathe(): Promise<void> {
-  if (isNode) return new Promise((resolve) => setImmediate(resolve));
-  return new Promise((resolve) => {
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => {
-      channel.port1.close();
-      resolve();
-    };
-    channel.port2.postMessage(0);
-  });
-}
-
 /** The callbacks of one fit, and its pauses. */
 export class Listeners {
   /** Run by the engine. */
@@ -91,7 +75,13 @@ export class Listeners {
   private readonly every: YieldEvery;
   private readonly now: () => number;
   private readonly nextFrame: () => void | Promise<void>;
+  /** Milliseconds after which a batch pauses; 0 where it runs through. */
+  private readonly slice: number = 0;
   private pausedAt: number;
+  /** When the clock was looked at last. */
+  private seenAt: number;
+  /** Whether there was a pause that nobody was told of. */
+  private isUntold = false;
 
   constructor(given: CallbackArg | CallbackArg[] | null | undefined, yieldEvery: YieldEvery | null | undefined) {
     for (const c of given == null ? [] : Array.isArray(given) ? given : [given]) {
@@ -111,12 +101,19 @@ export class Listeners {
       throw new Error(`yieldEvery is 'auto', 'batch', 'epoch', 'never' or a number of milliseconds, got ${shown(every)}`);
     }
     if (every === 'never' && this.custom.some((c) => hears(c, 'onYield'))) throw new Error(`onYield is never called where yieldEvery is 'never'`);
-    this.every = every === 'auto' ? kBusyMilliseconds : every;
-    this.now = this.custom.find((c) => c.nowFunc)?.nowFunc ?? (() => performance.now());
+    this.every = every !== 'auto' ? every : isPage ? kSlice : kBusy;
+    const nowFunc = this.custom.find((c) => c.nowFunc)?.nowFunc;
+    this.now = nowFunc ?? (() => performance.now());
+    // The engine cannot look at somebody's own clock.
+    if (!nowFunc && typeof this.every === 'number' && (isPage || every !== 'auto')) this.slice = Math.max(1, this.every);
     this.nextFrame = this.custom.find((c) => c.nextFrameFunc)?.nextFrameFunc ?? breathe;
-    this.pausedAt = this.now();
+    this.pausedAt = this.seenAt = this.now();
   }
 
+  /** How long the next batch may take; 0 is however long. */
+  get budget(): number {
+    return this.slice && Math.max(1, this.slice - (this.seenAt - this.pausedAt));
+  }
   /** Whether somebody looks at every batch. */
   get seesBatches(): boolean {
     return (
@@ -136,10 +133,21 @@ export class Listeners {
   }
   /** Pauses where it is time to, after a batch, at the end of an epoch, or in between. */
   async pause(at: 'batch' | 'epoch' | undefined, epoch: number, batch: number, logs: Logs): Promise<void> {
-    const timed = typeof this.every === 'number' && this.now() - this.pausedAt >= this.every;
-    if (!timed && this.every !== at) return;
+    const isNumber = typeof this.every === 'number';
+    if (isNumber) this.seenAt = this.now();
+    const timed = isNumber && this.seenAt - this.pausedAt >= (this.every as number);
+    if (timed || this.every === at) await this.takeBreak();
+    if (!timed && !this.isUntold) return;
+    this.isUntold = false;
+    await this.call('onYield', epoch, batch, logs);
+  }
+  /** In the middle of a batch: onYield comes when there are logs of it. */
+  async pauseWithin(): Promise<void> {
+    await this.takeBreak();
+    this.isUntold = true;
+  }
+  private async takeBreak(): Promise<void> {
     await this.nextFrame();
-    this.pausedAt = this.now();
-    if (timed) await this.call('onYield', epoch, batch, logs);
+    this.pausedAt = this.seenAt = this.now();
   }
 }

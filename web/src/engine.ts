@@ -47,6 +47,7 @@ export type FunctionName =
   | 'fj_modelSetWinograd'
   | 'fj_modelMemory'
   | 'fj_modelPredict'
+  | 'fj_predictGoOn'
   | 'fj_modelPrepare'
   | 'fj_modelSetGpu'
   | 'fj_gpuBatch'

@@ -20,14 +20,17 @@ export interface FitArgs {
   /** A number for each sample: the same for all outputs, or for each. */
   sampleWeight?: Data | null;
   verbose?: number;
+  /** How often the page gets its turn: 'auto' is often enough for its frames, also within a batch. */
   yieldEvery?: YieldEvery | null;
+  /** Ends the training when it aborts: fit rejects with its reason, and the model is that after the last whole batch. */
+  signal?: AbortSignal | null;
 }
 export interface EvaluateArgs {
   batchSize?: number;
   sampleWeight?: Data | null;
   verbose?: number;
 }
-export const kFitArgs = ['batchSize', 'epochs', 'initialEpoch', 'shuffle', 'validationSplit', 'validationData', 'callbacks', 'classWeight', 'sampleWeight', 'verbose', 'yieldEvery'];
+export const kFitArgs = ['batchSize', 'epochs', 'initialEpoch', 'shuffle', 'validationSplit', 'validationData', 'callbacks', 'classWeight', 'sampleWeight', 'verbose', 'yieldEvery', 'signal'];
 export const kCompileArgs = ['optimizer', 'loss', 'metrics', 'lossWeights'];
 export const kEvaluateArgs = ['batchSize', 'sampleWeight', 'verbose'];
 export const kPredictArgs = ['batchSize', 'verbose'];
@@ -56,6 +59,7 @@ export interface FitState {
 // What fj_fitAdvance says has ended, and what fj_fitBegin says has begun.
 export const kBatchEnd = 1;
 export const kEpochEnd = 3;
+export const kPaused = 4;
 export const kNothingBegun = 1;
 export const kTrainingBegun = 2;
 export interface Advance {
@@ -69,11 +73,14 @@ export interface Advance {
 // Batches that are on their way to a GPU at a time: it should never wait for the page.
 export const kMostBegun = 3;
 export const kAdvance = new Float64Array(3);
-/** Takes the next batch of a training or an evaluation, or finishes what has begun on a GPU. */
-export function advanceHere(fit: number): Advance {
+/**
+ * Takes the next batch of a training or an evaluation, or finishes what has begun on a GPU. What takes longer than so many milliseconds,
+ * where it is not 0, is paused: the next call goes on.
+ */
+export function advanceHere(fit: number, milliseconds = 0): Advance {
   return withArguments((a) => {
     const out = a.f64(kAdvance);
-    const event = call('fj_fitAdvance', fit, out);
+    const event = call('fj_fitAdvance', fit, milliseconds, out);
     const [batch, done, loss] = heap.f64(out, 3);
     return {event, batch: batch!, done: done !== 0, loss: loss!};
   });

@@ -62,6 +62,8 @@ export const variable = tidied((initialValue: Tensor | TensorLike, trainable: bo
 // ---- recording ------------------------------------------------------------------------------------------------------------------
 
 let tapes = 0;
+/** Whether what is computed now is differentiated. */
+export const isRecording = (): boolean => tapes > 0;
 
 /** Tells the tapes that a model has made `ys` of `xs`: what it does is not recorded, and a gradient through it is refused. */
 export function recordModel(xs: readonly Tensor[], ys: readonly Tensor[]): void {

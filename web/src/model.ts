@@ -4,21 +4,22 @@
 //   model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
 //   await model.fit(xs, ys, {epochs: 5, batchSize: 64});
 
-import {breathe, kBusyMilliseconds, Listeners, type Logs} from './callbacks.js';
+import {Listeners, type Logs} from './callbacks.js';
 import {currentBackend, type GpuModel, type Pending} from './device.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments, type Arguments} from './engine.js';
 import {
-  advanceHere, checkNamed, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kTrainingBegun, logsOf, numbers,
+  advanceHere, checkNamed, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPaused, kTrainingBegun, logsOf, numbers,
   type Advance, type EvaluateArgs, type FitArgs, type FitState, type History,
 } from './fit.js';
-import {checkedRate, optimizerOf, recordModel, type Optimizer, type Trained} from './gradients.js';
+import {checkedRate, isRecording, optimizerOf, recordModel, type Optimizer, type Trained} from './gradients.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
 import {checkTrainable, Layer, refuseShared, SymbolicTensor, uniqueName, type LayerHome} from './layers.js';
 import type {Progress} from './gpu.js';
 import {slice, zeros} from './ops.js';
+import {breathe, isPage, kBusy, kPageSlice, kSlice} from './pauses.js';
 import {Home, type Placement} from './place.js';
 import {first, free, nameOf, Predictor, type Described, type ModelInfo, type ModelWeight} from './predictor.js';
-import {batchSizeOf, flagOf, known, shareOf, shown, tensorsOf, wholeOf, type Data} from './samples.js';
+import {batchSizeOf, flagOf, known, shareOf, shown, signalOf, tensorsOf, wholeOf, type Data} from './samples.js';
 import {allHere, fillLater, handleOf, keep, Tensor, tensor, tidy, typeNumber, type DataType} from './tensor.js';
 import {metricsOf, stateOf, trainingOf} from './theirs.js';
 
@@ -261,7 +262,7 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
     this.detach = optimizer.attach(this);
   }
 
-  /** Trains for some epochs. It gives the page time to draw and to answer between batches. */
+  /** Trains for some epochs. It leaves a page its frames, and answers it, also while a batch is on its way. */
   async fit(x: Data, y: Data, args: FitArgs = {}): Promise<History> {
     if (this.isTraining) throw new Error('Cannot start training because another fit() call is ongoing.');
     this.isTraining = true;
@@ -274,6 +275,8 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
   private async train(x: Data, y: Data, given: FitArgs): Promise<History> {
     const args = known(given, kFitArgs, 'fit');
     const batchSize = batchSizeOf(args.batchSize);
+    const signal = signalOf(args.signal);
+    signal?.throwIfAborted();
     const listeners = new Listeners(args.callbacks, args.yieldEvery);
     const samples = this.samples('fit', x, y, args.sampleWeight);
     const held = args.validationData ?? [];
@@ -302,7 +305,7 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
     try {
       listeners.begin(this, {epochs: options.epochs, initialEpoch: options.initialEpoch, batchSize, verbose: args.verbose ?? 1});
       await listeners.call('onTrainBegin', {});
-      await this.run(fit, listeners, result);
+      await this.run(fit, listeners, result, signal);
       await listeners.call('onTrainEnd', {});
     } finally {
       engine().fj_fitFree(fit);
@@ -318,20 +321,27 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
     return withArguments((a) => call('fj_fit', this.built, a.i32(samples.flat().map((t) => handleOf(t))), a.i32(samples.map((list) => list.length)), a.json(options)));
   }
 
-  private async run(fit: number, listeners: Listeners, result: History): Promise<void> {
+  private async run(fit: number, listeners: Listeners, result: History, signal?: AbortSignal): Promise<void> {
     const {seesBatches} = listeners;
     const advance = this.advancer(fit, seesBatches ? 1 : kMostBegun);
     let state = callForJson<FitState>('fj_fitState', fit);
-    let begins = true;
-    let warned = false;
+    let [begins, goesOn, warned, aborts] = [true, false, false, false];
     for (let done = state.done; !done; ) {
       if (this.isDisposed) throw new Error('The model was disposed of while fit() was running');
+      aborts ||= !!signal?.aborted;
+      // A batch that has not changed anything yet is dropped, and of an epoch without a batch nobody hears.
+      if ((this.stopTraining || aborts) && call('fj_fitStop', fit) === 1) break;
       const {epoch, size} = state;
       if (begins) await listeners.call('onEpochBegin', epoch, {});
       begins = false;
-      if (seesBatches && state.batch < state.batches) await listeners.call('onBatchBegin', state.batch, {batch: state.batch, size});
-      const now = await advance();
+      if (seesBatches && !goesOn && state.batch < state.batches) await listeners.call('onBatchBegin', state.batch, {batch: state.batch, size});
+      const now = await advance(listeners.budget);
       done = now.done;
+      goesOn = now.event === kPaused;
+      if (goesOn) {
+        await listeners.pauseWithin();
+        continue;
+      }
       // What took place is asked for where somebody wants to know.
       if (seesBatches || now.event === kEpochEnd) state = callForJson<FitState>('fj_fitState', fit);
       const logs = numbers(now.event === kBatchEnd ? state.batchLogs : state.logs);
@@ -348,21 +358,18 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
         await listeners.call('onEpochEnd', epoch, logs);
         begins = true;
       }
-      if (this.stopTraining && !done) {
-        engine().fj_fitStop(fit);
-        if (now.event === kEpochEnd) break;
-      }
       await listeners.pause(now.event === kBatchEnd ? 'batch' : now.event === kEpochEnd ? 'epoch' : undefined, epoch, now.batch, logs);
     }
     await this.sync();
     result.reason = callForJson<FitState>('fj_fitState', fit).reason;
+    if (aborts) signal!.throwIfAborted();
   }
 
   /**
    * What takes the next batch of a training or an evaluation, wherever the model is. On a GPU up to `most` batches are on their
    * way: the results of the first are awaited while the next ones are computed.
    */
-  private advancer(fit: number, most: number): () => Promise<Advance> {
+  private advancer(fit: number, most: number): (milliseconds: number) => Promise<Advance> {
     const pending: Pending[] = [];
     const onGpu = async () => {
       // What has begun on one device is finished there.
@@ -378,7 +385,11 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
       if (now.event === kEpochEnd) await gpu?.sync();
       return now;
     };
-    return async () => (this.home.isElsewhere ? this.home.queued(onGpu) : advanceHere(fit));
+    return async (milliseconds) => {
+      // It is of the weights of before.
+      if (this.later) await this.later.catch(() => {});
+      return this.home.isElsewhere ? this.home.queued(onGpu) : advanceHere(fit, milliseconds);
+    };
   }
 
   /** Begins an evaluation, which goes on as a training does. */
@@ -409,11 +420,17 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
     const fit = this.evaluation(samples, args);
     const advance = this.advancer(fit, kMostBegun);
     try {
+      const slice = isPage ? kSlice : kBusy;
       let pausedAt = performance.now();
-      while (!(await advance()).done) {
-        if (performance.now() - pausedAt < kBusyMilliseconds) continue;
+      let left = slice;
+      for (;;) {
+        const {done, event} = await advance(isPage ? left : 0);
+        if (done) break;
+        left = slice - (performance.now() - pausedAt);
+        if (left > 1 && event !== kPaused) continue;
         await breathe();
         pausedAt = performance.now();
+        left = slice;
       }
       return logsOf(fit);
     } finally {
@@ -424,7 +441,8 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
   protected override predictBy(xs: Tensor[], batchSize: number): Tensor | Tensor[] {
     const gpu = this.home.isElsewhere && xs.every((t) => t.isHere) ? this.home.now() : undefined;
     if (this.home.isElsewhere && !gpu) return this.predictLater(xs, batchSize);
-    const results = gpu ? first(this.predictThere(gpu, xs, batchSize)) : super.predictBy(xs, batchSize);
+    // What is differentiated is computed now.
+    const results = gpu ? first(this.predictThere(gpu, xs, batchSize)) : super.predictBy(xs, batchSize, isRecording() ? 0 : kPageSlice);
     recordModel(xs, listOf(results));
     return results;
   }

@@ -7,8 +7,10 @@
 import {call, callForJson, engine, heap, withArguments} from './engine.js';
 import type {GpuModel} from './device.js';
 import {kPredictArgs} from './fit.js';
+import {Later} from './later.js';
 import {loadFrom, type IOHandler, type ModelArtifacts, type ModelFile, type WeightSpec} from './io.js';
 import {ready} from './load.js';
+import {kPageSlice} from './pauses.js';
 import {batchSizeOf, known, tensorsOf, type Data} from './samples.js';
 import {handleOf, Tensor, tensor, tidy, type DataType} from './tensor.js';
 
@@ -71,6 +73,8 @@ export class Predictor {
   isDisposed = false;
   protected readonly held: Held = {handle: 0};
   private outputCount?: number;
+  /** A prediction that is on its way. */
+  protected later?: Promise<void>;
 
   /** `handle` is the engine's; 0 where it is made later. */
   constructor(
@@ -194,21 +198,37 @@ export class Predictor {
 
   // ---- predicting -----------------------------------------------------------------------------------------------------------------
 
-  /** On a GPU the values come later: await data() of the result. While the model trains, or x is on the GPU, ops have to await it, too. */
+  /**
+   * In a page, what takes long goes on while that draws: `await data()` of the result waits for the values, and dataSync() or an op
+   * computes the rest at once. On a GPU the values come later: await data(). While the model trains, or x is on the GPU, ops have to await
+   * it, too.
+   */
   predict(x: Data, args: {batchSize?: number; verbose?: number} = {}): Tensor | Tensor[] {
     const batchSize = batchSizeOf(known(args, kPredictArgs, 'predict').batchSize);
     return this.predictBy(tensorsOf(x, () => this.inputNames, 'predict'), batchSize);
   }
-  protected predictBy(xs: Tensor[], batchSize: number): Tensor | Tensor[] {
+  /** What takes longer than so many milliseconds, where it is not 0, goes on later. */
+  protected predictBy(xs: Tensor[], batchSize: number, milliseconds = kPageSlice): Tensor | Tensor[] {
     const handles = xs.map((t) => handleOf(t));
     return first(
       withArguments((a) => {
         const room = (this.outputCount ??= this.info().outputs.length);
         const out = a.results(room);
-        const count = call('fj_modelPredict', this.built, a.i32(handles), handles.length, batchSize, out, room);
-        return [...heap.i32(out, count)].map((handle) => new Tensor(handle));
+        const {built} = this;
+        if (milliseconds) Later.finishCurrent();
+        const count = call('fj_modelPredict', built, a.i32(handles), handles.length, batchSize, milliseconds, out, room);
+        const made = [...heap.i32(out, Math.abs(count))].map((handle) => new Tensor(handle));
+        if (count < 0) this.awaitLater(new Later(made));
+        return made;
       }),
     );
+  }
+  private awaitLater({done}: Later): void {
+    this.later = done;
+    const forget = () => {
+      if (this.later === done) this.later = undefined;
+    };
+    done.then(forget, forget);
   }
   predictOnBatch(x: Data): Tensor | Tensor[] {
     const xs = tensorsOf(x, () => this.inputNames, 'predictOnBatch');

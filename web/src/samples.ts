@@ -65,3 +65,8 @@ export function batchSizeOf(given: unknown): number {
   if (typeof size === 'number' && Number.isInteger(size) && size > 0 && size < 2 ** 31) return size;
   throw new Error(`batchSize is required to be a positive integer, but got ${shown(size)}`);
 }
+export function signalOf(given: unknown): AbortSignal | undefined {
+  if (given == null) return undefined;
+  if (given instanceof AbortSignal) return given;
+  throw new Error(`signal is an AbortSignal, such as that of an AbortController, got ${shown(given)}`);
+}

@@ -37,7 +37,9 @@ export class Tensor {
   kept = false;
   /** The engine's handle; 0 once disposed. In an object of its own so that the garbage collector's notice can hold it. */
   private readonly held: {handle: number};
-  private waiting?: Promise<undefined>;
+  /** Where its values come later: when they are there, and what has them computed at once, unless a GPU does. */
+  private waiting?: Promise<void>;
+  private finish?: () => void;
   private static next = 0;
 
   /** Wraps a handle of the engine. */
@@ -60,7 +62,8 @@ export class Tensor {
   /** The engine's handle, or an error once disposed or before its values are there. What may be no tensor goes through handleOf. */
   get handle(): number {
     this.checkAlive();
-    if (this.waiting) {
+    if (this.finish) this.finish();
+    else if (this.waiting) {
       throw new Error(`Tensor ${this.id} of shape [${this.shape}] is still being computed on the GPU, which answers later: await its data() first`);
     }
     return this.held.handle;
@@ -89,7 +92,7 @@ export class Tensor {
   }
   async data<T extends TypedArray = Float32Array>(): Promise<T> {
     this.checkAlive();
-    if (this.isHere) return this.dataSync<T>();
+    if (!this.waiting && this.isHere) return this.dataSync<T>();
     // Whoever disposes of it from now on disposes of another handle, and gets the values none the less.
     const handle = call('fj_clone', this.held.handle);
     try {
@@ -122,7 +125,8 @@ export class Tensor {
   }
   /** Whether its values can be read at once. */
   get isHere(): boolean {
-    return !this.waiting && !there?.has(this.handle);
+    this.checkAlive();
+    return (!this.waiting || !!this.finish) && !there?.has(this.held.handle);
   }
   toString(verbose = false): string {
     return this.text(this.dataSync(), verbose);
@@ -149,17 +153,21 @@ export function checkTensor<T extends Tensor>(x: T, what: string): T {
 }
 /** The engine's handle of what should be a tensor. */
 export const handleOf = (x: Tensor, what = 'What is given as a tensor'): number => checkTensor(x, what).handle;
-/** A tensor whose values a GPU is still computing: `done` fills the engine's array. Until then only its data can be awaited. */
-export function fillLater(t: Tensor, done: Promise<void>): Tensor {
-  const waiting = done.then(() => (t['waiting'] = undefined));
-  waiting.catch(() => {});
+/**
+ * A tensor whose values come later, when `done` resolves; or are there now. Until then its data can be awaited, and all else has them
+ * computed at once by `finish`, or is refused where there is no such way, as on a GPU.
+ */
+export function fillLater(t: Tensor, done?: Promise<void>, finish?: () => void): Tensor {
+  const waiting = done?.then(() => void fillLater(t));
+  waiting?.catch(() => {});
   t['waiting'] = waiting;
+  t['finish'] = finish;
   return t;
 }
 
-/** Awaits values that a GPU computes, for what needs them here. */
+/** Awaits values that come later, for what needs them here. */
 export async function allHere(...lists: Tensor[][]): Promise<void> {
-  await Promise.all(lists.flat().map((t) => t.isHere || t.data()));
+  await Promise.all(lists.flat().map((t) => t['waiting'] ?? (t.isHere || t.data())));
 }
 
 /** An array of arrays from values in row-major order. */
