@@ -234,8 +234,8 @@ TEST(Pause, LongStepsAssignLast) {
     expectSame(*whole.model, *cut.model);
   }
   StepMemory after = *cut.model->stepMemory(Model::kTrain, 8);
-  // Gradients are in memory now.
-  EXPECT_GT(after.live, before.live);
+  // Planned otherwise now: gradients are in memory, what they are computed from is not for so long.
+  EXPECT_NE(after.live, before.live);
   EXPECT_EQ(whole.model->stepMemory(Model::kTrain, 8)->live, before.live);
 }
 

@@ -189,6 +189,7 @@ struct MatMul {
     }
     int64_t parts = std::clamp<int64_t>(s.n * s.k / kSkinnyFloats, 1, c.threads.count());
     auto [first, last] = share.of(s.n, kSkinnyStrip);
+    if (first == last) return;
     int64_t strips = (last - first + kSkinnyStrip - 1) / kSkinnyStrip;
     int64_t grain = (strips + parts - 1) / parts * kSkinnyStrip;
     c.threads.forRange(last - first, grain, [&](int64_t from, int64_t to, int part) {

@@ -173,7 +173,7 @@ TEST(Pause, WhatIsForgottenBeforeItAssignsHasChangedNothing) {
   for (bool updatesLast : {false, true}) {
     Bound before(t.graph, t.values, one), after(t.graph, t.values, one);
     after.run(nullptr);
-    int forgotten = 0, assigned = 0;
+    int forgotten = 0, assigned = 0, early = 0;
     for (int stop = 1;; ++stop) {
       SCOPED_TRACE(stop);
       Bound cut(t.graph, t.values, one, 3, updatesLast);
@@ -184,7 +184,9 @@ TEST(Pause, WhatIsForgottenBeforeItAssignsHasChangedNothing) {
       bool same = true;
       for (size_t i = 0; i < cut.inputs.size(); ++i)
         same = same && sameBits(cut.inputs[i], before.inputs[i]);
-      EXPECT_EQ(same, !cut.executor->hasAssigned());
+      EXPECT_TRUE(same || cut.executor->hasAssigned());
+      // A share of a small array may have no part of it.
+      early += same && cut.executor->hasAssigned();
       if (cut.executor->hasAssigned()) {
         ++assigned;
       } else {
@@ -197,7 +199,8 @@ TEST(Pause, WhatIsForgottenBeforeItAssignsHasChangedNothing) {
     }
     // Through the forward pass, and most of the way back.
     EXPECT_GT(forgotten, 10);
-    EXPECT_GT(assigned, 0);
+    EXPECT_GT(assigned, early);
+    EXPECT_LE(early, 2);
   }
 }
 
