@@ -35,8 +35,9 @@ struct Bound {
 
   /// `shares`: into how many every step is cut that can be, where that is not 0.
   Bound(const Graph& graph, const std::vector<Reference>& in, Threads& threads, int shares = 0,
-        bool updatesLast = false) {
-    auto plan = compile(graph, {.threads = threads.count(), .updatesLast = updatesLast});
+        bool updatesLast = false, bool winograd = false) {
+    auto plan = compile(
+        graph, {.threads = threads.count(), .winograd = winograd, .updatesLast = updatesLast});
     EXPECT_TRUE(plan) << plan.error().message;
     for (Step& step : plan->steps) {
       bool canBeCut = step.op == OpId::kCount || (opInfo(step.op).work && !step.prepares);
@@ -71,7 +72,7 @@ void expectSame(const Bound& a, const Bound& b) {
 }
 
 /// The op, and something elementwise over it, in shares.
-void checkShares(OpId op, const Case& k, int threadCount) {
+void checkShares(OpId op, const Case& k, int threadCount, bool winograd = false) {
   Graph graph;
   std::vector<Value> in;
   std::vector<Reference> values;
@@ -85,11 +86,11 @@ void checkShares(OpId op, const Case& k, int threadCount) {
   add({y.type(), -1, 1});
   graph.output(relu(y * 0.5 + in.back()));
   Threads threads(threadCount);
-  Bound whole(graph, values, threads);
+  Bound whole(graph, values, threads, 0, false, winograd);
   EXPECT_EQ(whole.run(nullptr), 0);
   for (int shares : {2, 7, 1000}) {
     SCOPED_TRACE(cat(shares, " shares"));
-    Bound cut(graph, values, threads, shares);
+    Bound cut(graph, values, threads, shares, false, winograd);
     EXPECT_GE(cut.run(&kOneShare), shares);
     expectSame(whole, cut);
     // What the first share leaves in the scratch is made anew in another run.
@@ -121,6 +122,40 @@ TEST(Pause, SharesOfAProductCutItsDepth) {
             "", {floats(ta ? Shape{k, m} : Shape{m, k}), floats(tb ? Shape{n, k} : Shape{k, n})},
             MatMulAttrs{ta, tb});
         for (int threads : {1, 3}) checkShares(OpId::matMul, one, threads);
+      }
+    }
+  }
+}
+
+/// Several blocks of images, more pixels than are summed in float32, with groups, in place, by Winograd's algorithm.
+TEST(Pause, SharesOfAConvolutionCutItsImages) {
+  struct Sizes {
+    Shape x, filter;
+    Pair strides = {};
+    int32_t groups = 1;
+  };
+  for (const Sizes& k :
+       {Sizes{{6, 40, 40, 8}, {3, 3, 8, 16}}, Sizes{{5, 41, 40, 8}, {3, 3, 4, 16}, {2, 2}, 2},
+        Sizes{{3, 60, 60, 6}, {1, 1, 6, 20}}, Sizes{{2, 40, 40, 64}, {3, 3, 64, 64}}}) {
+    Padding same{Padding::kSame};
+    Conv2DAttrs a{k.strides, {}, same, k.groups};
+    Graph graph;
+    Value x = graph.input({DType::kF32, k.x}), filter = graph.input({DType::kF32, k.filter});
+    Shape y = conv2d(x, filter, a).shape();
+    ASSERT_TRUE(graph.status()) << graph.status().error().message;
+    for (bool winograd : {false, true}) {
+      SCOPED_TRACE(cat(k.x, " ", k.filter, winograd ? " winograd" : ""));
+      for (int threads : {1, 3}) {
+        checkShares(OpId::conv2d, makeCase("", {floats(k.x), floats(k.filter)}, a), threads,
+                    winograd);
+        checkShares(OpId::conv2dInput,
+                    makeCase("", {floats(y), floats(k.filter)},
+                             Conv2DInputAttrs{k.strides, {}, same, k.groups, k.x}),
+                    threads, winograd);
+        checkShares(OpId::conv2dFilter,
+                    makeCase("", {floats(k.x), floats(y)},
+                             Conv2DFilterAttrs{k.strides, {}, same, k.groups, k.filter}),
+                    threads);
       }
     }
   }
