@@ -259,6 +259,31 @@ TEST(Allocations, ABatchOfAFitHasNone) {
   }
 }
 
+/// Also one that stops after every step of its plan; in the second epoch all of them are known.
+TEST(Allocations, ABatchThatStopsHasNone) {
+  Threads two(2);
+  Budget budget(0, [] { return 1e300; });
+  budget.betweenLooks = 0;
+  for (const Network& n : Network::all(12)) {
+    SCOPED_TRACE(n.name);
+    auto model = *Model::fromJson(n.json, two, {.seed = 1});
+    ASSERT_TRUE(model->compile(compileOptions("adam")));
+    auto fit = *Fit::begin(*model, {{n.x}, {n.y}}, {.epochs = 2, .batchSize = 4}, {{n.x}, {n.y}});
+    int counted[4] = {};
+    while (!fit->done()) {
+      bool isKnown = fit->epoch() > 0;
+      Result<Fit::Event> event;
+      int64_t made = allocationsOf([&] { event = fit->advance(&budget); });
+      ASSERT_TRUE(event) << event.error().message;
+      ++counted[*event];
+      if (isKnown && *event != Fit::kEpochEnd) EXPECT_EQ(made, 0) << "event " << *event;
+    }
+    EXPECT_EQ(counted[Fit::kBatchEnd], 6);
+    EXPECT_EQ(counted[Fit::kValidationBatch], 6);
+    EXPECT_GT(counted[Fit::kPaused], 50);
+  }
+}
+
 // ---- the border
 
 int handleOf(const Tensor& t) { return newTensor(Traced{t, runtime().eager->newId()}); }

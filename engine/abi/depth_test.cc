@@ -253,9 +253,17 @@ TEST_P(Depth, OfABatchOfAFit) {
     int fit = fj_fit(t.model, arrays, counts, R"({"batchSize": 16})");
     ASSERT_NE(fit, 0) << fj_message();
     double out[3];
-    auto step = [&] { return fj_fitAdvance(fit, 0, out) == 1 + Fit::kBatchEnd; };
-    ASSERT_TRUE(step()) << fj_message();
-    expectShallow(fj_fitAdvance, t.arrays(), GetParam(), 4, step);
+    // However long, and stopped where the clock is looked at.
+    for (double milliseconds : {0.0, 1e-6}) {
+      int stops = 0, event = 0;
+      auto step = [&] {
+        while ((event = fj_fitAdvance(fit, milliseconds, out)) == 1 + Fit::kPaused) ++stops;
+        return event == 1 + Fit::kBatchEnd;
+      };
+      ASSERT_TRUE(step()) << fj_message();
+      expectShallow(fj_fitAdvance, t.arrays(), GetParam(), 4, step);
+      EXPECT_EQ(stops > 0, milliseconds > 0);
+    }
     fj_fitFree(fit);
   }
 }
