@@ -1,7 +1,7 @@
 // Builds with CMake's presets, and the npm package from what they leave.
 //
 //   node tools/build.mjs                   native and package
-//   node tools/build.mjs package asan      these parts; study is the lab, with the package
+//   node tools/build.mjs package asan      these parts; page is the package without fjord/predict, study is the lab, with the page's
 //   node tools/build.mjs --for model.safetensors [--train] [--ops argMax,div] [--out DIR]
 //                                          a package with what this model needs to predict (or to be trained, too), and these ops
 //
@@ -67,7 +67,7 @@ export function lastLines(output, count = 60) {
 
 /** Brings one preset's targets (all of them if none is named) up to date; `settings` are CMake's. */
 export async function build(preset, targets = [], settings = []) {
-  if (!presets.includes(preset)) throw new Failure(`There is no part "${preset}" to build: ${presets.join(', ')}, package, study`);
+  if (!presets.includes(preset)) throw new Failure(`There is no part "${preset}" to build: ${presets.join(', ')}, package, page, study`);
   process.stdout.write(`building ${preset} ${process.stdout.isTTY ? '\n' : '... '}`);
   const start = performance.now();
   // Ninja sees by itself when CMakeLists.txt has changed, but not so the presets.
@@ -84,13 +84,13 @@ export async function build(preset, targets = [], settings = []) {
   }
 }
 
-/** Builds the WebAssembly variants, then the npm package in build/npm. */
-export async function buildPackage() {
+/** Builds the WebAssembly variants, then the npm package in build/npm; `only` is 'wasm' where nobody needs fjord/predict. */
+export async function buildPackage(only) {
   // The native build tells the generator of the JavaScript bindings what ops and layers there are.
   await build('native');
-  for (const name of ['wasm', 'predict']) for (const variant of variants) await build(`${name}-${variant}`, ['fjord_wasm']);
+  for (const name of only ? [only] : ['wasm', 'predict']) for (const variant of variants) await build(`${name}-${variant}`, ['fjord_wasm']);
   if (!existsSync(`${root}web/build.mjs`)) throw new Failure('There is no web/build.mjs, which packs build/npm');
-  await must('node', ['web/build.mjs'], {show: true});
+  await must('node', ['web/build.mjs', ...(only ? ['--only', only] : [])], {show: true});
 }
 
 /** Builds the cases and the problems that are tried and timed on a GPU. */
@@ -133,7 +133,7 @@ async function buildFor(args) {
 
 /** Builds the lab and what it measures of ours. */
 export async function buildStudy() {
-  await buildPackage();
+  await buildPackage('wasm');
   await build('native', ['fjord_study', 'study_fjord_native']);
 }
 
@@ -142,7 +142,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     if (parts[0] === '--for') await buildFor(parts.slice(1));
     else for (const part of parts.length ? parts : ['package']) {
-      await ({package: buildPackage, study: buildStudy}[part] ?? (() => build(part)))();
+      await ({package: () => buildPackage(), page: () => buildPackage('wasm'), study: buildStudy}[part] ?? (() => build(part)))();
     }
   } catch (error) {
     fail(error);

@@ -5,7 +5,8 @@
 //   single.js   with the variant `simd` inside: an ES module              fjord.min.js   the same as a script
 //   predict/    what fjord/predict imports: fjord.js and thread.js, without training and WebGPU
 //
-//   node web/build.mjs                    node web/build.mjs --for FOLDER OUT    a package for one model (./dev build --for)
+//   node web/build.mjs [--only wasm]      without fjord/predict
+//   node web/build.mjs --for FOLDER OUT   a package for one model (./dev build --for)
 import {execFileSync} from 'node:child_process';
 import {appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
@@ -105,7 +106,8 @@ const map = JSON.parse(readFileSync(`${out}/fjord.js.map`, 'utf8'));
 map.sources = map.sources.map((source) => source.replace(/^(\.\.\/)*/, '').replace(/^parts:\.\//, 'web/'));
 writeFileSync(`${out}/fjord.js.map`, JSON.stringify(map));
 
-const predicts = builtIn('predict').length > 0;
+// What was built before, of other sources, is left out.
+const predicts = process.argv[2] !== '--only' && builtIn('predict').length > 0;
 if (predicts) {
   await packFolder('predict', `${out}/predict`, 'predicting.ts');
   writeFileSync(`${out}/predict/fjord.d.ts`, `export * from '../types/predict.js';\n`);
