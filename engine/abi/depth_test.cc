@@ -179,14 +179,14 @@ struct Trained {
   static constexpr int32_t kSamples = 64;
   int model, x, y;
 
-  explicit Trained(const Json& json) {
+  explicit Trained(const Json& json, int32_t samples = kSamples) {
     model = fj_model(json.dump().c_str(), 1, 1);
     const char* options =
         R"({"optimizer": "adam", "loss": "categoricalCrossentropy", "metrics": ["accuracy"]})";
     EXPECT_EQ(fj_modelCompile(model, options), 1) << fj_message();
     Type type = engine().inputTypes()[0];
-    x = filled(type.shape);
-    y = filled(Shape{-1, 64});
+    x = filled(type.shape, samples);
+    y = filled(Shape{-1, 64}, samples);
   }
   ~Trained() {
     fj_dispose(x);
@@ -194,8 +194,8 @@ struct Trained {
     fj_modelFree(model);
   }
   Model& engine() const { return **runtime().models.find(model); }
-  static int filled(Shape shape) {
-    shape[0] = kSamples;
+  static int filled(Shape shape, int32_t samples) {
+    shape[0] = samples;
     Tensor t = *Tensor::empty({DType::kF32, shape});
     std::ranges::fill(t.span<float>(), 0.01f);
     return newTensor(Traced{t, runtime().eager->newId()});
@@ -248,9 +248,9 @@ TEST_P(Depth, OfATrainingStep) {
 
 TEST_P(Depth, OfABatchOfAFit) {
   for (const Json& json : {mlp(), cnn()}) {
-    Trained t(json);
+    Trained t(json, 256);
     int arrays[] = {t.x, t.y}, counts[] = {1, 1, 0, 0, 0, 0};
-    int fit = fj_fit(t.model, arrays, counts, R"({"batchSize": 16})");
+    int fit = fj_fit(t.model, arrays, counts, R"({"batchSize": 64})");
     ASSERT_NE(fit, 0) << fj_message();
     double out[3];
     // However long, and stopped where the clock is looked at.
@@ -284,7 +284,7 @@ TEST_P(Depth, OfAPrediction) {
 
 /// An op has a step of its own.
 TEST_P(Depth, OfAnOp) {
-  int a = Trained::filled({64, 64}), b = Trained::filled({64, 64}), y = 0;
+  int a = Trained::filled({64, 64}, 64), b = Trained::filled({64, 64}, 64), y = 0;
   const int32_t in[] = {a, b};
   const double attributes[] = {0, 0};
   auto step = [&] {

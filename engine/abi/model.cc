@@ -21,7 +21,7 @@ Json logsJson(const Logs& logs) {
   return j;
 }
 
-/// So many milliseconds from now; 0 is no budget.
+/// So many milliseconds; 0 is no budget.
 class BudgetOf {
  public:
   explicit BudgetOf(double milliseconds) {

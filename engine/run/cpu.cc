@@ -61,6 +61,12 @@ struct ChainCall {
   }
 };
 
+/// How many shares of a step are so much work, or at least one.
+int32_t sharesIn(int64_t work, const Step& step, int32_t done) {
+  int64_t shares = work * step.shares / std::max<int64_t>(1, step.work);
+  return static_cast<int32_t>(std::clamp<int64_t>(shares, 1, step.shares - done));
+}
+
 // A chain of a few thousand elements is done before a second thread has woken up.
 constexpr int64_t kChainGrain = 8 * kTile;
 
@@ -114,6 +120,11 @@ bool Executor::hasAssigned() const {
                             : paused_->step > plan_.firstAssigning;
 }
 
+int64_t Executor::workUntilLook(const Budget& budget) const {
+  if (!budget.betweenLooks) return 0;
+  return std::max(budget.betweenLooks, static_cast<int64_t>(workAMillisecond_));
+}
+
 Result<bool> Executor::run(const Budget* budget) {
   // What depends on parameters alone comes first, and not again until one changes. One loop, and
   // runStep is part of it: a kernel is then the fifth call from JavaScript.
@@ -125,6 +136,7 @@ Result<bool> Executor::run(const Budget* budget) {
   Position at = paused_.value_or(Position{first, ranges[first].first, 0});
   paused_.reset();
   int64_t sinceLook = 0;
+  std::optional<double> left;
   while (at.range < 3) {
     if (at.step == ranges[at.range].second) {
       settled_ = true;
@@ -132,14 +144,19 @@ Result<bool> Executor::run(const Budget* budget) {
       continue;
     }
     const Step& step = plan_.steps[at.step];
-    int32_t last = budget ? at.share + 1 : step.shares;
+    int32_t last = budget ? at.share + sharesIn(workUntilLook(*budget) - sinceLook, step, at.share)
+                          : step.shares;
     runStep(step, steps_[at.step], {at.share, last, step.shares});
     if (outOfRange_.position >= 0) return failed(step);
+    int64_t work = step.work * (last - at.share) / step.shares;
     at.share = last;
     if (at.share == step.shares) at = {at.range, at.step + 1, 0};
-    if (!budget || (sinceLook += step.work / step.shares) < budget->betweenLooks) continue;
+    if (!budget || (sinceLook += work) < workUntilLook(*budget)) continue;
+    double before = left.value_or(0);
+    bool isFirstLook = !std::exchange(left, budget->left());
+    if (!isFirstLook && before > *left) workAMillisecond_ = sinceLook / (before - *left);
     sinceLook = 0;
-    if (!budget->isOver()) continue;
+    if (*left > 0) continue;
     paused_ = at;
     return false;
   }
