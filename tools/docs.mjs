@@ -1,12 +1,14 @@
 // Writes build/docs/ops.md: all ops with their attributes and gradients, the layers, activations and optimizers, from the
-// engine's own tables.
+// engine's own tables; and the lists of docs/tensorflowjs.md: what TensorFlow.js has and Fjord does not, from both packages.
 //
 //   ./dev docs
 import {execFileSync} from 'node:child_process';
-import {mkdirSync, writeFileSync} from 'node:fs';
-import {build, fail, root} from './build.mjs';
+import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {namesInMarkdown} from '../check/tfjs/names.mjs';
+import {buildPackage, fail, root} from './build.mjs';
 
-await build('native', ['describe']).catch(fail);
+await buildPackage().catch(fail);
 const {ops, layers, activations, optimizers} = JSON.parse(execFileSync(`${root}build/native/describe`, {encoding: 'utf8'}));
 
 const attribute = ({name, type, default: value}) => `\`${name}\`: ${type} = ${JSON.stringify(value)}`;
@@ -35,3 +37,12 @@ ${optimizers.map(({name, rate}) => `\`${name}\` (learning rate ${rate})`).join('
 mkdirSync(`${root}build/docs`, {recursive: true});
 writeFileSync(`${root}build/docs/ops.md`, text);
 console.log(`build/docs/ops.md: ${ops.length} ops, ${layers.length} layers, ${activations.length} activations, ${optimizers.length} optimizers`);
+
+const judge = createRequire(import.meta.url)('@tensorflow/tfjs');
+judge.env().set('PROD', true);
+const fj = await import('../build/npm/fjord.js');
+await Promise.all([judge.setBackend('cpu'), fj.ready()]);
+const page = `${root}docs/tensorflowjs.md`;
+const names = await namesInMarkdown(fj, judge);
+writeFileSync(page, readFileSync(page, 'utf8').replace(/(<!-- names -->\n)[^]*?(\n<!-- end -->)/, (_, start, end) => start + names + end));
+console.log('docs/tensorflowjs.md: the names that are missing');

@@ -82,7 +82,7 @@ suite('a service worker', () => {
 });
 
 suite('policies', () => {
-  const [, documented] = readFileSync(new URL('../../docs/bundlers.md', import.meta.url), 'utf8').match(/^Content-Security-Policy: (.*)$/m);
+  const [, documented] = readFileSync(new URL('../../docs/csp.md', import.meta.url), 'utf8').match(/^Content-Security-Policy: (.*)$/m);
   // The pages of these tests have scripts in them.
   const strict = documented.replace("'self'", "'self' 'unsafe-inline'");
   const policies = (policy) => ({headers: {'Content-Security-Policy': policy}});

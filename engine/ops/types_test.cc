@@ -466,8 +466,9 @@ TEST(Shapes, SizesDoNotOverflow) {
 // ---- types
 
 // Letters: f float32, i int32, b bool, for each combination of operands in the order ff fi fb if ii ib
-// bf bi bb (of one operand: f i b). From TensorFlow.js 4.22's CPU backend, but for what docs/web.md says
-// is different: bools are numbers in arithmetic, and functions of real numbers give float32.
+// bf bi bb (of one operand: f i b). From TensorFlow.js 4.22's CPU backend, but for what
+// docs/tensorflowjs.md says is different: bools are numbers in arithmetic, and functions of real
+// numbers give float32.
 struct TypeRow {
   const char* types;
   std::vector<OpId> ops;

@@ -10,7 +10,7 @@ const values = {float32: [[1.5, 3], [2.5, 2]], int32: [[7, 3], [2, 2]], bool: [[
 const types = Object.keys(values);
 const make = (tf, type, i) => tf.tensor(values[type][i], [2], type);
 
-// docs/web.md, "Types of results that differ on purpose".
+// docs/tensorflowjs.md, "Types of results that differ on purpose".
 const real = ['reciprocal', 'expm1', 'log1p', 'asin', 'acos', 'atan', 'sinh', 'asinh', 'acosh', 'atanh', 'logSigmoid', 'softplus', 'selu', 'atan2'];
 const differs = (op, given) => {
   if (real.includes(op)) return 'float32';

@@ -1,0 +1,180 @@
+// docs/tensorflowjs.md tells what differs from TensorFlow.js, and what is missing: each of its rows is tried here on both, and its
+// lists are compared with both packages.
+import assert from 'node:assert/strict';
+import {readFileSync} from 'node:fs';
+import {suite, test} from 'node:test';
+import {namesInMarkdown} from '../../check/tfjs/names.mjs';
+import {fj, judge} from './helpers.mjs';
+
+const text = readFileSync(new URL('../../docs/tensorflowjs.md', import.meta.url), 'utf8');
+const part = (name) => text.match(new RegExp(`<!-- ${name} -->\\n([^]*?)\\n?<!-- end -->`))[1];
+/** The first cell of each row of a table. */
+const rowsOf = (name) => part(name).split('\n').slice(2).map((row) => row.match(/^\| (.*?) \|/)[1]);
+
+/** A table's rows and the cases of this file are the same; each is run. */
+function tableIsTried(name, cases) {
+  suite(`the table of ${name}`, () => {
+    test('has a case for each row', () => assert.deepEqual(rowsOf(name), Object.keys(cases)));
+    for (const [row, run] of Object.entries(cases)) test(row, run);
+  });
+}
+
+const network = (tf, args) => tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [2], ...args})]});
+const compiled = (tf, args) => {
+  const model = network(tf);
+  model.compile({optimizer: 'sgd', loss: 'meanSquaredError', ...args});
+  return model;
+};
+/** Works there, and is refused here in these words. */
+async function refused(words, call, {there = true} = {}) {
+  if (there) await call(judge);
+  await assert.rejects(async () => call(fj), {message: words});
+}
+
+tableIsTried('refused', {
+  'a function as a loss in `compile`': () => refused(/not a function; for one of your own use tf\.variableGrads/, (tf) => compiled(tf, {loss: (y, p) => y.sub(p).square()})),
+  'a function as a metric in `compile`': () => refused(/A metric is named or described, not a function/, (tf) => compiled(tf, {metrics: [(y, p) => y.sub(p).abs()]})),
+  'a model as a layer of another': () => refused(/a model cannot be a layer yet/, (tf) => tf.sequential({layers: [network(tf)]})),
+  'a layer with weights in two models': () =>
+    refused(/already belongs to the model/, (tf) => {
+      const layer = tf.layers.dense({units: 1, inputShape: [2]});
+      for (let i = 0; i < 2; ++i) tf.sequential({layers: [layer]}).predict(tf.ones([1, 2]));
+    }),
+  '`layer.apply` of values': () => refused(/apply takes what tf\.input\(\)/, (tf) => tf.layers.flatten().apply(tf.ones([1, 2, 2]))),
+  '`model.apply` of what `tf.input` gives': () => refused(/cannot be a layer of another model yet/, (tf) => network(tf).apply(tf.input({shape: [2]}))),
+  'gradients through `model.predict` or `apply`': () =>
+    refused(/model/, (tf) => {
+      const model = network(tf);
+      return tf.grad((x) => model.apply(x).sum())(tf.ones([1, 2]));
+    }),
+  'layers with images that have channels first': () =>
+    // TensorFlow.js's plain backend computes channels last alone, and builds both.
+    refused(/dataFormat must be one of channels_last/, (tf) => tf.sequential({layers: [tf.layers.conv2d({filters: 1, kernelSize: 1, inputShape: [1, 2, 2], dataFormat: 'channelsFirst'})]}).countParams()),
+  'up-sampling by `bilinear`': () => refused(/interpolation must be one of nearest/, (tf) => tf.sequential({layers: [tf.layers.upSampling2d({interpolation: 'bilinear', inputShape: [2, 2, 1]})]}).predict(tf.ones([1, 2, 2, 1]))),
+  'arguments of `fit` that are not in [the list](#names)': () => refused(/fit: there is no argument holograms/, (tf) => compiled(tf).fit(tf.ones([1, 2]), tf.ones([1, 2]), {holograms: true, epochs: 1})),
+  '`evaluate` on a GPU': () => assert.ok(readFileSync(new URL('../src/model.ts', import.meta.url), 'utf8').includes('evaluate answers at once, which a GPU does not: await model.evaluateAsync(x, y)')),
+  'the backends `webgl` and `cpu`': async () => {
+    for (const name of ['webgl', 'cpu']) await assert.rejects(fj.setBackend(name), {message: `There is no backend '${name}': use 'wasm', 'webgpu' or 'auto'`});
+    // In Node it registers the plain one alone.
+    assert.ok(judge.findBackendFactory('cpu') && judge.MathBackendWebGL);
+  },
+  'tensors of strings and complex numbers': async () => {
+    await refused(/should be a number or a boolean, but got 'String'/, (tf) => tf.tensor1d(['a'], 'string'));
+    assert.ok('complex' in judge && !('complex' in fj));
+  },
+  '`tf.nextFrame` between batches': async () => {
+    assert.equal(typeof fj.nextFrame, 'function');
+    await compiled(fj).fit(fj.ones([4, 2]), fj.ones([4, 2]), {batchSize: 2, callbacks: {onBatchEnd: () => new Promise((resolve) => setImmediate(resolve))}});
+  },
+});
+
+const value = (t) => t.arraySync();
+/** Both results, as [theirs, ours]. */
+const both = (call) => [judge, fj].map((tf) => value(call(tf)));
+const types = (call) => [judge, fj].map((tf) => call(tf).dtype);
+const ints = (tf, list) => tf.tensor1d(list, 'int32');
+
+tableIsTried('types', {
+  'a bool in arithmetic (`add`, `neg`, `relu`, `round`, ..)': () => {
+    const [yes] = [(tf) => tf.tensor1d([true], 'bool')];
+    for (const call of [(tf) => tf.add(yes(tf), yes(tf)), (tf) => tf.neg(yes(tf)), (tf) => tf.relu(yes(tf)), (tf) => tf.round(yes(tf))]) assert.deepEqual(types(call), ['bool', 'int32']);
+    assert.deepEqual([...judge.add(yes(judge), yes(judge)).dataSync()], [2]);
+  },
+  'a function of real numbers (`expm1`, `reciprocal`, `atan2`, `softplus`, `selu`, ..) of integers': () => {
+    for (const name of ['expm1', 'reciprocal', 'softplus', 'selu']) assert.deepEqual(types((tf) => tf[name](ints(tf, [2]))), ['int32', 'float32'], name);
+    assert.equal(fj.atan2(ints(fj, [1]), ints(fj, [2])).dtype, 'float32');
+  },
+  '`floorDiv` of float32': () => assert.deepEqual(types((tf) => tf.floorDiv(tf.scalar(7), tf.scalar(2))), ['int32', 'float32']),
+  'float32 beyond int32 cast to it': () => assert.deepEqual(both((tf) => tf.cast(tf.tensor1d([2 ** 32 + 1024, NaN]), 'int32')), [[1024, 0], [2147483647, 0]]),
+  'an integer `mod` 0': () => assert.deepEqual(both((tf) => tf.mod(ints(tf, [7]), ints(tf, [0]))), [[0], [7]]),
+  '`mod(-1, Infinity)`': () => assert.deepEqual(both((tf) => tf.mod(tf.tensor1d([-1]), tf.tensor1d([Infinity]))), [[NaN], [Infinity]]),
+});
+
+tableIsTried('numbers', {
+  'the gradient of `max` and `min` where several are equal': () => {
+    for (const name of ['max', 'min']) assert.deepEqual(both((tf) => tf.grad((x) => tf[name](x))(tf.tensor1d([3, 3]))), [[1, 1], [0.5, 0.5]]);
+  },
+  '`sign(NaN)`': () => assert.deepEqual(both((tf) => tf.sign(tf.scalar(NaN))), [0, NaN]),
+  '`maxPool` of a window with NaN in it': () => assert.deepEqual(both((tf) => tf.maxPool(tf.tensor4d([1, NaN, 3, 2], [1, 2, 2, 1]), 2, 1, 'valid').flatten()), [[3], [NaN]]),
+  'the gradient of `avgPool` at a border': () => {
+    const [theirs, ours] = [judge, fj].map((tf) => tf.grad((x) => tf.avgPool(x, 3, 3, 'same').sum())(tf.ones([1, 2, 2, 1])).dataSync()[0]);
+    assert.ok(Math.abs(theirs - 1 / 9) < 1e-6 && Math.abs(ours - 1 / 4) < 1e-6, `${theirs}, ${ours}`);
+  },
+  'the gradient of `mirrorPad`': () => {
+    const padded = (tf) => (x) => tf.mirrorPad(x, [[2, 1]], 'reflect');
+    const dy = [10, 20, 30, 40, 50, 60];
+    assert.deepEqual(both((tf) => padded(tf)(tf.tensor1d([1, 2, 3])))[1], [3, 2, 1, 2, 3, 2]);
+    const [theirs, ours] = both((tf) => tf.grad(padded(tf))(tf.tensor1d([1, 2, 3]), tf.tensor1d(dy)));
+    assert.deepEqual([theirs[1], ours[1]], [40, 120]);
+  },
+  'the gradient of `depthwiseConv2d` with dilations': () => {
+    const call = (tf) => tf.grad((x) => tf.depthwiseConv2d(x, tf.ones([2, 2, 1, 1]), 1, 'valid', 'NHWC', 2).sum())(tf.ones([1, 3, 3, 1]));
+    assert.throws(() => call(judge));
+    assert.deepEqual([...call(fj).dataSync()], [1, 0, 1, 0, 0, 0, 1, 0, 1]);
+  },
+  '`softmax` and `logSoftmax` along another axis than the last; `oneHot` of depth 1': () => {
+    for (const call of [(tf) => tf.softmax(tf.zeros([2, 2]), 0), (tf) => tf.logSoftmax(tf.zeros([2, 2]), 0), (tf) => tf.oneHot(ints(tf, [0]), 1)]) {
+      assert.throws(() => call(judge));
+      call(fj);
+    }
+    assert.deepEqual(value(fj.softmax(fj.zeros([2, 2]), 0)), [[0.5, 0.5], [0.5, 0.5]]);
+  },
+  'a gradient with respect to an int32 tensor': () => {
+    const call = (tf) => tf.grad((x) => x.toFloat().square().sum())(ints(tf, [3]));
+    assert.deepEqual(value(call(judge)), [6]);
+    assert.throws(() => call(fj), /toFloat\(\)/);
+  },
+  'a gradient with respect to a bool tensor': () => {
+    const call = (f) => (tf) => tf.grad(f)(tf.tensor1d([true, true], 'bool'));
+    assert.deepEqual(both(call((x) => x.clone().toFloat().sum())), [[1, 1], [0, 0]]);
+  },
+  'random numbers of a seed': () => {
+    const [theirs, ours] = both((tf) => tf.randomNormal([4], 0, 1, 'float32', 7));
+    assert.notDeepEqual(theirs, ours);
+    const {mean, variance} = fj.moments(fj.truncatedNormal([100000], 0, 1, 'float32', 7));
+    assert.ok(Math.abs(mean.dataSync()[0]) < 0.02 && Math.abs(Math.sqrt(variance.dataSync()[0]) - 0.88) < 0.01);
+  },
+  'numbers below 0.001 in `print()` and `toString()`': () => assert.deepEqual([judge, fj].map((tf) => /e-8|1e-08/.test(tf.tensor1d([1e-8]).toString())), [false, true]),
+  'columns in `print()` and `toString()` of long tensors': () => {
+    // The widest number is in a row that is left out.
+    const numbers = Array.from({length: 200}, (_, i) => (i === 100 ? 123456 : 1));
+    const lines = [judge, fj].map((tf) => tf.tensor2d(numbers, [100, 2], 'int32').toString().split('\n')[1].trim());
+    assert.deepEqual(lines, ['[[1     , 1],', '[[1, 1],']);
+  },
+  "an index out of range of `gather`; a float32 tensor for `bitwiseAnd`": () => {
+    const says = (tf, call) => {
+      try {
+        call(tf);
+      } catch ({message}) {
+        return message;
+      }
+      return undefined;
+    };
+    const gather = (tf) => tf.gather(tf.tensor1d([1, 2]), ints(tf, [9]));
+    assert.deepEqual([says(judge, gather), says(fj, gather)], ['GatherV2: the index value 9 is not in [0, 1]', 'gather: the index value 9 at position 0 is not in [0, 1]']);
+    const and = (tf) => tf.bitwiseAnd(tf.tensor1d([1]), tf.tensor1d([1]));
+    assert.match(says(judge, and), /Only supports 'int32' values in tensor/);
+    assert.match(says(fj, and), /Argument '\w+' passed to 'bitwiseAnd'/);
+  },
+  '`tf.version`': () => {
+    assert.deepEqual(Object.keys(fj.version), ['fjord']);
+    assert.ok('tfjs-core' in judge.version && 'version_core' in judge && !('version_core' in fj));
+  },
+});
+
+test('what programs can use, and what they cannot, by their names', () => {
+  const lookUp = (tf, name) => name.split('.').reduce((object, key) => object?.[key], tf);
+  let looked = 0;
+  for (const [, cell, advice] of part('use').matchAll(/^\| (.*?) \| (.*) \|$/gm)) {
+    for (const [, name] of cell.matchAll(/`tf\.([\w.]+)`/g)) {
+      assert.equal(lookUp(fj, name) === undefined, /^(wait|stay)/.test(advice), name);
+      assert.notEqual(lookUp(judge, name), undefined, name);
+      ++looked;
+    }
+  }
+  assert.ok(looked > 15, `${looked} names`);
+});
+
+test('the lists of missing names are those of both packages: ./dev docs makes them', async () => {
+  assert.equal(part('names'), await namesInMarkdown(fj, judge));
+});
