@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/sort.h"
 #include "ops/elementwise.h"
 
 namespace fjord {
@@ -120,7 +121,7 @@ class Builder {
         if (!free.empty()) free.pop_back();
       }
       instruction.out = renamed[out];
-      std::ranges::sort(reads);
+      sortFew(reads);
       for (int k = 0; k < 3; ++k) {
         bool repeated = k > 0 && reads[k] == reads[k - 1];
         if (!repeated && !fixed[reads[k]] && last[reads[k]] == static_cast<int32_t>(i))

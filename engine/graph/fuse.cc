@@ -11,6 +11,7 @@
 #include <functional>
 #include <queue>
 
+#include "base/sort.h"
 #include "graph/plan.h"
 #include "ops/op.h"
 
@@ -207,7 +208,7 @@ int Fuser::countArrays(int a, int b) const {
       if (wanted) arrays.push_back(node);
     }
   }
-  std::ranges::sort(arrays);
+  sortFew(arrays);
   return static_cast<int>(std::ranges::unique(arrays).begin() - arrays.begin());
 }
 
@@ -281,7 +282,7 @@ bool Fuser::join(int a, int b) {
   take(into.group.nodes, from.group.nodes);
   take(into.reads, from.reads);
   take(into.readers, from.readers);
-  std::ranges::sort(into.group.nodes);
+  sortFew(into.group.nodes);
   std::erase_if(into.reads, [&](int32_t read) { return groupOf_[read] == a; });
   into.level = std::max(into.level, from.level);
   from.merged = true;

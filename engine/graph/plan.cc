@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/parts.h"
+#include "base/sort.h"
 #include "graph/chain.h"
 #include "graph/place.h"
 #include "ops/gpu.h"
@@ -441,7 +442,7 @@ void Planner::layOut() {
     if (step.scratchBytes) blocks.push_back({aligned(step.scratchBytes), life, &step.scratch});
     if (step.tileBytes) blocks.push_back({step.tileBytes, life, &step.tiles});
   }
-  std::ranges::sort(blocks, [](const Block& a, const Block& b) {
+  sortFew(blocks, [](const Block& a, const Block& b) {
     return a.bytes != b.bytes ? a.bytes > b.bytes : a.life.first < b.life.first;
   });
   Places places(now(), plan_.pageBytes);

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/json.h"
+#include "base/sort.h"
 #include "io/half.h"
 #include "io/keras_file.h"
 
@@ -150,8 +151,9 @@ Result<Safetensors> readSafetensors(std::span<const std::byte> file) {
     out.tensors.push_back(std::move(*tensor));
   }
   // An empty tensor comes before the one that shares its place.
-  std::ranges::sort(out.tensors, {},
-                    [](const StoredTensor& t) { return std::pair(t.data.data(), t.data.size()); });
+  sortFew(out.tensors, [](const StoredTensor& a, const StoredTensor& b) {
+    return std::pair(a.data.data(), a.data.size()) < std::pair(b.data.data(), b.data.size());
+  });
   Status covered = checkCover(out.tensors, data);
   if (!covered) return fail("safetensors: ", covered.error().message);
   for (size_t i = 0; i < out.tensors.size(); ++i) out.places[out.tensors[i].name] = i;
