@@ -127,7 +127,7 @@ async function buildFor(args) {
   ];
   for (const variant of variants) await build(`for-${variant}`, ['fjord_wasm'], settings);
   const out = resolve(from, options['--out']);
-  await must('node', ['web/build.mjs', '--for', 'for', out, trains ? 'module.ts' : 'predicting.ts', basename(file)], {show: true});
+  await must('node', ['web/build.mjs', '--for', 'for', out, trains ? 'module.ts' : 'predicting.ts', file], {show: true});
   console.log(`${out} is the package for ${basename(file)}: import its fjord.js`);
 }
 

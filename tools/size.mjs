@@ -3,7 +3,8 @@
 //   node tools/size.mjs
 //
 // A visitor of a page loads the module and one of the WebAssembly variants, with threads their script; or the file that has all
-// inside. fjord/predict has the same files in a folder of its own. Types and documents are for a developer, and not counted.
+// inside. fjord/predict has the same files in a folder of its own, and rest.wasm, which
+// few pages load, and none for a dense or a convolutional model (web/split.mjs). Types and documents are for a developer, and not counted.
 import {execFileSync} from 'node:child_process';
 import {existsSync, readdirSync, readFileSync, statSync} from 'node:fs';
 import {gzipSync} from 'node:zlib';

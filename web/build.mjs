@@ -3,15 +3,18 @@
 //   fjord.js    the ES module, for pages, workers, bundlers and Node      thread.js      its threads: their glue, and their script
 //   worker.js   for workers that a bundler makes one script of            fjord.cjs      for require() in Node
 //   single.js   with the variant `simd` inside: an ES module              fjord.min.js   the same as a script
-//   predict/    what fjord/predict imports: fjord.js and thread.js, without training and WebGPU
+//   predict/    what fjord/predict imports: fjord.js and thread.js, without training and WebGPU. Its WebAssembly is split in two:
+//               fjord.wasm, and rest.wasm, which few pages load (split.mjs)
 //
 //   node web/build.mjs [--only wasm]      without fjord/predict
 //   node web/build.mjs --for FOLDER OUT   a package for one model (./dev build --for)
 import {execFileSync} from 'node:child_process';
 import {appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {build, transform} from 'esbuild';
-import {generate} from './generate.mjs';
+import {generate, layersAndActivations} from './generate.mjs';
+import {split} from './split.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}build/npm`;
@@ -24,16 +27,43 @@ const built = builtIn('wasm');
  * Emscripten's glue of a folder's variants with threads, or without. One for both of a kind: relaxed SIMD changes no name between JavaScript
  * and WebAssembly. It loads nothing, so it needs no address of its own, which a bundler would replace by a path of its machine.
  */
-async function glue(threads, folder = 'wasm') {
+function glueOf(threads, folder) {
   const [first, ...others] = builtIn(folder).filter((variant) => variant.endsWith('threads') === threads);
-  // A benchmark of two commits builds one variant alone.
-  if (!first) return `export default () => { throw new Error('No variant ${threads ? 'with' : 'without'} threads was built'); };`;
+  if (!first) return undefined;
   const read = (variant) => readFileSync(`${root}build/${folder}/${variant}/fjord.mjs`, 'utf8');
   for (const other of others) {
     if (read(first) !== read(other)) throw new Error(`The glue of ${first} and that of ${other} differ: build all variants from the same sources`);
   }
-  const {code} = await transform(read(first), {define: {'import.meta.url': '""'}, minify: true, target: 'es2022'});
+  return read(first);
+}
+// A benchmark of two commits builds one variant alone.
+const noGlue = (which) => `export default () => { throw new Error('No variant ${which} threads was built'); };`;
+
+async function glueOfThreads(folder = 'wasm') {
+  const glue = glueOf(true, folder);
+  if (!glue) return noGlue('with');
+  const {code} = await transform(glue, {define: {'import.meta.url': '""'}, minify: true, target: 'es2022'});
   return code;
+}
+
+// What src/lean-glue.ts has for the engine.
+const given = ['_emscripten_resize_heap', '_emscripten_get_now', '__emscripten_get_now_is_monotonic', '__abort_js'];
+/** Ours, with the letters that Emscripten's has for the names. */
+function leanGlue(folder = 'wasm') {
+  const glue = glueOf(false, folder);
+  if (!glue) return noGlue('without');
+  const letter = (pattern) => glue.match(pattern)?.[1] ?? fail(pattern);
+  const fail = (what) => {
+    throw new Error(`Emscripten's glue is not as web/build.mjs knows it: ${what}`);
+  };
+  const imports = letter(/wasmImports\s*=\s*{([^}]*)}/).split(',').map((pair) => pair.split(':').map((word) => word.trim()).reverse());
+  for (const [name] of imports) if (!given.includes(name)) fail(name);
+  const exports = [...glue.matchAll(/Module\["(_\w+)"\]\s*=\s*wasmExports\["(\w+)"\]/g)].map(([, ...pair]) => pair);
+  const letters = {
+    imports: Object.fromEntries(imports), exports: Object.fromEntries(exports),
+    memory: letter(/wasmMemory\s*=\s*wasmExports\["(\w+)"\]/), begin: letter(/addOnInit\(wasmExports\["(\w+)"\]\)/),
+  };
+  return `import {leanGlue} from './lean-glue';\nexport default leanGlue(${JSON.stringify(letters)});`;
 }
 
 /** Bytes as text: web/src/unpack.ts tells how. */
@@ -42,52 +72,68 @@ function pack(bytes) {
   return Array.from(bytes, (byte) => ['', '|', '}'][Math.floor(byte / 87)] + digits[byte % 87]).join('');
 }
 
+/** Layers and activations that a first file may be without: known when it has been split. */
+let restNames = [];
 /** What src/*.d.ts declare and only a build has. */
 const parts = {
-  './glue.js': (folder) => glue(false, folder),
-  './thread.js': (folder) => glue(true, folder),
+  './glue.js': leanGlue,
+  './thread.js': glueOfThreads,
+  './rest-names.js': () => `export const kRestNames = ${JSON.stringify(restNames)};`,
   './inside.js': () => `export const text = ${JSON.stringify(pack(readFileSync(`${root}build/wasm/simd/fjord.wasm`)))};`,
 };
 const provideParts = (folder) => ({
   name: 'parts',
   setup({onResolve, onLoad, initialOptions}) {
-    onResolve({filter: /^\.\/(glue|thread|inside)\.js$/}, ({path}) => (initialOptions.external?.includes(path) ? {path, external: true} : {path, namespace: 'parts'}));
-    onLoad({filter: /.*/, namespace: 'parts'}, async ({path}) => ({contents: await parts[path](folder), loader: 'js'}));
+    onResolve({filter: /^\.\/(glue|thread|inside|rest-names)\.js$/}, ({path}) => (initialOptions.external?.includes(path) ? {path, external: true} : {path, namespace: 'parts'}));
+    onLoad({filter: /.*/, namespace: 'parts'}, async ({path}) => ({contents: await parts[path](folder), loader: 'js', resolveDir: `${root}web/src`}));
   },
 });
 
-/** The package that only predicts, of the variants in a folder of build/: an entry `predicting.ts` or, for one that trains too, `module.ts`. */
-async function packFolder(folder, to, entry) {
+/**
+ * The package of the variants in a folder of build/: an entry `predicting.ts`, whose WebAssembly is split in two by what `models` call, or
+ * typical ones; or for one that trains too `module.ts`.
+ */
+async function packFolder(folder, to, entry, models = []) {
   mkdirSync(to, {recursive: true});
-  await build({
+  const bundle = () => build({
     entryPoints: [`${root}web/src/${entry}`], outfile: `${to}/fjord.js`, bundle: true, minify: true, target: 'es2022', format: 'esm',
     external: ['./thread.js'], plugins: [provideParts(folder)], banner,
   });
-  if (builtIn(folder).some((variant) => variant.endsWith('threads'))) writeFileSync(`${to}/thread.js`, await glue(true, folder));
+  await bundle();
+  if (builtIn(folder).some((variant) => variant.endsWith('threads'))) writeFileSync(`${to}/thread.js`, await glueOfThreads(folder));
   for (const variant of builtIn(folder)) {
     mkdirSync(`${to}/${variant}`, {recursive: true});
     copyFileSync(`${root}build/${folder}/${variant}/fjord.wasm`, `${to}/${variant}/fjord.wasm`);
   }
+  // A benchmark of two commits builds one variant alone.
+  if (entry !== 'predicting.ts' || !builtIn(folder).includes('simd')) return;
+  const tried = split({folder, to, models});
+  restNames = layersAndActivations().filter((name) => !tried.includes(name));
+  await bundle();
 }
 // What src/node.ts declares.
 const banner = {js: 'const importUnseen=(address)=>import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ address);'};
 
 generate();
 if (process.argv[2] === '--for') {
-  const [folder, to, entry, madeFor] = process.argv.slice(3);
+  const [folder, to, entry, model] = process.argv.slice(3);
+  const madeFor = path.basename(model);
   const isOurs = () => existsSync(`${to}/fjord.js`) && existsSync(`${to}/package.json`);
   if (existsSync(to) && readdirSync(to).length && !isOurs()) throw new Error(`${to} holds something else than a package of Fjord: name a folder that is new or empty`);
   rmSync(to, {recursive: true, force: true});
-  await packFolder(folder, to, entry);
+  mkdirSync(to, {recursive: true});
   writeFileSync(`${to}/package.json`, `${JSON.stringify({name: 'fjord', description: `Fjord with what ${madeFor} needs, and no more`, type: 'module', main: './fjord.js', exports: './fjord.js'}, null, 2)}\n`);
+  await packFolder(folder, to, entry, [model]);
   process.exit();
 }
 rmSync(out, {recursive: true, force: true});
 mkdirSync(out, {recursive: true});
+// For Node, until all of it is known: what is split is run.
+writeFileSync(`${out}/package.json`, '{"type": "module"}');
 const bundle = (entry, outfile, options) =>
   build({entryPoints: [`${root}web/src/${entry}`], outfile: `${out}/${outfile}`, bundle: true, minify: true, target: 'es2022', plugins: [provideParts('wasm')], ...options});
 await bundle('module.ts', 'fjord.js', {format: 'esm', external: ['./thread.js'], sourcemap: true, banner});
-writeFileSync(`${out}/thread.js`, await glue(true));
+writeFileSync(`${out}/thread.js`, await glueOfThreads());
 await bundle('worker.ts', 'worker.js', {format: 'esm', banner});
 if (built.includes('simd')) {
   await bundle('single.ts', 'single.js', {format: 'esm', banner});
@@ -106,6 +152,11 @@ const map = JSON.parse(readFileSync(`${out}/fjord.js.map`, 'utf8'));
 map.sources = map.sources.map((source) => source.replace(/^(\.\.\/)*/, '').replace(/^parts:\.\//, 'web/'));
 writeFileSync(`${out}/fjord.js.map`, JSON.stringify(map));
 
+for (const variant of built) {
+  mkdirSync(`${out}/${variant}`);
+  copyFileSync(`${root}build/wasm/${variant}/fjord.wasm`, `${out}/${variant}/fjord.wasm`);
+}
+
 // What was built before, of other sources, is left out.
 const predicts = process.argv[2] !== '--only' && builtIn('predict').length > 0;
 if (predicts) {
@@ -121,10 +172,6 @@ cpSync(`${out}/types`, `${out}/commonjs`, {recursive: true});
 writeFileSync(`${out}/commonjs/package.json`, '{"type": "commonjs"}\n');
 writeFileSync(`${out}/fjord.d.cts`, `export * from './commonjs/index.js';\n`);
 
-for (const variant of built) {
-  mkdirSync(`${out}/${variant}`);
-  copyFileSync(`${root}build/wasm/${variant}/fjord.wasm`, `${out}/${variant}/fjord.wasm`);
-}
 for (const file of ['LICENSE', 'CHANGELOG.md']) copyFileSync(root + file, `${out}/${file}`);
 const [, program] = readFileSync(`${root}README.md`, 'utf8').match(/```js\n([^]*?)\n```/);
 writeFileSync(`${out}/README.md`, readFileSync(`${root}web/README.md`, 'utf8').replace('PROGRAM', () => program));

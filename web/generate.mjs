@@ -5,8 +5,15 @@ import {fileURLToPath} from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+const readTables = () => JSON.parse(execFileSync(`${root}/build/native/describe`, {encoding: 'utf8'}));
+/** The names that a model's description has for them. */
+export function layersAndActivations() {
+  const {layers, activations} = readTables();
+  return [...layers.map(({className}) => className), ...activations];
+}
+
 export function generate() {
-  const tables = JSON.parse(execFileSync(`${root}/build/native/describe`, {encoding: 'utf8'}));
+  const tables = readTables();
   const elementwise = tables.ops.filter((op) => op.kind === 'elementwise' && op.attrs.length === 0);
   const unary = elementwise.filter((op) => op.arity === 1).map((op) => op.name);
   const binary = elementwise.filter((op) => op.arity === 2).map((op) => op.name);

@@ -23,6 +23,7 @@ suite('the tarball', () => {
       ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'fjord.js', 'fjord.js.map', 'thread.js', 'worker.js', 'fjord.cjs', 'single.js', 'fjord.min.js', 'fjord.d.ts', 'fjord.d.cts', 'worker.d.ts', 'single.d.ts'],
       ...['predict/fjord.js', 'predict/fjord.d.ts', 'predict/thread.js'],
       ...kVariants.flatMap((variant) => [`${variant}/fjord.wasm`, `predict/${variant}/fjord.wasm`]),
+      ...['predict/simd/rest.wasm', 'predict/relaxed-simd/rest.wasm'],
     ];
     assert.deepEqual(expected.filter((name) => !contents.includes(name)), []);
     assert.deepEqual(contents.filter((name) => !expected.includes(name) && !/^(types|commonjs)\/([\w-]+\/)?[\w-]+\.d\.ts$|^commonjs\/package\.json$/.test(name)), []);

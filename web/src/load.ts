@@ -9,7 +9,8 @@
 import type {Exports} from './engine.js';
 import glueOfOne from './glue.js';
 import {isNode, loadNode, node} from './node.js';
-import {kVariants, parts, type Glue, type Hooks, type Variant} from './parts.js';
+import {kVariants, parts, restParts, type Glue, type Hooks, type Variant} from './parts.js';
+import type {Rest} from './rest.js';
 import {Crew} from './threads.js';
 
 export type {Variant} from './parts.js';
@@ -26,6 +27,8 @@ interface Running {
   exports: Exports;
   memory: WebAssembly.Memory;
   crew: Crew;
+  /** The second file of this build, where it has one. */
+  rest?: Rest;
   /** Whether its workers have been asked for. */
   isEnlisted: boolean;
   /** A block for short arrays and texts, so that a call allocates nothing. */
@@ -138,20 +141,21 @@ function choose(): {variant: Variant; count: number} {
 
 const kInside = 'the WebAssembly in its own file';
 
+const kRestFile = 'rest.wasm';
 /** The address of a variant's file. */
-function locate(variant: Variant): string {
-  const file = `${variant}/fjord.wasm`;
+function locate(variant: Variant, name = 'fjord.wasm'): string {
+  const file = `${variant}/${name}`;
   if (urls[file]) return urls[file];
   if (folder) return folder + file;
   if (parts.inside?.variant === variant) return kInside;
-  const url = ownAddress(variant);
+  const url = ownAddress(variant, name);
   if (url) return url;
   throw new Error('Fjord does not know where its files are, because this module has no address of its own (as in a blob or in one file): tf.wasm.setWasmPaths(url) tells it');
 }
 /** Where the package, or the bundler, has laid it. */
-function ownAddress(variant: Variant): string | undefined {
+function ownAddress(variant: Variant, name?: string): string | undefined {
   try {
-    return parts.files?.[variant]();
+    return (name === kRestFile ? restParts : parts)?.files?.[variant]?.();
   } catch {
     return undefined;
   }
@@ -186,19 +190,22 @@ const readFile = (url: string) => {
   }
 };
 
-/** A worker may wait for a file, where a page may not. */
-const isWorker = !isNode && !globalThis.document && typeof XMLHttpRequest === 'function';
+const canWait = isNode || typeof XMLHttpRequest === 'function';
+/** A worker may wait for a file, where a page should not. */
+const isWorker = !isNode && !globalThis.document && canWait;
 function fetchNow(url: string): Uint8Array<ArrayBuffer> {
   const request = new XMLHttpRequest();
   request.open('GET', url, false);
-  request.responseType = 'arraybuffer';
+  // A page gets no bytes this way, but a text whose characters are these.
+  if (isWorker) request.responseType = 'arraybuffer';
+  else request.overrideMimeType('text/plain; charset=x-user-defined');
   try {
     request.send();
   } catch (error) {
     throw unloadable(url, (error as Error).message);
   }
   if (request.status !== 200) throw unloadable(url, `the server answered ${request.status}`);
-  return new Uint8Array(request.response as ArrayBuffer);
+  return isWorker ? new Uint8Array(request.response as ArrayBuffer) : Uint8Array.from(request.responseText, (c) => c.charCodeAt(0) & 255);
 }
 
 async function fetchModule(url: string, policy: Policy): Promise<WebAssembly.Module> {
@@ -213,8 +220,7 @@ async function fetchModule(url: string, policy: Policy): Promise<WebAssembly.Mod
   return compiled.catch((error) => Promise.reject(unstartable(url, error)));
 }
 
-async function load(variant: Variant, policy: Policy): Promise<WebAssembly.Module> {
-  const url = locate(variant);
+async function load(url: string, policy: Policy): Promise<WebAssembly.Module> {
   const known = modules.get(url);
   if (known) return known;
   const inside = url === kInside && WebAssembly.compile(parts.inside!.bytes()).catch((error) => Promise.reject(unstartable(url, error)));
@@ -230,29 +236,31 @@ async function loadGlue(variant: Variant): Promise<Glue> {
 function loadNow(variant: Variant): {glue: Glue; module: WebAssembly.Module} {
   const url = locate(variant);
   const glue = variant.endsWith('threads') ? parts.threads!.glue : glueOfOne;
-  const known = modules.get(url);
-  if (glue && known) return {glue, module: known};
-  if (!glue || (url !== kInside && !node && (failure || !isWorker))) {
+  if (!glue || (!modules.has(url) && url !== kInside && !node && (failure || !isWorker))) {
     throw failure ?? new Error('Fjord is not loaded yet: after tf.wasm.setWasmPaths, setVariant or setThreadsCount, await tf.ready() before anything is computed');
   }
+  return {glue, module: moduleNow(url)};
+}
+function moduleNow(url: string): WebAssembly.Module {
+  const known = modules.get(url);
+  if (known) return known;
   const bytes = checked(url === kInside ? parts.inside!.bytes() : isNode ? readFile(url) : fetchNow(url), url);
   try {
     const module = new WebAssembly.Module(bytes);
     modules.set(url, module);
-    return {glue, module};
+    return module;
   } catch (error) {
     throw unstartable(url, error);
   }
 }
 
-/** Notes which directive of a Content-Security-Policy forbids a variant's file, or a worker. */
+/** Notes which directive of a Content-Security-Policy forbids this file, or a worker. */
 class Policy {
   private directive?: string;
   private readonly target: EventTarget = globalThis.document ?? globalThis;
   private readonly listen: (event: Event) => void;
 
-  constructor(variant: Variant) {
-    const file = locate(variant);
+  constructor(file: string) {
     this.listen = (event) => {
       const {blockedURI, effectiveDirective, sample} = event as SecurityPolicyViolationEvent;
       // A bundler has given the workers' script a name of its own. Of trusted types the event names the constructor that refused a text.
@@ -281,13 +289,28 @@ function workerScript(variant: Variant): string | undefined {
   return url?.endsWith(`/${variant}/fjord.wasm`) ? new URL('../thread.js', url).href : undefined;
 }
 
+/** What stands in for the second file of a build that has one, among the imports of the first. */
+const standIn = (variant: Variant, imports: WebAssembly.Imports): Rest | undefined =>
+  restParts?.files[variant] && new restParts.Rest(imports, () => moduleNow(locate(variant, kRestFile)));
+
+async function loadRest({variant, rest}: Running): Promise<void> {
+  if (!rest || rest.isHere) return;
+  const url = locate(variant, kRestFile);
+  const policy = new Policy(url);
+  try {
+    rest.join(await load(url, policy));
+  } finally {
+    policy.stop();
+  }
+}
+
 /** The engine of an instance that is there. */
-function begin(made: Hooks, variant: Variant, count: number, crew: Crew): Running {
+function begin(made: Hooks, variant: Variant, count: number, crew: Crew, rest?: Rest): Running {
   // The glue adds to its hooks what the module exports.
   const instance = made as unknown as Instance;
   const named = Object.entries(instance).filter(([name]) => name.startsWith('_'));
   const exports = Object.fromEntries(named.map(([name, f]) => [name.slice(1), f])) as Exports;
-  return {variant, exports, crew, isEnlisted: false, memory: instance.wasmMemory, scratch: exports.malloc(kScratchBytes + kShapeBytes), threads: exports.fj_init(count)};
+  return {variant, exports, crew, rest, isEnlisted: false, memory: instance.wasmMemory, scratch: exports.malloc(kScratchBytes + kShapeBytes), threads: exports.fj_init(count)};
 }
 
 function startNow(): Running {
@@ -296,9 +319,13 @@ function startNow(): Running {
   const crew = new Crew(workerScript(variant));
   try {
     let problem: unknown;
+    let rest: Rest | undefined;
     const made = hooks(crew, (imports, receive) => {
       try {
-        return receive(new WebAssembly.Instance(module, imports), module);
+        rest = standIn(variant, imports);
+        const instance = new WebAssembly.Instance(module, imports);
+        rest?.follow(instance);
+        return receive(instance, module);
       } catch (error) {
         problem = error;
         return {};
@@ -306,7 +333,7 @@ function startNow(): Running {
     });
     glue(made);
     if (problem) throw problem;
-    return begin(made, variant, count, crew);
+    return begin(made, variant, count, crew, rest);
   } catch (error) {
     crew.dismiss();
     if (!variant.endsWith('threads') || wanted) throw unstartable(locate(variant), error);
@@ -335,7 +362,7 @@ function enlist(engine: Running): void {
     engine.threads = 1 + engine.crew.alive;
     return void tell(error as Error, engine);
   }
-  const policy = new Policy(engine.variant);
+  const policy = new Policy(locate(engine.variant));
   engine.crew.started().then(
     () => policy.stop(),
     (error) => {
@@ -344,33 +371,40 @@ function enlist(engine: Running): void {
     },
   );
 }
-async function tell(error: Error, {variant, crew}: Running, policy = new Policy(variant)): Promise<void> {
+async function tell(error: Error, {variant, crew}: Running, policy = new Policy(locate(variant))): Promise<void> {
   say(await whyNotStarted(error, crew, variant, policy));
   policy.stop();
 }
 
 async function start(): Promise<Running> {
   const {variant, count} = choose();
-  const policy = new Policy(variant);
+  const policy = new Policy(locate(variant));
   const crew = new Crew(workerScript(variant));
   try {
     const loading = loadGlue(variant);
     // Told below, after the module.
     loading.catch(() => {});
-    const module = await load(variant, policy);
+    const module = await load(locate(variant), policy);
     try {
       const glue = await loading;
+      let rest: Rest | undefined;
       const made = await new Promise<Hooks>((resolve, reject) => {
         const made = hooks(crew, (imports, receive) => {
-          const received = WebAssembly.instantiate(module, imports).then((instance) => receive(instance, module));
+          rest = standIn(variant, imports);
+          const received = WebAssembly.instantiate(module, imports).then((instance) => {
+            rest?.follow(instance);
+            return receive(instance, module);
+          });
           received.then(() => resolve(made), reject);
           return {};
         });
         glue(made);
       });
-      const engine = begin(made, variant, count, crew);
+      const engine = begin(made, variant, count, crew, rest);
+      // A service worker can wait for no file later.
+      if (!canWait) await loadRest(engine);
       // Whoever names a variant with threads wants these, or an error.
-      if (wanted) {
+      if (wanted?.endsWith('threads')) {
         engine.isEnlisted = true;
         engine.exports.fj_startThreads();
         await crew.started();
@@ -461,6 +495,12 @@ export async function ready(): Promise<void> {
   } while (!running);
 }
 
+/** Loads what a model with this description may need of the second file; without one, all of it. */
+export async function loadRestFor(description?: string): Promise<void> {
+  await ready();
+  if (description === undefined || restParts?.needsRest(description)) await loadRest(running!);
+}
+
 // ---- settings -------------------------------------------------------------------------------------------------------------
 
 /** Throws where the engine cannot be exchanged, because handles into it exist. */
@@ -519,8 +559,9 @@ export const wasm = {
     const entries = typeof paths === 'object' && paths ? Object.entries(paths) : [['', paths]];
     for (const [name, path] of entries) {
       if (typeof path !== 'string' || !path) throw new Error(`${what} takes an address, or addresses by name of file, got ${shown(path)}${name && ` for '${name}'`}`);
-      if (name && !kVariants.some((variant) => name === `${variant}/fjord.wasm`)) {
-        throw new Error(`${what}: there is no file '${name}' to load; there are ${kVariants.map((variant) => `'${variant}/fjord.wasm'`).join(', ')}`);
+      const files = kVariants.flatMap((variant) => [`${variant}/fjord.wasm`, ...(restParts?.files[variant] ? [`${variant}/${kRestFile}`] : [])]);
+      if (name && !files.includes(name)) {
+        throw new Error(`${what}: there is no file '${name}' to load; there are ${files.map((file) => `'${file}'`).join(', ')}`);
       }
     }
     const addresses = Object.fromEntries(entries.map(([name, path]) => [name, address(path!)]));
@@ -545,4 +586,9 @@ export const wasm = {
   getVariant(): Variant | undefined {
     return running?.variant;
   },
+  /**
+   * Loads what fjord/predict leaves for later: ops and layers that few models have. Without this the first one that is needed is waited
+   * for, and a page stands still meanwhile.
+   */
+  loadAll: (): Promise<void> => loadRestFor(),
 };

@@ -30,7 +30,18 @@ export interface Parts {
   };
 }
 
+/** Where a package has a part of its WebAssembly in second files, loaded when something needs it (rest.ts). */
+export interface RestParts {
+  files: Partial<Record<Variant, () => string>>;
+  Rest: typeof import('./rest.js').Rest;
+  needsRest: typeof import('./rest.js').needsRest;
+}
+
 export let parts: Parts = {};
+export let restParts: RestParts | undefined;
+export function provideRest(given: RestParts): void {
+  restParts = given;
+}
 export function provide(given: Parts): void {
   parts = given;
 }

@@ -1,4 +1,5 @@
 // fjord/predict as an ES module.
+import './rest-beside.js';
 import './starting.js';
 
 export * from './predict.js';

@@ -9,7 +9,7 @@ import type {GpuModel} from './device.js';
 import {kPredictArgs} from './fit.js';
 import {Later} from './later.js';
 import {loadFrom, type IOHandler, type ModelArtifacts, type ModelFile, type WeightSpec} from './io.js';
-import {ready} from './load.js';
+import {loadRestFor, ready} from './load.js';
 import {kPageSlice} from './pauses.js';
 import {batchSizeOf, known, tensorsOf, type Data} from './samples.js';
 import {handleOf, Tensor, tensor, tidy, type DataType} from './tensor.js';
@@ -260,8 +260,17 @@ export function predictorFrom(saved: ModelArtifacts | ModelFile): Predictor {
   return made;
 }
 
+/** The header of a safetensors file, which has the description in it; its quotes are escaped there. */
+function descriptionOfFile(file: ModelFile): string {
+  const bytes = new DataView(file.buffer, file.byteOffset, file.length);
+  const length = file.length < 8 ? 0 : Math.min(bytes.getUint32(0, true), file.length - 8);
+  return new TextDecoder().decode(file.subarray(8, 8 + length)).replaceAll('\\"', '"');
+}
+
 /** A model from a place that handlers know: indexeddb://, localstorage://, http(s):// or an object with load(). */
 export async function loadPredictor(target: string | IOHandler): Promise<Predictor> {
   await ready();
-  return predictorFrom(await loadFrom(target));
+  const saved = await loadFrom(target);
+  await loadRestFor(saved instanceof Uint8Array ? descriptionOfFile(saved) : JSON.stringify(saved.modelTopology));
+  return predictorFrom(saved);
 }
