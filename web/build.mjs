@@ -108,7 +108,8 @@ async function packFolder(folder, to, entry, models = []) {
   // A benchmark of two commits builds one variant alone.
   if (entry !== 'predicting.ts' || !builtIn(folder).includes('simd')) return;
   const tried = split({folder, to, models});
-  restNames = layersAndActivations().filter((name) => !tried.includes(name));
+  const [all, those] = [layersAndActivations(), tried].map((names) => new Set(names.map((name) => name.replaceAll('_', '').toLowerCase())));
+  restNames = [...all].filter((name) => !those.has(name));
   await bundle();
 }
 // What src/node.ts declares.

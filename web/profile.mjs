@@ -55,8 +55,39 @@ async function saved(model) {
   const kinds = [];
   await model.save({saveFile: async (file) => kinds.push(new Uint8Array(file))});
   await model.save({save: async (artifacts) => kinds.push(artifacts)});
+  const {modelTopology, ...weights} = kinds[1];
+  for (const write of [tfjs, keras3]) kinds.push({modelTopology: write(modelTopology), ...weights});
   return kinds;
 }
+
+// Both write all arguments of a layer, those with the values that they have anyway, too.
+const scaling = {class_name: 'VarianceScaling', config: {scale: 1, mode: 'fan_avg', distribution: 'normal', seed: null}};
+const glorot = {module: 'keras.initializers', class_name: 'GlorotUniform', config: {seed: null}, registered_name: null};
+const plain = (class_name, more = {}) => ({class_name, config: {}, ...more});
+const policy = {module: 'keras', class_name: 'DTypePolicy', config: {name: 'float32'}, registered_name: null};
+const none = (...names) => Object.fromEntries(names.map((name) => [name, null]));
+const kernels = (kernel_initializer) => ({
+  use_bias: true, activation: 'linear', kernel_initializer, bias_initializer: plain('Zeros'),
+  ...none('kernel_regularizer', 'bias_regularizer', 'activity_regularizer', 'kernel_constraint', 'bias_constraint'),
+});
+const images = {strides: [1, 1], padding: 'valid', data_format: 'channels_last'};
+const written = (initializer) => ({
+  Dense: kernels(initializer),
+  Conv2D: {...kernels(initializer), ...images, dilation_rate: [1, 1]},
+  MaxPooling2D: {...images, strides: [2, 2]},
+  Flatten: {data_format: 'channels_last'},
+  Dropout: {noise_shape: null, seed: null},
+  BatchNormalization: {
+    axis: -1, momentum: 0.99, epsilon: 0.001, center: true, scale: true, beta_initializer: plain('Zeros'), gamma_initializer: plain('Ones'), moving_mean_initializer: plain('Zeros'),
+    moving_variance_initializer: plain('Ones'), ...none('beta_regularizer', 'gamma_regularizer', 'beta_constraint', 'gamma_constraint'),
+  },
+});
+const withAll = (topology, all, shared) => {
+  const layers = topology.config.layers.map(({config, ...layer}) => ({...layer, config: {...shared, ...all[layer.class_name], ...config}}));
+  return {...topology, config: {...topology.config, layers}};
+};
+const tfjs = (topology) => withAll(topology, written(scaling), {trainable: true, dtype: 'float32'});
+const keras3 = (topology) => ({keras_version: '3.7.0', backend: 'tensorflow', model_config: withAll(topology, written(glorot), {trainable: true, dtype: policy})});
 
 async function typical() {
   const whole = await import('../build/npm/fjord.js');
@@ -70,7 +101,11 @@ async function typical() {
   const pixels = input({shape: [28, 28, 1]});
   const flat = l.flatten().apply(l.maxPooling2d({poolSize: 2}).apply(l.conv2d({filters: 8, kernelSize: 5, activation: 'relu'}).apply(pixels)));
   const digits = model({inputs: pixels, outputs: l.dense({units: 10, activation: 'softmax'}).apply(flat)});
+  const first = input({shape: [16]});
+  const [a, b] = ['relu', 'linear'].map((activation) => l.dense({units: 16, activation}).apply(first));
+  const residual = model({inputs: first, outputs: l.dense({units: 8}).apply(l.reLU().apply(l.add().apply([a, b])))});
   const lists = [
+    [l.reshape({targetShape: [8, 8, 1], inputShape: [64]}), l.conv2d({filters: 8, kernelSize: 3}), l.leakyReLU(), l.flatten(), l.dense({units: 4})],
     [l.dense({units: 128, activation: 'relu', inputShape: [784]}), l.dropout({rate: 0.2}), l.dense({units: 10, activation: 'softmax'})],
     [l.dense({units: 16, activation: 'tanh', inputShape: [4]}), l.dense({units: 16, activation: 'sigmoid'}), l.dense({units: 1})],
     [l.dense({units: 256, useBias: false, inputShape: [20]}), l.batchNormalization(), l.activation({activation: 'relu'}), l.dense({units: 3, activation: 'softmax'})],
@@ -79,7 +114,7 @@ async function typical() {
     image,
   ];
   const kinds = [];
-  for (const made of [digits, ...lists.map((layers) => sequential({layers}))]) kinds.push(...(await saved(made)));
+  for (const made of [digits, residual, ...lists.map((layers) => sequential({layers}))]) kinds.push(...(await saved(made)));
   return kinds;
 }
 
@@ -106,7 +141,8 @@ tf.wasm.setVariant('simd');
 // The first op starts it at once.
 tf.zeros([1]).dispose();
 
-const names = new Set();
+// What a layer has that names no activation.
+const names = new Set(['linear']);
 for (const model of models) {
   const loaded = await tf.loadLayersModel({load: async () => model});
   const text = model instanceof Uint8Array ? Buffer.from(model).toString('latin1').replaceAll('\\"', '"') : JSON.stringify(model.modelTopology);

@@ -50,5 +50,5 @@ export class Rest {
 
 /** Whether a model's description, as JSON, names a layer or an activation that the first file may be without. */
 export function needsRest(description: string): boolean {
-  return [...description.matchAll(/"(?:class_name|activation)":\s*"(\w+)"/g)].some(([, name]) => kRestNames.includes(name!));
+  return [...description.matchAll(/"(?:class_name|activation)":\s*"(\w+)"/g)].some(([, name]) => kRestNames.includes(name!.replaceAll('_', '').toLowerCase()));
 }

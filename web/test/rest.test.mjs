@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import {suite, test} from 'node:test';
 import {number, parse, withNames} from '../wasm.mjs';
 import {orderByLikeness} from '../order.mjs';
-import {fj, random} from './helpers.mjs';
+import {closeValues, fj, judge, random} from './helpers.mjs';
 
 /** The files that the packages have read. */
 const reads = [];
@@ -90,6 +90,39 @@ for (const variant of variants) {
     });
   });
 }
+
+test('models that TensorFlow.js has saved need no second file', async () => {
+  const theirs = {
+    dense: judge.sequential({layers: [judge.layers.dense({units: 20, activation: 'relu', inputShape: [30]}), judge.layers.dropout({rate: 0.2}), judge.layers.dense({units: 3})]}),
+    convolutional: judge.sequential({
+      layers: [
+        judge.layers.conv2d({filters: 6, kernelSize: 3, activation: 'relu', inputShape: [16, 16, 3]}), judge.layers.maxPooling2d({poolSize: 2}), judge.layers.batchNormalization(),
+        judge.layers.conv2d({filters: 8, kernelSize: 3, padding: 'same'}), judge.layers.reLU(), judge.layers.flatten(), judge.layers.dense({units: 4, activation: 'softmax'}),
+      ],
+    }),
+  };
+  for (const [name, model] of Object.entries(theirs)) {
+    let from;
+    await model.save(judge.io.withSaveHandler(async (artifacts) => (from = artifacts)));
+    const tf = await fresh();
+    const loaded = await tf.loadLayersModel({load: async () => from});
+    const shape = [5, ...model.inputs[0].shape.slice(1)];
+    closeValues(loaded.predict(tf.tensor(random(shape), shape)).dataSync(), model.predict(judge.tensor(random(shape), shape)).dataSync(), 1e-5, name);
+    assert.deepEqual(reads, ['simd/fjord.wasm'], name);
+  }
+});
+
+test('what a description says by the way needs no second file, and an activation by any of its names does', async () => {
+  const [, {modelTopology, weightSpecs, weightData}] = await saved(fj.sequential({layers: [l.dense({units: 2, inputShape: [3]})]}));
+  const load = async (from, to) => {
+    const tf = await fresh();
+    await tf.loadLayersModel({load: async () => ({modelTopology: JSON.parse(JSON.stringify(modelTopology).replace(from, to)), weightSpecs, weightData})});
+    return isRead('simd');
+  };
+  assert.ok(JSON.stringify(modelTopology).includes('"units":2'));
+  assert.equal(await load('"units":2', '"units":2,"activation":"linear","kernel_initializer":{"class_name":"VarianceScaling","config":{"scale":1,"mode":"fan_avg","distribution":"normal","seed":null}}'), false);
+  assert.equal(await load('"units":2', '"units":2,"activation":"hard_sigmoid"'), true);
+});
 
 test('loadAll loads it before it is needed, and in fjord there is nothing to load', async () => {
   const tf = await fresh();
