@@ -13,10 +13,10 @@ function network() {
   const model = fj.sequential({
     seed: 5,
     layers: [
-      fj.layers.dense({units: 768, activation: 'relu', inputShape: [kIn]}),
+      fj.layers.dense({units: 1280, activation: 'relu', inputShape: [kIn]}),
       fj.layers.batchNormalization(),
       fj.layers.dropout({rate: 0.2}),
-      fj.layers.dense({units: 768, activation: 'relu'}),
+      fj.layers.dense({units: 1280, activation: 'relu'}),
       fj.layers.dense({units: 5, activation: 'softmax'}),
     ],
   });
