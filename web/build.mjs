@@ -58,10 +58,11 @@ function leanGlue(folder = 'wasm') {
   };
   const imports = letter(/wasmImports\s*=\s*{([^}]*)}/).split(',').map((pair) => pair.split(':').map((word) => word.trim()).reverse());
   for (const [name] of imports) if (!given.includes(name)) fail(name);
-  const exports = [...glue.matchAll(/Module\["(_\w+)"\]\s*=\s*wasmExports\["(\w+)"\]/g)].map(([, ...pair]) => pair);
+  const exports = [...glue.matchAll(/Module\["(_\w+)"\]\s*=\s*wasmExports\["([\w$]+)"\]/g)].map(([, ...pair]) => pair);
+  if (exports.length !== new Set(glue.match(/Module\["_\w+"\]/g)).size) fail('an export without a letter');
   const letters = {
     imports: Object.fromEntries(imports), exports: Object.fromEntries(exports),
-    memory: letter(/wasmMemory\s*=\s*wasmExports\["(\w+)"\]/), begin: letter(/addOnInit\(wasmExports\["(\w+)"\]\)/),
+    memory: letter(/wasmMemory\s*=\s*wasmExports\["([\w$]+)"\]/), begin: letter(/addOnInit\(wasmExports\["([\w$]+)"\]\)/),
   };
   return `import {leanGlue} from './lean-glue';\nexport default leanGlue(${JSON.stringify(letters)});`;
 }
