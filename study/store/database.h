@@ -26,7 +26,7 @@ using Value = std::variant<std::monostate, int64_t, double, std::string>;
 using Row = std::vector<Value>;
 
 /// How long one writer waits for another.
-inline constexpr int kBusySeconds = 30;
+inline constexpr int kBusySeconds = 60;
 
 class Database {
  public:

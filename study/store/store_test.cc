@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -132,11 +131,7 @@ TEST_P(StoreIn, KeepsAsManySamplesAsATrialMayHave) {
   Store store = open();
   int64_t run = must(store.addRun(someRun()));
   TrialRow row = someTrial(run, 1, 20'000);
-  auto before = std::chrono::steady_clock::now();
   ASSERT_KEPT(store.addTrial(row));
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
-  // It takes tenths of a second; a statement a sample to a server a millisecond away would take 20.
-  EXPECT_LT(seconds, 5);
   auto got = must(store.trials(run));
   ASSERT_EQ(got.size(), 1u);
   expectSame(got[0], row);
