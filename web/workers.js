@@ -5,3 +5,8 @@
 LibraryManager.library.$PThread.allocateUnusedWorker = () => {
   PThread.unusedWorkers.push(Module['makeWorker']());
 };
+
+// A thread's mail comes as messages, as in browsers without Atomics.waitAsync: what waits with that is never given up by JavaScript, and
+// keeps the whole memory of an engine that was (tf.reset()).
+LibraryManager.library._emscripten_thread_mailbox_await = (_thread) => {};
+LibraryManager.library._emscripten_thread_mailbox_await__deps = [];

@@ -6,6 +6,8 @@
 import {call, callForJson, engine, heap, withArguments} from './engine.js';
 import {bring, emptyThere, isThere, play, runOpsOn} from './eager.js';
 import {Gpu, type GpuProgram, type Player, type Progress} from './gpu.js';
+import {Held} from './held.js';
+import {onReset} from './load.js';
 import {provideThere} from './there.js';
 
 /** A program as the engine describes it, and where each of its inputs comes from. */
@@ -37,6 +39,12 @@ export type Backend = Place | 'auto';
 let backend: Backend = 'wasm';
 let opened: Promise<Gpu> | undefined;
 let gpu: Gpu | undefined;
+onReset(() => {
+  gpu?.destroy();
+  gpu = opened = undefined;
+  backend = 'wasm';
+  provideThere();
+});
 
 /** Ops run there from now on, and models take their next step there. */
 export async function useBackend(name: Backend): Promise<void> {
@@ -51,7 +59,7 @@ function openGpu(): Promise<Gpu> {
   opened ??= Gpu.open().then(
     (made) => {
       // Whoever needs one after it is lost opens another.
-      void made.lost.then(() => (opened = undefined));
+      void made.lost.then(() => gpu === made && (opened = undefined));
       if (backend === 'webgpu') runOpsOn(made);
       provideThere({play, bring, has: isThere, bytes: () => (play(), made.bytes)});
       return (gpu = made);
@@ -75,11 +83,19 @@ export class GpuModel {
   /** Room for what fj_gpuStep says of a step: enough for ten inputs, and grown where there are more. */
   private numbers = new Int32Array(33);
   private isDisposed = false;
+  private readonly held: Held;
 
   private constructor(
     private readonly gpu: Gpu,
-    private readonly model: number,
-  ) {}
+    model: number,
+  ) {
+    this.held = new Held(model);
+  }
+  /** The engine's handle. */
+  private get model(): number {
+    this.held.check('this model');
+    return this.held.handle;
+  }
 
   static async open(model: number): Promise<GpuModel> {
     return GpuModel.on(await openGpu(), model);
@@ -166,7 +182,7 @@ export class GpuModel {
     values.catch(() => {});
     const deliver = async () => {
       const outputs = await values;
-      if (this.isDisposed) return;
+      if (this.isDisposed || this.held.isLost) return;
       const into = heap.f32(results, count);
       outputs.forEach((bytes, i) => (into[i] = new Float32Array(bytes)[0]!));
     };
@@ -265,6 +281,6 @@ export class GpuModel {
     for (const {buffer} of this.resident.values()) this.gpu.free(buffer);
     this.players.clear();
     this.resident.clear();
-    engine().fj_modelSetGpu(this.model, 0);
+    if (this.held.handle) engine().fj_modelSetGpu(this.held.handle, 0);
   }
 }

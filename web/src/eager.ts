@@ -8,6 +8,8 @@
 
 import {call, callForJson, engine, heap, withArguments} from './engine.js';
 import {Staging, type Gpu, type GpuProgram} from './gpu.js';
+import {Held} from './held.js';
+import {onReset} from './load.js';
 
 // The commands of engine/abi/remote.h.
 const kUpload = 0;
@@ -19,6 +21,7 @@ const kMostDispatches = 256;
 const kMostSpare = 128 << 20;
 
 let player: EagerPlayer | undefined;
+onReset(() => (player = undefined));
 
 /** Where ops run from now on: on this GPU, or in WebAssembly. */
 export function runOpsOn(gpu?: Gpu): void {
@@ -43,14 +46,14 @@ export async function bring(handle: number, bytes: number): Promise<ArrayBuffer 
   const number = engine().fj_gpuNumber(handle);
   if (!number) return undefined;
   // Whoever disposes of the tensor meanwhile disposes of another handle.
-  const held = engine().fj_clone(handle);
+  const held = new Held(engine().fj_clone(handle));
   try {
     const values = await player!.read(number, bytes);
-    const pointer = engine().fj_gpuLand(held);
+    const pointer = held.handle && engine().fj_gpuLand(held.handle);
     if (pointer) heap.i32(pointer, bytes / 4).set(new Int32Array(values));
     return values;
   } finally {
-    engine().fj_dispose(held);
+    if (held.handle) engine().fj_dispose(held.handle);
   }
 }
 

@@ -2,7 +2,7 @@
 //
 // Everything that can fail gives 0, and message() says why: call() turns that into an Error.
 
-import {functions, kScratchBytes, memory, scratch, settle} from './load.js';
+import {functions, kScratchBytes, memory, onReset, scratch, settle} from './load.js';
 
 /** The functions of engine/abi/abi.h. */
 export type FunctionName =
@@ -118,6 +118,7 @@ export const heap = {
 
 // All of the memory, for few numbers, which a view of their own would cost more than to read them.
 let words = new Int32Array();
+onReset(() => (words = new Int32Array()));
 
 /** The shape of a tensor. In room of its own: while arguments are in theirs, too. */
 export function shapeOfHandle(handle: number): number[] {
@@ -129,7 +130,7 @@ export function shapeOfHandle(handle: number): number[] {
   return shape;
 }
 
-/** Bytes of the module's memory: it grows and never shrinks. */
+/** Bytes of the module's memory: it grows, and never shrinks. */
 export function heapBytes(): number {
   return memory.buffer.byteLength;
 }

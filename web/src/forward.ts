@@ -4,6 +4,7 @@ import {elementwise} from './ops.js';
 import {scopesOfEngine} from './tensor.js';
 
 export {features, ready, wasm, type Features, type Variant} from './load.js';
+export {reset} from './reset.js';
 export {dispose, keep, memory, Tensor, tensor, tidy, type DataType, type MemoryInfo, type TensorLike, type TypedArray} from './tensor.js';
 export {
   addN, all, any, argMax, argMin, avgPool, batchNorm, broadcastTo, cast, clipByValue, clone, concat, conv2d, conv2dTranspose, cumsum, depthwiseConv2d,

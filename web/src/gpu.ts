@@ -79,6 +79,13 @@ export class Gpu {
     this.lost = device.lost.then((why) => ((this.isLost = true), why));
   }
 
+  /** Gives back everything on it. */
+  destroy(): void {
+    this.isLost = true;
+    this.bytes = 0;
+    this.device.destroy();
+  }
+
   /** Opens the machine's fastest adapter; `gpu` is navigator.gpu, or that of another implementation. */
   static async open(gpu: GPU | undefined = globalThis.navigator?.gpu): Promise<Gpu> {
     if (!gpu) throw new Error('This browser has no WebGPU (navigator.gpu): use the backend wasm');

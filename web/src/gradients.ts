@@ -5,7 +5,9 @@
 
 import {play} from './eager.js';
 import {call, engine, heap, withArguments} from './engine.js';
+import {Held} from './held.js';
 import {inKerasNames, snakeCase} from './layers.js';
+import {onReset} from './load.js';
 import type {Described} from './predictor.js';
 import {castTo} from './run.js';
 import {shown} from './samples.js';
@@ -15,6 +17,7 @@ import {endScope, handleOf, startScope, Tensor, tidied, tidy, toTensor, type Dat
 
 /** By name. */
 const variables = new Map<string, Variable>();
+onReset(() => variables.clear());
 
 /** A tensor whose value can change. It lives until it is disposed of. */
 export class Variable extends Tensor {
@@ -34,7 +37,7 @@ export class Variable extends Tensor {
     if (String(value.shape) !== String(this.shape) || value.dtype !== this.dtype) {
       throw new Error(`The variable ${this.name} is ${this.dtype} [${this.shape}]: it cannot take ${value.dtype} [${value.shape}]`);
     }
-    this.replaceHandle(call('fj_clone', handleOf(value)));
+    this.replaceHandle(() => call('fj_clone', handleOf(value)));
   }
   override dispose(): void {
     if (!this.isDisposed) variables.delete(this.name);
@@ -187,10 +190,7 @@ export function checkedRate(rate: unknown): number {
   throw new Error(`learningRate must be a finite number, at least 0, got ${shown(rate)}`);
 }
 
-/** What the engine holds for an optimizer: given back when nobody holds the optimizer any more. */
-interface Held {
-  handle: number;
-}
+/** What the engine holds for an optimizer is given back when nobody holds the optimizer any more. */
 function free(held: Held): void {
   if (held.handle) engine().fj_optimizerFree(held.handle);
   held.handle = 0;
@@ -202,7 +202,7 @@ const parameterName = (name: string): string => (name === 'lr' ? 'learning_rate'
 
 /** An optimizer as Keras describes it. It serves a model's compile, or updates variables by itself. */
 export class Optimizer {
-  private readonly held: Held = {handle: 0};
+  private readonly held = new Held();
   private readonly trained = new Set<WeakRef<Trained>>();
   /** In Keras's names. */
   readonly config: Record<string, unknown> = {};
@@ -258,6 +258,7 @@ export class Optimizer {
     if (moved.length) this.update(moved.map(([name]) => variables.get(name)!), moved.map(([, tensor]) => tensor));
   }
   private get made(): number {
+    this.held.check('what this optimizer had noted of its variables');
     if (!this.held.handle) {
       this.held.handle = withArguments((a) => call('fj_optimizer', a.json(this.asWritten())));
       forgotten.register(this, this.held, this.held);

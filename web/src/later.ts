@@ -2,6 +2,8 @@
 // cannot wait for them, as dataSync() or an op, has the rest computed at once.
 
 import {call} from './engine.js';
+import {wasReset} from './held.js';
+import {onReset} from './load.js';
 import {breathe, kSlice} from './pauses.js';
 import {fillLater, type Tensor} from './tensor.js';
 
@@ -51,6 +53,12 @@ export class Later {
     for (const t of this.outputs) fillLater(t);
     this.resolve();
   }
+  /** tf.reset() takes it away: it fails. */
+  static abandonCurrent(): void {
+    if (!current) return;
+    current.error = wasReset('the prediction that was under way');
+    current.end();
+  }
   /** Computes the rest at once. Throws where the prediction has failed. */
   finish(): void {
     this.work(0);
@@ -61,3 +69,4 @@ export class Later {
     current?.work(0);
   }
 }
+onReset(() => Later.abandonCurrent());

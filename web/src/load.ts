@@ -55,6 +55,12 @@ let said: string | undefined;
 /** Changes with the settings. */
 let version = 0;
 
+/** Counts the engines that were given up with all that they held: a handle is one of its own life only. */
+export let life = 1;
+const atReset: (() => void)[] = [];
+/** What else has to be given up with the engine, because it is of its memory or its handles. */
+export const onReset = (forget: () => void): void => void atReset.push(forget);
+
 let wanted: Variant | undefined;
 /** 0 is the engine's choice. */
 let threads = 0;
@@ -366,6 +372,8 @@ function enlist(engine: Running): void {
   engine.crew.started().then(
     () => policy.stop(),
     (error) => {
+      // Those of an engine that was given up meanwhile have been ended.
+      if (running !== engine) return policy.stop();
       engine.threads = 1 + engine.crew.alive;
       return tell(error, engine, policy);
     },
@@ -438,7 +446,8 @@ async function whyNotStarted(error: Error, crew: Crew, variant: Variant, policy:
 /** Starts what the settings ask for: what the import waits for. Never rejects: `failure` is told at the first use. */
 export function prepare(): Promise<void> {
   return (loading ??= (async () => {
-    await loadNode();
+    // A page asks for its file in this very turn.
+    if (isNode) await loadNode();
     // The settings may change meanwhile.
     for (let seen = -1; seen !== version; ) {
       seen = version;
@@ -466,6 +475,19 @@ function exchange(engine?: Running): void {
   running = engine;
   functions = undefined;
   ++version;
+}
+
+/** Gives the engine up, with its memory and all that it holds: the next call starts another. */
+export function abandon(what: string): void {
+  if (!running) return;
+  running.exports.fj_living();
+  // Their handles are numbers in functions that go on.
+  const [busy] = /\d+ trainings?/.exec(message(running)) ?? [];
+  if (busy) throw new Error(`${what}: ${busy} or evaluation goes on: end it first (model.stopTraining, or an AbortSignal), and await it`);
+  ++life;
+  for (const forget of atReset) forget();
+  exchange();
+  memory = undefined as unknown as WebAssembly.Memory;
 }
 
 /** The engine, started now where that needs no waiting: what engine() does at the first call. */

@@ -92,6 +92,7 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
   }
   /** The engine's handle; the weights are made on first use. */
   protected override get built(): number {
+    this.held.check(`the model ${this.name}`);
     if (!this.handle) {
       const names = this.layers.map((l) => l.name);
       const twice = names.find((name, i) => names.indexOf(name) < i);

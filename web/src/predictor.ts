@@ -7,6 +7,7 @@
 import {call, callForJson, engine, heap, withArguments} from './engine.js';
 import type {GpuModel} from './device.js';
 import {kPredictArgs} from './fit.js';
+import {Held} from './held.js';
 import {Later} from './later.js';
 import {loadFrom, type IOHandler, type ModelArtifacts, type ModelFile, type WeightSpec} from './io.js';
 import {loadRestFor, ready} from './load.js';
@@ -56,22 +57,21 @@ export const descriptionIn = ({modelTopology}: ModelArtifacts): Described => {
   return topology.model_config ?? topology;
 };
 
-/** What the engine and a GPU hold for a model. In an object of its own so that the garbage collector's notice can hold it. */
-export interface Held {
-  handle: number;
+/** What the engine and a GPU hold for a model. */
+export class HeldModel extends Held {
   gpu?: GpuModel;
 }
-export function free(held: Held): void {
+export function free(held: HeldModel): void {
   held.gpu?.dispose();
   held.gpu = undefined;
   if (held.handle) engine().fj_modelFree(held.handle);
   held.handle = 0;
 }
-const forgotten = new FinalizationRegistry<Held>(free);
+const forgotten = new FinalizationRegistry<HeldModel>(free);
 
 export class Predictor {
-  isDisposed = false;
-  protected readonly held: Held = {handle: 0};
+  private isEnded = false;
+  protected readonly held = new HeldModel();
   private outputCount?: number;
   /** A prediction that is on its way. */
   protected later?: Promise<void>;
@@ -85,8 +85,12 @@ export class Predictor {
     forgotten.register(this, this.held, this.held);
   }
 
+  get isDisposed(): boolean {
+    return this.isEnded || this.held.isLost;
+  }
   /** The engine's handle. */
   protected get built(): number {
+    this.held.check(`the model ${this.name}`);
     if (this.isDisposed) throw new Error('The model is disposed and cannot be used');
     return this.held.handle;
   }
@@ -238,7 +242,7 @@ export class Predictor {
   dispose(): void {
     forgotten.unregister(this.held);
     free(this.held);
-    this.isDisposed = true;
+    this.isEnded = true;
   }
 }
 

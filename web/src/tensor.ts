@@ -9,6 +9,7 @@
 
 import {call, engine, heap, heapBytes, shapeOfHandle, withArguments} from './engine.js';
 import type {BinaryName, UnaryName} from './generated/tables.js';
+import {Held} from './held.js';
 import {there} from './there.js';
 import {brand, checkShape, fillWith, flatten, isTensorLike, nameOf, refuseForeign, shapeOf, sizeOf, typeOf} from './values.js';
 
@@ -20,7 +21,7 @@ export type NestedArray = number | NestedArray[];
 
 const kTypes: readonly DataType[] = ['float32', 'int32', 'bool'];
 
-const forgotten = new FinalizationRegistry<{handle: number}>((held) => {
+const forgotten = new FinalizationRegistry<Held>((held) => {
   if (held.handle) engine().fj_dispose(held.handle);
 });
 
@@ -35,8 +36,8 @@ export class Tensor {
   readonly size: number;
   readonly id: number;
   kept = false;
-  /** The engine's handle; 0 once disposed. In an object of its own so that the garbage collector's notice can hold it. */
-  private readonly held: {handle: number};
+  /** The engine's handle; 0 once disposed. */
+  private readonly held: Held;
   /** Where its values come later: when they are there, and what has them computed at once, unless a GPU does. */
   private waiting?: Promise<void>;
   private finish?: () => void;
@@ -44,7 +45,7 @@ export class Tensor {
 
   /** Wraps a handle of the engine. */
   constructor(handle: number) {
-    this.held = {handle};
+    this.held = new Held(handle);
     this.dtype = kTypes[engine().fj_dtype(handle)]!;
     this.shape = shapeOfHandle(handle);
     this.size = sizeOf(this.shape);
@@ -68,11 +69,18 @@ export class Tensor {
     }
     return this.held.handle;
   }
+  private get about(): string {
+    return `tensor ${this.id}, ${this.dtype} of shape [${this.shape}]`;
+  }
   private checkAlive(): void {
-    if (this.isDisposed) throw new Error(`Tensor is disposed. It was tensor ${this.id}, ${this.dtype} of shape [${this.shape}]`);
+    if (!this.isDisposed) return;
+    this.held.check(this.about);
+    throw new Error(`Tensor is disposed. It was ${this.about}`);
   }
   /** Gives this tensor another value: only variables do. */
-  protected replaceHandle(handle: number): void {
+  protected replaceHandle(made: () => number): void {
+    this.held.check(this.about);
+    const handle = made();
     if (this.held.handle && this.held.handle !== handle) engine().fj_dispose(this.held.handle);
     this.held.handle = handle;
   }
@@ -94,13 +102,14 @@ export class Tensor {
     this.checkAlive();
     if (!this.waiting && this.isHere) return this.dataSync<T>();
     // Whoever disposes of it from now on disposes of another handle, and gets the values none the less.
-    const handle = call('fj_clone', this.held.handle);
+    const held = new Held(call('fj_clone', this.held.handle));
     try {
       await this.waiting;
-      const values = await there?.bring(handle, this.size * 4);
-      return this.typed<T>(values ?? heap.i32(call('fj_data', handle), this.size).slice().buffer);
+      const values = await there?.bring(held.handle, this.size * 4);
+      held.check(this.about);
+      return this.typed<T>(values ?? heap.i32(call('fj_data', held.handle), this.size).slice().buffer);
     } finally {
-      engine().fj_dispose(handle);
+      if (held.handle) engine().fj_dispose(held.handle);
     }
   }
   private typed<T>(values: ArrayBuffer): T {
@@ -313,6 +322,7 @@ export function toTensor(x: Tensor | TensorLike, argument: string, op: string, d
 // ---- scopes -------------------------------------------------------------------------------------------------------------------
 
 const scopes: Tensor[][] = [];
+export const isScoped = (): boolean => scopes.length > 0;
 
 type Container = Tensor | Container[] | {[key: string]: unknown} | unknown;
 
@@ -397,7 +407,7 @@ export interface MemoryInfo {
   numBytesInEngine: number;
   /** All buffers on the GPU. */
   numBytesInGPU: number;
-  /** The WebAssembly memory, which grows and never shrinks. */
+  /** The WebAssembly memory, which grows, and never shrinks until reset(). */
   numBytesInHeap: number;
   unreliable: boolean;
 }

@@ -13,6 +13,6 @@ export interface There {
 }
 
 export let there: There | undefined;
-export function provideThere(made: There): void {
+export function provideThere(made?: There): void {
   there = made;
 }
