@@ -2,3 +2,4 @@
 import './starting.js';
 
 export * from './index.js';
+import './started.js';

@@ -3,3 +3,4 @@ import './rest-beside.js';
 import './starting.js';
 
 export * from './predict.js';
+import './started.js';

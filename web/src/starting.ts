@@ -1,6 +1,7 @@
-// How an ES module of the package starts: what imports it waits until the engine has started, so that everything works at once.
+// How an ES module of the package starts: the engine's file is asked for before anything else runs, so that the rest of the package is
+// evaluated while it comes. started.ts waits for it.
 //
-// A worker gets messages while it waits, which nobody could listen to yet: they are held back until what imports this has run.
+// A worker gets messages meanwhile, which nobody could listen to yet: they are held back until what imports this has run.
 import {isNode} from './node.js';
 import {prepare, prepareNode} from './load.js';
 import {filesBeside} from './beside.js';
@@ -24,9 +25,11 @@ const hold = (event: Event): void => {
 };
 if (isWorker) for (const type of kTypes) addEventListener(type, hold, {capture: true});
 
-await (isNode ? prepareNode() : prepare());
+export const started = isNode ? prepareNode() : prepare();
 
-if (isWorker) {
+/** Whoever has imported the package listens now, or does so in this turn. */
+export function release(): void {
+  if (!isWorker) return;
   setTimeout(() => {
     for (const type of kTypes) removeEventListener(type, hold, {capture: true});
     for (const {type, data, origin, lastEventId, source, ports} of held) {
