@@ -199,7 +199,7 @@ Measured Cells::measure(const Cell& cell, const std::string& phase) const {
     }
   }
   if (out.trials.empty()) return {.reason = first};
-  out.value = medianInterval(out.trials, input_.run.seed);
+  out.value = orderSpan(out.trials).interval;
   if (!first.empty()) {
     out.caveat =
         cat(count(out.trials.size()), " of ", counted(rows.size(), "trial"), "; another: ", first);

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "report/report.h"
-#include "stats/stats.h"
+#include "stats/interval.h"
 
 namespace fjord::study {
 
@@ -30,10 +30,10 @@ struct Series {
 };
 
 struct Measured {
-  std::vector<double> trials;  // one number for each that has the phase
-  std::optional<Interval> value;
-  std::string reason;  // why there is no value
-  std::string caveat;  // what became of other trials of the cell, or ""
+  std::vector<double> trials;     // one number for each that has the phase
+  std::optional<Interval> value;  // by order statistics; of few trials their range: orderSpan
+  std::string reason;             // why there is no value
+  std::string caveat;             // what became of other trials of the cell, or ""
 };
 
 /// What the probe of a subject brought, or why there is nothing.
@@ -90,7 +90,7 @@ class Cells {
   std::map<Cell, std::vector<const TrialRow*>> trials_;
   std::set<Cell> planned_;
   size_t unreached_ = 0;
-  // An interval takes thousands of samples, and several tables ask for the same one.
+  // Several tables ask for the same one.
   mutable std::map<std::pair<Cell, std::string>, Measured> measured_;
 };
 

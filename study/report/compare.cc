@@ -6,19 +6,17 @@
 #include "report/cells.h"
 #include "report/document.h"
 #include "report/format.h"
+#include "stats/agreement.h"
 
 namespace fjord::study {
 
 namespace {
 
-/// From here on two runs tell the same order.
-constexpr double kAgreement = 0.95;
-
-/// The medians of a cell's phase in both runs.
+/// A cell's phase in both runs.
 struct Pair {
   Cell cell;
   std::string label, phase;
-  double a = 0, b = 0;
+  Interval a, b;
 };
 
 std::string labelOf(const Cells& cells, const Cell& cell) {
@@ -34,34 +32,28 @@ std::vector<Pair> pairsOf(const Cells& a, const Cells& b, const std::string& tas
   for (const auto& [cell, rows] : a.trials()) {
     if (cell.task != task) continue;
     Measured ours = a.at(cell, phase), theirs = b.at(cell, phase);
-    if (ours.value && theirs.value)
-      out.push_back({cell, labelOf(a, cell), phase, ours.value->centre, theirs.value->centre});
+    // What a clock did not see has no ratio.
+    if (ours.value && theirs.value && ours.value->centre > 0 && theirs.value->centre > 0)
+      out.push_back({cell, labelOf(a, cell), phase, *ours.value, *theirs.value});
   }
   return out;
 }
 
-/// NaN for fewer than two, or where all of one run are equal.
-double correlationOf(const std::vector<Pair>& pairs) {
-  if (pairs.size() < 2) return NAN;
-  std::vector<double> a, b;
-  for (const Pair& pair : pairs) {
-    a.push_back(pair.a);
-    b.push_back(pair.b);
-  }
-  return rankCorrelation(a, b);
+Agreement agreementOf(const std::vector<Pair>& pairs) {
+  std::vector<MeasuredTwice> both;
+  for (const Pair& pair : pairs) both.push_back({pair.a, pair.b});
+  return agreementOf(both);
 }
 
-std::string correlationText(double correlation) {
-  // Three digits are not enough near 1: 0.9996 is not 1.
-  if (!std::isfinite(correlation)) return "cannot be told";
-  std::string text = cat(std::floor(correlation * 1e4) / 1e4);
-  return text;
-}
-
-/// How many times one is the other, at least 1; the largest for what one run has as 0.
+/// How many times one is the other, at least 1.
 double factorOf(const Pair& pair) {
-  double least = std::min(pair.a, pair.b), most = std::max(pair.a, pair.b);
-  return most == 0 ? 1 : least > 0 ? most / least : INFINITY;
+  double least = std::min(pair.a.centre, pair.b.centre),
+         most = std::max(pair.a.centre, pair.b.centre);
+  return most / least;
+}
+
+std::string percent(double share) {
+  return std::isfinite(share) ? number(100 * share) + " %" : "–";
 }
 
 Table pairsTable(std::vector<Pair> pairs) {
@@ -77,8 +69,8 @@ Table pairsTable(std::vector<Pair> pairs) {
       return Entry{.text = number(value), .kind = Entry::kNumber};
     };
     table.rows.push_back({word(pair.label), word(pair.cell.task), word(pair.phase),
-                          word(pair.cell.size.name()), numeric(pair.a), numeric(pair.b),
-                          numeric(factorOf(pair))});
+                          word(pair.cell.size.name()), numeric(pair.a.centre),
+                          numeric(pair.b.centre), numeric(factorOf(pair))});
   }
   return table;
 }
@@ -98,23 +90,57 @@ std::vector<std::string> settings(const Run& a, const Run& b) {
   return out;
 }
 
-std::string sentenceOf(double correlation, size_t cells) {
-  std::string figure =
-      cat("rank correlation ", correlationText(correlation), " over ", counted(cells, "cell"));
-  if (!std::isfinite(correlation))
-    return cat("Whether the two runs agree cannot be told: all medians of one are equal, over ",
-               counted(cells, "cell"), ".");
-  if (correlation >= kAgreement)
-    return cat("The two runs agree: ", figure, ", at least ", kAgreement, ".");
-  return cat("The two runs do not agree: ", figure, ", less than ", kAgreement, ".");
+std::string figuresOf(const Agreement& found) {
+  return cat("half of the cells differ by at most ", percent(found.median),
+             ", 95 % of them by at most ", percent(found.tail), ", over ",
+             counted(found.cells, "cell"));
+}
+
+std::string sentenceOf(const Agreement& found) {
+  return cat("The two runs ", found.agrees ? "agree" : "do not agree", ": ", figuresOf(found),
+             ". They agree where these are below ", percent(kMedianLimit), " and ",
+             percent(kTailLimit), ".");
+}
+
+/// The noise that one has to allow for, and whether it goes one way.
+std::string noiseOf(const Agreement& found) {
+  std::string out = cat("The second run takes × ", number(found.ratio.centre),
+                        " the first one's times (geometric mean)");
+  std::string limits = between(found.ratio);
+  if (!limits.empty()) out += cat("; 95 % of the ratios lie within ", limits);
+  return out + cat(". Differences below ", percent(found.tail),
+                   " between two programs mean nothing by these runs.");
+}
+
+std::vector<Entry> rowOf(const std::string& task, const std::string& phase,
+                         const Agreement& found) {
+  auto numeric = [](const std::string& text) {
+    return Entry{.text = text, .kind = Entry::kNumber};
+  };
+  Entry ratio = numeric(found.cells ? "× " + number(found.ratio.centre) : "–");
+  ratio.small = between(found.ratio);
+  return {word(task),
+          word(phase),
+          numeric(count(found.cells)),
+          numeric(percent(found.median)),
+          numeric(percent(found.tail)),
+          numeric(found.cells ? percent(found.overlapping) : "–"),
+          ratio,
+          word(!found.cells   ? "cannot be told"
+               : found.agrees ? "yes"
+                              : "no")};
 }
 
 }  // namespace
 
 Result<std::string> compareRuns(const ReportInput& a, const ReportInput& b) {
   Cells first(a), second(b);
-  Table table{.caption = "Rank correlation of the medians, for each task and phase",
-              .head = {"Task", "Phase", "Cells", "Rank correlation", "At least 0.95"}};
+  Table table{
+      .caption =
+          "How far the medians of cells are apart, for each task and phase: the larger over "
+          "the smaller one, less 1",
+      .head = {"Task", "Phase", "Cells", "Median", "95th percentile", "Intervals touch",
+               "Second over first", "Agree"}};
   std::vector<Pair> all;
   std::vector<Block> apart;  // tasks that do not agree, whatever all together do
   for (auto [task, phase] : {std::pair{"train", "steady"},
@@ -123,29 +149,22 @@ Result<std::string> compareRuns(const ReportInput& a, const ReportInput& b) {
                              {"infer", "first"},
                              {"infer", "steady"}}) {
     std::vector<Pair> pairs = pairsOf(first, second, task, phase);
-    double correlation = correlationOf(pairs);
-    table.rows.push_back({word(task),
-                          word(phase),
-                          {.text = count(pairs.size()), .kind = Entry::kNumber},
-                          {.text = correlationText(correlation), .kind = Entry::kNumber},
-                          word(!std::isfinite(correlation) ? "cannot be told"
-                               : correlation >= kAgreement ? "yes"
-                                                           : "no")});
+    Agreement found = agreementOf(pairs);
+    table.rows.push_back(rowOf(task, phase, found));
     // The time of a step is what a cell is about; the others are told beside it.
     if (std::string_view(phase) != "steady") continue;
     all.insert(all.end(), pairs.begin(), pairs.end());
-    if (correlation < kAgreement) {
+    if (found.cells && !found.agrees)
       apart.emplace_back(
-          Paragraph{cat("The task ", task, " alone does not: ", correlationText(correlation),
-                        " over ", counted(pairs.size(), "cell"), ".")});
-    }
+          Paragraph{cat("The task ", task, " alone does not: ", figuresOf(found), ".")});
   }
   if (all.size() < 2) {
     return fail("runs ", a.run.id, " and ", b.run.id, " have times for ",
                 counted(all.size(), "cell"),
                 " in common; 2 are needed: choose runs with the same subjects and sizes");
   }
-  std::vector<Block> blocks = {Paragraph{sentenceOf(correlationOf(all), all.size())}};
+  Agreement together = agreementOf(all);
+  std::vector<Block> blocks = {Paragraph{sentenceOf(together)}, Paragraph{noiseOf(together)}};
   std::ranges::move(apart, std::back_inserter(blocks));
   for (const std::string& line : settings(a.run, b.run)) blocks.emplace_back(Paragraph{line});
   blocks.emplace_back(table);

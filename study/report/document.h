@@ -61,9 +61,13 @@ struct Paragraph {
   Kind kind = kPlain;
 };
 
-enum class Verdict { kHolds, kPartly, kNoLonger, kUnknown };
+/// kUnknown: the run lacks something; kNotDecided: its figures are too uncertain.
+enum class Verdict { kHolds, kPartly, kNoLonger, kUnknown, kNotDecided };
 inline constexpr const char* kVerdictNames[] = {"holds", "holds in part", "no longer",
-                                                "cannot be told"};
+                                                "cannot be told", "not decided"};
+/// The same at the beginning of a line.
+inline constexpr const char* kVerdictHeads[] = {"Holds", "Holds in part", "No longer",
+                                                "Cannot be told", "Not decided"};
 
 /// What became of one of the paper's findings.
 struct Finding {
@@ -72,7 +76,7 @@ struct Finding {
   std::string paper;      // what the paper found, in short
   std::string criterion;  // when this report says that it holds
   Verdict verdict = Verdict::kUnknown;
-  std::string why;                    // where it cannot be told
+  std::string why;                    // where it cannot be told, or is not decided
   std::vector<std::string> evidence;  // the figures that the verdict rests on
 };
 

@@ -44,7 +44,7 @@ std::string overheadText(const Cells& cells) {
     }
   }
   if (values.empty()) return "not in this run";
-  Interval value = medianInterval(values, cells.input().run.seed);
+  Interval value = orderSpan(values).interval;
   std::string range = value.low < value.high
                           ? cat(" (", duration(value.low), " to ", duration(value.high), ")")
                           : "";
@@ -259,7 +259,7 @@ Measured opening(const Cells& cells, const Series& series, const std::string& ph
     if (out.reason.empty()) out.reason = "not in this run";
     return out;
   }
-  out.value = medianInterval(out.trials, cells.input().run.seed);
+  out.value = orderSpan(out.trials).interval;
   return out;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numeric>
 
 #include "base/text.h"
@@ -28,20 +27,6 @@ struct Tally {
 /// A finding of two parts.
 Verdict both(bool a, bool b) {
   return a && b ? Verdict::kHolds : a || b ? Verdict::kPartly : Verdict::kNoLonger;
-}
-
-Finding unknown(Finding finding, const std::string& why) {
-  finding.verdict = Verdict::kUnknown;
-  finding.why = why;
-  return finding;
-}
-
-/// Browsers' series whose times mean something: not those of a GPU that a processor imitates.
-std::vector<Series> timedSeries(const Cells& cells) {
-  std::vector<Series> out = browserSeries(cells);
-  if (softwareAdapter(cells.input().run.machine.gpu))
-    std::erase_if(out, [](const Series& s) { return s.gpu; });
-  return out;
 }
 
 std::string times(double ratio) { return "× " + number(ratio); }
@@ -125,98 +110,6 @@ Finding taskSupport(const Cells& cells) {
   if (general.all < 2) return unknown(finding, "fewer than two frameworks told what they can do");
   if (!close.all) return unknown(finding, "no size has times of two frameworks");
   finding.verdict = both(2 * general.yes < general.all, close.most());
-  return finding;
-}
-
-// ---- 2: width and depth
-
-namespace {
-
-/// By how much a time grows, on average, where one side of the network doubles and the other stays:
-/// log2 of the factor.
-std::optional<double> growth(const Cells& cells, const Series& series, const std::string& task,
-                             int Size::* grows, int Size::* stays) {
-  double sum = 0;
-  int pairs = 0;
-  for (const Size& a : cells.sizes()) {
-    for (const Size& b : cells.sizes()) {
-      if (a.*stays != b.*stays || !(a.*grows < b.*grows)) continue;
-      auto ta = cells.median(series, task, a, "steady"),
-           tb = cells.median(series, task, b, "steady");
-      if (!ta || !tb || *ta <= 0 || *tb <= 0) continue;
-      sum += std::log2(*tb / *ta) / std::log2(static_cast<double>(b.*grows) / (a.*grows));
-      ++pairs;
-    }
-  }
-  if (!pairs) return {};
-  return sum / pairs;
-}
-
-}  // namespace
-
-Finding modelComplexity(const Cells& cells) {
-  Finding finding{.number = 2,
-                  .name = "Complexity of the model",
-                  .paper =
-                      "Of a network's width and depth it is the width that decides about the time, "
-                      "in training and in inference.",
-                  .criterion =
-                      "For more than half of the browser's series and tasks, doubling the width "
-                      "multiplies the time by more than doubling the depth does (mean of the "
-                      "logarithms over all pairs of sizes that differ in one of them)."};
-  Tally wider;
-  std::vector<double> widths, depths;
-  for (const char* task : {"train", "infer"}) {
-    Tally here;
-    for (const Series& series : timedSeries(cells)) {
-      auto width = growth(cells, series, task, &Size::width, &Size::depth);
-      auto depth = growth(cells, series, task, &Size::depth, &Size::width);
-      if (!width || !depth) continue;
-      here.add(*width > *depth);
-      widths.push_back(std::exp2(*width));
-      depths.push_back(std::exp2(*depth));
-    }
-    if (here.all)
-      finding.evidence.push_back(cat(task, ": width weighs more in ", here.text(), " series"));
-    wider.yes += here.yes;
-    wider.all += here.all;
-  }
-  if (!wider.all) return unknown(finding, "it needs sizes that differ in width and in depth");
-  finding.evidence.push_back(cat("twice the width takes ", times(geometricMean(widths)),
-                                 ", twice the depth ", times(geometricMean(depths)),
-                                 " the time (geometric means)"));
-  finding.verdict = wider.most() ? Verdict::kHolds : Verdict::kNoLonger;
-  return finding;
-}
-
-// ---- 3: loading
-
-Finding modelLoading(const Cells& cells) {
-  Finding finding{.number = 3,
-                  .name = "Loading of the model",
-                  .paper = "Loading and warming up a network takes much longer than an inference.",
-                  .criterion =
-                      "Loading and the first inference together take longer than one inference "
-                      "afterwards, in more than half of the browser's cells."};
-  Tally longer;
-  std::vector<double> ratios;
-  for (const Series& series : timedSeries(cells)) {
-    for (const Size& size : cells.sizes()) {
-      auto load = cells.median(series, "infer", size, "load");
-      auto first = cells.median(series, "infer", size, "first");
-      auto steady = cells.median(series, "infer", size, "steady");
-      if (!load || !first || !steady || *steady <= 0) continue;
-      longer.add(*load + *first > *steady);
-      ratios.push_back((*load + *first) / *steady);
-    }
-  }
-  if (!longer.all) return unknown(finding, "no cell has times of loading and of inference");
-  finding.evidence = {
-      cat("longer in ", longer.text(), " cells"),
-      cat("loading and the first inference take ", times(median(ratios)),
-          " one inference (median of the cells)"),
-      "the paper's second part, integrated against standalone GPUs, needs runs on both"};
-  finding.verdict = longer.most() ? Verdict::kHolds : Verdict::kNoLonger;
   return finding;
 }
 
@@ -381,7 +274,27 @@ std::vector<Finding> findings(const Cells& cells) {
 
 std::string verdictText(const Finding& finding) {
   std::string name = kVerdictNames[static_cast<int>(finding.verdict)];
-  return finding.verdict == Verdict::kUnknown ? name + ": " + finding.why : name;
+  return finding.why.empty() ? name : name + ": " + finding.why;
+}
+
+Finding unknown(Finding finding, const std::string& why) {
+  finding.verdict = Verdict::kUnknown;
+  finding.why = why;
+  return finding;
+}
+
+Finding undecided(Finding finding, const Span& span, double threshold) {
+  finding.verdict = Verdict::kNotDecided;
+  finding.why = span.rounds == 1
+                    ? "one round has no interval"
+                    : cat("the ", promiseOf(span), " has × ", number(threshold), " in it");
+  return finding;
+}
+
+std::string estimateText(const Span& span) {
+  std::string ends = between(span.interval);
+  return cat("× ", number(span.interval.centre), ends.empty() ? "" : " (" + ends + ")", ", ",
+             promiseOf(span));
 }
 
 }  // namespace fjord::study

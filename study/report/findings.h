@@ -3,8 +3,9 @@
 //
 //   for (const Finding& finding : findings(cells)) show(finding.name, verdictText(finding));
 //
-// A verdict is "cannot be told" where the run lacks what its criterion needs; `why` says what that
-// is.
+// A verdict is "cannot be told" where the run lacks what its criterion needs, and "not decided" where
+// its figure is too uncertain: the interval over the rounds has the threshold in it, or there is one
+// round, which has no interval. `why` says so.
 #pragma once
 
 #include <vector>
@@ -25,7 +26,13 @@ Finding fileEncoding(const Cells& cells);         // 6
 Finding callStack(const Cells& cells);            // 7
 Finding resourceUtilization(const Cells& cells);  // 8
 
-/// The verdict's name, with the reason where it cannot be told.
+/// The verdict's name, with the reason where there is none.
 std::string verdictText(const Finding& finding);
+
+// For those who write findings.
+Finding unknown(Finding finding, const std::string& why);
+Finding undecided(Finding finding, const Span& span, double threshold);
+/// "× 2.51 (2.40–2.60), range of 3 rounds"
+std::string estimateText(const Span& span);
 
 }  // namespace fjord::study

@@ -42,8 +42,8 @@ Finding judged(const Cells& cells, Finding finding, bool nativeGpu, double limit
   const std::string& adapter = cells.input().run.machine.gpu;
   if (closest) {
     finding.evidence = {
-        cat(closest->what, ": × ", number(closest->gap.mean), " in inference, geometric mean of ",
-            counted(closest->gap.ratios.size(), "size")),
+        cat(closest->what, ": ", estimateText(closest->gap.span),
+            ", in inference, geometric mean of ", counted(closest->gap.ratios.size(), "size")),
         kReservation, "the adapter: " + (adapter.empty() ? "not told" : adapter)};
   }
   finding.verdict = Verdict::kUnknown;
@@ -53,7 +53,9 @@ Finding judged(const Cells& cells, Finding finding, bool nativeGpu, double limit
   } else if (softwareAdapter(adapter)) {
     finding.why = "the processor computed what a GPU should";
   } else {
-    finding.verdict = closest->gap.mean <= limit ? Verdict::kHolds : Verdict::kNoLonger;
+    Decision decision = decide(closest->gap.span, limit);
+    if (decision == Decision::kNotDecided) return undecided(finding, closest->gap.span, limit);
+    finding.verdict = decision == Decision::kBelow ? Verdict::kHolds : Verdict::kNoLonger;
   }
   return finding;
 }
@@ -68,7 +70,7 @@ Finding gpuAgainstNative(const Cells& cells) {
           "On a standalone GPU, inference of well-known networks in TensorFlow.js takes "
           "1 to 2 times as long as in TensorFlow.",
       .criterion =
-          "TensorFlow.js's quickest GPU backend takes at most 2 times as long as "
+          "TensorFlow.js's quickest GPU backend takes less than 2 times as long as "
           "TensorFlow on a GPU (inference, geometric mean over sizes)."};
   return judged(cells, finding, true, 2);
 }
@@ -79,7 +81,7 @@ Finding gpuAgainstProcessor(const Cells& cells) {
       .name = "An integrated GPU's benefit",
       .paper = "TensorFlow.js on an integrated GPU is faster than TensorFlow on the processor.",
       .criterion =
-          "TensorFlow.js's quickest GPU backend takes at most as long as TensorFlow "
+          "TensorFlow.js's quickest GPU backend takes less time than TensorFlow "
           "on the processor (inference, geometric mean over sizes)."};
   return judged(cells, finding, false, 1);
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "report/sample_run.h"
@@ -20,10 +21,12 @@ SampleRun emptyRun() {
   return run;
 }
 
-/// The same samples at all sizes.
+/// The same samples at all sizes, in two rounds: one decides nothing.
 void everywhere(SampleRun& run, const char* subject, const char* backend, const char* task,
-                const std::vector<std::pair<std::string, double>>& samples) {
-  for (const Size& size : kSizes) run.ok({subject, backend, task, size}, samples);
+                const std::vector<std::pair<std::string, double>>& samples, int rounds = 2) {
+  for (int round = 0; round < rounds; ++round) {
+    for (const Size& size : kSizes) run.ok({subject, backend, task, size}, samples);
+  }
 }
 
 Verdict verdictOf(Finding (*finding)(const Cells&), const SampleRun& run) {
@@ -86,31 +89,63 @@ TEST(Findings, TaskSupport) {
 
 // ---- 2
 
-/// The time of 1x64 is 10; `width` and `depth` multiply it.
-SampleRun complexityRun(double width, double depth) {
+/// The time of 1x64 is 10; `width` and `depth` multiply it. One round for each pair of them.
+SampleRun complexityRun(const std::vector<std::pair<double, double>>& rounds,
+                        const char* task = "train") {
   SampleRun run = emptyRun();
-  run.ok({"tfjs", "cpu", "train", {1, 64}}, {{"steady", 10}});
-  run.ok({"tfjs", "cpu", "train", {1, 128}}, {{"steady", 10 * width}});
-  run.ok({"tfjs", "cpu", "train", {2, 64}}, {{"steady", 10 * depth}});
-  run.ok({"tfjs", "cpu", "train", {2, 128}}, {{"steady", 10 * width * depth}});
+  for (auto [width, depth] : rounds) {
+    run.ok({"tfjs", "cpu", task, {1, 64}}, {{"steady", 10}});
+    run.ok({"tfjs", "cpu", task, {1, 128}}, {{"steady", 10 * width}});
+    run.ok({"tfjs", "cpu", task, {2, 64}}, {{"steady", 10 * depth}});
+    run.ok({"tfjs", "cpu", task, {2, 128}}, {{"steady", 10 * width * depth}});
+  }
   return run;
 }
 
 TEST(Findings, ModelComplexity) {
-  EXPECT_EQ(verdictOf(modelComplexity, complexityRun(2, 1.5)), Verdict::kHolds);
-  EXPECT_EQ(verdictOf(modelComplexity, complexityRun(1.5, 2)), Verdict::kNoLonger);
-  std::string evidence = evidenceOf(modelComplexity, complexityRun(2, 1.5));
-  EXPECT_TRUE(has(evidence, "train: width weighs more in 1 of 1 series")) << evidence;
-  EXPECT_TRUE(has(evidence, "twice the width takes × 2.00, twice the depth × 1.50")) << evidence;
+  SampleRun wide = complexityRun({{2, 1.5}, {2, 1.5}});
+  EXPECT_EQ(verdictOf(modelComplexity, wide), Verdict::kHolds);
+  EXPECT_EQ(verdictOf(modelComplexity, complexityRun({{1.5, 2}, {1.5, 2}})), Verdict::kNoLonger);
+  std::string evidence = evidenceOf(modelComplexity, wide);
+  EXPECT_TRUE(
+      has(evidence,
+          "train: twice the width takes × 2.00, twice the depth × 1.50 the time (1 series); "
+          "the first over the second × 1.33, range of 2 rounds"))
+      << evidence;
+  // 1x64: 64 * (3 * 50816 - 50176) = 6,545,408; 1x128: twice that; 2x64: 64 * 3 * 4096 = 786,432 more;
+  // 2x128: 13,090,816 + 4 * 786,432. Growth in width: the root of 2 * 16,236,544 / 7,331,840; in depth
+  // that of 7,331,840 / 6,545,408 * 16,236,544 / 13,090,816.
+  EXPECT_TRUE(has(evidence, "train: multiplications alone grow × 2.10 and × 1.18")) << evidence;
+}
+
+/// The paper says it of training and of inference: one of two is a part. They are not pooled.
+TEST(Findings, ModelComplexityTaskByTask) {
+  SampleRun run = complexityRun({{2, 1.5}, {2, 1.5}});
+  SampleRun other = complexityRun({{1.5, 2}, {1.5, 2}}, "infer");
+  std::ranges::move(other.input.trials, std::back_inserter(run.input.trials));
+  EXPECT_EQ(verdictOf(modelComplexity, run), Verdict::kPartly);
+}
+
+/// Where rounds contradict each other nothing is decided, and where there is one round.
+TEST(Findings, ModelComplexityIsNotDecidedByNoise) {
+  SampleRun noisy = complexityRun({{2, 1.5}, {1.5, 2}, {2, 1.6}});
+  EXPECT_EQ(verdictOf(modelComplexity, noisy), Verdict::kNotDecided);
+  EXPECT_EQ(whyOf(modelComplexity, noisy), "the range of 3 rounds has × 1.00 in it");
+  SampleRun one = complexityRun({{2, 1.5}});
+  EXPECT_EQ(verdictText(modelComplexity(Cells(one.input))),
+            "not decided: one round has no interval");
 }
 
 /// A pair that is 4 times as wide counts as two doublings: 9 is 3 * 3.
 TEST(Findings, ModelComplexityOverLongerSteps) {
   SampleRun run = emptyRun();
-  run.ok({"tfjs", "cpu", "infer", {1, 64}}, {{"steady", 1}});
-  run.ok({"tfjs", "cpu", "infer", {1, 256}}, {{"steady", 9}});
+  for (int round = 0; round < 2; ++round) {
+    run.ok({"tfjs", "cpu", "infer", {1, 64}}, {{"steady", 1}});
+    run.ok({"tfjs", "cpu", "infer", {1, 256}}, {{"steady", 9}});
+  }
   EXPECT_EQ(whyOf(modelComplexity, run), "it needs sizes that differ in width and in depth");
-  run.ok({"tfjs", "cpu", "infer", {2, 64}}, {{"steady", 4}});
+  for (int round = 0; round < 2; ++round)
+    run.ok({"tfjs", "cpu", "infer", {2, 64}}, {{"steady", 4}});
   std::string evidence = evidenceOf(modelComplexity, run);
   EXPECT_TRUE(has(evidence, "twice the width takes × 3.00, twice the depth × 4.00")) << evidence;
   EXPECT_EQ(verdictOf(modelComplexity, run), Verdict::kNoLonger);
@@ -120,19 +155,27 @@ TEST(Findings, ModelComplexityOverLongerSteps) {
 
 TEST(Findings, ModelLoading) {
   SampleRun run = emptyRun();
-  everywhere(run, "tfjs", "cpu", "infer", {{"load", 3}, {"first", 2}, {"steady", 2}});
+  everywhere(run, "tfjs", "cpu", "infer", {{"load", 38}, {"first", 2}, {"steady", 2}});
   EXPECT_EQ(verdictOf(modelLoading, run), Verdict::kHolds);
-  EXPECT_TRUE(has(evidenceOf(modelLoading, run), "longer in 4 of 4 cells"));
-  EXPECT_TRUE(has(evidenceOf(modelLoading, run), "take × 2.50 one inference"));
-  // Half of the cells are not most of them.
-  everywhere(run, "convnetjs", "cpu", "infer", {{"load", 1}, {"first", 2}, {"steady", 4}});
+  EXPECT_TRUE(has(evidenceOf(modelLoading, run),
+                  "take × 20.0, range of 2 rounds, of one inference, over 4 cells"))
+      << evidenceOf(modelLoading, run);
+  // With as many cells of × 4 the geometric mean is the root of 80, which is less than 10.
+  everywhere(run, "convnetjs", "cpu", "infer", {{"load", 6}, {"first", 2}, {"steady", 2}});
   EXPECT_EQ(verdictOf(modelLoading, run), Verdict::kNoLonger);
+  // A round in which × 20 became × 40 takes that to the root of 160.
+  SampleRun noisy = emptyRun();
+  everywhere(noisy, "tfjs", "cpu", "infer", {{"load", 38}, {"first", 2}, {"steady", 2}}, 1);
+  everywhere(noisy, "tfjs", "cpu", "infer", {{"load", 78}, {"first", 2}, {"steady", 2}}, 1);
+  everywhere(noisy, "convnetjs", "cpu", "infer", {{"load", 6}, {"first", 2}, {"steady", 2}});
+  EXPECT_EQ(verdictOf(modelLoading, noisy), Verdict::kNotDecided);
+  EXPECT_EQ(whyOf(modelLoading, noisy), "the range of 2 rounds has × 10.0 in it");
 }
 
 /// A processor that imitates a GPU is slow in everything; it has no say.
 TEST(Findings, SoftwareGpusDoNotCount) {
   SampleRun run = emptyRun();
-  everywhere(run, "tfjs", "webgl", "infer", {{"load", 3}, {"first", 2}, {"steady", 2}});
+  everywhere(run, "tfjs", "webgl", "infer", {{"load", 38}, {"first", 2}, {"steady", 2}});
   EXPECT_EQ(verdictOf(modelLoading, run), Verdict::kHolds);
   run.input.run.machine.gpu = "llvmpipe";
   EXPECT_EQ(whyOf(modelLoading, run), "no cell has times of loading and of inference");
@@ -151,6 +194,9 @@ SampleRun gpuRun(double webgl, double nativeCpu, double nativeGpu) {
 TEST(Findings, GpuAgainstNative) {
   EXPECT_EQ(verdictOf(gpuAgainstNative, gpuRun(1.9, 9, 1)), Verdict::kHolds);
   EXPECT_EQ(verdictOf(gpuAgainstNative, gpuRun(2.1, 9, 1)), Verdict::kNoLonger);
+  SampleRun one = gpuRun(1.9, 9, 1);
+  std::erase_if(one.input.trials, [](const TrialRow& row) { return row.trial.round > 0; });
+  EXPECT_EQ(whyOf(gpuAgainstNative, one), "one round has no interval");
   EXPECT_TRUE(has(evidenceOf(gpuAgainstNative, gpuRun(2.1, 9, 1)),
                   "TensorFlow.js · WebGL over TensorFlow (native) · GPU: × 2.10"));
   EXPECT_EQ(whyOf(gpuAgainstNative, gpuRun(2.1, 9, 0)),

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "report/format.h"
 #include "report/paper.h"
+#include "report/rounds.h"
 #include "report/tables.h"
 
 namespace fjord::study {
@@ -22,27 +23,51 @@ Cell cellOf(const Series& series, const std::string& task, const Size& size) {
   return {series.subject, series.backend, task, size};
 }
 
+/// Of each round the geometric mean over sizes; their median. `times`: ours and theirs, size by size.
+Span overSizes(const std::vector<ByRound>& times) {
+  std::vector<double> means;
+  for (const std::vector<double>& round : commonRounds(times)) {
+    std::vector<double> ratios;
+    for (size_t i = 0; i < round.size(); i += 2) ratios.push_back(round[i] / round[i + 1]);
+    means.push_back(geometricMean(ratios));
+  }
+  return orderSpan(means);
+}
+
 }  // namespace
 
 std::vector<Series> nativeSeries(const Cells& cells) { return seriesWhere(cells, true); }
 std::vector<Series> browserSeries(const Cells& cells) { return seriesWhere(cells, false); }
 
+std::vector<Series> timedSeries(const Cells& cells) {
+  std::vector<Series> out = browserSeries(cells);
+  if (softwareAdapter(cells.input().run.machine.gpu))
+    std::erase_if(out, [](const Series& s) { return s.gpu; });
+  return out;
+}
+
 std::optional<Interval> gapAt(const Cells& cells, const Series& series, const Series& native,
                               const std::string& task, const Size& size) {
-  Measured ours = cells.at(cellOf(series, task, size), "steady");
-  Measured theirs = cells.at(cellOf(native, task, size), "steady");
-  if (!ours.value || !theirs.value || theirs.value->low <= 0) return {};
-  return ratioInterval(ours.trials, theirs.trials, cells.input().run.seed);
+  auto ratio = pairedRatio(byRound(cells, cellOf(series, task, size), "steady"),
+                           byRound(cells, cellOf(native, task, size), "steady"));
+  if (!ratio) return {};
+  return ratio->interval;
 }
 
 Gap gapOf(const Cells& cells, const Series& series, const Series& native, const std::string& task) {
   Gap gap;
+  std::vector<ByRound> times;  // ours and theirs of each size
   for (const Size& size : cells.sizes()) {
-    auto ratio = gapAt(cells, series, native, task, size);
-    if (ratio && ratio->centre > 0) gap.ratios.push_back(ratio->centre);
+    ByRound ours = byRound(cells, cellOf(series, task, size), "steady"),
+            theirs = byRound(cells, cellOf(native, task, size), "steady");
+    auto ratio = pairedRatio(ours, theirs);
+    if (!ratio || ratio->interval.centre <= 0) continue;
+    gap.ratios.push_back(ratio->interval.centre);
+    times.insert(times.end(), {ours, theirs});
   }
   if (!gap.ratios.empty()) {
-    gap.mean = geometricMean(gap.ratios);
+    gap.span = overSizes(times);
+    gap.mean = gap.span.interval.centre;
     return gap;
   }
   gap.reason = cells.absence(series, task, "steady");
@@ -70,22 +95,24 @@ Table gapTable(const Cells& cells, const std::string& task, const std::string& c
   if (natives.empty()) table.head.emplace_back("over native programs");
   for (const Series& series : browserSeries(cells)) {
     std::vector<Measured> means;
-    std::vector<size_t> sizes;
+    std::vector<std::string> sizes;  // how many, with the smallest and the largest ratio
     for (const Series& native : natives) {
       Gap gap = gapOf(cells, series, native, task);
-      sizes.push_back(gap.ratios.size());
+      sizes.emplace_back();
       means.push_back({.reason = gap.reason});
       if (gap.ratios.empty()) continue;
+      means.back().value = gap.span.interval;
+      means.back().trials.resize(gap.span.rounds);
       auto [least, most] = std::ranges::minmax(gap.ratios);
-      means.back().value = {least, gap.mean, most};
+      sizes.back() = counted(gap.ratios.size(), "size");
+      if (least < most) sizes.back() += cat(", ", between({least, 0, most}));
     }
     if (natives.empty()) means.push_back({.reason = "no native program in the catalogue"});
     addRow(table, series, means);
     std::vector<Entry>& row = table.rows.back();
     // One reason for all leaves nothing to say beside it.
     for (size_t i = 0; i < sizes.size() && i + 1 < row.size(); ++i) {
-      if (sizes[i])
-        row[i + 1].small += cat(row[i + 1].small.empty() ? "" : "; ", counted(sizes[i], "size"));
+      if (!sizes[i].empty()) row[i + 1].small += (row[i + 1].small.empty() ? "" : "; ") + sizes[i];
       row[i + 1].paper = paperGap(series, natives[i], task);
     }
   }

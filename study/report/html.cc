@@ -77,7 +77,7 @@ class Page {
     };
     item("The paper", {finding.paper});
     item("It holds where", {finding.criterion});
-    if (!finding.why.empty()) item("Cannot be told", {finding.why});
+    if (!finding.why.empty()) item(kVerdictHeads[static_cast<int>(finding.verdict)], {finding.why});
     if (!finding.evidence.empty()) item("Here", finding.evidence);
     out += "</dl>\n</article>\n";
   }

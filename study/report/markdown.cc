@@ -84,7 +84,9 @@ void write(std::string& out, const Paragraph& paragraph) {
 void write(std::string& out, const Finding& finding) {
   std::string verdict = kVerdictNames[static_cast<int>(finding.verdict)];
   out += cat("### ", finding.number, ". ", escaped(finding.name), ": ", verdict, "\n\n");
-  if (!finding.why.empty()) out += "Cannot be told: " + escaped(finding.why) + ".\n\n";
+  if (!finding.why.empty())
+    out +=
+        cat(kVerdictHeads[static_cast<int>(finding.verdict)], ": ", escaped(finding.why), ".\n\n");
   out += "- The paper: " + escaped(finding.paper) + "\n";
   out += "- It holds where: " + escaped(finding.criterion) + "\n";
   for (const std::string& line : finding.evidence) out += "- Here: " + escaped(line) + "\n";

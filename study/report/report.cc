@@ -1,6 +1,7 @@
 #include "report/report.h"
 
 #include "base/text.h"
+#include "report/analysis.h"
 #include "report/charts.h"
 #include "report/document.h"
 #include "report/facts.h"
@@ -27,9 +28,10 @@ Section runSection(const Cells& cells, const std::vector<Finding>& found) {
   section.blocks.emplace_back(Paragraph{
       "How to read it: a trial is one fresh page in a fresh profile, and counts as one number, the "
       "median of its samples. Tables and charts have the median of a cell's trials and, beneath it "
-      "or "
-      "as a line, its 95 % bootstrap interval. Only cells whose answers were right are timed; all "
-      "others "
+      "or as a line, an interval: from six trials on the one between two of them that holds the "
+      "true median in 95 % of cases or more, from fewer the range of all, which says of how many "
+      "it is and promises less: 75 % for 3. One trial has none. Bold is what may be the quickest, "
+      "as far as these intervals tell. Only cells whose answers were right are timed; all others "
       "have their reason. What the paper reports stands beside ours. A size such as 2x128 is two "
       "hidden layers of 128 units between 784 inputs and 10 outputs."});
   Table glance{.caption = "The paper's findings today", .head = {"Finding", "Verdict"}};
@@ -47,7 +49,7 @@ Section trainingSection(const Cells& cells) {
       "Training",
       {timesFigure(cells, "train", "steady", "Figure 1: time for a batch of 64, ms"),
        timesTable(cells, "train", "steady",
-                  "Time for a batch of 64, ms; the quickest of the browser's in bold"),
+                  "Time for a batch of 64, ms; what may be the browser's quickest in bold"),
        timesFigure(cells, "train", "first", "The first batch, with all that is compiled late, ms"),
        timesTable(cells, "train", "first", "Time for the first batch, ms")}};
 }
@@ -74,12 +76,14 @@ Section inferenceSection(const Cells& cells, const Packages& packages) {
 
 Section gapSection(const Cells& cells) {
   Section section{.id = "gap", .title = "The gap to native programs"};
-  section.blocks.emplace_back(Paragraph{cat(
-      "How many times as long the browser takes: geometric means over the sizes that both have "
-      "times for, with the smallest and the largest ratio. The paper compares TensorFlow.js and "
-      "TensorFlow on the processor: × ",
-      number(paper::kTrainingGap), " in training, × ", number(paper::kInferenceGap),
-      " in inference, on average over its dense networks (section 5.2.3).")});
+  section.blocks.emplace_back(Paragraph{
+      cat("How many times as long the browser takes: geometric means over the sizes that both have "
+          "times for, ratios paired by round; beneath them the interval over rounds, how many "
+          "sizes, and "
+          "the smallest and the largest of their ratios. The paper compares TensorFlow.js and "
+          "TensorFlow on the processor: × ",
+          number(paper::kTrainingGap), " in training, × ", number(paper::kInferenceGap),
+          " in inference, on average over its dense networks (section 5.2.3).")});
   struct Part {
     const char* task;
     const char* name;
@@ -119,6 +123,7 @@ Document documentOf(const ReportInput& input) {
   document.sections.push_back({"files", "Model files", {filesTable(cells)}});
   document.sections.push_back(inferenceSection(cells, packages));
   document.sections.push_back(gapSection(cells));
+  document.sections.push_back(analysisSection(cells));
   document.sections.push_back(std::move(results));
   document.sections.push_back({"cells", "All cells", {rawTable(cells)}});
   return document;

@@ -29,8 +29,8 @@ std::string markdownReport(const ReportInput& input);
 /// line a subject and task.
 std::string terminalTable(const ReportInput& input);
 
-/// How far two runs agree: the rank correlation of the medians of the cells that both have numbers
-/// for, over all and for each task, and the cells that differ most. As Markdown.
+/// How far two runs agree: by how much the medians of the cells differ that both have numbers for,
+/// over all and for each task and phase, and the cells that differ most. As Markdown.
 Result<std::string> compareRuns(const ReportInput& a, const ReportInput& b);
 
 }  // namespace fjord::study

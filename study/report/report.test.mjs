@@ -91,7 +91,7 @@ for (const width of [360, 1280]) {
 test('without JavaScript the tables tell everything', {skip}, async () => {
   const page = await open({javaScriptEnabled: false});
   const sections = await page.locator('section').count();
-  assert.equal(sections, 9);
+  assert.equal(sections, 10);
   assert.ok(await page.locator('noscript p').isVisible());
   assert.ok((await page.locator('table').count()) >= 15);
   assert.ok(await page.getByRole('rowheader', {name: 'TensorFlow.js · WebGL'}).first().isVisible());

@@ -19,13 +19,24 @@ Entry nameOf(const Series& series, Table& table) {
           .colour = series.colour};
 }
 
+namespace {
+
+/// "8.90–10.1"; from few trials it is their range, and says of how many.
+std::string rangeOf(const Interval& value, size_t trials) {
+  std::string ends = between(value);
+  bool few = trials > 1 && trials < kLeastRounds;
+  return ends.empty() || !few ? ends : cat(ends, " of ", trials);
+}
+
+}  // namespace
+
 Entry entryOf(const Measured& measured, Table& table, double scale) {
   if (!measured.value) return table.reason(measured.reason);
   Interval value = *measured.value;
   value = {value.low * scale, value.centre * scale, value.high * scale};
   return {.text = number(value.centre),
           .kind = Entry::kNumber,
-          .small = between(value),
+          .small = rangeOf(value, measured.trials.size()),
           .note = measured.caveat.empty() ? 0 : table.note(measured.caveat)};
 }
 
@@ -78,12 +89,13 @@ Table timesTable(const Cells& cells, const std::string& task, const std::string&
                  const std::string& caption) {
   Table table{.caption = caption, .head = sizesHead(cells)};
   std::vector<std::vector<Measured>> rows;
-  std::vector<double> best(table.head.size(), INFINITY);
+  // The high end of the quickest: what begins below it may be as quick.
+  std::vector<Interval> best(table.head.size(), {INFINITY, INFINITY, INFINITY});
   for (const Series& series : cells.series()) {
     rows.push_back(measuredRow(cells, series, task, phase));
     for (size_t i = 0; i < rows.back().size() && !series.native; ++i) {
       const Measured& m = rows.back()[i];
-      if (m.value) best[i] = std::min(best[i], m.value->centre);
+      if (m.value && m.value->centre < best[i].centre) best[i] = *m.value;
     }
   }
   for (size_t r = 0; r < rows.size(); ++r) {
@@ -91,7 +103,7 @@ Table timesTable(const Cells& cells, const std::string& task, const std::string&
     addRow(table, series, rows[r]);
     for (size_t i = 0; i < rows[r].size() && !series.native; ++i) {
       const Measured& m = rows[r][i];
-      if (m.value && m.value->centre == best[i]) table.rows.back()[i + 1].best = true;
+      if (m.value && m.value->low <= best[i].high) table.rows.back()[i + 1].best = true;
     }
   }
   return table;

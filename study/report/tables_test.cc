@@ -39,7 +39,7 @@ TEST(Tables, TimesWithIntervalsAndReasons) {
   std::vector<Entry> row = rowOf(table, "ConvNetJS");
   ASSERT_EQ(row.size(), 3u);
   EXPECT_EQ(row[1].text, "20.0");
-  EXPECT_EQ(row[1].small, "10.0–30.0");
+  EXPECT_EQ(row[1].small, "10.0–30.0 of 2");
   EXPECT_TRUE(row[1].best);
   EXPECT_EQ(row[2].text, "error");
   ASSERT_EQ(table.notes.size(), 2u);
@@ -175,7 +175,7 @@ TEST(Tables, GapIsAGeometricMean) {
   ASSERT_EQ(table.rows.size(), 2u);  // natives are columns
   std::vector<Entry> row = rowOf(table, "TensorFlow.js · JavaScript");
   EXPECT_EQ(row[1].text, "4.00");  // the root of 2 * 8
-  EXPECT_EQ(row[1].small, "2.00–8.00; 2 sizes");
+  EXPECT_EQ(row[1].small, "2 sizes, 2.00–8.00");
   EXPECT_EQ(row[1].paper, "33.9");  // section 5.2.3
   EXPECT_EQ(rowOf(table, "TensorFlow.js · WebGL")[1].text, "not in this run");
 }

@@ -1,4 +1,4 @@
-"""Writes golden.json: what NumPy and SciPy say of some samples, for stats_test.cc.
+"""Writes golden.json: what NumPy and SciPy say of some samples, for stats_test.cc and design_test.cc.
 
     ${FJORD_CACHE:-~/.cache/fjord}/python/bin/python study/stats/golden.py
 
@@ -48,13 +48,6 @@ def sample(values):
     return case
 
 
-def ratio(a, b):
-    def statistic(x, y, axis):
-        return np.median(x, axis=axis) / np.median(y, axis=axis)
-    return {'a': a.tolist(), 'b': b.tolist(), 'centre': float(np.median(a) / np.median(b)),
-            **brackets((a, b), statistic)}
-
-
 def correlation(a, b):
     return {'a': a.tolist(), 'b': b.tolist(),
             'rankCorrelation': float(stats.spearmanr(a, b).statistic)}
@@ -70,7 +63,6 @@ golden = {
     'with': f'NumPy {np.__version__}, SciPy {scipy.__version__}',
     'resamples': RESAMPLES,
     'samples': [sample(times(n, 10)) for n in (1, 2, 3, 7, 8, 9, 15, 20, 51)],
-    'ratios': [ratio(times(n, 30), times(m, 10)) for n, m in ((3, 3), (9, 15), (30, 12))],
     'correlations': [*(correlation(*noisy(n)) for n in (2, 5, 12, 60)),
                      correlation(times(40, 5), -times(40, 5)),
                      correlation(*np.round(random.random((2, 30)) * 4))],

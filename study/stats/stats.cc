@@ -5,8 +5,6 @@
 #include <limits>
 #include <numeric>
 
-#include "base/random.h"
-
 namespace fjord::study {
 
 namespace {
@@ -27,32 +25,6 @@ double quantileOfSorted(std::span<const double> sorted, double q) {
   return std::lerp(sorted[below], sorted[above], at - static_cast<double>(below));
 }
 
-/// Medians of samples with replacement. Each set of values has its own stream of random numbers, so
-/// that the resamples of one do not depend on the size of the other.
-class Resampler {
- public:
-  Resampler(std::span<const double> values, uint64_t seed, uint32_t stream)
-      : values_(values), sample_(values.size()), random_(seed, stream) {}
-
-  double median() {
-    for (double& x : sample_) x = values_[random_.below(static_cast<uint32_t>(values_.size()))];
-    return medianOf(sample_);
-  }
-
- private:
-  std::span<const double> values_;
-  std::vector<double> sample_;
-  Random random_;
-};
-
-/// What lies between the quantiles 0.025 and 0.975 of the statistics of resamples.
-Interval percentileInterval(double centre, std::vector<double> statistics) {
-  if (!std::ranges::all_of(statistics, [](double x) { return std::isfinite(x); }))
-    return {kNaN, centre, kNaN};
-  std::ranges::sort(statistics);
-  return {quantileOfSorted(statistics, 0.025), centre, quantileOfSorted(statistics, 0.975)};
-}
-
 }  // namespace
 
 double median(std::span<const double> values) {
@@ -64,21 +36,6 @@ double quantile(std::span<const double> values, double q) {
   std::vector<double> sorted(values.begin(), values.end());
   std::ranges::sort(sorted);
   return quantileOfSorted(sorted, q);
-}
-
-Interval medianInterval(std::span<const double> values, uint64_t seed, int resamples) {
-  Resampler resampler(values, seed, 0);
-  std::vector<double> medians(static_cast<size_t>(resamples));
-  for (double& m : medians) m = resampler.median();
-  return percentileInterval(median(values), std::move(medians));
-}
-
-Interval ratioInterval(std::span<const double> a, std::span<const double> b, uint64_t seed,
-                       int resamples) {
-  Resampler above(a, seed, 0), below(b, seed, 1);
-  std::vector<double> ratios(static_cast<size_t>(resamples));
-  for (double& r : ratios) r = above.median() / below.median();
-  return percentileInterval(median(a) / median(b), std::move(ratios));
 }
 
 double geometricMean(std::span<const double> ratios) {

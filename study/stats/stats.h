@@ -1,6 +1,6 @@
-// The statistics of the lab: robust centres, intervals without assumptions, ratios.
+// The statistics of the lab: robust centres, ratios, ranks. Intervals are in interval.h.
 //
-//   Interval load = medianInterval(values, seed);  // median of page loads, its 95 % interval
+//   double load = median(values);            // of page loads
 //   double faster = geometricMean(ratios);
 //
 // A trial (one fresh page) is the unit: many samples of one page are one number, their median,
@@ -8,7 +8,6 @@
 // geometrically. All values are finite.
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -22,23 +21,12 @@ double median(std::span<const double> values);
 /// 1.
 double quantile(std::span<const double> values, double q);
 
+/// A value and how far it may be off; what that is worth says who made it (Span).
 struct Interval {
   double low = 0;
   double centre = 0;
   double high = 0;
 };
-
-/// The median with its 95 % percentile bootstrap interval (Efron and Tibshirani, "An Introduction
-/// to the Bootstrap", 1993, chapter 13), from `resamples` samples with replacement. One value gives
-/// an interval of no width. The same seed gives the same interval. Few values cannot do what is
-/// asked of them: the interval holds the true median in 75 % of cases for n = 3, where it is all of
-/// the values, in 94 % for n = 5, 88 % for n = 7, 92 % for n = 15, 95 % for n = 25.
-Interval medianInterval(std::span<const double> values, uint64_t seed, int resamples = 2000);
-
-/// The ratio of two medians, a over b, with its 95 % percentile bootstrap interval; both are
-/// resampled. The ends are NaN where the median of a resample of b can be 0.
-Interval ratioInterval(std::span<const double> a, std::span<const double> b, uint64_t seed,
-                       int resamples = 2000);
 
 /// exp of the mean of logarithms. `ratios` [n] > 0, n >= 1; NaN where one is not.
 double geometricMean(std::span<const double> ratios);
