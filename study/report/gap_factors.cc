@@ -279,13 +279,15 @@ std::string validationText(const std::vector<Validation>& found) {
   for (const Validation& one : found) {
     if (one.configuration < best->configuration) best = &one;
   }
-  const Validation &effects = found[1], &tree = found[3];
+  // Not a number where pairs cannot be tried.
+  const Validation& tree = found[3];
+  const Validation& effects = found[2].configuration < found[1].configuration ? found[2] : found[1];
   std::string out = cat("Of these, ", best->name, " predict",
                         best->name.starts_with("main") ? "" : "s", " best. ");
   if (!std::isfinite(effects.configuration)) return out;
   return out + cat("The tree is wrong by ", octavesText(tree.configuration),
-                   " octaves, the sum of main effects by ", octavesText(effects.configuration),
-                   ": ",
+                   " octaves, the sum of ", effects.name, " by ",
+                   octavesText(effects.configuration), ": ",
                    tree.configuration < effects.configuration
                        ? "here the tree is worth its questions."
                        : "the shares and multipliers above are the result, the tree is a picture.");
