@@ -1,8 +1,6 @@
 // A pool of threads with static work splitting: part i of n always is the same share, so a result
 // never depends on timing; which thread takes a part does, so that a thread that the system has put
-// aside holds up nobody. It may be put aside with a part in hand, though, and then all wait for it: where
-// that happens all the time, because others use the cores, or one core is slow, the pool goes on with
-// fewer threads, and tries the others again after a while. Nothing is allocated when work is handed out.
+// aside holds up nobody. Nothing is allocated when work is handed out.
 //
 //   Threads threads(2);
 //   threads.run(threads.count(), [&](int part) { ... });      // the caller's thread takes part
@@ -66,13 +64,8 @@ class Threads {
   void dispatch(int parts, Work work, const void* context);
 
 #if FJORD_THREADS
-  void loop(uint32_t number);
-  int takeParts();
-  void takePartsTimed(int parts);
-  int awaitOthers(int parts);
-  void time();
-  bool isAlone();
-  void share(uint32_t threads);
+  void loop();
+  void takeParts();
 
   std::vector<std::thread> workers_;
   // The round in progress: its number (24 bits), how many parts it has (20), the next part to be
@@ -84,15 +77,6 @@ class Threads {
   std::atomic<bool> stop_{false};
   Work work_ = nullptr;
   const void* context_ = nullptr;
-
-  // How many take part now, the caller included: the workers from there on sleep on it.
-  std::atomic<uint32_t> sharing_{1};
-  // Whether rounds are timed, and in milliseconds what they took since, and what was lost in waits.
-  bool isTimed_ = false;
-  double spent_ = 0, lost_ = 0;
-  // When another thread is tried next, when one was tried last, and for how long one rests.
-  double triesAt_ = 0, triedAt_ = 0, rest_ = 0;
-  uint32_t rounds_ = 0;
 #endif
   int count_ = 1;
 };

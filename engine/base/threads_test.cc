@@ -3,10 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <numeric>
-#include <thread>
 #include <vector>
 
 namespace fjord {
@@ -68,40 +65,6 @@ TEST(Threads, WhatOneRoundWritesTheNextReads) {
   }
   for (int i = 0; i < 64; ++i) EXPECT_EQ(from[i], i);
 }
-
-#if FJORD_THREADS
-// As one that the system puts aside with a part in hand.
-TEST(Threads, AThreadThatHoldsUpTheOthersRestsAndIsTriedAgain) {
-  using Clock = std::chrono::steady_clock;
-  using std::chrono::microseconds, std::chrono::milliseconds, std::chrono::seconds;
-  Threads threads(2);
-  const std::thread::id caller = std::this_thread::get_id();
-  std::atomic<bool> isLate{true};
-  /// How many parts of a round the worker took.
-  auto round = [&] {
-    std::atomic<int> parts{0}, others{0};
-    threads.run(2, [&](int) {
-      ++parts;
-      if (std::this_thread::get_id() != caller) {
-        ++others;
-        if (isLate) std::this_thread::sleep_for(milliseconds(4));
-      }
-      for (auto end = Clock::now() + microseconds(200); Clock::now() < end;) {
-      }
-    });
-    EXPECT_EQ(parts, 2);
-    return others.load();
-  };
-  const auto until = Clock::now() + seconds(20);
-  int alone = 0, together = 0;
-  while (alone < 20 && Clock::now() < until) alone = round() ? 0 : alone + 1;
-  EXPECT_EQ(alone, 20) << "the worker goes on holding up the caller";
-  isLate = false;
-  // Trials of one that is late, of some parts each, are not as many.
-  while (together < 400 && Clock::now() < until) together += round();
-  EXPECT_GE(together, 400) << "the worker is not tried again";
-}
-#endif
 
 }  // namespace
 }  // namespace fjord
