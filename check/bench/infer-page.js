@@ -39,6 +39,8 @@ window.measure = async (folder, {rounds, slice, most = Infinity, budget, only}) 
     }
     row.about = row.model?.placement?.().adapter ?? framework.about ?? '';
   }
+  // Workers start when a page pauses.
+  await new Promise((resolve) => setTimeout(resolve, 500));
   const right = rows.filter((row) => row.model && !row.error && !row.reason);
   const began = performance.now();
   for (let round = 0; round < rounds && performance.now() - began < most; ++round) {

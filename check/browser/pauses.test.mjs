@@ -242,3 +242,22 @@ suite('a prediction that takes long', () => {
   for (const [name, use] of Object.entries(cases)) test(name, {timeout: 120_000}, async () => assert.equal(await predicted(use), true));
   test('is awaited on one thread', {timeout: 120_000}, async () => assert.equal(await predicted(cases['is awaited while the page draws'], false), true));
 });
+
+// Whose promises are all resolved already.
+for (const [name, turn] of Object.entries({'trainOnBatch': (tf, model, x, y) => model.trainOnBatch(x, y), 'data()': (tf, model, x) => model.predict(x).data()})) {
+  test(`a loop of ${name} pauses while threads start`, {timeout: 120_000}, async () => {
+    const page = await setting.page({isolated: true});
+    const {turns, isOver} = await page.evaluate(async (turn) => {
+      const tf = await import('/fjord/fjord.js');
+      const model = tf.sequential({layers: [tf.layers.dense({units: 4, inputShape: [8]})]});
+      model.compile({optimizer: 'sgd', loss: 'meanSquaredError'});
+      const [x, y] = [tf.ones([2, 8]), tf.ones([2, 4])];
+      let [turns, isOver] = [0, false];
+      setTimeout(() => (isOver = true));
+      for (; !isOver && turns < 1000; ++turns) await (0, eval)(turn)(tf, model, x, y);
+      return {turns, isOver};
+    }, String(turn));
+    assert.ok(isOver, `no event came in ${turns} turns`);
+    await page.context().close();
+  });
+}

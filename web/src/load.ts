@@ -355,8 +355,19 @@ function startNow(): Running {
 function enlistLater(engine: Running): void {
   if (engine.isEnlisted || !engine.variant.endsWith('threads')) return;
   engine.isEnlisted = true;
+  coming = engine;
   if (isNode) enlist(engine);
   else setTimeout(() => running === engine && enlist(engine));
+}
+/** The engine whose workers have been asked for and are not there. */
+let coming: Running | undefined;
+
+/**
+ * What is awaited pauses while workers start: they need the page's events for that, and a program all of whose promises are resolved
+ * already, as a loop of trainOnBatch, has none.
+ */
+export function letWorkersCome(): Promise<void> | undefined {
+  return coming && coming === running ? new Promise((resolve) => setTimeout(resolve)) : undefined;
 }
 
 /** Workers that turn out not to start are told of; until then, and then, the others compute. */
@@ -366,10 +377,11 @@ function enlist(engine: Running): void {
   } catch (error) {
     // One that the page forbids.
     engine.threads = 1 + engine.crew.alive;
+    coming = undefined;
     return void tell(error as Error, engine);
   }
   const policy = new Policy(locate(engine.variant));
-  engine.crew.started().then(
+  engine.crew.started().finally(() => coming === engine && (coming = undefined)).then(
     () => policy.stop(),
     (error) => {
       // Those of an engine that was given up meanwhile have been ended.

@@ -13,6 +13,7 @@ import {
 } from './fit.js';
 import {checkedRate, isRecording, optimizerOf, recordModel, type Optimizer, type Trained} from './gradients.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
+import {letWorkersCome} from './load.js';
 import {checkTrainable, Layer, refuseShared, SymbolicTensor, uniqueName, type LayerHome} from './layers.js';
 import type {Progress} from './gpu.js';
 import {slice, zeros} from './ops.js';
@@ -506,7 +507,11 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
   private async batchAnywhere(train: number, what: string, givenX: Data, givenY: Data): Promise<number | number[]> {
     const [x, y] = this.samples(what, givenX, givenY) as [Tensor[], Tensor[]];
     await allHere(x, y);
-    if (!this.home.isElsewhere && currentBackend() !== 'auto') return this.batch(train, x, y);
+    if (!this.home.isElsewhere && currentBackend() !== 'auto') {
+      const logs = this.batch(train, x, y);
+      await letWorkersCome();
+      return logs;
+    }
     if (train === 1) await this.findPlace(x, y, x[0]!.shape[0] ?? 1);
     if (!this.home.isElsewhere) return this.batch(train, x, y);
     return this.home.queued(async () => {

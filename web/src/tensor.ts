@@ -10,6 +10,7 @@
 import {call, engine, heap, heapBytes, shapeOfHandle, withArguments} from './engine.js';
 import type {BinaryName, UnaryName} from './generated/tables.js';
 import {Held} from './held.js';
+import {letWorkersCome} from './load.js';
 import {there} from './there.js';
 import {brand, checkShape, fillWith, flatten, isTensorLike, nameOf, refuseForeign, shapeOf, sizeOf, typeOf} from './values.js';
 
@@ -100,7 +101,11 @@ export class Tensor {
   }
   async data<T extends TypedArray = Float32Array>(): Promise<T> {
     this.checkAlive();
-    if (!this.waiting && this.isHere) return this.dataSync<T>();
+    if (!this.waiting && this.isHere) {
+      const values = this.dataSync<T>();
+      await letWorkersCome();
+      return values;
+    }
     // Whoever disposes of it from now on disposes of another handle, and gets the values none the less.
     const held = new Held(call('fj_clone', this.held.handle));
     try {
