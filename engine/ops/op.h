@@ -76,6 +76,8 @@ struct Share {
 
   /// The part of [0, n) that it is, in whole multiples of `grain` but for the end.
   std::pair<int64_t, int64_t> of(int64_t n, int64_t grain = 1) const {
+    // Nearly always, and divisions are slow.
+    if (count == 1) return {0, n};
     int64_t grains = (n + grain - 1) / grain;
     return {std::min(n, grains * begin / count * grain), std::min(n, grains * end / count * grain)};
   }
