@@ -45,6 +45,8 @@ struct Trained {
     EXPECT_TRUE(event) << event.error().message;
     return event ? *event : Fit::kEpochEnd;
   }
+  /// One step whole, then up to so many stops of the next: kPaused where that has more of them.
+  Fit::Event advanceToSecond(int stop);
 };
 
 void expectSame(std::span<const Weight> a, std::span<const Weight> b) {
@@ -71,6 +73,13 @@ Budget oneStep(Budget::Clock clock = late) {
   return budget;
 }
 const Budget kOneStep = oneStep();
+
+Fit::Event Trained::advanceToSecond(int stop) {
+  advance();
+  Fit::Event event = Fit::kPaused;
+  for (int i = 0; i < stop && event == Fit::kPaused; ++i) event = advance(&kOneStep);
+  return event;
+}
 
 TEST(Pause, ATrainingThatStopsEverywhereIsTheSame) {
   Threads two(2);
@@ -136,9 +145,7 @@ TEST(Pause, AFitThatIsFreedLeavesAWholeStep) {
   for (int stop = 1;; ++stop) {
     SCOPED_TRACE(stop);
     Trained cut(one);
-    cut.advance();
-    Fit::Event event = Fit::kPaused;
-    for (int i = 0; i < stop && event == Fit::kPaused; ++i) event = cut.advance(&kOneStep);
+    Fit::Event event = cut.advanceToSecond(stop);
     if (event != Fit::kPaused) break;
     cut.fit.reset();
     expectSame(*cut.model, *(cut.model->step() == 1 ? before : after).model);
@@ -162,9 +169,7 @@ TEST(Pause, OthersSeeWholeSteps) {
   for (int stop = 1;; ++stop) {
     SCOPED_TRACE(stop);
     Trained cut(one);
-    cut.advance();
-    Fit::Event event = Fit::kPaused;
-    for (int i = 0; i < stop && event == Fit::kPaused; ++i) event = cut.advance(&kOneStep);
+    Fit::Event event = cut.advanceToSecond(stop);
     if (event != Fit::kPaused) break;
     std::vector<Tensor> got = *cut.model->predict(s.x);
     bool isOld = isSame(got[0], old[0]);

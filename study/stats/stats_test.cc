@@ -3,16 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
-#include <iterator>
-#include <string>
 
-#include "base/json.h"
+#include "stats/testing.h"
 
 namespace fjord::study {
 namespace {
-
-using Numbers = std::vector<double>;
 
 // ---- worked out by hand
 
@@ -58,37 +53,23 @@ TEST(Stats, RankCorrelationSeesOrderAlone) {
 
 // ---- what NumPy and SciPy say
 
-Json readGolden() {
-  std::ifstream file(FJORD_ROOT "/study/stats/golden.json", std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  Result<Json> json = parseJson(text);
-  EXPECT_TRUE(json) << "study/stats/golden.py makes golden.json";
-  return json ? *json : Json();
-}
-
-Numbers numbers(const Json& list) {
-  Numbers out;
-  for (const Json& x : list) out.push_back(x.is_number() ? x.get<double>() : NAN);
-  return out;
-}
-
 /// Sums and products in another order differ by a few units in the last place of 53 bits.
 void expectSame(double got, double expected) {
   EXPECT_NEAR(got, expected, 1e-13 * std::abs(expected));
 }
 
 TEST(StatsGolden, SamplesAsNumPyAndSciPyHaveThem) {
-  Json golden = readGolden();
+  Json golden = goldenOf("golden");
   ASSERT_GE(member(golden, "samples").size(), 9u);
   for (const Json& c : member(golden, "samples")) {
-    Numbers values = numbers(member(c, "values"));
+    Numbers values = numbersOf(member(c, "values"));
     SCOPED_TRACE(cat(values.size(), " values"));
     expectSame(median(values), numberOr(c, "median", NAN));
     expectSame(geometricMean(values), numberOr(c, "geometricMean", NAN));
-    EXPECT_EQ(ranks(values), numbers(member(c, "ranks")));
+    EXPECT_EQ(ranks(values), numbersOf(member(c, "ranks")));
     EXPECT_EQ(member(c, "quantiles").size(), 7u);
     for (const Json& pair : member(c, "quantiles")) {
-      Numbers q = numbers(pair);
+      Numbers q = numbersOf(pair);
       ASSERT_EQ(q.size(), 2u);
       expectSame(quantile(values, q[0]), q[1]);
     }
@@ -96,10 +77,10 @@ TEST(StatsGolden, SamplesAsNumPyAndSciPyHaveThem) {
 }
 
 TEST(StatsGolden, RankCorrelationsAsSciPyHasThem) {
-  Json golden = readGolden();
+  Json golden = goldenOf("golden");
   ASSERT_GE(member(golden, "correlations").size(), 6u);
   for (const Json& c : member(golden, "correlations"))
-    expectSame(rankCorrelation(numbers(member(c, "a")), numbers(member(c, "b"))),
+    expectSame(rankCorrelation(numbersOf(member(c, "a")), numbersOf(member(c, "b"))),
                numberOr(c, "rankCorrelation", NAN));
 }
 

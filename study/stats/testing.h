@@ -1,4 +1,4 @@
-// For the tests of this folder: the golden file of the analyses, and designs from it.
+// For the tests of this folder: their golden files, and designs from them.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -16,13 +16,14 @@ namespace fjord::study {
 
 using Numbers = std::vector<double>;
 
-inline Json analysisGolden() {
-  std::ifstream file(FJORD_ROOT "/study/stats/golden_analysis.json", std::ios::binary);
+inline Json goldenOf(const std::string& name) {
+  std::ifstream file(FJORD_ROOT "/study/stats/" + name + ".json", std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(file), {}};
   Result<Json> json = parseJson(text);
-  EXPECT_TRUE(json) << "study/stats/golden_analysis.py makes golden_analysis.json";
+  EXPECT_TRUE(json) << "study/stats/" << name << ".py makes " << name << ".json";
   return json ? *json : Json();
 }
+inline Json analysisGolden() { return goldenOf("golden_analysis"); }
 
 /// NaN for what Python has as None.
 inline Numbers numbersOf(const Json& list) {
