@@ -1,6 +1,8 @@
 #include "base/tensor.h"
 
+#include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 
@@ -34,6 +36,20 @@ Status checkShape(const Shape& shape) {
     return fail("the shape ", shape, " has more than the ", kMaxElements,
                 " elements that an array can have");
   return {};
+}
+
+uint32_t bitsOf(double number, DType dtype) {
+  if (dtype == DType::kF32) return std::bit_cast<uint32_t>(static_cast<float>(number));
+  if (dtype == DType::kBool) return number != 0;
+  if (number != number) return 0;
+  return static_cast<uint32_t>(
+      static_cast<int32_t>(std::clamp<double>(number, INT32_MIN, INT32_MAX)));
+}
+
+double numberOf(uint32_t bits, DType dtype) {
+  // Not by ?:, whose type of a float and an int32 is float.
+  if (dtype == DType::kF32) return std::bit_cast<float>(bits);
+  return static_cast<int32_t>(bits);
 }
 
 void (*Buffer::onRelease)(int32_t) = nullptr;

@@ -19,6 +19,11 @@ namespace fjord {
 /// Whether there can be an array of this shape: no negative size, at most kMaxElements elements.
 Status checkShape(const Shape& shape);
 
+/// A number as an element of that type lies in memory. An integer is cut towards zero, as in
+/// JavaScript; beyond int32 it is the nearest that there is, and 0 for NaN: what a cast computes.
+uint32_t bitsOf(double number, DType dtype);
+double numberOf(uint32_t bits, DType dtype);
+
 /// A typed look at memory that something else owns: what kernels get.
 struct View {
   void* data = nullptr;

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "graph/graph.h"
-#include "ops/op.h"
+#include "ops/interface.h"
 
 namespace fjord {
 

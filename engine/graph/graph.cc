@@ -4,7 +4,7 @@
 
 #include "base/parts.h"
 #include "base/simd.h"
-#include "ops/elementwise.h"
+#include "ops/interface.h"
 
 namespace fjord {
 

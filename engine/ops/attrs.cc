@@ -3,7 +3,7 @@
 #include <cfloat>
 #include <cmath>
 
-#include "ops/op.h"
+#include "ops/interface.h"
 
 namespace fjord {
 

@@ -125,7 +125,8 @@ constexpr auto kFloatToInt = [](F32 x) { return toInt(where(x == x, x, F32(0.0))
 constexpr auto kFloatToBool = [](F32 x) { return x != F32(0.0); };
 constexpr auto kIntToBool = [](I32 x) { return truth(x); };
 
-TileKernel castKernel(DType from, DType to) {
+TileKernel castKernel(DType from, const Attrs& attrs) {
+  DType to = attrs.as<CastAttrs>().dtype;
   if (from == to || (from == DType::kBool && to == DType::kI32))
     return tileOf<1, I32, decltype(kCopy)>();
   if (to == DType::kF32) return tileOf<1, I32, decltype(kIntToFloat)>();
@@ -145,31 +146,12 @@ extern const OpInfo castInfo;
 constinit const OpInfo castInfo{.name = "cast",
                                 .kind = OpKind::kElementwise,
                                 .decode = decodeAttrs<CastAttrs>,
-                                .row = RowKind::kCast};
+                                .row = RowKind::kCast,
+                                .chooseTile = castKernel};
 extern const OpGradient castGradient;
 constinit const OpGradient castGradient{.grad = gradientOfCast};
 extern const OpShaders castShaders;
 constinit const OpShaders castShaders;
-
-TileKernel tileKernel(OpId op, DType operand, const Attrs& attrs) {
-  if (op == OpId::cast) return castKernel(operand, attrs.as<CastAttrs>().dtype);
-  const OpInfo& info = opInfo(op);
-  return operand == DType::kF32 && info.tileF32 ? info.tileF32 : info.tileI32;
-}
-
-uint32_t bitsOf(double number, DType dtype) {
-  if (dtype == DType::kF32) return std::bit_cast<uint32_t>(static_cast<float>(number));
-  if (dtype == DType::kBool) return number != 0;
-  if (number != number) return 0;
-  return static_cast<uint32_t>(
-      static_cast<int32_t>(std::clamp<double>(number, INT32_MIN, INT32_MAX)));
-}
-
-double numberOf(uint32_t bits, DType dtype) {
-  // Not by ?:, whose type of a float and an int32 is float.
-  if (dtype == DType::kF32) return std::bit_cast<float>(bits);
-  return static_cast<int32_t>(bits);
-}
 
 // ---- passes
 

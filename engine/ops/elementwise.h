@@ -77,14 +77,6 @@ void runChain(const Chain& chain, std::span<const View> operands, std::span<cons
 /// Makes the passes of the instructions.
 void linkPasses(Chain& chain);
 
-/// The kernel of an elementwise op for operands of the given type; nullptr where the row has none.
-TileKernel tileKernel(OpId op, DType operand, const Attrs& attrs);
-
-/// A number as an element of that type lies in memory. An integer is cut towards zero, as in
-/// JavaScript; beyond int32 it is the nearest that there is, and 0 for NaN: what a cast computes.
-uint32_t bitsOf(double number, DType dtype);
-double numberOf(uint32_t bits, DType dtype);
-
 /// dims and strides of an array of shape `source` broadcast to `space`, collapsed.
 void broadcastStrides(const Shape& source, const Shape& space, Chain::Load& load);
 

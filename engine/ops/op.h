@@ -1,4 +1,4 @@
-// What an op is. A structured op is one struct in one .cc file:
+// How an op is written. A structured op is one struct in one .cc file:
 //
 //   struct MatMul {
 //     using Attrs = MatMulAttrs;                                           // from ops/all.inc
@@ -33,90 +33,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/result.h"
-#include "base/tensor.h"
-#include "base/threads.h"
 #include "ops/gpu.h"
-#include "ops/value.h"
+#include "ops/interface.h"
 
 namespace fjord {
-
-// ---- what kernels get
-
-/// Elements [begin, end) of an array, and of each further row of `rows`, which are `stride` apart.
-struct Strip {
-  int64_t begin, end, rows = 1, stride = 0;
-};
-
-/// Elementwise work to be done on each part of an op's output as soon as it is finished, while it
-/// is in cache.
-struct Epilogue {
-  const void* chain = nullptr;
-  void (*apply)(const Epilogue& self, const Strip& strip, int part) = nullptr;
-
-  /// These elements of the output are final. `part` is Threads::run's index, or 0.
-  void operator()(const Strip& strip, int part) const {
-    if (apply) apply(*this, strip, part);
-  }
-  void operator()(int64_t begin, int64_t end, int part) const { (*this)(Strip{begin, end}, part); }
-};
-
-/// An index that is not in [0, size), at this position among the indices. A kernel that finds one
-/// leaves the first here and does no more: the executor runs no later step, and its run fails.
-struct OutOfRange {
-  int64_t position = -1;
-  int32_t index = 0, size = 0;
-};
-
-/// A part of a kernel's work: shares [begin, end) of `count`, which come in this order. What the first
-/// has left in the scratch, the later ones find. A share gives the bits that the whole would: sums are
-/// not cut.
-struct Share {
-  int32_t begin = 0, end = 1, count = 1;
-
-  /// The part of [0, n) that it is, in whole multiples of `grain` but for the end.
-  std::pair<int64_t, int64_t> of(int64_t n, int64_t grain = 1) const {
-    // Nearly always, and divisions are slow.
-    if (count == 1) return {0, n};
-    int64_t grains = (n + grain - 1) / grain;
-    return {std::min(n, grains * begin / count * grain), std::min(n, grains * end / count * grain)};
-  }
-  bool isFirst() const { return begin == 0; }
-  bool isLast() const { return end == count; }
-};
-
-struct Call {
-  std::span<const View> in;
-  View out;
-  std::byte* scratch = nullptr;
-  Threads& threads;
-  const Epilogue& epilogue;
-  OutOfRange& outOfRange;
-  std::byte* prepared = nullptr;
-  bool winograd = false;
-  Share share = {};
-};
-
-struct ScratchCall {
-  std::span<const Type> in;
-  Type out;
-  int threads = 1;
-  /// The second operand is prepared.
-  bool prepared = false;
-  /// A convolution that is prepared may be computed by Winograd's algorithm.
-  bool winograd = false;
-};
-
-struct GradCall {
-  std::span<const Value> in;
-  Value y;
-  Value dy;
-};
-
-struct NoGrad {
-  std::string_view reason;
-};
-struct ZeroGrad {};
 
 // ---- what tests and benchmarks get
 
@@ -167,62 +87,7 @@ inline Input ints(const Shape& shape, int lo, int hi) {
   return {{DType::kI32, shape}, static_cast<double>(lo), static_cast<double>(hi) + 1};
 }
 
-// ---- the table
-
-/// kLeftOut: this build is without the op (base/parts.h), and its row has nothing but the name.
-enum class OpKind : uint8_t { kSource, kElementwise, kView, kStructured, kComposed, kLeftOut };
-
-/// Which element types an elementwise row takes and gives: see ops/elementwise.inc.
-enum class RowKind : uint8_t {
-  kFloat,
-  kNumber,
-  kWhole,
-  kFirst,
-  kTest,
-  kCompare,
-  kLogic,
-  kBits,
-  kSelect,
-  kCast
-};
-
-/// out[i] = f(in[0][i], in[1][i], in[2][i]) for i in [0, n), n a multiple of kLanes. All arrays
-/// hold four-byte elements.
-using TileKernel = void (*)(void* out, const void* const* in, int n);
-
-/// Attributes from numbers, for callers that have no struct: bool and integers as they are, lists as
-/// a count and the values, enumerations by number. What a number cannot be is an error that names the
-/// attribute, the number and what is allowed.
-using DecodeAttrs = Status (*)(std::span<const double> numbers, Attrs& attrs);
-
-struct OpInfo {
-  std::string_view name;
-  OpKind kind = OpKind::kStructured;
-  bool epilogue = false;
-  Result<Type> (*type)(std::span<const Type> in, const Attrs&) = nullptr;
-  void (*run)(const Call&, const Attrs&) = nullptr;
-  int64_t (*scratch)(const ScratchCall&, const Attrs&) = nullptr;
-  int64_t (*work)(const ScratchCall&, const Attrs&) = nullptr;
-  int64_t (*prepared)(const ScratchCall&, const Attrs&) = nullptr;
-  void (*prepare)(const Call&, const Attrs&) = nullptr;
-  /// Of composed ops. `check` is nullptr where the ops that they are made of see to it.
-  Status (*check)(std::span<const Type> in, const Attrs&) = nullptr;
-  Value (*expand)(std::span<const Value> in, const Attrs&) = nullptr;
-  DecodeAttrs decode = nullptr;
-  // Elementwise rows only: the kernels on float32 and on four-byte integers, nullptr where the kind
-  // has none.
-  RowKind row = RowKind::kFloat;
-  TileKernel tileF32 = nullptr, tileI32 = nullptr;
-};
-
-// What only training and what only a GPU asks for stands beside the row: a build that does not ask is
-// linked without.
-
-struct OpGradient {
-  /// nullptr where there is none: `reason` says why, and is empty where the gradient is zero.
-  std::vector<Value> (*grad)(const GradCall&, const Attrs&) = nullptr;
-  std::string_view reason = {};
-};
+// What only a GPU asks for stands beside the row, too.
 
 struct OpShaders {
   /// nullptr where there is none: `reason` says why, if it could be wanted.
@@ -232,13 +97,7 @@ struct OpShaders {
   std::string_view f32 = {}, i32 = {};
 };
 
-const OpInfo& opInfo(OpId id);
-const OpGradient& opGradient(OpId id);
 const OpShaders& opShaders(OpId id);
-/// Number of inputs; -1 for any number.
-int opArity(OpId id);
-/// The op with TensorFlow.js's name, or OpId::kCount.
-OpId opNamed(std::string_view name);
 
 /// Only linked into tests and benchmarks.
 struct OpChecks {
@@ -247,50 +106,6 @@ struct OpChecks {
   /// nullptr where the definition is that of the ops of which a composed op is made.
   void (*reference)(const ReferenceCall&, const Attrs&) = nullptr;
 };
-
-// ---- attributes from numbers
-
-/// Takes the numbers of each attribute in turn. `status` has the first that it cannot be, by name.
-struct AttrReader {
-  std::span<const double> rest;
-  Status status = {};
-
-  void operator()(const char* name, bool& v) { v = whole(name, "false (0) or true (1)", 0, 1); }
-  void operator()(const char* name, int32_t& v) { v = integer(name); }
-  void operator()(const char* name, float& v);
-  void operator()(const char* name, DType& v) {
-    v = static_cast<DType>(whole(name, "float32 (0), int32 (1) or bool (2)", 0, 2));
-  }
-  void operator()(const char* name, MirrorMode& v) {
-    v = static_cast<MirrorMode>(whole(name, "reflect (0) or symmetric (1)", 0, 1));
-  }
-  void operator()(const char* name, Pair& v) { v = {integer(name), integer(name)}; }
-  void operator()(const char* name, Padding& v);
-  template <int N>
-  void operator()(const char* name, Ints<N>& v) {
-    v = {};
-    v.count = whole(name, cat("a list of at most ", N, " numbers"), 0, N);
-    for (int32_t& entry : v) entry = integer(name);
-  }
-
- private:
-  double next(const char* name);
-  /// A whole number in that range, or 0 and an error with what is allowed.
-  int32_t whole(const char* name, std::string_view allowed, double least, double most);
-  int32_t integer(const char* name);
-};
-
-/// The reader's status, or an error where it left some of so many numbers.
-Status allRead(const AttrReader& reader, size_t numbers);
-
-template <class A>
-FJORD_ONCE Status decodeAttrs(std::span<const double> numbers, Attrs& attrs) {
-  A a;
-  AttrReader reader{numbers};
-  visitAttrs(a, reader);
-  attrs = Attrs::of(a);
-  return allRead(reader, numbers.size());
-}
 
 // ---- from a struct to its row of the table
 
@@ -440,20 +255,5 @@ constexpr OpInfo composedOp(std::string_view name) {
   constinit const OpShaders op##Shaders;                                         \
   extern const OpChecks op##Checks;                                              \
   constinit const OpChecks op##Checks = {#op, Name::cases, referenceOf<Name>()};
-
-// ---- small things that shape rules share
-
-/// 0 <= result < rank, or an error. Negative axes count from the end.
-inline Result<int> checkedAxis(int axis, int rank) {
-  if (axis < -rank || axis >= rank)
-    return fail("axis ", axis, " is outside a shape of rank ", rank);
-  return axis < 0 ? axis + rank : axis;
-}
-/// An error unless value is finite and `fits`: "epsilon must be a finite number above 0, got -1".
-Status checkNumber(std::string_view name, float value, bool fits, std::string_view allowed);
-/// An error where an array would have that many axes.
-Status checkRank(int rank);
-/// checkedAxis for an axis that the shape rule has accepted.
-inline int axisOf(int axis, int rank) { return axis < 0 ? axis + rank : axis; }
 
 }  // namespace fjord
