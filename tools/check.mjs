@@ -39,7 +39,7 @@ async function tidy() {
 }
 
 /** Each folder of engine/ includes itself and what stands before it here; tests may include anything. */
-const order = ['base', 'ops', 'graph', 'run', 'nn', 'io', 'abi'];
+const order = ['base', 'ir', 'ops', 'plan', 'run', 'nn', 'io', 'abi'];
 
 function includes() {
   const problems = [];

@@ -84,13 +84,13 @@ Json describe() {
 #define UNARY(name, ...) ops.push_back(describeOp(OpId::name, Json::array()));
 #define BINARY UNARY
 #define TERNARY UNARY
-#include "ops/elementwise.inc"
+#include "ir/elementwise.inc"
 #undef UNARY
 #undef BINARY
 #undef TERNARY
 #define OP(Name, name, arity, attrs) ops.push_back(describeOp(OpId::name, attrsOf<Name##Attrs>()));
 #define COMPOSED OP
-#include "ops/all.inc"
+#include "ir/all.inc"
 #undef OP
 #undef COMPOSED
   for (const LayerRow& row : layerRows())

@@ -8,8 +8,8 @@
 #include <set>
 #include <string>
 
-#include "graph/graph.h"
 #include "io/model_file.h"
+#include "ir/graph.h"
 #include "ops/op.h"
 
 namespace fjord {

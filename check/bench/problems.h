@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/tensor.h"
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 namespace fjord {
 

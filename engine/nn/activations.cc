@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 namespace fjord {
 

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "base/fields.h"
-#include "ops/value.h"
+#include "ir/value.h"
 
 namespace fjord {
 

@@ -7,7 +7,7 @@
 #include <functional>
 #include <set>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 #include "nn/fit.h"
 #include "nn/layers.h"
 #include "nn/losses.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 #include "nn/fit.h"
 #include "nn/layers.h"
 #include "nn/losses.h"

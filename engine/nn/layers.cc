@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "base/parts.h"
-#include "graph/graph.h"
+#include "ir/graph.h"
 #include "nn/activations.h"
 #include "nn/weights.h"
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/fields.h"
-#include "ops/value.h"
+#include "ir/value.h"
 
 namespace fjord {
 

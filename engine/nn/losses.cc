@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 #include "ops/op.h"
 
 namespace fjord {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/fields.h"
-#include "ops/value.h"
+#include "ir/value.h"
 
 namespace fjord {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/fields.h"
-#include "ops/value.h"
+#include "ir/value.h"
 
 namespace fjord {
 

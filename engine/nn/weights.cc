@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/parts.h"
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 namespace fjord {
 

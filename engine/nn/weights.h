@@ -9,7 +9,7 @@
 #include "base/fields.h"
 #include "base/random.h"
 #include "base/tensor.h"
-#include "ops/value.h"
+#include "ir/value.h"
 
 namespace fjord {
 

@@ -109,7 +109,7 @@ constexpr OpShaders rowShaders() {
   FJORD_ROW(2, name, kind, (forward), (backward))
 #define TERNARY(name, kind, forward, backward, lo, hi) \
   FJORD_ROW(3, name, kind, (forward), (backward))
-#include "ops/elementwise.inc"
+#include "ir/elementwise.inc"
 #undef UNARY
 #undef BINARY
 #undef TERNARY

@@ -3,7 +3,7 @@
 // once.
 //
 // A chain is data: registers (tiles of kTile elements), loads, constants, instructions, results.
-// The planner builds it (graph/fuse.cc), runChain executes it here, and the same data can be
+// The planner builds it (plan/chain.cc), runChain executes it here, and the same data can be
 // printed as a shader.
 #pragma once
 

@@ -1,11 +1,11 @@
-// What the formulas of ops/elementwise.inc may use beside base/math.h, for every type that is not a
+// What the formulas of ir/elementwise.inc may use beside base/math.h, for every type that is not a
 // graph Value.
 #pragma once
 
 #include <array>
 
 #include "base/math.h"
-#include "ops/value.h"
+#include "ir/value.h"
 
 namespace fjord {
 

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <set>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 #include "run/cpu.h"
 #include "testing/goldens.h"
 
@@ -109,7 +109,7 @@ Result<Attrs> attrsOf(OpId id, const Json& given) {
 #define OP(Name, name, arity, attrs) \
   if (id == OpId::name) return attrsOf<Name##Attrs>(given);
 #define COMPOSED OP
-#include "ops/all.inc"
+#include "ir/all.inc"
 #undef OP
 #undef COMPOSED
   if (!given.empty()) return fail("this op has no attributes");

@@ -1,7 +1,7 @@
 // How an op is written. A structured op is one struct in one .cc file:
 //
 //   struct MatMul {
-//     using Attrs = MatMulAttrs;                                           // from ops/all.inc
+//     using Attrs = MatMulAttrs;                                           // from ir/all.inc
 //     static Result<Type> type(std::span<const Type> in, const Attrs& a);  // shape rule
 //     static void run(const Call& c, const Attrs& a);                      // kernel
 //     static std::vector<Value> grad(const GradCall& g, const Attrs& a);   // of each input
@@ -33,8 +33,8 @@
 #include <utility>
 #include <vector>
 
+#include "ir/op.h"
 #include "ops/gpu.h"
-#include "ops/interface.h"
 
 namespace fjord {
 

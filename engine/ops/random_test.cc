@@ -8,7 +8,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 #include "run/cpu.h"
 
 namespace fjord {

@@ -12,7 +12,7 @@ namespace fjord {
   extern const OpGradient op##Gradient; \
   extern const OpShaders op##Shaders;
 EACH_OP(cast, 1)
-#include "ops/each.inc"
+#include "ir/each.inc"
 
 namespace {
 
@@ -30,14 +30,14 @@ constexpr bool isHere(std::string_view name) {
 
 constexpr std::string_view kNames[] = {
 #define EACH_OP(op, arity) #op,
-#include "ops/each.inc"
+#include "ir/each.inc"
 };
 static_assert(std::ranges::all_of(kOfGradients, [](auto name) { return isOf(kNames, name); }));
 
 // Of ops that this build is without.
 #define EACH_OP(op, arity) \
   constinit const OpInfo op##LeftOut{.name = #op, .kind = OpKind::kLeftOut};
-#include "ops/each.inc"
+#include "ir/each.inc"
 
 // Each table is a constant of its own: one that nothing asks for is not linked, nor what it points to.
 
@@ -53,7 +53,7 @@ constexpr Row kTable[] = {
     {&constantInfo, 0},
     {&castInfo, 1},
 #define EACH_OP(op, arity) {isHere(#op) ? &op##Info : &op##LeftOut, arity},
-#include "ops/each.inc"
+#include "ir/each.inc"
 };
 static_assert(std::size(kTable) == static_cast<size_t>(OpId::kCount));
 
@@ -63,7 +63,7 @@ constexpr const OpGradient* kGradients[] = {
     &noGradient,
     &castGradient,
 #define EACH_OP(op, arity) isHere(#op) ? &op##Gradient : &noGradient,
-#include "ops/each.inc"
+#include "ir/each.inc"
 };
 
 constinit const OpShaders noShaders;
@@ -72,7 +72,7 @@ constexpr const OpShaders* kShaders[] = {
     &noShaders,
     &castShaders,
 #define EACH_OP(op, arity) isHere(#op) ? &op##Shaders : &noShaders,
-#include "ops/each.inc"
+#include "ir/each.inc"
 };
 
 }  // namespace

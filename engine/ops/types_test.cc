@@ -30,7 +30,7 @@ void forEachOp(F f) {
   f(OpId::cast, CastAttrs());
 #define OP(Name, name, arity, attrs) f(OpId::name, Name##Attrs());
 #define COMPOSED OP
-#include "ops/all.inc"
+#include "ir/all.inc"
 #undef OP
 #undef COMPOSED
 }

@@ -1,4 +1,4 @@
-// WGSL of a formula: the third type that the formulas of ops/elementwise.inc are instantiated with.
+// WGSL of a formula: the third type that the formulas of ir/elementwise.inc are instantiated with.
 // Its operators write down what they are asked to compute, while the compiler runs: what is left in
 // the program is text.
 //

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "base/result.h"
-#include "ops/value.h"
+#include "ir/value.h"
 
 namespace fjord {
 

@@ -19,8 +19,8 @@
 #include "base/budget.h"
 #include "base/tensor.h"
 #include "base/threads.h"
-#include "graph/plan.h"
 #include "ops/op.h"
+#include "plan/plan.h"
 
 namespace fjord {
 

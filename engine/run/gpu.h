@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "graph/plan.h"
+#include "plan/plan.h"
 
 namespace fjord {
 

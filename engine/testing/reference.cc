@@ -11,7 +11,7 @@ namespace fjord {
 
 #define OP(Name, name, arity, attrs) extern const OpChecks name##Checks;
 #define COMPOSED OP
-#include "ops/all.inc"
+#include "ir/all.inc"
 #undef OP
 #undef COMPOSED
 
@@ -21,7 +21,7 @@ const std::vector<NamedChecks>& opChecks() {
   static const std::vector<NamedChecks> kChecks = {
 #define OP(Name, name, arity, attrs) {OpId::name, &name##Checks},
 #define COMPOSED OP
-#include "ops/all.inc"
+#include "ir/all.inc"
 #undef OP
 #undef COMPOSED
   };
@@ -104,7 +104,7 @@ const std::vector<RowChecks>& rowChecks() {
 #define UNARY(name, kind, f, b, lo, hi) FJORD_ROW(1, name, kind, (f), (b), lo, hi)
 #define BINARY(name, kind, f, b, lo, hi) FJORD_ROW(2, name, kind, (f), (b), lo, hi)
 #define TERNARY(name, kind, f, b, lo, hi) FJORD_ROW(3, name, kind, (f), (b), lo, hi)
-#include "ops/elementwise.inc"
+#include "ir/elementwise.inc"
 #undef UNARY
 #undef BINARY
 #undef TERNARY

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 #include "ops/op.h"
 
 namespace fjord::testing {

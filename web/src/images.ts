@@ -1,4 +1,4 @@
-// Convolutions and pools: TensorFlow.js's paddings, rounding and data formats, as the attributes of engine/ops/all.inc.
+// Convolutions and pools: TensorFlow.js's paddings, rounding and data formats, as the attributes of engine/ir/all.inc.
 
 import {reshape, transpose} from './ops.js';
 import {run, type PaddingAttr} from './run.js';

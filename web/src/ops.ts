@@ -1,5 +1,5 @@
 // The ops under TensorFlow.js's names and signatures. The elementwise ones come from the engine's table; the others are
-// adapters from positional arguments to the attributes of engine/ops/all.inc.
+// adapters from positional arguments to the attributes of engine/ir/all.inc.
 
 import {avgPool, conv2d, conv2dTranspose, depthwiseConv2d, maxPool, separableConv2d} from './images.js';
 import {binaryNames, unaryNames, type BinaryName, type UnaryName} from './generated/tables.js';

@@ -1,4 +1,4 @@
-// Runs an op of the engine by name, its attributes by the names of engine/ops/all.inc.
+// Runs an op of the engine by name, its attributes by the names of engine/ir/all.inc.
 
 import {call, withArguments, type Arguments} from './engine.js';
 import {ops, type AttrType, type OpName} from './generated/tables.js';

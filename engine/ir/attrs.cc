@@ -3,7 +3,7 @@
 #include <cfloat>
 #include <cmath>
 
-#include "ops/interface.h"
+#include "ir/op.h"
 
 namespace fjord {
 

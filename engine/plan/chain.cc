@@ -1,4 +1,4 @@
-#include "graph/chain.h"
+#include "plan/chain.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "graph/plan.h"
+#include "plan/plan.h"
 
 #include <algorithm>
 #include <cassert>
@@ -7,10 +7,10 @@
 
 #include "base/parts.h"
 #include "base/sort.h"
-#include "graph/chain.h"
-#include "graph/place.h"
 #include "ops/gpu.h"
 #include "ops/op.h"
+#include "plan/chain.h"
+#include "plan/place.h"
 
 namespace fjord {
 

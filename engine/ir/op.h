@@ -13,7 +13,7 @@
 #include "base/result.h"
 #include "base/tensor.h"
 #include "base/threads.h"
-#include "ops/value.h"
+#include "ir/value.h"
 
 namespace fjord {
 
@@ -99,7 +99,7 @@ struct ZeroGrad {};
 /// kLeftOut: this build is without the op (base/parts.h), and its row has nothing but the name.
 enum class OpKind : uint8_t { kSource, kElementwise, kView, kStructured, kComposed, kLeftOut };
 
-/// Which element types an elementwise row takes and gives: see ops/elementwise.inc.
+/// Which element types an elementwise row takes and gives: see ir/elementwise.inc.
 enum class RowKind : uint8_t {
   kFloat,
   kNumber,

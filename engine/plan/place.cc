@@ -1,4 +1,4 @@
-#include "graph/place.h"
+#include "plan/place.h"
 
 #include <algorithm>
 #include <cmath>

@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 #include "ops/elementwise.h"
 
 namespace fjord {

@@ -1,5 +1,5 @@
 // Places against the definition: of all offsets the lowest at which nothing is in the way.
-#include "graph/place.h"
+#include "plan/place.h"
 
 #include <gtest/gtest.h>
 

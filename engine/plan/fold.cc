@@ -9,8 +9,8 @@
 // as its own.
 #include <algorithm>
 
-#include "graph/plan.h"
 #include "ops/op.h"
+#include "plan/plan.h"
 
 namespace fjord {
 

@@ -1,10 +1,10 @@
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 #include <algorithm>
 
 #include "base/parts.h"
 #include "base/simd.h"
-#include "ops/interface.h"
+#include "ir/op.h"
 
 namespace fjord {
 

@@ -12,8 +12,8 @@
 #include <queue>
 
 #include "base/sort.h"
-#include "graph/plan.h"
 #include "ops/op.h"
+#include "plan/plan.h"
 
 namespace fjord {
 

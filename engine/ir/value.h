@@ -67,13 +67,13 @@ enum class OpId : int16_t {
 #define UNARY(name, ...) name,
 #define BINARY(name, ...) name,
 #define TERNARY(name, ...) name,
-#include "ops/elementwise.inc"
+#include "ir/elementwise.inc"
 #undef UNARY
 #undef BINARY
 #undef TERNARY
 #define OP(Name, name, arity, attrs) name,
 #define COMPOSED(Name, name, arity, attrs) name,
-#include "ops/all.inc"
+#include "ir/all.inc"
 #undef OP
 #undef COMPOSED
   kCount
@@ -97,7 +97,7 @@ struct CastAttrs {
     attrs                            \
   };
 #define COMPOSED OP
-#include "ops/all.inc"
+#include "ir/all.inc"
 #undef OP
 #undef COMPOSED
 #undef ATTR
@@ -123,7 +123,7 @@ void visitAttrs(InputAttrs& a, F&& f) {
     attrs                                                                               \
   }
 #define COMPOSED OP
-#include "ops/all.inc"
+#include "ir/all.inc"
 #undef OP
 #undef COMPOSED
 #undef ATTR
@@ -173,7 +173,7 @@ Value cast(Value x, DType dtype);
   inline Value name(Value a, Value b) { return emit(OpId::name, {{a, b}}, {}); }
 #define TERNARY(name, ...) \
   inline Value name(Value a, Value b, Value c) { return emit(OpId::name, {{a, b, c}}, {}); }
-#include "ops/elementwise.inc"
+#include "ir/elementwise.inc"
 #undef UNARY
 #undef BINARY
 #undef TERNARY
@@ -200,7 +200,7 @@ Value cast(Value x, DType dtype);
   }
 #define OP(Name, name, arity, attrs) FJORD_BUILDER_##arity(Name, name)
 #define COMPOSED OP
-#include "ops/all.inc"
+#include "ir/all.inc"
 #undef OP
 #undef COMPOSED
 

@@ -1,4 +1,4 @@
-// Graph: computation as data. Nodes are added through Value and the builders of ops/value.h, are
+// Graph: computation as data. Nodes are added through Value and the builders of ir/value.h, are
 // never changed or removed, and stand in topological order, because a node can only use what is
 // there already.
 //
@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "ops/value.h"
+#include "ir/value.h"
 
 namespace fjord {
 

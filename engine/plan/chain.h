@@ -1,7 +1,7 @@
 // From the elementwise nodes of a group to the Chain that runs them.
 #pragma once
 
-#include "graph/plan.h"
+#include "plan/plan.h"
 
 namespace fjord {
 

@@ -1,8 +1,8 @@
 // Reverse-mode differentiation as a function from graph to graph.
 #include <algorithm>
 
-#include "graph/graph.h"
-#include "ops/interface.h"
+#include "ir/graph.h"
+#include "ir/op.h"
 
 namespace fjord {
 
