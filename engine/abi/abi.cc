@@ -129,7 +129,8 @@ int fj_op(int op, const int32_t* inputs, int count, const double* attributes, in
     return failure(cat("there is no op number ", op));
   OpId id = static_cast<OpId>(op);
   const OpInfo& info = opInfo(id);
-  if (info.kind == OpKind::kSource) return failure(cat(info.name, " is not an op that can be run"));
+  if (info.kind == OpKind::kSource || info.kind == OpKind::kSeveral)
+    return failure(cat(info.name, " is not an op that can be run"));
   if (info.kind == OpKind::kLeftOut) return failure(leftOut(info.name));
   Attrs attrs;
   if (count < 0 || attributeCount < 0)

@@ -2,13 +2,11 @@
 #include <algorithm>
 
 #include "ir/graph.h"
+#include "ir/loop.h"
 #include "ir/op.h"
 
 namespace fjord {
 
-namespace {
-
-/// Which nodes up to `last` depend on one of xs.
 std::vector<bool> dependents(const Graph& graph, std::span<const Value> xs, int32_t last) {
   std::vector<bool> depends(last + 1, false);
   for (Value x : xs) {
@@ -20,8 +18,6 @@ std::vector<bool> dependents(const Graph& graph, std::span<const Value> xs, int3
   return depends;
 }
 
-}  // namespace
-
 std::vector<bool> ancestors(Value y) {
   std::vector<bool> found(y.id + 1, false);
   found[y.id] = true;
@@ -32,6 +28,101 @@ std::vector<bool> ancestors(Value y) {
   return found;
 }
 
+namespace {
+
+/// Goes through the nodes from the last one down, and adds up what reaches each.
+class Reverse {
+ public:
+  Reverse(Graph& graph, std::span<const Seed> seeds, std::span<const Value> xs);
+  std::vector<Value> run(std::span<const Value> xs);
+
+ private:
+  void add(int32_t node, Value d) { adjoint_[node] = adjoint_[node] ? adjoint_[node] + d : d; }
+  bool visit(int32_t id);
+  std::vector<Value> gradientsOf(int32_t id, const Node& node);
+  /// The results of a node that has several, as far as they are read.
+  const std::vector<int32_t>& resultsOf(int32_t id) const {
+    static const std::vector<int32_t> kNone;
+    auto found = results_.find(id);
+    return found == results_.end() ? kNone : found->second;
+  }
+
+  Graph& graph_;
+  std::vector<bool> depends_;
+  std::vector<Value> adjoint_;
+  std::unordered_map<int32_t, std::vector<int32_t>> results_;
+};
+
+Reverse::Reverse(Graph& graph, std::span<const Seed> seeds, std::span<const Value> xs)
+    : graph_(graph) {
+  int32_t last = -1;
+  for (const Seed& seed : seeds) last = std::max(last, seed.y.id);
+  depends_ = dependents(graph, xs, last);
+  adjoint_.resize(last + 1);
+  for (const Seed& seed : seeds) add(seed.y.id, seed.dy);
+  for (int32_t i = 0; i <= last; ++i) {
+    const Node& node = graph.nodes()[i];
+    if (node.op == OpId::result) results_[node.inputs[0]].push_back(i);
+  }
+}
+
+std::vector<Value> Reverse::gradientsOf(int32_t id, const Node& node) {
+  std::vector<Value> in;
+  for (int32_t input : node.inputs) in.push_back({&graph_, input});
+  if (node.op != OpId::loop)
+    return opGradient(node.op).grad({in, {&graph_, id}, adjoint_[id]}, node.attrs);
+  std::vector<Value> dResults(node.results.size());
+  for (int32_t result : resultsOf(id))
+    dResults[graph_.nodes()[result].attrs.as<ResultAttrs>().index] = adjoint_[result];
+  std::vector<bool> wanted;
+  for (int32_t input : node.inputs) wanted.push_back(depends_[input]);
+  return gradOfLoop({&graph_, id}, dResults, wanted);
+}
+
+/// Hands the node's adjoint on to its inputs. False where there is no gradient.
+bool Reverse::visit(int32_t id) {
+  // A result's waits for the node that it is one of. Nodes stay where they are while more are added.
+  const Node& node = graph_.nodes()[id];
+  auto isReached = [&](int32_t i) { return static_cast<bool>(adjoint_[i]); };
+  bool reached = isReached(id) || std::ranges::any_of(resultsOf(id), isReached);
+  if (node.op == OpId::result || !reached || !depends_[id]) return true;
+  bool hasSlope = std::ranges::any_of(node.inputs, [&](int32_t input) {
+    return depends_[input] && graph_.nodes()[input].type.dtype == DType::kF32;
+  });
+  if (!hasSlope) return true;
+  const OpGradient& own = opGradient(node.op);
+  if (!own.grad && node.op != OpId::loop) {
+    if (own.reason.empty()) return true;
+    graph_.fail(cat("grad: ", opInfo(node.op).name, " has no gradient: ", own.reason));
+    return false;
+  }
+  std::vector<Value> d = gradientsOf(id, node);
+  if (!graph_.status()) return false;
+  for (size_t k = 0; k < d.size(); ++k) {
+    int32_t input = node.inputs[k];
+    if (d[k] && depends_[input] && graph_.nodes()[input].type.dtype == DType::kF32)
+      add(input, d[k]);
+  }
+  return true;
+}
+
+std::vector<Value> Reverse::run(std::span<const Value> xs) {
+  std::vector<Value> result(xs.size());
+  for (int32_t i = static_cast<int32_t>(adjoint_.size()) - 1; i >= 0; --i) {
+    if (!visit(i)) return result;
+  }
+  for (size_t k = 0; k < xs.size(); ++k) {
+    if (xs[k].id < static_cast<int32_t>(adjoint_.size())) result[k] = adjoint_[xs[k].id];
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<Value> gradients(Graph& graph, std::span<const Seed> seeds, std::span<const Value> xs) {
+  return Reverse(graph, seeds, xs).run(xs);
+}
+
 std::vector<Value> grad(Value y, std::span<const Value> xs, Value dy) {
   std::vector<Value> result(xs.size());
   if (!y || !y.graph->status()) return result;
@@ -40,44 +131,22 @@ std::vector<Value> grad(Value y, std::span<const Value> xs, Value dy) {
     graph.fail("grad: a variable is empty or belongs to another graph");
     return result;
   }
-  std::vector<bool> depends = dependents(graph, xs, y.id), sources = ancestors(y);
-  std::vector<Value> adjoint(y.id + 1);
+  std::vector<bool> sources = ancestors(y);
   // Integers and truth values are steps: all that they are computed from has the gradient zero.
-  if (y.dtype() == DType::kF32)
-    adjoint[y.id] = dy ? dy : broadcastTo(graph.constant(1), {.shape = y.shape()});
-  for (int32_t i = y.id; i >= 0; --i) {
-    if (!adjoint[i] || !depends[i]) continue;
-    // A copy: adding nodes moves the vector that holds them.
-    Node node = graph.nodes()[i];
-    const OpGradient& own = opGradient(node.op);
-    bool hasSlope = std::ranges::any_of(node.inputs, [&](int32_t input) {
-      return depends[input] && graph.nodes()[input].type.dtype == DType::kF32;
-    });
-    if (!hasSlope) continue;
-    if (!own.grad) {
-      if (own.reason.empty()) continue;
-      graph.fail(cat("grad: ", opInfo(node.op).name, " has no gradient: ", own.reason));
-      return result;
-    }
-    std::vector<Value> in;
-    for (int32_t input : node.inputs) in.push_back({&graph, input});
-    std::vector<Value> d = own.grad({in, {&graph, i}, adjoint[i]}, node.attrs);
-    if (!graph.status()) return result;
-    for (size_t k = 0; k < in.size(); ++k) {
-      int32_t input = node.inputs[k];
-      if (!d[k] || !depends[input] || in[k].dtype() != DType::kF32) continue;
-      adjoint[input] = adjoint[input] ? adjoint[input] + d[k] : d[k];
-    }
+  if (y.dtype() == DType::kF32) {
+    Seed seed{y, dy ? dy : broadcastTo(graph.constant(1), {.shape = y.shape()})};
+    result = gradients(graph, {{seed}}, xs);
+    if (!graph.status()) return std::vector<Value>(xs.size());
   }
   for (size_t k = 0; k < xs.size(); ++k) {
     int32_t x = xs[k].id;
     if (x > y.id || !sources[x]) {
       graph.fail(
           cat("grad: y does not depend on x number ", k, "; make sure that y is computed from x"));
-      return result;
+      return std::vector<Value>(xs.size());
     }
     // On steps alone, such as floor and argMax, it depends without a slope.
-    result[k] = adjoint[x] ? adjoint[x] : broadcastTo(graph.constant(0), {.shape = xs[k].shape()});
+    if (!result[k]) result[k] = broadcastTo(graph.constant(0), {.shape = xs[k].shape()});
   }
   return result;
 }

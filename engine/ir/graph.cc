@@ -8,6 +8,12 @@
 
 namespace fjord {
 
+namespace {
+
+OpSet emitted;
+
+}  // namespace
+
 const Type& Value::type() const {
   static const Type kNone;
   return graph && id >= 0 ? graph->nodes()[id].type : kNone;
@@ -24,14 +30,38 @@ Value Graph::parameter(const Type& type) {
 }
 
 Value Graph::addInput(const InputAttrs& attrs, const Type& type) {
-  Value v = add(OpId::input, {}, Attrs::of(attrs), type);
+  Value v = add({OpId::input, type, {}, Attrs::of(attrs)});
   inputs_.push_back(v.id);
   return v;
 }
 
 Value Graph::constant(double value, DType dtype) {
   if (dtype != DType::kF32) value = numberOf(bitsOf(value, dtype), dtype);
-  return add(OpId::constant, {}, Attrs::of(ConstantAttrs{value}), {dtype, {}});
+  return add({OpId::constant, {dtype, {}}, {}, Attrs::of(ConstantAttrs{value})});
+}
+
+Value Graph::array(const Tensor& values) {
+  emitted.set(static_cast<size_t>(OpId::array));
+  return add({OpId::array, values.type(), {}, Attrs::of(ArrayAttrs{values})});
+}
+
+Value Graph::result(Value node, int index) {
+  return node ? emit(OpId::result, {{node}}, Attrs::of(ResultAttrs{index})) : Value{};
+}
+
+Value Graph::again(const Node& node, std::span<const Value> inputs) {
+  switch (node.op) {
+    case OpId::input:
+      return addInput(
+          {static_cast<int32_t>(inputs_.size()), node.attrs.as<InputAttrs>().isParameter},
+          node.type);
+    case OpId::constant:
+      return constant(node.attrs.as<ConstantAttrs>().value, node.type.dtype);
+    case OpId::array:
+      return array(node.attrs.as<ArrayAttrs>().values);
+    default:
+      return emit(node.op, inputs, node.attrs);
+  }
 }
 
 Value constant(Graph& graph, double value, DType dtype) { return graph.constant(value, dtype); }
@@ -67,43 +97,110 @@ const double* Graph::constantValue(Value v) const {
   return v && node(v).op == OpId::constant ? &node(v).attrs.as<ConstantAttrs>().value : nullptr;
 }
 
+// ---- nodes
+
 namespace {
 
-uint64_t hashBytes(uint64_t h, const void* data, size_t n) {  // FNV-1a
-  auto* p = static_cast<const unsigned char*>(data);
-  for (size_t i = 0; i < n; ++i) h = (h ^ p[i]) * 0x100000001b3;
-  return h;
+uint64_t hashOf(const Node& n) {
+  uint64_t hash = n.attrs.hash(hashField(kHashStart, n.op));
+  hash = hashField(hash, n.type.dtype);
+  for (int32_t input : n.inputs) hash = hashField(hash, input);
+  return hash;
 }
 
 }  // namespace
 
 /// Every node comes through here.
-Value Graph::add(OpId op, std::span<const Value> inputs, const Attrs& attrs, const Type& type) {
-  Status fits = checkShape(type.shape);
-  if (type.dtype > DType::kBool)
-    fits = fjord::fail(type.dtype, " is a type of files: it is cast to be computed with");
+Value Graph::add(Node node) {
+  Status fits;
+  auto look = [&](const Type& type) {
+    if (fits) fits = checkShape(type.shape);
+    if (fits && type.dtype > DType::kBool)
+      fits = fjord::fail(type.dtype, " is a type of files: it is cast to be computed with");
+  };
+  look(node.type);
+  for (const Type& type : node.results) look(type);
   if (!fits) {
-    fail(located(op, inputs, fits.error().message));
+    std::vector<Value> inputs;
+    for (int32_t input : node.inputs) inputs.push_back({this, input});
+    fail(located(node.op, inputs, fits.error().message));
     return {};
   }
-  uint64_t hash = hashBytes(0xcbf29ce484222325, &op, sizeof op);
-  hash = hashBytes(hash, attrs.bytes, attrs.size);
-  hash = hashBytes(hash, &type.dtype, sizeof type.dtype);
-  for (Value v : inputs) hash = hashBytes(hash, &v.id, sizeof v.id);
+  uint64_t hash = hashOf(node);
   auto [first, last] = known_.equal_range(hash);
   for (auto it = first; it != last; ++it) {
-    const Node& n = nodes_[it->second];
-    if (n.op == op && n.attrs == attrs && n.type == type &&
-        std::ranges::equal(n.inputs, inputs, {}, {}, &Value::id)) {
-      return {this, it->second};
-    }
+    if (nodes_[it->second] == node) return {this, it->second};
   }
-  Node n{op, type, {}, attrs};
-  for (Value v : inputs) n.inputs.push_back(v.id);
   int32_t id = static_cast<int32_t>(nodes_.size());
-  nodes_.push_back(std::move(n));
+  nodes_.push_back(std::move(node));
   known_.emplace(hash, id);
   return {this, id};
+}
+
+bool operator==(const Graph& a, const Graph& b) {
+  return a.nodes() == b.nodes() && a.inputs() == b.inputs() && a.outputs() == b.outputs() &&
+         a.assignments() == b.assignments();
+}
+bool sameField(const std::shared_ptr<const Graph>& a, const std::shared_ptr<const Graph>& b) {
+  return a == b || (a && b && *a == *b);
+}
+uint64_t hashField(uint64_t h, const std::shared_ptr<const Graph>& a) {
+  if (!a) return h;
+  for (const Node& node : a->nodes()) h = hashField(h, hashOf(node));
+  return hashField(h, a->outputs());
+}
+
+// ---- a graph inside of another one
+
+Value Graph::capture(Value outside) {
+  if (!outside || outside.graph == this) return outside;
+  if (!outer_) {
+    fail("capture: the value belongs to another graph");
+    return {};
+  }
+  outside = outer_->capture(outside);
+  if (!outside) return {};
+  const Type& type = outside.type();
+  if (const double* number = outer_->spreadConstant(outside))
+    return broadcastTo(constant(*number, type.dtype), {.shape = type.shape});
+  auto known = std::ranges::find(captures_, outside.id, &Capture::outside);
+  if (known != captures_.end()) return {this, known->inside};
+  Value inside = parameter(type);
+  captures_.push_back({outside.id, inside.id});
+  return inside;
+}
+
+std::shared_ptr<Graph> Graph::copy(const std::vector<bool>& keptOutputs,
+                                   const std::vector<bool>& keptAssignments) const {
+  auto out = std::make_shared<Graph>();
+  out->nodes_ = nodes_;
+  out->inputs_ = inputs_;
+  out->known_ = known_;
+  out->status_ = status_;
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    if (keptOutputs[i]) out->outputs_.push_back(outputs_[i]);
+  }
+  for (size_t i = 0; i < assignments_.size(); ++i) {
+    if (keptAssignments[i]) out->assignments_.push_back(assignments_[i]);
+  }
+  return out;
+}
+
+std::shared_ptr<Graph> Graph::copy() const {
+  return copy(std::vector<bool>(outputs_.size(), true),
+              std::vector<bool>(assignments_.size(), true));
+}
+
+void Graph::widen(Value node, const Attrs& attrs) {
+  Node& n = nodes_[node.id];
+  std::vector<Type> in;
+  for (int32_t input : n.inputs) in.push_back(nodes_[input].type);
+  Result<std::vector<Type>> results = opInfo(n.op).results(in, attrs);
+  if (!results) return fail(cat(opInfo(n.op).name, ": ", results.error().message));
+  n.attrs = attrs;
+  n.results = std::move(*results);
+  // Under its old hash it is found by nothing any more that is equal to it.
+  known_.emplace(hashOf(n), node.id);
 }
 
 std::string Graph::located(OpId op, std::span<const Value> inputs, std::string_view problem) const {
@@ -123,8 +220,6 @@ std::string Graph::located(OpId op, std::span<const Value> inputs, std::string_v
 
 namespace {
 
-OpSet emitted;
-
 std::vector<Type> typesOf(std::span<const Value> inputs) {
   std::vector<Type> types;
   for (Value v : inputs) types.push_back(v.type());
@@ -135,18 +230,32 @@ std::vector<Type> typesOf(std::span<const Value> inputs) {
 
 Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
   emitted.set(static_cast<size_t>(op));
+  // The innermost: it captures what it is given of those around it.
   Graph* graph = nullptr;
-  for (Value v : inputs) graph = graph ? graph : v.graph;
+  bool mixed = false;
+  for (Value v : inputs) {
+    mixed = mixed || (graph && v.graph && v.graph != graph);
+    if (!graph || (v.graph && v.graph->isInside(graph))) graph = v.graph;
+  }
   if (!graph || !graph->status()) return {};
   for (Value v : inputs) {
     if (!v) {
       graph->fail(graph->located(op, inputs, "an input is empty"));
       return {};
     }
-    if (v.graph != graph) {
+    if (!v.graph->node(v).results.empty() && op != OpId::result) {
+      graph->fail(graph->located(op, inputs, "an input has several results: one of them is read"));
+      return {};
+    }
+    if (v.graph != graph && !graph->isInside(v.graph)) {
       graph->fail(graph->located(op, inputs, "the inputs belong to different graphs"));
       return {};
     }
+  }
+  if (mixed) {
+    std::vector<Value> own;
+    for (Value v : inputs) own.push_back(graph->capture(v));
+    return emit(op, own, attrs);
   }
   int arity = opArity(op);
   if (arity >= 0 && inputs.size() != static_cast<size_t>(arity)) {
@@ -168,12 +277,41 @@ Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
       Graph::Scope scope(*graph, opInfo(op).name);
       return opInfo(op).expand(inputs, attrs);
     }
+    case OpKind::kSeveral:
+      return graph->emitSeveral(op, inputs, attrs);
     default:
       return graph->emitStructured(op, inputs, attrs);
   }
 }
 
 const OpSet& emittedOps() { return emitted; }
+
+namespace {
+
+std::vector<int32_t> idsOf(std::span<const Value> values) {
+  std::vector<int32_t> ids;
+  for (Value v : values) ids.push_back(v.id);
+  return ids;
+}
+
+}  // namespace
+
+/// A node of several results, and one of those.
+Value Graph::emitSeveral(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
+  if (op == OpId::result) {
+    const std::vector<Type>& results = node(inputs[0]).results;
+    size_t index = static_cast<size_t>(attrs.as<ResultAttrs>().index);
+    if (index < results.size()) return add({op, results[index], idsOf(inputs), attrs});
+    fail(located(op, inputs,
+                 cat("the node has ", results.size(), " results, number ",
+                     attrs.as<ResultAttrs>().index, " is none of them")));
+    return {};
+  }
+  Result<std::vector<Type>> results = opInfo(op).results(typesOf(inputs), attrs);
+  if (results) return add({op, {}, idsOf(inputs), attrs, std::move(*results)});
+  fail(located(op, inputs, results.error().message));
+  return {};
+}
 
 Value Graph::emitStructured(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
   Result<Type> type = opInfo(op).type(typesOf(inputs), attrs);
@@ -186,7 +324,7 @@ Value Graph::emitStructured(OpId op, std::span<const Value> inputs, const Attrs&
   if (const double* number = op == OpId::reshape ? spreadConstant(inputs[0]) : nullptr) {
     return broadcastTo(constant(*number, type->dtype), {.shape = type->shape});
   }
-  return add(op, inputs, attrs, *type);
+  return add({op, *type, idsOf(inputs), attrs});
 }
 
 Value cast(Value x, DType dtype) {
@@ -288,41 +426,7 @@ Value Graph::emitElementwise(OpId op, std::span<const Value> inputs, const Attrs
   if (auto folded = foldConstants(op, {in, inputs.size()}, attrs)) {
     return broadcastTo(constant(*folded, resultType(kind, operand, attrs)), {.shape = shape});
   }
-  return add(op, {in, inputs.size()}, attrs, {resultType(kind, operand, attrs), shape});
-}
-
-// ---- compositions that every gradient needs
-
-std::vector<Value> split(Value x, int count, int axis) {
-  std::vector<Value> parts;
-  if (!x) return parts;
-  Shape begin = Shape::filled(x.shape().rank(), 0), size = x.shape();
-  Result<int> at = checkedAxis(axis, x.shape().rank());
-  if (!at || count < 1 || size[*at] % count != 0) {
-    x.graph->fail(
-        cat("split: ", x.type(), " does not divide into ", count, " parts along axis ", axis));
-    return std::vector<Value>(count < 1 ? 0 : count);
-  }
-  size[*at] /= count;
-  for (int i = 0; i < count; ++i) {
-    begin[*at] = i * size[*at];
-    parts.push_back(slice(x, {.begin = begin, .size = size}));
-  }
-  return parts;
-}
-
-Value sumTo(Value x, const Shape& shape) {
-  if (!x || x.shape() == shape) return x;
-  int extra = x.shape().rank() - shape.rank();
-  if (extra < 0) return broadcastTo(x, {.shape = shape});  // a gradient that is one scalar for all
-  Shape axes;
-  for (int i = 0; i < x.shape().rank(); ++i) {
-    if (i < extra || (shape[i - extra] == 1 && x.shape()[i] != 1)) axes.push(i);
-  }
-  Value y = axes.empty() ? x : sum(x, {.axes = axes});
-  // What broadcasting rows left smaller than the input (a constant scalar) is spread again.
-  return y.shape().size() == shape.size() ? reshape(y, {.shape = shape})
-                                          : broadcastTo(y, {.shape = shape});
+  return add({op, {resultType(kind, operand, attrs), shape}, idsOf({in, inputs.size()}), attrs});
 }
 
 }  // namespace fjord

@@ -97,7 +97,15 @@ struct ZeroGrad {};
 // ---- the table
 
 /// kLeftOut: this build is without the op (base/parts.h), and its row has nothing but the name.
-enum class OpKind : uint8_t { kSource, kElementwise, kView, kStructured, kComposed, kLeftOut };
+enum class OpKind : uint8_t {
+  kSource,
+  kElementwise,
+  kView,
+  kStructured,
+  kComposed,
+  kSeveral,  // of several results, or one of those
+  kLeftOut
+};
 
 /// Which element types an elementwise row takes and gives: see ir/elementwise.inc.
 enum class RowKind : uint8_t {
@@ -127,6 +135,8 @@ struct OpInfo {
   OpKind kind = OpKind::kStructured;
   bool epilogue = false;
   Result<Type> (*type)(std::span<const Type> in, const Attrs&) = nullptr;
+  /// Of a node that has several results, in place of `type`.
+  Result<std::vector<Type>> (*results)(std::span<const Type> in, const Attrs&) = nullptr;
   void (*run)(const Call&, const Attrs&) = nullptr;
   int64_t (*scratch)(const ScratchCall&, const Attrs&) = nullptr;
   int64_t (*work)(const ScratchCall&, const Attrs&) = nullptr;

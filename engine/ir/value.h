@@ -10,16 +10,10 @@
 // where an op needs it.
 #pragma once
 
-#include <cstddef>
 #include <span>
-#include <string_view>
-#include <type_traits>
 #include <vector>
 
-#include "base/shape.h"
-
-/// What runs once for a graph, and not for its numbers: made small, because it is downloaded.
-#define FJORD_ONCE [[clang::minsize]]
+#include "ir/attrs.h"
 
 namespace fjord {
 
@@ -59,9 +53,13 @@ enum class MirrorMode : int32_t { kReflect, kSymmetric };
 // ---- op identities and attributes, from the lists
 
 enum class OpId : int16_t {
-  // Sources: bound from outside, and a scalar known when the graph is built.
+  // Sources: bound from outside; a scalar, and an array, known when the graph is built.
   input,
   constant,
+  array,
+  // A body that runs again and again (ir/loop.h), and one of the results of a node that has several.
+  loop,
+  result,
   // Changes the element type. Elementwise, but its result type is an attribute.
   cast,
 #define UNARY(name, ...) name,
@@ -85,6 +83,12 @@ struct ConstantAttrs {
 struct InputAttrs {
   int32_t index = 0;
   bool isParameter = false;
+};
+struct ArrayAttrs {
+  Tensor values;
+};
+struct ResultAttrs {
+  int32_t index = 0;
 };
 struct CastAttrs {
   DType dtype = DType::kF32;
@@ -116,6 +120,14 @@ void visitAttrs(InputAttrs& a, F&& f) {
   f("index", a.index);
   f("isParameter", a.isParameter);
 }
+template <class F>
+void visitAttrs(ArrayAttrs& a, F&& f) {
+  f("values", a.values);
+}
+template <class F>
+void visitAttrs(ResultAttrs& a, F&& f) {
+  f("index", a.index);
+}
 #define ATTR(type, name, ...) f(#name, a.name);
 #define OP(Name, name, arity, attrs)                                                    \
   template <class F>                                                                    \
@@ -129,35 +141,6 @@ void visitAttrs(InputAttrs& a, F&& f) {
 #undef ATTR
 
 // ---- builders
-
-/// The attributes of any op. They are put in field by field, over zeros, so that two are equal where
-/// the bits of all fields are (-0.0 is not 0.0, and NaN is NaN), whatever lies between the fields.
-struct Attrs {
-  static constexpr size_t kBytes = 120;
-  /// How many bytes are in use.
-  uint32_t size = 0;
-  alignas(8) std::byte bytes[kBytes]{};
-
-  template <class T>
-  FJORD_ONCE static Attrs of(T value) {
-    static_assert(sizeof(T) <= kBytes && std::is_trivially_copyable_v<T>);
-    Attrs a;
-    a.size = sizeof(T);
-    visitAttrs(value, [&]<class Field>(const char*, const Field& field) {
-      static_assert(std::has_unique_object_representations_v<Field> ||
-                    std::is_floating_point_v<Field>);
-      auto offset = reinterpret_cast<const char*>(&field) - reinterpret_cast<const char*>(&value);
-      __builtin_memcpy(a.bytes + offset, &field, sizeof(Field));
-    });
-    return a;
-  }
-  std::string_view text() const { return {reinterpret_cast<const char*>(bytes), size}; }
-  template <class T>
-  const T& as() const {
-    return *reinterpret_cast<const T*>(bytes);
-  }
-  bool operator==(const Attrs& other) const { return text() == other.text(); }
-};
 
 /// Adds one node (or, for a composed op, its expansion) to the graph of the inputs. Every builder
 /// comes here.

@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "base/parts.h"
+#include "ir/loop.h"
 #include "ops/op.h"
 
 namespace fjord {
@@ -47,11 +48,15 @@ struct Row {
 };
 constinit const OpInfo inputInfo{.name = "input", .kind = OpKind::kSource};
 constinit const OpInfo constantInfo{.name = "constant", .kind = OpKind::kSource};
+constinit const OpInfo arrayInfo{.name = "array", .kind = OpKind::kSource};
+constinit const OpInfo loopInfo{.name = "loop", .kind = OpKind::kSeveral, .results = typesOfLoop};
+constinit const OpInfo loopLeftOut{.name = "loop", .kind = OpKind::kLeftOut};
+constinit const OpInfo resultInfo{.name = "result", .kind = OpKind::kSeveral};
 constexpr int N = -1;
 constexpr Row kTable[] = {
-    {&inputInfo, 0},
-    {&constantInfo, 0},
-    {&castInfo, 1},
+    {&inputInfo, 0},  {&constantInfo, 0},
+    {&arrayInfo, 0},  {kHasLoops ? &loopInfo : &loopLeftOut, N},
+    {&resultInfo, 1}, {&castInfo, 1},
 #define EACH_OP(op, arity) {isHere(#op) ? &op##Info : &op##LeftOut, arity},
 #include "ir/each.inc"
 };
@@ -59,18 +64,14 @@ static_assert(std::size(kTable) == static_cast<size_t>(OpId::kCount));
 
 constinit const OpGradient noGradient;
 constexpr const OpGradient* kGradients[] = {
-    &noGradient,
-    &noGradient,
-    &castGradient,
+    &noGradient, &noGradient, &noGradient, &noGradient, &noGradient, &castGradient,
 #define EACH_OP(op, arity) isHere(#op) ? &op##Gradient : &noGradient,
 #include "ir/each.inc"
 };
 
 constinit const OpShaders noShaders;
 constexpr const OpShaders* kShaders[] = {
-    &noShaders,
-    &noShaders,
-    &castShaders,
+    &noShaders, &noShaders, &noShaders, &noShaders, &noShaders, &castShaders,
 #define EACH_OP(op, arity) isHere(#op) ? &op##Shaders : &noShaders,
 #include "ir/each.inc"
 };

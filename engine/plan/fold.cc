@@ -190,14 +190,18 @@ bool Folder::run() {
       values_[id] = emitFold(folds[foldAt[id]]);
     } else if (n.op == OpId::input) {
       values_[id] = {&out_, out_.inputs()[n.attrs.as<InputAttrs>().index]};
-    } else if (n.op == OpId::constant) {
-      values_[id] = out_.constant(n.attrs.as<ConstantAttrs>().value, n.type.dtype);
     } else if (padsFor(id)) {
       values_[id] = emitProduct(id, values_[n.inputs[1]]);
     } else {
       std::vector<Value> inputs;
       for (int32_t input : n.inputs) inputs.push_back(values_[input]);
-      values_[id] = emit(n.op, inputs, n.attrs);
+      // What a loop is given and does not read is not alive.
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        const Type& type = node(n.inputs[i]).type;
+        if (!inputs[i])
+          inputs[i] = broadcastTo(out_.constant(0, type.dtype), {.shape = type.shape});
+      }
+      values_[id] = out_.again(n, inputs);
     }
   }
   for (int32_t id : graph_.outputs()) out_.output(values_[id]);

@@ -12,6 +12,7 @@
 #include <queue>
 
 #include "base/sort.h"
+#include "ir/loop.h"
 #include "ops/op.h"
 #include "plan/plan.h"
 
@@ -35,22 +36,48 @@ Liveness::Liveness(const Graph& graph)
     viewed_.push_back(kindOf(graph, id) == OpKind::kView ? viewed_[nodes[id].inputs[0]] : id);
     source_.push_back(nodes[id].op == OpId::broadcastTo ? source_[nodes[id].inputs[0]] : id);
   }
-  for (int32_t id : graph.outputs()) live_[id] = materialized_[id] = true;
-  for (const Assignment& a : graph.assignments()) live_[a.value] = materialized_[a.value] = true;
+  findLive();
+  findSettled();
+}
+
+void Liveness::findLive() {
+  const auto& nodes = graph_.nodes();
+  std::unordered_map<int32_t, std::vector<bool>> results;  // of each loop, whether they are read
+  for (int32_t id : graph_.outputs()) live_[id] = materialized_[id] = true;
+  for (const Assignment& a : graph_.assignments()) live_[a.value] = materialized_[a.value] = true;
   for (int32_t id = static_cast<int32_t>(nodes.size()) - 1; id >= 0; --id) {
     if (!live_[id]) continue;
-    bool reads = isElementwise(id) && nodes[id].op != OpId::broadcastTo;
-    for (int32_t input : nodes[id].inputs) {
+    const Node& node = nodes[id];
+    if (node.op == OpId::result) {
+      std::vector<bool>& read = results[node.inputs[0]];
+      read.resize(nodes[node.inputs[0]].results.size());
+      read[node.attrs.as<ResultAttrs>().index] = true;
+    }
+    bool reads = isElementwise(id) && node.op != OpId::broadcastTo;
+    if (kHasLoops && node.op == OpId::loop) uses_[id] = useOfLoop(node, results[id]);
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      int32_t input = node.inputs[i];
+      if (kHasLoops && node.op == OpId::loop && !uses_[id].inputs[i]) continue;
       live_[input] = true;
       // A reshape needs its input in memory; so does every structured op.
-      if (!reads && !(nodes[id].op == OpId::broadcastTo && !materialized_[id]))
+      if (!reads && !(node.op == OpId::broadcastTo && !materialized_[id]))
         materialized_[input] = true;
     }
   }
-  // What is bound anew for each run, and what assigns, is no plan's to keep.
-  for (int32_t id : graph.outputs()) settled_[viewed(id)] = false;
-  for (const Assignment& a : graph.assignments())
-    settled_[a.input] = settled_[viewed(a.value)] = false;
+}
+
+/// What is bound anew for each run, and what assigns, is no plan's to keep.
+void Liveness::findSettled() {
+  const auto& nodes = graph_.nodes();
+  auto unsettle = [&](int32_t id) {
+    id = viewed(id);
+    settled_[nodes[id].op == OpId::result ? nodes[id].inputs[0] : id] = false;
+  };
+  for (int32_t id : graph_.outputs()) unsettle(id);
+  for (const Assignment& a : graph_.assignments()) {
+    settled_[a.input] = false;
+    unsettle(a.value);
+  }
   for (int32_t id = 0; id < static_cast<int32_t>(nodes.size()); ++id) {
     if (nodes[id].op == OpId::input && !nodes[id].attrs.as<InputAttrs>().isParameter)
       settled_[id] = false;
@@ -139,7 +166,13 @@ Fuser::Fuser(const Liveness& liveness, const PlanOptions& options)
 void Fuser::addNode(int32_t id) {
   const Node& node = graph_.nodes()[id];
   OpKind kind = opInfo(node.op).kind;
-  if (node.op == OpId::input || kind == OpKind::kView) return;
+  if (isSource(node) || kind == OpKind::kView) return;
+  if (node.op == OpId::result) {
+    // It is there as soon as the node that it is a result of.
+    groupOf_[id] = groupOf_[node.inputs[0]];
+    entries_[groupOf_[id]].group.nodes.push_back(id);
+    return;
+  }
   bool spread = node.op == OpId::broadcastTo || node.op == OpId::constant;
   if (spread && !liveness_.isMaterialized(id)) return;
   int g = static_cast<int>(entries_.size());
@@ -216,6 +249,10 @@ int Fuser::countArrays(int a, int b) const {
 bool Fuser::fits(int a, int b) const {
   const Entry &x = entries_[a], &y = entries_[b];
   if (x.group.root >= 0 && y.group.root >= 0) return false;
+  auto isLoop = [&](const Entry& e) {
+    return e.group.root >= 0 && graph_.nodes()[e.group.root].op == OpId::loop;
+  };
+  if (isLoop(x) || isLoop(y)) return false;
   if (x.group.nodes.size() + y.group.nodes.size() > kMaxGroup) return false;
   if (mostArrays_ > 0 && countArrays(a, b) > mostArrays_) return false;
   if (liveness_.isSettled(x.group.nodes[0]) != liveness_.isSettled(y.group.nodes[0])) return false;
@@ -298,7 +335,12 @@ std::vector<Group> Fuser::run() {
   using Ready = std::pair<int32_t, int>;  // its last node, the group
   std::priority_queue<Ready, std::vector<Ready>, std::greater<>> ready;
   std::vector<int> missing(entries_.size());
-  auto release = [&](int g) { ready.emplace(entries_[g].group.nodes.back(), g); };
+  auto release = [&](int g) {
+    const Group& group = entries_[g].group;
+    // Results of a loop may have been asked for long after it was written.
+    bool isLoop = group.root >= 0 && graph_.nodes()[group.root].op == OpId::loop;
+    ready.emplace(isLoop ? group.root : group.nodes.back(), g);
+  };
   for (size_t g = 0; g < entries_.size(); ++g) {
     missing[g] = static_cast<int>(
         std::ranges::count_if(entries_[g].reads, [&](int32_t r) { return groupOf_[r] >= 0; }));

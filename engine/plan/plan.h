@@ -10,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "ir/graph.h"
@@ -19,11 +20,21 @@ namespace fjord {
 
 /// Where an array lives during a run.
 struct Storage {
-  enum Kind : uint8_t { kArena, kInput, kOutput };
+  enum Kind : uint8_t { kArena, kInput, kOutput, kConstant };
   Kind kind = kArena;
-  int32_t index = 0;   // which input or output of the graph
-  int64_t offset = 0;  // bytes into the arena
+  int32_t index = 0;   // which input, output or constant
+  int64_t offset = 0;  // bytes into the arena, or into that array
   int64_t bytes = 0;
+  /// A part of another storage, that of a loop's first trip (`offset` counts from where that one
+  /// begins until the plan is laid out). It moves by `stride` bytes from each trip of `loop` to the
+  /// next, and with `base`, which may move with a loop around that one.
+  int32_t base = -1, loop = -1;
+  int64_t stride = 0;
+};
+
+/// Steps [begin, end) run `trips` times. One that lies in another one comes after that in the list.
+struct StepLoop {
+  int32_t begin = 0, end = 0, trips = 1;
 };
 
 /// An array of some type over a storage.
@@ -80,6 +91,8 @@ struct PlanOptions {
 struct Plan {
   std::vector<Step> steps;
   std::vector<Storage> storages;
+  std::vector<StepLoop> loops;
+  std::vector<Tensor> constants;
   std::vector<Type> inputs, outputs;
   /// By input: Graph::parameter made it.
   std::vector<bool> isParameter;
@@ -123,6 +136,13 @@ struct Group {
   int32_t root = -1;
 };
 
+/// What of a loop's body is alive. By number.
+struct LoopUse {
+  std::vector<bool> inputs;   // are read, or carried on
+  std::vector<bool> carried;  // in the order of the results
+  std::vector<bool> outputs;
+};
+
 /// The graph with views and broadcasts resolved, as fusion and planning see it.
 class Liveness {
  public:
@@ -143,13 +163,29 @@ class Liveness {
   bool isMaterialized(int32_t node) const { return materialized_[node]; }
   /// Whether `node` depends on parameters and constants alone and is read within the plan only.
   bool isSettled(int32_t node) const { return settled_[node]; }
+  /// Of a live loop.
+  const LoopUse& loopUse(int32_t node) const { return uses_.at(node); }
   const Graph& graph() const { return graph_; }
 
  private:
+  void findLive();
+  void findSettled();
+
   const Graph& graph_;
   std::vector<int32_t> viewed_, source_;
   std::vector<bool> live_, materialized_, settled_;
+  std::unordered_map<int32_t, LoopUse> uses_;
 };
+
+/// Bound, or there from the start: no step computes it.
+inline bool isSource(const Node& node) { return node.op == OpId::input || node.op == OpId::array; }
+
+// ---- loop.cc
+
+/// Given which results of a loop are read.
+LoopUse useOfLoop(const Node& loop, const std::vector<bool>& results);
+/// Whether something in the graph, or in a body, may find an index out of range.
+bool looksUp(const Graph& graph);
 
 /// In an order in which they can run, settled ones first. Adds to Plan::looks.
 std::vector<Group> fuse(const Liveness& liveness, const PlanOptions& options, int64_t& looks);

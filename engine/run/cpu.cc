@@ -1,6 +1,7 @@
 #include "run/cpu.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace fjord {
 
@@ -13,39 +14,112 @@ Result<Executor> Executor::make(Plan plan, Threads& threads) {
   }
   FJORD_TRY(e.arena_, Buffer::allocate(e.plan_.arenaBytes));
   e.inputs_.resize(e.plan_.inputs.size());
+  e.rounds_.resize(e.plan_.loops.size());
   e.outputs_.resize(e.plan_.outputs.size());
 
-  auto add = [&](const Operand& o) {
-    const Storage& s = e.plan_.storages[o.storage];
-    int32_t at = static_cast<int32_t>(e.views_.size());
-    e.views_.push_back({nullptr, o.type});
-    if (s.kind == Storage::kArena)
-      e.views_[at].data = static_cast<std::byte*>(e.arena_.data()) + s.offset;
-    if (s.kind == Storage::kInput) e.inputs_[s.index].views.push_back(at);
-    if (s.kind == Storage::kOutput) e.outputs_[s.index].views.push_back(at);
-    return at;
-  };
   auto addAll = [&](const std::vector<Operand>& operands) {
     int32_t first = static_cast<int32_t>(e.views_.size());
-    for (const Operand& o : operands) add(o);
+    for (const Operand& o : operands) e.addView(o);
     return first;
   };
   for (const Step& step : e.plan_.steps) {
     Views v;
     v.in = addAll(step.in);
-    if (step.op != OpId::kCount) v.out = add(step.out);
+    if (step.op != OpId::kCount) v.out = e.addView(step.out);
     v.chainIn = addAll(step.chainIn);
-    if (step.prepared >= 0) v.prepared = add({step.prepared, {}});
+    if (step.prepared >= 0) v.prepared = e.addView({step.prepared, {}});
     v.chainOut = addAll(step.chainOut);
     e.steps_.push_back(v);
   }
+  e.addMarks();
   return e;
+}
+
+int32_t Executor::addView(const Operand& o) {
+  const Storage& s = plan_.storages[o.storage];
+  int32_t at = static_cast<int32_t>(views_.size());
+  views_.push_back({nullptr, o.type});
+  auto in = [&](const void* data) {
+    return const_cast<std::byte*>(static_cast<const std::byte*>(data)) + s.offset;
+  };
+  if (s.kind == Storage::kArena) views_[at].data = in(arena_.data());
+  if (s.kind == Storage::kConstant) views_[at].data = in(plan_.constants[s.index].view().data);
+  if (s.kind == Storage::kInput) inputs_[s.index].views.push_back({at, s.offset});
+  if (s.kind == Storage::kOutput) outputs_[s.index].views.push_back({at, s.offset});
+  for (const Storage* part = &s; part->base >= 0; part = &plan_.storages[part->base])
+    rounds_[part->loop].moving.push_back({at, part->stride});
+  return at;
 }
 
 void Executor::bind(Binding& binding, void* data) {
   if (binding.data == data) return;
   binding.data = data;
-  for (int32_t v : binding.views) views_[v].data = data;
+  for (const Part& part : binding.views)
+    views_[part.view].data = static_cast<std::byte*>(data) + part.offset;
+}
+
+// ---- loops
+
+/// At one step inner loops end before outer ones, all end before others begin, and outer ones begin
+/// before inner ones.
+void Executor::addMarks() {
+  for (size_t i = 0; i < plan_.loops.size(); ++i) {
+    const StepLoop& loop = plan_.loops[i];
+    int32_t number = static_cast<int32_t>(i);
+    if (loop.begin == loop.end) continue;
+    marks_.push_back({loop.begin, number, false});
+    marks_.push_back({loop.end, number, true});
+  }
+  std::ranges::sort(marks_, [](const Mark& a, const Mark& b) {
+    if (a.step != b.step) return a.step < b.step;
+    if (a.isEnd != b.isEnd) return a.isEnd;
+    return a.isEnd ? a.loop > b.loop : a.loop < b.loop;
+  });
+  for (size_t i = 0; i < marks_.size(); ++i) {
+    if (!marks_[i].isEnd) rounds_[marks_[i].loop].begin = i;
+  }
+}
+
+void Executor::move(const Round& round, int64_t trips) {
+  for (const Part& part : round.moving) {
+    void*& data = views_[part.view].data;
+    data = static_cast<std::byte*>(data) + trips * part.offset;
+  }
+}
+
+/// The next mark is the first one of a range of steps.
+void Executor::enter(int32_t range) {
+  int32_t begin = range == 0 ? plan_.settledBegin : range == 1 ? 0 : plan_.settledEnd;
+  for (mark_ = 0; mark_ < marks_.size(); ++mark_) {
+    const Mark& mark = marks_[mark_];
+    if (mark.step >= begin && !mark.isEnd) return;
+  }
+}
+
+/// Loops begin or end here, unless they are of a later range of steps than the one that ends at `end`:
+/// the step to go on with.
+int32_t Executor::pass(int32_t step, int32_t end) {
+  while (mark_ < marks_.size() && marks_[mark_].step == step &&
+         (marks_[mark_].isEnd || step < end)) {
+    const Mark& mark = marks_[mark_];
+    Round& round = rounds_[mark.loop];
+    const StepLoop& loop = plan_.loops[mark.loop];
+    if (mark.isEnd && ++round.trip < loop.trips) {
+      move(round, 1);
+      mark_ = round.begin + 1;
+      step = loop.begin;
+      continue;
+    }
+    if (mark.isEnd) move(round, 1 - round.trip);
+    round.trip = 0;
+    ++mark_;
+  }
+  return step;
+}
+
+void Executor::restart() {
+  paused_.reset();
+  for (Round& round : rounds_) move(round, -std::exchange(round.trip, 0));
 }
 
 namespace {
@@ -110,6 +184,7 @@ constexpr int64_t kChainGrain = 8 * kTile;
 Result<bool> Executor::failed(const Step& step) {
   OutOfRange o = std::exchange(outOfRange_, {});
   settled_ = false;
+  restart();
   return fail(opInfo(step.op).name, ": the index value ", o.index, " at position ", o.position,
               " is not in [0, ", o.size - 1, "]");
 }
@@ -133,15 +208,24 @@ Result<bool> Executor::run(const Budget* budget) {
       {0, plan_.settledBegin},
       {plan_.settledEnd, static_cast<int32_t>(plan_.steps.size())}};
   int32_t first = settled_ ? 1 : 0;
+  if (!paused_) enter(first);
   Position at = paused_.value_or(Position{first, ranges[first].first, 0});
   paused_.reset();
   int64_t sinceLook = 0;
   std::optional<double> left;
+  // The next step before which there is more to do than to run it.
+  int32_t stop = at.share > 0 ? stopBefore(ranges[at.range].second) : at.step;
   while (at.range < 3) {
-    if (at.step == ranges[at.range].second) {
-      settled_ = true;
-      if (++at.range < 3) at.step = ranges[at.range].first;
-      continue;
+    if (at.step == stop) {
+      int32_t end = ranges[at.range].second;
+      at.step = pass(at.step, end);
+      if (at.step == end) {
+        settled_ = true;
+        if (++at.range < 3) at.step = stop = ranges[at.range].first;
+        if (at.range < 3) enter(at.range);
+        continue;
+      }
+      stop = stopBefore(end);
     }
     const Step& step = plan_.steps[at.step];
     int32_t last = budget ? at.share + sharesIn(workUntilLook(*budget) - sinceLook, step, at.share)

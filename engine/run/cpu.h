@@ -13,6 +13,7 @@
 // must stay alive while it is bound.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -49,7 +50,7 @@ class Executor {
   /// Whether the run that has stopped has assigned to an input: before that it can be forgotten.
   bool hasAssigned() const;
   /// Forgets a run that has stopped.
-  void restart() { paused_.reset(); }
+  void restart();
   /// The memory of a parameter has changed: the next run computes anew what depends on it.
   void refresh() { settled_ = false; }
 
@@ -60,9 +61,14 @@ class Executor {
   struct Views {
     int32_t in = 0, out = 0, chainIn = 0, chainOut = 0, prepared = -1;
   };
+  /// A view of a part of some memory.
+  struct Part {
+    int32_t view = 0;
+    int64_t offset = 0;
+  };
   struct Binding {
     void* data = nullptr;
-    std::vector<int32_t> views;  // that look at the bound memory
+    std::vector<Part> views;  // that look at the bound memory
   };
 
   /// Where a run stops. Steps run in three ranges: those that are settled, those before them, the rest.
@@ -70,7 +76,27 @@ class Executor {
     int32_t range = 0, step = 0, share = 0;
   };
 
+  /// Where a loop begins or ends, between two steps.
+  struct Mark {
+    int32_t step = 0, loop = 0;
+    bool isEnd = false;
+  };
+  /// A loop of the plan that is under way, or not.
+  struct Round {
+    int32_t trip = 0;
+    size_t begin = 0;          // its marks
+    std::vector<Part> moving;  // by so many bytes from trip to trip
+  };
+
+  int32_t addView(const Operand& o);
+  void addMarks();
   void bind(Binding& binding, void* data);
+  void move(const Round& round, int64_t trips);
+  void enter(int32_t range);
+  int32_t pass(int32_t step, int32_t end);
+  int32_t stopBefore(int32_t end) const {
+    return mark_ < marks_.size() ? std::min(end, marks_[mark_].step) : end;
+  }
   void runStep(const Step& step, const Views& views, const Share& share);
   Result<bool> failed(const Step& step);
 
@@ -88,6 +114,9 @@ class Executor {
   std::vector<View> views_;
   std::vector<Views> steps_;
   std::vector<Binding> inputs_, outputs_;
+  std::vector<Round> rounds_;  // by loop of the plan
+  std::vector<Mark> marks_;    // in the order of the steps
+  size_t mark_ = 0;            // the next one
 };
 
 /// One graph, once: compiles, allocates the outputs, runs. For tests and for what is not worth a

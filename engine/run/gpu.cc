@@ -450,6 +450,8 @@ Result<GpuProgram> Programmer::build() {
 }  // namespace
 
 Result<GpuProgram> gpuProgram(const Plan& plan, const GpuLimits& limits) {
+  if (!plan.loops.empty()) return fail("loop has no GPU form: dispatches are not replayed yet");
+  if (!plan.constants.empty()) return fail("array has no GPU form: constants are not uploaded yet");
   return Programmer(plan, limits).build();
 }
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <unordered_map>
 
 #include "base/random.h"
+#include "ir/loop.h"
 #include "ops/formula.h"
 
 namespace fjord {
@@ -145,11 +147,57 @@ void evaluateRow(const Node& node, const std::vector<Reference>& nodes, Referenc
   }
 }
 
+/// Element i of an array in double.
+Reference referenceOf(const Tensor& t) {
+  Reference r{t.type(), {}};
+  for (int64_t i = 0; i < t.size(); ++i)
+    r.values.push_back(t.dtype() == DType::kF32 ? t.data<float>()[i] : t.data<int32_t>()[i]);
+  return r;
+}
+
+/// The results of a loop, trip by trip as its definition says.
+std::vector<Reference> evaluateLoop(const Node& node, const std::vector<Reference>& in) {
+  const auto& loop = node.attrs.as<LoopAttrs>();
+  std::vector<int32_t> nexts = nextsOf(*loop.body);
+  std::vector<Reference> given = in, results;
+  size_t carried = node.results.size() - loop.reversed.size();
+  for (size_t i = carried; i < node.results.size(); ++i)
+    results.push_back({node.results[i], std::vector<double>(node.results[i].shape.size())});
+  for (int32_t trip = 0; trip < loop.trips; ++trip) {
+    std::vector<Reference> here = given;
+    for (size_t i = 0; i < in.size(); ++i) {
+      if (!isScanned(loop.inputs[i])) continue;
+      bool reversed = loop.inputs[i] == LoopInput::kScannedReversed;
+      here[i].type = sliceOf(in[i].type);
+      int64_t size = here[i].type.shape.size(), at = reversed ? loop.trips - 1 - trip : trip;
+      here[i].values.assign(in[i].values.begin() + at * size,
+                            in[i].values.begin() + (at + 1) * size);
+    }
+    std::vector<Reference> nodes = evaluateReference(*loop.body, here);
+    for (size_t i = 0; i < in.size(); ++i) {
+      if (nexts[i] >= 0) given[i] = nodes[nexts[i]];
+    }
+    for (size_t i = 0; i < results.size(); ++i) {
+      const Reference& slice = nodes[loop.body->outputs()[i]];
+      int64_t at = loop.reversed[i] ? loop.trips - 1 - trip : trip;
+      std::ranges::copy(slice.values,
+                        results[i].values.begin() + at * static_cast<int64_t>(slice.values.size()));
+    }
+  }
+  std::vector<Reference> all;
+  for (size_t i = 0; i < in.size(); ++i) {
+    if (nexts[i] >= 0) all.push_back(given[i]);
+  }
+  all.insert(all.end(), results.begin(), results.end());
+  return all;
+}
+
 }  // namespace
 
 std::vector<Reference> evaluateReference(const Graph& graph, const std::vector<Reference>& inputs,
                                          size_t count) {
   std::vector<Reference> nodes;
+  std::unordered_map<int32_t, std::vector<Reference>> results;  // of each node that has several
   for (const Node& node : graph.nodes()) {
     if (nodes.size() == count) break;
     Reference out{node.type, std::vector<double>(node.type.shape.size())};
@@ -157,6 +205,14 @@ std::vector<Reference> evaluateReference(const Graph& graph, const std::vector<R
       out = inputs[node.attrs.as<InputAttrs>().index];
     } else if (node.op == OpId::constant) {
       out.values[0] = castTo(node.attrs.as<ConstantAttrs>().value, node.type.dtype);
+    } else if (node.op == OpId::array) {
+      out = referenceOf(node.attrs.as<ArrayAttrs>().values);
+    } else if (node.op == OpId::result) {
+      out = results[node.inputs[0]][node.attrs.as<ResultAttrs>().index];
+    } else if (node.op == OpId::loop) {
+      std::vector<Reference> in;
+      for (int32_t id : node.inputs) in.push_back(nodes[id]);
+      results[static_cast<int32_t>(nodes.size())] = evaluateLoop(node, in);
     } else if (opInfo(node.op).kind == OpKind::kElementwise) {
       evaluateRow(node, nodes, out);
     } else {
