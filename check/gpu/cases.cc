@@ -10,6 +10,7 @@
 
 #include "abi/gpu_json.h"
 #include "base/random.h"
+#include "ir/loop.h"
 #include "testing/reference.h"
 
 namespace fjord::testing {
@@ -187,6 +188,43 @@ void printPages() {
   t.print("pages", "of 16 KB", 5e-6, nullptr, {.bufferBytes = 16 << 10});
 }
 
+/// Loops: slices that do not lie at a multiple of 256 bytes, in both directions, one in the other, and
+/// their gradients.
+void printLoops() {
+  uint64_t seed = 16'000;
+  for (int trips : {1, 5, 300}) {
+    Trial t;
+    Value xs = t.add(floats({trips, 3, 5}), ++seed), h0 = t.add(floats({3, 7}), ++seed);
+    Value w = t.add(floats({5, 7}), ++seed), u = t.add(floats({7, 7}, -0.4, 0.4), ++seed);
+    LoopBuilder loop(t.graph, trips);
+    Value x = loop.scan(xs, true), h = loop.carry(h0);
+    Value next = tanh(matMul(x, w) + matMul(h, u));
+    loop.next(h, next);
+    loop.collect(next);
+    loop.collect(h * h, true);
+    std::vector<Value> r = loop.finish();
+    for (Value v : r) t.graph.output(v);
+    for (Value d : grad(mean(r[1] * r[1]) + mean(r[0]), {{xs, h0, w, u}})) t.graph.output(d);
+    t.print("loop", cat(trips, " trips"), 1e-5);
+  }
+  Trial t;
+  Value xs = t.add(floats({3, 4, 2, 5}), ++seed), w = t.add(floats({5, 5}), ++seed);
+  Value s0 = t.add(floats({2, 5}), ++seed);
+  LoopBuilder outer(t.graph, 3);
+  Value rows = outer.scan(xs), s = outer.carry(s0);
+  LoopBuilder inner(outer.body(), 4);
+  Value row = inner.scan(rows, true), c = inner.carry(s);
+  inner.next(c, tanh(matMul(c, w) + row));
+  inner.collect(c * row);
+  std::vector<Value> r = inner.finish();
+  outer.next(s, r[0] * 0.5 + s);
+  outer.collect(r[1]);
+  std::vector<Value> all = outer.finish();
+  for (Value v : all) t.graph.output(v);
+  for (Value d : grad(mean(all[0]) + mean(all[1]), {{xs, w, s0}})) t.graph.output(d);
+  t.print("loop", "in a loop", 1e-5);
+}
+
 /// Random numbers have no reference but their definition: bit for bit where they are uniform.
 void printRandom() {
   const PhiloxKey key{12345, 678};
@@ -237,4 +275,5 @@ int main() {
   fjord::testing::printLongSums();
   fjord::testing::printPages();
   fjord::testing::printRandom();
+  fjord::testing::printLoops();
 }

@@ -9,6 +9,7 @@ Json toJson(const GpuProgram& program) {
     for (const GpuProgram::Binding& b : d.bindings)
       bindings.push_back({static_cast<int>(b.kind), b.index, b.offset, b.bytes});
     dispatches.push_back({{"shader", d.shader}, {"bindings", bindings}, {"groups", d.groups}});
+    if (!d.trips.empty()) dispatches.back()["trips"] = d.trips;
   }
   Json arenas = Json::array();
   for (int64_t bytes : program.arenas) arenas.push_back(bytes);
@@ -16,6 +17,9 @@ Json toJson(const GpuProgram& program) {
                {"dispatches", dispatches},
                {"arenas", arenas},
                {"settled", {program.settledBegin, program.settledEnd}}};
+  // Few programs have any.
+  for (const StepLoop& loop : program.loops)
+    json["loops"].push_back({loop.begin, loop.end, loop.trips});
   for (auto [name, types] : {std::pair("inputs", &program.inputs), {"outputs", &program.outputs}}) {
     json[name] = Json::array();
     for (const Type& t : *types) json[name].push_back(t.bytes());

@@ -7,8 +7,9 @@
 namespace fjord {
 
 /// {"shaders": [text], "dispatches": [{"shader", "bindings": [[kind, index, offset, bytes]],
-/// "groups": [x, y, z]}], "inputs": [bytes], "outputs": [bytes], "arena": bytes,
-/// "settled": [begin, end]}; a binding's kind is 0 arena, 1 input, 2 output.
+/// "groups": [x, y, z], "trips": [loop]}], "inputs": [bytes], "outputs": [bytes], "arenas": [bytes],
+/// "settled": [begin, end], "loops": [[begin, end, trips]]}; a binding's kind is 0 arena, 1 input,
+/// 2 output. Lists of trips and loops are there where they are not empty.
 Json toJson(const GpuProgram& program);
 
 }  // namespace fjord

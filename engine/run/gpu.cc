@@ -66,6 +66,8 @@ class Writer {
   std::vector<GpuProgram::Binding> bindings() const;
   GpuProgram::Binding place(int64_t offset, int64_t bytes) const;
   size_t bindingCount() const { return bound_.size(); }
+  /// The loops whose trips are asked about, in the order of their bindings.
+  const std::vector<int32_t>& trips() const { return trips_; }
 
  private:
   struct Bound {
@@ -86,6 +88,7 @@ class Writer {
   void bindVectors(const Shader& shader);
   void addReads(const Shader& shader, std::string& functions);
   void addPut(const Shader& shader, std::string& functions);
+  std::string element(const Operand& o, std::string_view index);
   std::string read(const Operand& o, std::string_view index);
   std::string write(const Operand& o, std::string_view index, const Register& value);
   std::string as(const Register& r, DType dtype) const;
@@ -97,11 +100,14 @@ class Writer {
   const Plan& plan_;
   const Step& step_;
   std::vector<Bound> bound_;
+  std::vector<int32_t> trips_;
 };
 
 bool isFloat(DType t) { return t == DType::kF32; }
 
+/// A part of an array is bound as the whole, once.
 int Writer::bind(int32_t storage, DType dtype) {
+  while (storage >= 0 && plan_.storages[storage].base >= 0) storage = plan_.storages[storage].base;
   for (size_t i = 0; i < bound_.size(); ++i) {
     if (bound_[i].storage == storage) return static_cast<int>(i);
   }
@@ -113,15 +119,31 @@ std::string bitcast(DType from, DType to, std::string text) {
   return isFloat(from) == isFloat(to) ? text : cat("bitcast<", wgslType(to), ">(", text, ")");
 }
 
+/// Where an element of an operand is in what is bound for it.
+std::string Writer::element(const Operand& o, std::string_view index) {
+  const Storage* s = &plan_.storages[o.storage];
+  if (s->base < 0) return std::string(index);
+  int64_t offset = s->offset;
+  std::string text(index);
+  for (; s->base >= 0; s = &plan_.storages[s->base]) {
+    auto known = std::ranges::find(trips_, s->loop);
+    int64_t number = known - trips_.begin();
+    if (known == trips_.end()) trips_.push_back(s->loop);
+    // Modulo 2^32 a step backwards is a step forwards.
+    text += cat("+trip", number, ".x*", static_cast<uint32_t>(s->stride / 4), "u");
+  }
+  return cat(text, "+", (offset - s->offset) / 4, "u");
+}
+
 std::string Writer::read(const Operand& o, std::string_view index) {
   int b = bind(o);
   if (bound_[b].vectors) return cat("b", b, "[(", index, ")/4u][(", index, ")%4u]");
-  return bitcast(bound_[b].dtype, o.type.dtype, cat("b", b, "[", index, "]"));
+  return bitcast(bound_[b].dtype, o.type.dtype, cat("b", b, "[", element(o, index), "]"));
 }
 
 std::string Writer::write(const Operand& o, std::string_view index, const Register& value) {
   int b = bind(o);
-  return cat("b", b, "[", index,
+  return cat("b", b, "[", element(o, index),
              "]=", bitcast(o.type.dtype, bound_[b].dtype, as(value, o.type.dtype)), ";\n");
 }
 
@@ -247,7 +269,8 @@ void Writer::bindVectors(const Shader& shader) {
     bool alone = std::ranges::count_if(step_.in, isIn) == 1 && !isIn(step_.out) &&
                  std::ranges::none_of(step_.chainIn, isIn) &&
                  std::ranges::none_of(step_.chainOut, isIn);
-    if (alone && in.type.dtype == DType::kF32) bound_[bind(in)].vectors = true;
+    bool isWhole = plan_.storages[in.storage].base < 0;
+    if (alone && isWhole && in.type.dtype == DType::kF32) bound_[bind(in)].vectors = true;
   }
 }
 
@@ -271,7 +294,8 @@ std::string Writer::elementsOfChain() {
   bool anyShape = std::ranges::all_of(
       chain.loads, [](const Chain::Load& load) { return load.dense || load.dims.empty(); });
   const Operand& result = step_.chainOut[chain.stores[0].result];
-  bool whole = plan_.storages[result.storage].bytes == elements * 4;
+  const Storage& storage = plan_.storages[result.storage];
+  bool whole = storage.bytes == elements * 4 && storage.base < 0;
   return anyShape && whole ? cat("arrayLength(&b", bind(result), ")") : cat(elements, "u");
 }
 
@@ -289,18 +313,21 @@ std::string Writer::text(const Shader& shader, const GpuLimits& limits,
   }
   int threads = shader.threads;
   int64_t elements = isOp ? shader.elements : step_.chain->space.size();
+  // What is asked for by its length is bound before all is declared.
+  std::string count = isOp ? cat(elements, "u") : elementsOfChain();
   std::string head, entry;
   for (size_t b = 0; b < bound_.size(); ++b)
     head += cat("@group(0) @binding(", b, ") var<storage,read_write> b", b, ":array<",
                 bound_[b].vectors ? "vec4f" : wgslType(bound_[b].dtype), ">;\n");
+  for (size_t i = 0; i < trips_.size(); ++i)
+    head += cat("@group(0) @binding(", bound_.size() + i, ") var<uniform> trip", i, ":vec4u;\n");
   if (elements > 0 || !isOp) {
-    int64_t count = (elements + threads - 1) / threads,
-            x = std::min(count, limits.groupsPerDimension);
-    groups = {x, x == 0 ? 0 : (count + x - 1) / x, 1};
+    int64_t all = (elements + threads - 1) / threads, x = std::min(all, limits.groupsPerDimension);
+    groups = {x, x == 0 ? 0 : (all + x - 1) / x, 1};
     entry = cat("@compute @workgroup_size(", threads,
                 ") fn main(@builtin(global_invocation_id) id:vec3u){let i=",
-                groups[1] > 1 ? cat("id.y*", x * threads, "u+") : "", "id.x;if(i<",
-                isOp ? cat(elements, "u") : elementsOfChain(), "){element(i);}}\n");
+                groups[1] > 1 ? cat("id.y*", x * threads, "u+") : "", "id.x;if(i<", count,
+                "){element(i);}}\n");
   } else {
     groups = shader.groups;
     entry = cat("@compute @workgroup_size(", threads,
@@ -363,6 +390,7 @@ Status Programmer::add(Writer& writer, const Shader& shader, const Step& step) {
   GpuProgram::Dispatch d;
   std::string text = writer.text(shader, limits_, d.groups);
   d.bindings = writer.bindings();
+  d.trips = writer.trips();
   if (d.groups[0] * d.groups[1] * d.groups[2] == 0) return {};
   std::string_view name =
       step.op == OpId::kCount ? "a chain of elementwise ops" : opInfo(step.op).name;
@@ -404,8 +432,9 @@ Status Programmer::addStep(size_t index) {
   bool splits = false;
   bool overwritten = std::ranges::any_of(
       step.chainOut, [&](const Operand& o) { return o.storage == step.out.storage; });
-  bool isReadLater = plan_.storages[step.out.storage].kind != Storage::kArena ||
-                     readUntil_[step.out.storage] > index + 1;
+  const Storage& out = plan_.storages[step.out.storage];
+  bool isReadLater =
+      out.kind != Storage::kArena || out.base >= 0 || readUntil_[step.out.storage] > index + 1;
   bool writesOutput = !step.chain || (!overwritten && isReadLater);
   if (step.chain) {
     Writer trial(plan_, step);
@@ -434,7 +463,9 @@ Result<GpuProgram> Programmer::build() {
   int64_t page = std::max<int64_t>(1, plan_.pageBytes ? plan_.pageBytes : plan_.arenaBytes);
   for (int64_t begin = 0; begin < plan_.arenaBytes; begin += page)
     program_.arenas.push_back(std::min(page, plan_.arenaBytes - begin));
+  std::vector<int32_t> firsts;  // of each step, its first dispatch
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    firsts.push_back(static_cast<int32_t>(program_.dispatches.size()));
     if (static_cast<int32_t>(i) == plan_.settledBegin)
       program_.settledBegin = static_cast<int32_t>(program_.dispatches.size());
     if (static_cast<int32_t>(i) == plan_.settledEnd)
@@ -442,6 +473,9 @@ Result<GpuProgram> Programmer::build() {
     FJORD_CHECK(addStep(i));
   }
   int32_t count = static_cast<int32_t>(program_.dispatches.size());
+  firsts.push_back(count);
+  for (const StepLoop& loop : plan_.loops)
+    program_.loops.push_back({firsts[loop.begin], firsts[loop.end], loop.trips});
   if (plan_.settledBegin >= static_cast<int32_t>(plan_.steps.size())) program_.settledBegin = count;
   if (plan_.settledEnd >= static_cast<int32_t>(plan_.steps.size())) program_.settledEnd = count;
   return std::move(program_);
@@ -450,7 +484,6 @@ Result<GpuProgram> Programmer::build() {
 }  // namespace
 
 Result<GpuProgram> gpuProgram(const Plan& plan, const GpuLimits& limits) {
-  if (!plan.loops.empty()) return fail("loop has no GPU form: dispatches are not replayed yet");
   if (!plan.constants.empty()) return fail("array has no GPU form: constants are not uploaded yet");
   return Programmer(plan, limits).build();
 }

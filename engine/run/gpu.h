@@ -7,6 +7,10 @@
 //
 // A shader's entry point is `main`; its bindings are storage buffers of group 0, numbered in the order
 // of the dispatch's list. Shapes are part of the text: the same op on the same shapes is one shader.
+//
+// Dispatches of a loop are played again in each trip. What moves from trip to trip is bound whole, and
+// the shader finds its part by the trip's number: a uniform buffer for each loop that it asks about,
+// bound after the storage buffers, at an offset that the player chooses.
 #pragma once
 
 #include <array>
@@ -41,9 +45,13 @@ struct GpuProgram {
     int32_t shader = 0;
     std::vector<Binding> bindings;
     std::array<int64_t, 3> groups = {1, 1, 1};
+    /// The loops whose trips its shader asks about.
+    std::vector<int32_t> trips;
   };
   std::vector<std::string> shaders;
   std::vector<Dispatch> dispatches;
+  /// Of dispatches. One that lies in another one comes after that in the list.
+  std::vector<StepLoop> loops;
   std::vector<Type> inputs, outputs;
   /// Dispatches [settledBegin, settledEnd) run again only when a parameter has changed.
   int32_t settledBegin = 0, settledEnd = 0;

@@ -7,7 +7,7 @@
 // when the page's code has come to its end, or when there are many.
 
 import {call, callForJson, engine, heap, withArguments} from './engine.js';
-import {Staging, type Gpu, type GpuProgram} from './gpu.js';
+import {playDispatches, Staging, type Gpu, type GpuProgram} from './gpu.js';
 import {Held} from './held.js';
 import {onReset} from './load.js';
 
@@ -144,12 +144,13 @@ class EagerPlayer {
       ins.push(buffer);
     }
     const pass = this.open();
-    for (const dispatch of program.dispatches) {
+    playDispatches(program, 0, program.dispatches.length, (i, offsets) => {
+      const dispatch = program.dispatches[i]!;
       pass.setPipeline(pipelines[dispatch.shader]!);
-      pass.setBindGroup(0, this.gpu.group(dispatch, [arenas, ins, outs]));
+      pass.setBindGroup(0, this.gpu.group(dispatch, [arenas, ins, outs]), offsets);
       pass.dispatchWorkgroups(...dispatch.groups);
-    }
-    this.dispatches += program.dispatches.length;
+      ++this.dispatches;
+    });
     if (this.dispatches >= kMostDispatches) this.flush();
     [...arenas, ...copies].forEach((buffer) => this.give(buffer));
   }

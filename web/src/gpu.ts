@@ -13,6 +13,8 @@ interface Dispatch {
   shader: number;
   bindings: [kind: number, index: number, offset: number, bytes: number][];
   groups: [number, number, number];
+  /** The loops whose trips its shader asks about, each by a uniform buffer behind the bindings. */
+  trips?: number[];
 }
 
 /** engine/abi/gpu_json.h describes it. */
@@ -23,6 +25,8 @@ export interface GpuProgram {
   outputs: number[];
   arenas: number[];
   settled: [begin: number, end: number];
+  /** Of dispatches; one that lies in another one comes after that. */
+  loops?: [begin: number, end: number, trips: number][];
 }
 
 /** Of a program's array; a view of the engine's memory, which threads may share. */
@@ -45,9 +49,13 @@ export interface Progress {
 const kMapRead = 1;
 const kCopySrc = 4;
 const kCopyDst = 8;
+const kUniform = 64;
 const kStorage = 128;
 const kRead = 1;
 const kCompute = 4;
+
+// As far apart as uniforms have to be on any GPU.
+const kTripBytes = 256;
 
 // A binding, and a copy, has at least four bytes, in fours.
 const padded = (bytes: number) => Math.max(4, (bytes + 3) & ~3);
@@ -62,7 +70,9 @@ export class Gpu {
   bytes = 0;
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
   private readonly compiled = new Map<string, GPUComputePipeline>();
-  private readonly layouts = new Map<number, GPUBindGroupLayout>();
+  private readonly layouts = new Map<string, GPUBindGroupLayout>();
+  /** The numbers of trips, which shaders see through a window that moves. */
+  private tripNumbers?: GPUBuffer;
 
   private constructor(
     readonly device: GPUDevice,
@@ -135,31 +145,45 @@ export class Gpu {
   }
 
   /** The buffers of a dispatch; `places` are those of the arena, the inputs and the outputs. */
-  group({bindings}: Dispatch, places: GPUBuffer[][]): GPUBindGroup {
-    return this.device.createBindGroup({
-      layout: this.layout(bindings.length),
-      entries: bindings.map(([kind, index, offset, bytes], binding) => ({
-        binding,
-        resource: {buffer: places[kind]![index]!, offset, size: Math.max(4, bytes)},
-      })),
-    });
+  group({bindings, trips = []}: Dispatch, places: GPUBuffer[][]): GPUBindGroup {
+    const entries = bindings.map(([kind, index, offset, bytes], binding): GPUBindGroupEntry => ({
+      binding,
+      resource: {buffer: places[kind]![index]!, offset, size: Math.max(4, bytes)},
+    }));
+    for (const _ of trips) entries.push({binding: entries.length, resource: {buffer: this.tripNumbers!, size: 16}});
+    return this.device.createBindGroup({layout: this.layout([bindings.length, trips.length]), entries});
   }
-  /** So many storage buffers. */
-  private layout(bindings: number): GPUBindGroupLayout {
-    let made = this.layouts.get(bindings);
+  /** So many storage buffers, and so many numbers of trips. */
+  private layout([bindings, trips]: Bindings): GPUBindGroupLayout {
+    const key = `${bindings} ${trips}`;
+    let made = this.layouts.get(key);
     if (!made) {
-      const entries = Array.from({length: bindings}, (_, binding) => ({binding, visibility: kCompute, buffer: {type: 'storage' as const}}));
-      this.layouts.set(bindings, (made = this.device.createBindGroupLayout({entries})));
+      const entries = Array.from({length: bindings + trips}, (_, binding): GPUBindGroupLayoutEntry => ({
+        binding,
+        visibility: kCompute,
+        buffer: binding < bindings ? {type: 'storage'} : {type: 'uniform', hasDynamicOffset: true},
+      }));
+      this.layouts.set(key, (made = this.device.createBindGroupLayout({entries})));
     }
     return made;
   }
+  /** Makes room for the numbers of so many trips. */
+  private count(trips: number): void {
+    const bytes = trips * kTripBytes;
+    if (bytes <= (this.tripNumbers?.size ?? 0)) return;
+    // Groups that were made before keep the smaller one.
+    this.tripNumbers = this.device.createBuffer({size: bytes, usage: kUniform | kCopyDst});
+    const numbers = new Uint32Array(bytes / 4);
+    for (let trip = 0; trip < trips; ++trip) numbers[(trip * kTripBytes) / 4] = trip;
+    this.device.queue.writeBuffer(this.tripNumbers, 0, numbers);
+  }
 
-  private describe(code: string, bindings: number): GPUComputePipelineDescriptor & {compute: {module: GPUShaderModule}} {
+  private describe(code: string, bindings: Bindings): GPUComputePipelineDescriptor & {compute: {module: GPUShaderModule}} {
     const layout = this.device.createPipelineLayout({bindGroupLayouts: [this.layout(bindings)]});
     return {layout, compute: {module: this.device.createShaderModule({code}), entryPoint: 'main'}};
   }
   /** The pipeline of a shader: one for each text, compiled beside others and beside the page. */
-  private pipeline(code: string, bindings: number): Promise<GPUComputePipeline> {
+  private pipeline(code: string, bindings: Bindings): Promise<GPUComputePipeline> {
     let made = this.pipelines.get(code);
     if (!made) {
       const described = this.describe(code, bindings);
@@ -174,7 +198,7 @@ export class Gpu {
     return made;
   }
   /** The same at once: what it is dispatched for waits until it is compiled, and the page does not. */
-  private pipelineNow(code: string, bindings: number): GPUComputePipeline {
+  private pipelineNow(code: string, bindings: Bindings): GPUComputePipeline {
     let made = this.compiled.get(code);
     if (!made) {
       made = this.device.createComputePipeline(this.describe(code, bindings));
@@ -194,6 +218,7 @@ export class Gpu {
         return pipeline;
       }),
     );
+    this.count(mostTrips(program));
     return new Player(this, program, pipelines, shared);
   }
   /** The same at once. */
@@ -201,13 +226,46 @@ export class Gpu {
     return new Player(this, program, this.pipelinesNow(program), shared);
   }
   pipelinesNow(program: GpuProgram): GPUComputePipeline[] {
+    this.count(mostTrips(program));
     return program.shaders.map((code, i) => this.pipelineNow(code, bindingsOf(program, i)));
   }
 }
 
 type Shared = (GPUBuffer | undefined)[];
 
-const bindingsOf = ({dispatches}: GpuProgram, i: number) => dispatches.find(({shader}) => shader === i)!.bindings.length;
+type Bindings = [storage: number, trips: number];
+
+const bindingsOf = ({dispatches}: GpuProgram, i: number): Bindings => {
+  const {bindings, trips = []} = dispatches.find(({shader}) => shader === i)!;
+  return [bindings.length, trips.length];
+};
+const mostTrips = ({loops = []}: GpuProgram) => Math.max(0, ...loops.map(([, , trips]) => trips));
+
+const kNoOffsets: number[] = [];
+
+/** Calls `each` for dispatches [begin, end), again in each trip of a loop, with the offsets of its numbers of trips. */
+export function playDispatches({dispatches, loops = []}: GpuProgram, begin: number, end: number, each: (dispatch: number, offsets: number[]) => void): void {
+  const trip: number[] = [];
+  // The loops from number `loop` on.
+  const play = (begin: number, end: number, loop: number) => {
+    for (let i = begin; i < end; ) {
+      while (loop < loops.length && (loops[loop]![0] < i || loops[loop]![0] === loops[loop]![1])) ++loop;
+      const next = loops[loop];
+      if (next?.[0] !== i) {
+        each(i, dispatches[i]!.trips?.map((l) => trip[l]! * kTripBytes) ?? kNoOffsets);
+        ++i;
+        continue;
+      }
+      const [, last, trips] = next;
+      for (let t = 0; t < trips; ++t) {
+        trip[loop] = t;
+        play(i, last, loop + 1);
+      }
+      i = last;
+    }
+  };
+  play(begin, end, 0);
+}
 
 /** Reads buffers back, in one copy, through a ring: as many buffers as reads are under way. */
 export class Staging {
@@ -291,14 +349,13 @@ export class Player {
     const encoder = this.gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     const {dispatches, settled} = this.program;
-    const play = (begin: number, end: number) => {
-      for (let i = begin; i < end; ++i) {
+    const play = (begin: number, end: number) =>
+      playDispatches(this.program, begin, end, (i, offsets) => {
         const {shader, groups} = dispatches[i]!;
         pass.setPipeline(this.pipelines[shader]!);
-        pass.setBindGroup(0, this.groups[i]!);
+        pass.setBindGroup(0, this.groups[i]!, offsets);
         pass.dispatchWorkgroups(...groups);
-      }
-    };
+      });
     if (!this.settled) play(...settled);
     this.settled = true;
     play(0, settled[0]);
