@@ -1,8 +1,12 @@
 // Prints the tables of ops and layers as JSON: what the JavaScript bindings and the documentation
 // are generated from.
+#include <algorithm>
 #include <cstdio>
+#include <set>
 
+#include "argument_docs.h"
 #include "nn/activations.h"
+#include "nn/fit.h"
 #include "nn/layers.h"
 #include "nn/optimizers.h"
 #include "ops/op.h"
@@ -77,6 +81,87 @@ Json describeOp(OpId id, Json attrs) {
   return j;
 }
 
+// ---- arguments
+
+std::vector<std::string_view> partsOf(std::string_view list) {
+  std::vector<std::string_view> out;
+  for (size_t at = 0; at <= list.size();) {
+    size_t end = std::min(list.find('|', at), list.size());
+    out.push_back(list.substr(at, end - at));
+    at = end + 1;
+  }
+  return out;
+}
+
+std::set<const ArgumentDoc*> used;
+std::string missing;
+
+/// What an argument means: in its owner's words, or those that all have.
+std::string_view wordsOf(std::string_view owner, std::string_view argument) {
+  for (std::string_view one : {owner, std::string_view("*")}) {
+    const ArgumentDoc* doc = std::ranges::find_if(kArgumentDocs, [&](const ArgumentDoc& d) {
+      return d.argument == argument && std::ranges::count(partsOf(d.owner), one);
+    });
+    if (doc == std::end(kArgumentDocs)) continue;
+    used.insert(doc);
+    return doc->words;
+  }
+  missing += cat(missing.empty() ? "" : ", ", owner, " ", argument);
+  return "";
+}
+
+const char* kindOf(Argument::Kind kind) {
+  constexpr const char* kNames[] = {
+      "flag",    "whole",   "number", "text",        "choice",    "pair", "wholes", "shape",
+      "borders", "numbers", "texts",  "textsByName", "described", "json", "only",   "also"};
+  return kNames[kind];
+}
+
+Json fallbackOf(const Argument& a) {
+  if (a.kind == Argument::kFlag) return a.fallback != 0;
+  if (a.kind == Argument::kChoice) return partsOf(a.text)[0];
+  if (a.kind == Argument::kText || a.kind == Argument::kDescribed)
+    return a.text ? Json(a.text) : Json();
+  return a.fallback == a.fallback ? Json(a.fallback) : Json();
+}
+
+/// What may be given, but for what is only put up with.
+void addArguments(std::string_view owner, std::span<const Argument> table, Json& list) {
+  for (const Argument& a : table) {
+    if (a.kind == Argument::kAlso) {
+      addArguments(owner, {a.rows, a.rowCount}, list);
+      continue;
+    }
+    if (a.kind == Argument::kOnly) continue;
+    std::vector<std::string_view> names = partsOf(a.name);
+    Json j = {{"names", names},
+              {"kind", kindOf(a.kind)},
+              {"needed", a.needed},
+              {"default", fallbackOf(a)},
+              {"words", wordsOf(owner, names[0])}};
+    if (a.kind == Argument::kChoice) j["choices"] = partsOf(a.text);
+    list.push_back(j);
+  }
+}
+Json argumentsOf(std::string_view owner, std::span<const Argument> table) {
+  Json list = Json::array();
+  addArguments(owner, table, list);
+  return list;
+}
+
+Json describeTables() {
+  Json tables = Json::object();
+  for (const Table& table : {initializerTable(), regularizerTable(), constraintTable(),
+                             callbackTable(), scheduleTable()}) {
+    Json rows = Json::array();
+    for (const Named& row : table.rows)
+      rows.push_back(
+          {{"name", firstName(row)}, {"arguments", argumentsOf(firstName(row), row.arguments)}});
+    tables[std::string(table.what)] = rows;
+  }
+  return tables;
+}
+
 Json describe() {
   Json ops = Json::array(), layers = Json::array(), activations = Json::array(),
        optimizers = Json::array();
@@ -94,18 +179,36 @@ Json describe() {
 #undef OP
 #undef COMPOSED
   for (const LayerRow& row : layerRows())
-    layers.push_back({{"className", row.className}, {"name", row.name}, {"inputs", row.inputs}});
+    layers.push_back({{"className", row.className},
+                      {"name", row.name},
+                      {"inputs", row.inputs},
+                      {"arguments", argumentsOf(row.className, row.arguments)}});
   for (std::string_view name : activationNames()) activations.push_back(name);
   for (const OptimizerRow& row : optimizerRows())
     optimizers.push_back({{"name", row.name}, {"rate", row.rate}});
-  return {
-      {"ops", ops}, {"layers", layers}, {"activations", activations}, {"optimizers", optimizers}};
+  return {{"ops", ops},
+          {"layers", layers},
+          {"everyLayer", argumentsOf("", everyLayer())},
+          {"activations", activations},
+          {"optimizers", optimizers},
+          {"tables", describeTables()}};
 }
 
 }  // namespace
 }  // namespace fjord
 
 int main() {
-  std::puts(fjord::describe().dump(1).c_str());
+  std::string text = fjord::describe().dump(1);
+  for (const fjord::ArgumentDoc& doc : fjord::kArgumentDocs) {
+    if (!fjord::used.contains(&doc))
+      fjord::missing += fjord::cat(fjord::missing.empty() ? "" : ", ", "no argument ", doc.owner,
+                                   " ", doc.argument);
+  }
+  if (!fjord::missing.empty()) {
+    std::fprintf(stderr, "describe: tools/argument_docs.h lacks words: %s\n",
+                 fjord::missing.c_str());
+    return 1;
+  }
+  std::puts(text.c_str());
   return 0;
 }

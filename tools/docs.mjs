@@ -1,5 +1,5 @@
-// Writes build/docs/ops.md: all ops with their attributes and gradients, the layers, activations and optimizers, from the
-// engine's own tables; and the lists of docs/tensorflowjs.md: what TensorFlow.js has and Fjord does not, from both packages.
+// Writes build/docs/ops.md: all ops with their attributes and gradients, the layers with their arguments, activations and
+// optimizers, from the engine's own tables; and the lists of docs/tensorflowjs.md: what TensorFlow.js has and Fjord does not, from both packages.
 //
 //   ./dev docs
 import {execFileSync} from 'node:child_process';
@@ -9,11 +9,17 @@ import {namesInMarkdown} from '../check/tfjs/names.mjs';
 import {buildPackage, fail, root} from './build.mjs';
 
 await buildPackage().catch(fail);
-const {ops, layers, activations, optimizers} = JSON.parse(execFileSync(`${root}build/native/describe`, {encoding: 'utf8'}));
+const {ops, layers, everyLayer, activations, optimizers, tables} = JSON.parse(execFileSync(`${root}build/native/describe`, {encoding: 'utf8'}));
 
 const attribute = ({name, type, default: value}) => `\`${name}\`: ${type} = ${JSON.stringify(value)}`;
 const gradient = (text) => (text === 'yes' ? 'yes' : text === 'zero' ? 'zero everywhere' : `none: ${text}`);
 const row = (op) => `| ${op.name} | ${op.arity < 0 ? 'any' : op.arity} | ${op.attrs.map(attribute).join('; ')} | ${gradient(op.gradient)} | ${op.gpu === 'yes' ? 'yes' : `none: ${op.gpu}`} |`;
+const argument = ({names, kind, needed, default: value, choices, words}) => {
+  const about = needed ? 'needed' : value === null ? '' : `default ${JSON.stringify(value)}`;
+  return `| ${names.map((name) => `\`${name}\``).join(', ')} | ${choices ? choices.join(', ') : kind} | ${about} | ${words} |`;
+};
+const table = (list) => (list.length ? `| argument | kind | | |\n|---|---|---|---|\n${list.map(argument).join('\n')}\n` : 'It has none of its own.\n');
+const rows = (what) => tables[what].map(({name, arguments: list}) => `### ${name}\n\n${table(list)}`).join('\n');
 const text = `# Ops
 
 ${ops.length} ops. Attributes with their defaults; types are float32, int32 and bool.
@@ -24,7 +30,13 @@ ${ops.map(row).join('\n')}
 
 # Layers
 
-${layers.map((layer) => `\`${layer.className}\``).join(', ')}
+Each has these arguments:
+
+${table(everyLayer)}
+${layers.map((layer) => `## ${layer.className}\n\n${table(layer.arguments)}`).join('\n')}
+# What is chosen by name
+
+${Object.keys(tables).map((what) => `## ${what}s\n\n${rows(what)}`).join('\n')}
 
 # Activations
 

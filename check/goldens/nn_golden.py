@@ -4,7 +4,7 @@ import json
 
 from golden import Golden, here, keras, np, tf
 
-__all__ = ['Golden', 'alone', 'description', 'here', 'keras', 'np', 'plain', 'short', 'split', 'tf', 'training']
+__all__ = ['Golden', 'alone', 'description', 'here', 'keras', 'named', 'np', 'plain', 'short', 'split', 'tf', 'training']
 
 
 def description(thing):
@@ -41,6 +41,21 @@ def short(path):
     return '/'.join(path.split('/')[-2:])
 
 
+def named(model, prefix='', seen=None):
+    """A model's weights by where their layers stand, base/dense/kernel: each by the first place that it has."""
+    seen = set() if seen is None else seen
+    weights = {}
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            weights |= named(layer, f'{prefix}{layer.name}/', seen)
+            continue
+        for w in layer.weights:
+            if id(w) not in seen:
+                weights[f'{prefix}{layer.name}/{w.name}'] = w
+            seen.add(id(w))
+    return weights
+
+
 def alone(arrays):
     return arrays if len(arrays) > 1 else arrays[0]
 
@@ -50,7 +65,7 @@ def training(file, name, model, xs, ys, batch, steps, trajectory=False, sample_w
     weights {layer/name: @}, losses @ [steps], trajectory {layer/name: @ [steps, ..]} or after {layer/name: @},
     predictions [@] of x after the last step}. Step i takes rows [i * batch, (i + 1) * batch), from the start again where
     they end. metrics {name: value} are of the last step alone, evaluation is the loss of all rows after it."""
-    weights = {short(w.path): w for w in model.weights}
+    weights = named(model)
     assert len(weights) == len(model.weights)
     before = {n: file.put(w.numpy()) for n, w in weights.items()}
     losses, values = [], {n: [] for n in weights}

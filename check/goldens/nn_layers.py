@@ -185,9 +185,17 @@ def merging(file):
         add(file, L.Dot(**options), x, y, name=f'dot{name}')
 
 
+def steps(file):
+    x = file.normal(2, 4, 3) * (file.random.uniform(size=(2, 4, 1)) < 0.5)
+    add(file, L.Masking(), x)
+    add(file, L.Masking(mask_value=0.5), x + 0.5, name='masking 0.5')
+    add(file, L.TimeDistributed(L.Dense(4, activation='tanh')), x, name='time_distributed')
+    add(file, L.TimeDistributed(L.Conv2D(2, 2)), file.normal(2, 3, 4, 4, 2), name='time_distributed conv2d')
+
+
 def make(folder):
     file = Golden('nn_layers', seed=20260101)
-    for family in (activations, advanced, dense, shapes, convolutions, pooling, normalization, merging):
+    for family in (activations, advanced, dense, shapes, convolutions, pooling, normalization, merging, steps):
         family(file)
     file.save(folder)
 

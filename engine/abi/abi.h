@@ -81,8 +81,10 @@ FJ_TRAIN void fj_optimizerSetRate(int optimizer, double rate);
 FJ_TRAIN void fj_optimizerFree(int optimizer);
 
 // ---- models ----
-/// `draws`: 1 draws weights by their initializers, 0 leaves zeros for fj_modelSetWeight.
-FJ_API int fj_model(const char* json, uint32_t seed, int draws);
+/// `draws`: 1 draws weights by their initializers, 0 leaves zeros for fj_modelSetWeight. `shared`: null, or
+/// as JSON the layers whose weights are those of another model, [[path, model, path there], ..]: "base/dense",
+/// or "" for all of a model.
+FJ_API int fj_model(const char* json, uint32_t seed, int draws, const char* shared);
 FJ_API void fj_modelFree(int model);
 FJ_TRAIN int fj_modelCompile(int model, const char* json);
 /// Leaves the file of io/model_file.h in the message buffer: bytes, not text.
@@ -96,8 +98,13 @@ FJ_API int fj_modelDescription(int model);
 FJ_TRAIN int fj_modelTrainable(int model, const char* json);
 /// JSON text: {"inputs": [{name, dtype, shape}], "outputs": [...], "weights": [{name, shape,
 /// trainable}], "slots": [{name, shape}], "seed", "summary", "step", "rate", "logs": how many values
-/// a step of the compiled model logs}.
+/// a step of the compiled model logs, "bySample": whether the first axis of all outputs counts samples,
+/// "shares": whether other models have some of the weights}.
 FJ_API int fj_modelInfo(int model);
+/// JSON text: how the model's layers are joined, in the order of the calls: {"calls": [{"layer", "node",
+/// "inputs": [[layer, call, output], ..], "outputs": [{dtype, shape}]}], "inputs": [[layer, call, output], ..],
+/// "outputs": likewise}.
+FJ_TRAIN int fj_modelGraph(int model);
 FJ_API int fj_modelWeight(int model, int index);
 FJ_API int fj_modelSetWeight(int model, int index, int tensor);
 /// All weights, or none where a value is of another type than its weight.
@@ -180,6 +187,8 @@ FJ_TRAIN int fj_fitState(int fit);
 /// it is over with that, 2 where fj_fitAdvance has still to end a batch or an epoch.
 FJ_TRAIN int fj_fitStop(int fit);
 FJ_TRAIN void fj_fitFree(int fit);
+/// All arguments of a layer as JSON text, those that the config does not say with their defaults.
+FJ_TRAIN int fj_layerConfig(const char* className, const char* config);
 /// The output of a layer for these inputs, as JSON text {"dtype", "shape"}: inputs is a JSON list
 /// of the same.
 FJ_TRAIN int fj_layerShape(const char* className, const char* config, const char* inputs);

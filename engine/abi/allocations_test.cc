@@ -294,7 +294,7 @@ class Border : public ::testing::TestWithParam<int> {
   void SetUp() override {
     fj_init(2);
     Network n = Network::all(8)[GetParam()];
-    model = fj_model(n.json.dump().c_str(), 1, 1);
+    model = fj_model(n.json.dump().c_str(), 1, 1, nullptr);
     ASSERT_EQ(fj_modelCompile(model, compileOptions("adam").dump().c_str()), 1) << fj_message();
     x = handleOf(n.x);
     y = handleOf(n.y);

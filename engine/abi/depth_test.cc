@@ -180,7 +180,7 @@ struct Trained {
   int model, x, y;
 
   explicit Trained(const Json& json, int32_t samples = kSamples) {
-    model = fj_model(json.dump().c_str(), 1, 1);
+    model = fj_model(json.dump().c_str(), 1, 1, nullptr);
     const char* options =
         R"({"optimizer": "adam", "loss": "categoricalCrossentropy", "metrics": ["accuracy"]})";
     EXPECT_EQ(fj_modelCompile(model, options), 1) << fj_message();

@@ -18,6 +18,8 @@ int32_t addressOf(const void* p) { return static_cast<int32_t>(reinterpret_cast<
 
 int fj_modelSetGpu(int model, const double* limits) {
   return withModel(model, [&](auto& m) {
+    if (limits && m->isSharing())
+      return failure("the model shares weights with another one, which is not done on a GPU");
     m->setGpu(limitsOf(limits));
     return 1;
   });

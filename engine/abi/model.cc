@@ -21,6 +21,21 @@ Json logsJson(const Logs& logs) {
   return j;
 }
 
+/// [path, model, path there] each; false, and a failure, where one cannot be.
+int collectShared(const char* source, std::vector<SharedLayer>& out) {
+  return withJson(source, [&](const Json& list) {
+    for (const Json& j : list) {
+      bool isShared =
+          j.is_array() && j.size() == 3 && j[0].is_string() && j[1].is_number() && j[2].is_string();
+      if (!isShared) return failure("a shared layer is [path, model, path there]");
+      std::shared_ptr<Model>* other = runtime().models.find(j[1].get<int>());
+      if (!other) return failure("the model whose layer is shared was disposed of");
+      out.push_back({j[0].get<std::string>(), other->get(), j[2].get<std::string>()});
+    }
+    return 1;
+  });
+}
+
 /// So many milliseconds; 0 is no budget.
 class BudgetOf {
  public:
@@ -35,9 +50,10 @@ class BudgetOf {
 
 }  // namespace
 
-int fj_model(const char* json, uint32_t seed, int draws) {
+int fj_model(const char* json, uint32_t seed, int draws, const char* shared) {
   return withJson(json, [&](const Json& j) {
     ModelOptions options{.seed = seed};
+    if (shared && !collectShared(shared, options.shared)) return 0;
     if (!draws)
       options.weights = [](const std::string&, const Shape& shape) {
         return Tensor::zeros({DType::kF32, shape});
@@ -120,7 +136,40 @@ int fj_modelInfo(int model) {
                  {"summary", m->summary()},
                  {"step", m->step()},
                  {"rate", m->rate()},
-                 {"logs", m->logCount()}});
+                 {"logs", m->logCount()},
+                 {"bySample", m->isBySample()},
+                 {"shares", m->isSharing()}});
+  });
+}
+
+namespace {
+
+Json refJson(const Topology& t, Topology::TensorRef ref) {
+  return Json::array({t.layers[ref.layer].name, ref.node, ref.tensor});
+}
+Json refsJson(const Topology& t, std::span<const Topology::TensorRef> refs) {
+  Json list = Json::array();
+  for (Topology::TensorRef ref : refs) list.push_back(refJson(t, ref));
+  return list;
+}
+
+}  // namespace
+
+int fj_modelGraph(int model) {
+  return withModel(model, [&](auto& m) {
+    const Topology& t = m->topology();
+    Json calls = Json::array();
+    for (const Model::CallInfo& info : m->calls()) {
+      const Topology::Layer& layer = t.layers[info.call.layer];
+      Json outputs = Json::array();
+      for (const Type& type : info.outputs) outputs.push_back(typeJson(type));
+      calls.push_back({{"layer", layer.name},
+                       {"node", info.call.node},
+                       {"inputs", refsJson(t, layer.calls[info.call.node].inputs)},
+                       {"outputs", outputs}});
+    }
+    return text(
+        {{"calls", calls}, {"inputs", refsJson(t, t.inputs)}, {"outputs", refsJson(t, t.outputs)}});
   });
 }
 
@@ -335,6 +384,15 @@ int fj_fitStop(int fit) {
 }
 void fj_fitFree(int fit) { runtime().fits.remove(fit); }
 
+int fj_layerConfig(const char* className, const char* config) {
+  return withJson(config, [&](const Json& c) {
+    const LayerRow* row = findLayer(className);
+    if (!row) return failure(unknownLayer(className).error());
+    Result<Fields> fields = layerFields(*row, c);
+    return fields ? text(fields->complete()) : failure(fields.error());
+  });
+}
+
 int fj_layerShape(const char* className, const char* config, const char* inputs) {
   return withJson(config, [&](const Json& c) {
     return withJson(inputs, [&](const Json& list) {
@@ -345,8 +403,9 @@ int fj_layerShape(const char* className, const char* config, const char* inputs)
         types.push_back(
             {stringOr(j, "dtype", "float32") == "int32" ? DType::kI32 : DType::kF32, *shape});
       }
-      Result<Type> type = inferLayer(className, c, types);
-      return type ? text(typeJson(*type)) : failure(type.error());
+      Result<std::vector<Type>> outputs = inferLayer(className, c, types);
+      if (!outputs) return failure(outputs.error());
+      return text(typeJson((*outputs)[0]));
     });
   });
 }

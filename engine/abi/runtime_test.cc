@@ -93,7 +93,7 @@ TEST(Model, DoesNotChangeWhileStepsAreOnTheirWay) {
 TEST(Memory, CountsWeightsOfModels) {
   double before[4], with[4], after[4];
   fj_memory(before);
-  int model = fj_model(network().dump().c_str(), 1, 1);
+  int model = fj_model(network().dump().c_str(), 1, 1, nullptr);
   ASSERT_NE(model, 0) << fj_message();
   fj_memory(with);
   fj_modelFree(model);

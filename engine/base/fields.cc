@@ -392,14 +392,38 @@ Json snakeCase(const Json& value) {
 
 }  // namespace
 
+Json Fields::plain(const Argument& row, const Json& value) const {
+  if (row.kind == Argument::kChoice) return choice(row.name);
+  return row.kind == Argument::kDescribed ? snakeCase(value) : value;
+}
+
 Json Fields::plain() const {
   Json out = Json::object();
-  for (const auto& [row, value] : given_) {
-    std::string name(firstOf(row->name));
-    out[name] = row->kind == Argument::kChoice      ? Json(choice(row->name))
-                : row->kind == Argument::kDescribed ? snakeCase(*value)
-                                                    : *value;
-  }
+  for (const auto& [row, value] : given_)
+    out[std::string(firstOf(row->name))] = plain(*row, *value);
+  return out;
+}
+
+Json Fields::complete() const {
+  Json out = Json::object();
+  auto add = [&](const Argument& a, bool isCommon) {
+    const Json* value = given(a.name);
+    bool isNumber = a.kind == Argument::kWhole || a.kind == Argument::kNumber ||
+                    a.kind == Argument::kWholes || a.kind == Argument::kBorders;
+    Json one = value                                  ? plain(a, *value)
+               : a.kind == Argument::kChoice          ? Json(choice(a.name))
+               : a.kind == Argument::kFlag            ? Json(a.fallback != 0)
+               : isNumber && a.fallback == a.fallback ? Json(a.fallback)
+               : a.kind != Argument::kOnly && a.text  ? Json(a.text)
+                                                      : Json();
+    bool hasPair = a.kind == Argument::kPair && (value || a.fallback == a.fallback);
+    if (hasPair) one = pair(a.name);
+    if (a.kind != Argument::kOnly && !(isCommon && one.is_null()))
+      out[std::string(firstOf(a.name))] = std::move(one);
+    return false;
+  };
+  findRow(table_, [&](const Argument& a) { return add(a, false); });
+  findRow(common_, [&](const Argument& a) { return add(a, true); });
   return out;
 }
 

@@ -173,11 +173,15 @@ class Fields {
   Json json(const char* name) const;
   /// What was given, under the names of the table.
   Json plain() const;
+  /// The same of all arguments, with the defaults of those that were not given; null where there is none.
+  /// `common` ones are there where they were given, or have a default.
+  Json complete() const;
 
  private:
   Fields(std::span<const Argument> table, std::span<const Argument> common)
       : table_(table), common_(common) {}
   const Json* given(const char* name) const;
+  Json plain(const Argument& row, const Json& value) const;
   const Argument& row(const char* name) const;
 
   std::span<const Argument> table_, common_;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include "nn/fit.h"
 
@@ -81,6 +83,27 @@ TEST(ModelFile, ResumedTrainingIsBitEqual) {
     expectSameWeights(*first, *second);
     train(*second, 2, 4);
     expectSameWeights(*whole, *second);
+  }
+}
+
+/// What an earlier Fjord has written (check/saved) is read and written again, to the same bytes.
+TEST(ModelFile, FilesOfBeforeAreReadAndWrittenTheSame) {
+  Threads threads(1);
+  for (const char* name : {"sequential", "functional"}) {
+    SCOPED_TRACE(name);
+    std::ifstream in(cat(FJORD_GOLDENS, "/../saved/", name, ".safetensors"), std::ios::binary);
+    std::string bytes(std::istreambuf_iterator<char>(in), {});
+    auto file = readSafetensors(bytesOf(bytes));
+    ASSERT_TRUE(file) << file.error().message;
+    auto model = loadModel(*file, threads);
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_EQ((*model)->step(), 6);
+    SaveOptions options{.optimizer = true};
+    for (const auto& [key, text] : file->metadata) {
+      if (key == "model") break;  // from here on by saveModel
+      options.metadata.emplace_back(key, text);
+    }
+    EXPECT_EQ(*saveModel(**model, options), bytes);
   }
 }
 

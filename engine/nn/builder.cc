@@ -7,83 +7,11 @@
 
 namespace fjord {
 
-Value Model::Builder::weight(std::string_view name, const Shape& shape, const Json& initializer,
-                             bool trainable, const Json& regularizer, const Json& constraint) {
-  std::string full = cat(model_.topology_.layers[layer_].name, "/", name);
-  int index = model_.weights_.numberOf(full);
-  if (index == model_.weights_.size()) {
-    // Seeds of neighbours must not be neighbours of seeds: the index is the upper half of Philox's
-    // key.
-    uint64_t seed = (static_cast<uint64_t>(index) << 32) ^ model_.seed_;
-    Result<Tensor> value = given     ? given(full, shape)
-                           : kTrains ? initialize(initializer, shape, seed)
-                                     : Tensor::zeros({DType::kF32, shape});
-    if (!value) {
-      graph.fail(value.error().message);
-      return {};
-    }
-    model_.weights_.add({full, std::move(*value), trainable, regularizer, constraint, layer_});
-  } else if (const Shape& has = model_.weights_[index].value.shape(); has != shape) {
-    graph.fail(cat("the weight ", full, " has the shape ", has, ", ", shape, " is needed now"));
-    return {};
-  }
-  if (Value input = weightInputs_.of(index)) return input;
-  // Without training the weights stay as they are from run to run.
-  Type type{DType::kF32, shape};
-  return weightInputs_.use(index, training ? graph.input(type) : graph.parameter(type));
-}
-
-/// Computes one call of a layer, whose inputs are there.
-bool Model::Builder::call(Topology::TensorRef ref) {
-  Topology::Layer& layer = model_.topology_.layers[ref.layer];
-  std::vector<Value> inputs;
-  for (Topology::TensorRef from : layer.calls[ref.node])
-    inputs.push_back(values_[from.layer][from.node]);
-  Graph::Scope scope(graph, layer.name);
-  size_t needed = layer.row->inputs == 0 ? 1 : layer.row->inputs;
-  if (inputs.size() < needed || (layer.row->inputs > 0 && inputs.size() != needed)) {
-    graph.fail(cat("takes ", layer.row->inputs == 0 ? "at least " : "", needed, " inputs, got ",
-                   inputs.size()));
-    return false;
-  }
-  layer_ = ref.layer;
-  isTrained = model_.trained_.empty() || model_.trained_[ref.layer];
-  int before = model_.weights_.size();
-  Value y = buildLayer(*layer.row, *this, layer.config, inputs);
-  if (y) {
-    // Unlike those of weights, regularizers of outputs count by sample.
-    Value extra =
-        kTrains ? regularization(y, member(layer.config, "activity_regularizer")) : Value{};
-    if (extra) activityLosses_.push_back(extra / static_cast<double>(batch_));
-    int64_t parameters = 0;
-    for (int i = before; i < model_.weights_.size(); ++i)
-      parameters += model_.weights_[i].value.size();
-    Shape shape = y.shape();
-    if (shape.rank() > 0) shape[0] = -1;
-    summary.push_back(cat(layer.name, "\t", layer.className, "\t", shape, "\t", parameters));
-  }
-  values_[ref.layer][ref.node] = y;
-  return static_cast<bool>(y);
-}
-
 std::vector<Value> Model::Builder::forward() {
-  for (const Topology::Layer& layer : model_.topology_.layers)
-    values_.emplace_back(layer.calls.size());
-  for (Topology::TensorRef ref : model_.topology_.inputs) {
-    Topology::Layer& layer = model_.topology_.layers[ref.layer];
-    Type type = layer.input;
-    type.shape[0] = batch_;
-    Value x = graph.input(type);
-    data_.push_back(x);
-    values_[ref.layer] = {x};
-  }
-  for (Topology::TensorRef ref : model_.order_) {
-    if (!call(ref)) return {};
-  }
-  std::vector<Value> outputs;
-  for (Topology::TensorRef ref : model_.topology_.outputs)
-    outputs.push_back(values_[ref.layer][ref.node]);
-  return outputs;
+  data_ = model_.graphInputs(graph, samples_);
+  LayerOutputs outputs = call_.run({data_});
+  isMasked_ = std::ranges::any_of(outputs.masks, [](Value mask) { return bool(mask); });
+  return outputs.values;
 }
 
 // ---- loss, metrics, updates
@@ -116,6 +44,8 @@ void Model::Builder::addMetrics(const Json& metrics, const Json& loss, Value y, 
 }
 
 void Model::Builder::addLoss(const std::vector<Value>& outputs) {
+  if (isMasked_)
+    return graph.fail("an output has a mask, and losses and metrics by masks are not supported");
   std::vector<Value> labels;
   for (size_t i = 0; i < outputs.size(); ++i) {
     Json loss = forOutput("loss", i);
@@ -129,7 +59,7 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
   }
   std::vector<Value> weights;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    weights.push_back(graph.input({DType::kF32, {batch_}}));
+    weights.push_back(graph.input({DType::kF32, {samples_}}));
     data_.push_back(weights.back());
   }
   auto prefix = [&](size_t i) { return outputs.size() > 1 ? model_.outputName(i) + "_" : ""; };
@@ -139,7 +69,7 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
     Value one = reducedLoss(loss, lossPerSample(loss, labels[i], outputs[i]), weights[i]);
     if (!one) return;
     if (outputs.size() > 1) {
-      double samples = batch_;
+      double samples = samples_;
       metrics_.push_back({one * samples, constant(graph, samples)});
       metricNames_.push_back(prefix(i) + "loss");
     }
@@ -150,12 +80,12 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
   for (size_t i = 0; i < outputs.size(); ++i) {
     addMetrics(forOutput("metrics", i), forOutput("loss", i), labels[i], outputs[i], prefix(i));
   }
-  for (auto& [index, input] : weightInputs_.used) {
+  for (auto& [index, input] : call_.weights.used) {
     const Weight& w = model_.weights_[index];
     Value extra = trains(w) ? regularization(input, w.regularizer) : Value{};
     if (extra) loss_ = loss_ + extra;
   }
-  for (Value extra : activityLosses_) loss_ = loss_ + extra;
+  for (Value extra : call_.activityLosses) loss_ = loss_ + extra;
 }
 
 /// An optimizer's view of one weight.
@@ -166,7 +96,7 @@ class Model::Builder::Update : public UpdateContext {
     return builder_.slot(cat(name_, "/", name), weight.shape(), start);
   }
   void setSlot(std::string_view name, Value value) override {
-    builder_.updates_.push_back({slot(name, 0), value});
+    builder_.call_.updates.push_back({slot(name, 0), value});
   }
 
  private:
@@ -200,7 +130,7 @@ void Model::Builder::addUpdates() {
   std::vector<int> indices;
   std::vector<Value> xs;
   std::vector<bool> sources = ancestors(loss_);
-  for (auto& [index, input] : weightInputs_.used) {
+  for (auto& [index, input] : call_.weights.used) {
     // What the loss does not depend on stays as it is.
     bool isUsed = input.id < static_cast<int32_t>(sources.size()) && sources[input.id];
     if (!isUsed || !trains(model_.weights_[index])) continue;
@@ -223,7 +153,11 @@ void Model::Builder::addUpdates() {
     Value next = optimizer.update(update);
     graph.assign(xs[i], constrained(next, w.constraint));
   }
-  for (auto& [target, value] : updates_) graph.assign(target, value);
+}
+
+/// State that layers and the optimizer have changed.
+void Model::Builder::assignUpdates() {
+  for (auto& [target, value] : call_.updates) graph.assign(target, value);
 }
 
 void Model::Builder::describeLogs() {
@@ -237,16 +171,29 @@ Status Model::Builder::build(Mode mode) {
   std::vector<Value> outputs = forward();
   if (!kTrains || mode == kPredict) {
     for (Value y : outputs) graph.output(y);
+    if (graph.status()) assignUpdates();
     return graph.status();
   }
   if (graph.status()) addLoss(outputs);
   if (graph.status() && mode == kTrain) addUpdates();
+  if (graph.status()) assignUpdates();
   if (loss_) graph.output(loss_);
   for (const MetricParts& m : metrics_) {
     graph.output(m.numerator);
     graph.output(m.denominator);
   }
   return graph.status();
+}
+
+/// That outputs count samples was found with one number of them: with another they have to, too.
+Status Model::Builder::checkOutputs(std::span<const Type> types) const {
+  for (size_t i = 0; i < types.size(); ++i) {
+    const Shape& shape = types[i].shape;
+    if (model_.bySample_[i] && (shape.rank() == 0 || shape[0] != samples_))
+      return fail("the output ", model_.outputName(i), " has the shape ", shape, " for ", samples_,
+                  " samples, and had the shape of samples before");
+  }
+  return {};
 }
 
 Result<Plan> Model::Builder::plan() const {
@@ -260,7 +207,7 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
   FJORD_TRY(Plan plan, this->plan());
   auto p = std::make_unique<Program>();
   p->mode = mode;
-  p->batch = batch_;
+  p->batch = samples_;
   p->serial = ++model_.programsMade_;
   if (kHasShaders && model_.gpu_) {
     FJORD_TRY(p->gpu, gpuProgram(plan, *model_.gpu_));
@@ -275,7 +222,7 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
     p->numbers.push_back(indexOf(v));
     p->inputs.push_back(std::move(t));
   }
-  for (auto& [index, input] : weightInputs_.used) {
+  for (auto& [index, input] : call_.weights.used) {
     p->bindInput(indexOf(input), model_.weights_[index].value.view().data);
     if (model_.gpu_) p->gpuInputs[indexOf(input)].setKind(GpuInput::kWeight, index);
   }
@@ -285,7 +232,11 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
   }
   if (rate_) p->bindInput(indexOf(rate_), &p->scalars[0]);
   if (step_) p->bindInput(indexOf(step_), &p->scalars[1]);
-  if (state_) p->bindInput(indexOf(state_), p->state);
+  if (call_.random) p->bindInput(indexOf(call_.random), p->state);
+  if (mode == kPredict) {
+    for (int32_t y : graph.outputs()) p->outputs.push_back(graph.nodes()[y].type);
+    FJORD_CHECK(checkOutputs(p->outputs));
+  }
   if (loss_) {
     p->results.resize(graph.outputs().size());
     for (size_t i = 0; i < p->results.size() && p->executor; ++i)

@@ -1,8 +1,7 @@
 // The graph of a model in one mode, and the plan that comes of it: what Model makes for each mode
-// and size of batch. Only model.cc, builder.cc and pause.cc include this.
+// and size of batch. Only model.cc, batch.cc, builder.cc and pause.cc include this.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +22,7 @@ struct Model::Program {
   int64_t serial = 0;
   std::vector<Tensor> inputs;  // x, y, sample weights: what a step copies
   std::vector<int> numbers;    // of these among the executor's inputs
+  std::vector<Type> outputs;   // of a prediction
   float scalars[2] = {};       // learning rate, step
   int32_t state[4] = {};       // of the random ops
   int64_t version = 0;         // of the weights that the executor has settled with
@@ -38,19 +38,12 @@ struct Model::Program {
 };
 
 /// Builds the graph of a model in one mode.
-class Model::Builder : public LayerContext {
+class Model::Builder {
  public:
-  Builder(Model& model, Mode mode, int32_t batch) : model_(model), batch_(batch) {
-    training = mode == kTrain;
-  }
-
-  Value weight(std::string_view name, const Shape& shape, const Json& initializer, bool trainable,
-               const Json& regularizer, const Json& constraint) override;
-  void update(Value weight, Value value) override { updates_.push_back({weight, value}); }
-  Value randomState() override {
-    if (!state_) state_ = graph.input({DType::kI32, {4}});
-    return state_;
-  }
+  Builder(Model& model, Mode mode, int32_t samples)
+      : model_(model),
+        samples_(samples),
+        call_(model, graph, {.samples = samples, .training = mode == kTrain}) {}
 
   std::vector<Value> forward();
   void addLoss(const std::vector<Value>& outputs);
@@ -64,51 +57,29 @@ class Model::Builder : public LayerContext {
   void describeLogs();
 
   Graph graph;
-  std::vector<std::string> summary;
-  /// ModelOptions::weights, or null.
-  std::function<Result<Tensor>(const std::string& name, const Shape& shape)> given;
 
  private:
-  /// What a graph input is bound to.
-  struct Bound {
-    Value input;
-    Tensor tensor;
-  };
   class Update;
-  /// The graph's inputs for those weights or slots of the model that are used.
-  struct Inputs {
-    std::vector<Value> values;                // by the number of the weight; empty where not used
-    std::vector<std::pair<int, Value>> used;  // in order of first use
 
-    Value of(int number) const {
-      return number < static_cast<int>(values.size()) ? values[number] : Value{};
-    }
-    Value use(int number, Value input) {
-      if (number >= static_cast<int>(values.size())) values.resize(number + 1);
-      used.emplace_back(number, input);
-      return values[number] = input;
-    }
-  };
-
-  bool call(Topology::TensorRef ref);
   bool trains(const Weight& w) const { return w.trainable && model_.trained_[w.layer]; }
   Value slot(const std::string& name, const Shape& shape, double start);
   Json forOutput(const char* key, size_t output) const;
   void addMetrics(const Json& metrics, const Json& loss, Value y, Value p,
                   const std::string& prefix);
 
+  void assignUpdates();
+  Status checkOutputs(std::span<const Type> types) const;
+
   Model& model_;
-  int32_t batch_;
-  std::vector<std::vector<Value>> values_;  // [layer][call]
-  int layer_ = -1;                          // that is being built
-  std::vector<Value> data_;                 // x, y, sample weights
-  Inputs weightInputs_, slotInputs_;
-  std::vector<std::pair<Value, Value>> updates_;
-  std::vector<Value> activityLosses_;
+  int32_t samples_;
+  ModuleCall call_;
+  std::vector<Value> data_;  // x, y, sample weights
+  GraphInputs slotInputs_;
   std::vector<MetricParts> metrics_;
   std::vector<std::string> metricNames_;
   std::vector<int32_t> classes_;
-  Value state_, rate_, step_, loss_;
+  bool isMasked_ = false;  // an output
+  Value rate_, step_, loss_;
 };
 
 }  // namespace fjord

@@ -21,7 +21,7 @@ class CallOrder {
     FJORD_CHECK(open(wanted, wanted));
     while (!stack_.empty()) {
       auto& [call, next] = stack_.back();
-      const auto& inputs = topology_.layers[call.layer].calls[call.node];
+      const auto& inputs = topology_.layers[call.layer].calls[call.node].inputs;
       if (next < inputs.size()) {
         FJORD_CHECK(open(inputs[next++], call));
         continue;
@@ -51,7 +51,7 @@ class CallOrder {
     if (call.node < 0 || call.node >= static_cast<int>(layer.calls.size()))
       return fail("layer ", nameOf(reader), " reads call number ", call.node, " of ", layer.name,
                   ", which has ", layer.calls.size());
-    if (!layer.row) {
+    if (layer.isInput()) {
       bool known = std::ranges::any_of(topology_.inputs,
                                        [&](const TensorRef& in) { return in.layer == call.layer; });
       return known ? Status() : fail(layer.name, ": the input is not among the model's inputs");
@@ -86,7 +86,7 @@ Result<std::vector<TensorRef>> callOrder(const Topology& topology) {
   CallOrder calls(topology);
   for (int i = 0; i < static_cast<int>(topology.layers.size()); ++i) {
     const Topology::Layer& layer = topology.layers[i];
-    for (int node = 0; layer.row && node < static_cast<int>(layer.calls.size()); ++node)
+    for (int node = 0; !layer.isInput() && node < static_cast<int>(layer.calls.size()); ++node)
       FJORD_CHECK(calls.add({i, node}));
   }
   for (TensorRef out : topology.outputs) FJORD_CHECK(calls.add(out));

@@ -39,8 +39,8 @@ std::string orderOf(const Json& model) {
   auto order = callOrder(*topology);
   if (!order) return order.error().message;
   std::string out;
-  for (auto [layer, node] : *order)
-    out += cat(out.empty() ? "" : " ", topology->layers[layer].name, ".", node);
+  for (auto ref : *order)
+    out += cat(out.empty() ? "" : " ", topology->layers[ref.layer].name, ".", ref.node);
   return out;
 }
 

@@ -47,7 +47,6 @@ constexpr Gap kGaps[] = {
     {"metric R2Score(class_aggregation='uniform_average')", "unknown metric"},
     {"metric Recall(top_k=1)", "top_k"},
     {"OrthogonalRegularizer", "unknown regularizer"},
-    {"a model as a layer", "a model as a layer of another is not supported"},
     // A step updates; what averages or waits over several steps is not there.
     {"SGD(0.1, use_ema=True)", "use_ema"},
     {"SGD(0.1, gradient_accumulation_steps=2)", "gradient_accumulation_steps"},
@@ -127,6 +126,13 @@ class OneLayer : public LayerContext {
     weights.push_back({key, input(value)});
     return weights.back().second;
   }
+  Value state(std::string_view name, const Shape& shape, const Json& initializer) override {
+    return weight(name, shape, initializer, false, nullptr, nullptr);
+  }
+  LayerOutputs callInner(const Json& description, const LayerInputs& inputs) override {
+    const LayerRow* row = findLayer(stringOr(description, "class_name", ""));
+    return callLayer(*row, *this, member(description, "config"), inputs);
+  }
   void update(Value weight, Value value) override { updates.push_back({weight, value}); }
   Value randomState() override { return input(*Tensor::zeros({DType::kI32, {4}})); }
 
@@ -146,8 +152,9 @@ Status checkLayer(const Goldens& goldens, const Json& c, const Json& config) {
   if (!row) return fail("no such layer");
   std::vector<Value> xs;
   for (const Json& x : member(c, "inputs")) xs.push_back(layer.input(goldens.tensor(x)));
-  Value y = buildLayer(*row, layer, config, xs);
+  LayerOutputs outputs = callLayer(*row, layer, config, {xs});
   FJORD_CHECK(layer.graph.status());
+  Value y = outputs.values[0];
 
   // Files of weights without names go by this order.
   std::vector<std::string> order, keras;
@@ -292,13 +299,50 @@ void expectMetrics(const Json& c, const Logs& logs) {
   }
 }
 
+std::vector<Tensor> tensorsOf(const Goldens& goldens, const Json& names) {
+  std::vector<Tensor> list;
+  for (const Json& name : names) list.push_back(goldens.tensor(name));
+  return list;
+}
+
+/// The model predicts what stands under a name of the case.
+Status checkPredictions(const Goldens& goldens, Model& model, const Json& c, const char* name) {
+  FJORD_TRY(std::vector<Tensor> got, model.predict(tensorsOf(goldens, c["x"])));
+  for (size_t i = 0; i < got.size(); ++i)
+    expectClose(got[i], goldens.tensor(c[name][i]), cat("predictions ", name), 2e-4);
+  return {};
+}
+
+/// A second model with some of the weights, where the case has one.
+Result<std::unique_ptr<Model>> partOf(const Goldens& goldens, const Json& c, Model& model) {
+  const Json& part = member(c, "part");
+  if (part.is_null()) return nullptr;
+  ModelOptions options;
+  for (const Json& j : part["shared"])
+    options.shared.push_back({j[0].get<std::string>(), &model, j[1].get<std::string>()});
+  return Model::fromJson(part["model"], goldens.threads, options);
+}
+
+/// What a prediction has left in the weights, where the case says that it leaves something.
+Status checkState(const Goldens& goldens, const Json& c, Model& model) {
+  const Json& predicted = member(c, "predicted");
+  if (predicted.is_null()) return {};
+  Tensor x = goldens.tensor(predicted["x"]);
+  FJORD_TRY(std::vector<Tensor> y, model.predict({&x, 1}, 4));
+  expectClose(y[0], goldens.tensor(predicted["y"]), "predictions that move averages", 2e-4);
+  for (const Weight& w : model.weights())
+    expectClose(w.value, goldens.tensor(member(predicted["weights"], w.name.c_str())), w.name,
+                2e-4);
+  return {};
+}
+
 Status checkTraining(const Goldens& goldens, const Json& c, const Json& compile) {
   FJORD_TRY(auto model, Model::fromJson(c["model"], goldens.threads));
   setWeights(goldens, c["weights"], *model);
+  FJORD_TRY(std::unique_ptr<Model> part, partOf(goldens, c, *model));
+  if (part) FJORD_CHECK(checkPredictions(goldens, *part, c["part"], "before"));
   FJORD_CHECK(model->compile(compile));
-  std::vector<Tensor> x, y, sampleWeight;
-  for (const Json& name : c["x"]) x.push_back(goldens.tensor(name));
-  for (const Json& name : c["y"]) y.push_back(goldens.tensor(name));
+  std::vector<Tensor> x = tensorsOf(goldens, c["x"]), y = tensorsOf(goldens, c["y"]), sampleWeight;
   if (c.contains("sample_weight")) sampleWeight = {goldens.tensor(c["sample_weight"])};
   Tensor losses = goldens.tensor(c["losses"]);
   int steps = static_cast<int>(losses.size()), samples = x[0].shape()[0];
@@ -320,10 +364,9 @@ Status checkTraining(const Goldens& goldens, const Json& c, const Json& compile)
   FJORD_CHECK(model->run(Model::kTest, {.x = x, .y = y, .weights = sampleWeight}, test));
   double evaluation = numberOr(c, "evaluation", NAN);
   EXPECT_NEAR(model->logs(test)[0].second, evaluation, 2e-4 * std::fabs(evaluation));
-  FJORD_TRY(std::vector<Tensor> predictions, model->predict(x));
-  for (size_t i = 0; i < predictions.size(); ++i)
-    expectClose(predictions[i], goldens.tensor(c["predictions"][i]), "predictions", 2e-4);
-  return {};
+  FJORD_CHECK(checkPredictions(goldens, *model, c, "predictions"));
+  if (part) FJORD_CHECK(checkPredictions(goldens, *part, c["part"], "after"));
+  return checkState(goldens, c, *model);
 }
 
 // ---- fit
@@ -392,6 +435,11 @@ Status checkSchedule(const Goldens& goldens, const Json& c, const Json& schedule
 
 TEST(KerasGolden, Models) {
   Goldens goldens("nn_models");
+  each(goldens, [&](const Json& c) { return checkTraining(goldens, c, c["compile"]); });
+}
+
+TEST(KerasGolden, NestedModels) {
+  Goldens goldens("nn_nested");
   each(goldens, [&](const Json& c) { return checkTraining(goldens, c, c["compile"]); });
 }
 

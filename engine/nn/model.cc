@@ -1,47 +1,35 @@
 #include "nn/model.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
+#include <utility>
 
 #include "base/parts.h"
 #include "nn/builder.h"
-#include "nn/call_order.h"
 
 namespace fjord {
 
 using namespace arguments;
 
-Model::Model(Threads& threads, Json json, Topology topology, uint64_t seed)
-    : threads_(threads), json_(std::move(json)), topology_(std::move(topology)), seed_(seed) {}
-Model::~Model() = default;
+Model::Model(Threads& threads) : threads_(threads) {}
+Model::~Model() {
+  for (const auto& sharers : sharers_) std::erase(sharers->models, this);
+}
 
 Result<std::unique_ptr<Model>> Model::fromJson(const Json& json, Threads& threads,
                                                const ModelOptions& options) {
-  FJORD_TRY(Topology topology, Topology::fromJson(json));
-  FJORD_TRY(std::vector<Topology::TensorRef> order, callOrder(topology));
-  std::unique_ptr<Model> model(
-      new Model(threads, asKerasWrites(json), std::move(topology), options.seed));
-  model->order_ = std::move(order);
-  // A few samples through the layers make the weights and find every error of shape. Not one: that a
-  // first axis of 1 is the batch could be chance.
-  constexpr int32_t kSamples = 2;
-  Builder builder(*model, kPredict, kSamples);
-  builder.given = options.weights;
-  std::vector<Value> outputs = builder.forward();
-  FJORD_CHECK(builder.graph.status());
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    Type type = outputs[i].type();
-    if (type.shape.rank() == 0 || type.shape[0] != kSamples)
-      return fail("the output ", model->outputName(i), " has the shape ", type.shape, " for ",
-                  kSamples, " samples: the first axis of a model's outputs has to count samples");
-    type.shape[0] = -1;
-    model->outputTypes_.push_back(type);
+  for (const SharedLayer& shared : options.shared) {
+    if (shared.model->isOnGpu())
+      return fail("a model on the GPU cannot share its weights: bring it back first");
+    shared.model->complete(kChange);
   }
-  model->layerRows_ = std::move(builder.summary);
+  std::unique_ptr<Model> model(new Model(threads));
+  FJORD_CHECK(model->make(json, options));
+  for (const auto& sharers : model->sharers_) sharers->models.push_back(model.get());
   return model;
 }
+
+// ---- compile
 
 namespace {
 
@@ -59,40 +47,7 @@ constexpr Argument kCompile[] = {
     json("auto_scale_loss"),
 };
 
-/// The layers of a description, and the settings beside them; null where they are not.
-std::pair<Json*, Json*> partsOf(Json& model) {
-  Json* j = &model;
-  for (const char* inner : {"modelTopology", "model_config"}) {
-    if (j->is_object() && j->contains(inner)) j = &(*j)[inner];
-  }
-  Json* config = j->is_object() && j->contains("config") ? &(*j)["config"] : nullptr;
-  if (config && config->is_array()) return {config, nullptr};
-  return {config && config->contains("layers") ? &(*config)["layers"] : nullptr, config};
-}
-
-/// Written where it says something new: other descriptions stay as they are.
-void setFlag(Json& config, bool value) {
-  if (boolOr(config, "trainable", true) != value) config["trainable"] = value;
-}
-
 }  // namespace
-
-Status Model::setTrainable(bool model, const Json& layers) {
-  auto [list, config] = partsOf(json_);
-  // Layers follow in the order of the description; a Sequential model begins with an input that it
-  // does not have.
-  size_t first = list ? topology_.layers.size() - list->size() : 0;
-  for (const auto& [name, flag] : layers.items()) {
-    auto layer = std::ranges::find(topology_.layers, name, &Topology::Layer::name);
-    if (layer == topology_.layers.end()) return fail("the model has no layer named ", name);
-    setFlag(layer->config, flag == true);
-    size_t at = static_cast<size_t>(layer - topology_.layers.begin());
-    if (list && at >= first) setFlag((*list)[at - first]["config"], flag == true);
-  }
-  topology_.trainable = model;
-  if (config) setFlag(*config, model);
-  return {};
-}
 
 /// Options that are given output by output: a list has one entry for each, an object their names.
 Status Model::checkOptions(const Json& options) const {
@@ -148,14 +103,17 @@ Status Model::compile(const Json& options) {
   Result<Fields> fields = Fields::of("compile", kCompile, options);
   if (!fields) return fail("compile: ", fields.error().message);
   FJORD_CHECK(checkOptions(options));
+  for (size_t i = 0; i < bySample_.size(); ++i) {
+    if (!bySample_[i])
+      return fail("compile: a loss is of samples, and the first axis of the output ", outputName(i),
+                  ", ", outputTypes_[i].shape, ", does not count these");
+  }
   FJORD_TRY(Optimizer asked, Optimizer::of(fields->json("optimizer")));
   std::optional<Optimizer> optimizer = std::exchange(optimizer_, std::move(asked));
   Json before = std::exchange(compiled_, fields->plain());
   // Building the smallest training step finds what is wrong now and not in the middle of fit.
   WeightList slots = std::exchange(slots_, {});
-  std::vector<bool> trained(topology_.layers.size());
-  for (size_t i = 0; i < trained.size(); ++i) trained[i] = isTrainable(static_cast<int>(i));
-  std::swap(trained_, trained);
+  std::vector<bool> trained = std::exchange(trained_, trainable_);
   Builder builder(*this, kTrain, 1);
   std::vector<Value> outputs = builder.forward();
   if (builder.graph.status()) builder.addLoss(outputs);
@@ -188,7 +146,7 @@ Status Model::setWeights(std::span<const Tensor> values) {
   for (size_t i = 0; i < values.size(); ++i)
     std::memcpy(weights[i].value.view().data, values[i].view().data,
                 static_cast<size_t>(values[i].type().bytes()));
-  ++version_;
+  weightsChanged();
   return {};
 }
 
@@ -265,350 +223,9 @@ bool Model::isUnfinished(const Program* p) const {
 
 /// Has a program compute anew what depends on weights that have changed.
 void Model::settle(Program& p) const {
-  if (p.executor && p.version != version_) p.executor->refresh();
-  p.version = version_;
-}
-
-namespace {
-
-/// What is no int32 becomes the one that is out of every range.
-int32_t wholeOf(float x) {
-  return x >= -2147483648.0f && x < 2147483648.0f ? static_cast<int32_t>(x)
-                                                  : std::numeric_limits<int32_t>::min();
-}
-
-/// Rows of `from` (those from `first` on, where rows is empty) into `to`; float32 to int32 and back
-/// where they differ.
-void copyRows(const Tensor& from, int32_t first, std::span<const int32_t> rows, const Tensor& to) {
-  int64_t count = to.shape()[0], row = to.size() / std::max<int64_t>(1, count);
-  for (int64_t i = 0; i < count; ++i) {
-    int64_t at = rows.empty() ? first + i : rows[i];
-    const uint32_t* source = from.data<uint32_t>() + at * row;
-    uint32_t* target = to.data<uint32_t>() + i * row;
-    bool toFloat = to.dtype() == DType::kF32 && from.dtype() != DType::kF32;
-    bool toInt = to.dtype() != DType::kF32 && from.dtype() == DType::kF32;
-    if (toFloat) {
-      for (int64_t k = 0; k < row; ++k)
-        reinterpret_cast<float*>(target)[k] = static_cast<float>(static_cast<int32_t>(source[k]));
-    } else if (toInt) {
-      for (int64_t k = 0; k < row; ++k) {
-        target[k] = static_cast<uint32_t>(wholeOf(reinterpret_cast<const float*>(source)[k]));
-      }
-    } else {
-      std::memcpy(target, source, static_cast<size_t>(row) * 4);
-    }
-  }
-}
-
-/// The step's input number `i` is a batch of rows of `from`: these, or those from `first` on. All of
-/// it is read where it lies, if it is of the type that the step reads.
-template <class Program>
-void give(Program& p, size_t i, const Tensor& from, int32_t first, std::span<const int32_t> rows) {
-  bool isAll = rows.empty() && from.shape()[0] == p.batch;
-  // Where the step runs elsewhere and later, `from` may be gone by then.
-  bool asItIs = p.executor && isAll && from.dtype() == p.inputs[i].dtype();
-  if (!asItIs) copyRows(from, first, rows, p.inputs[i]);
-  p.bindInput(p.numbers[i], (asItIs ? from : p.inputs[i]).view().data);
-}
-
-int64_t rowSize(const Shape& s) {
-  int64_t n = 1;
-  for (int i = 1; i < s.rank(); ++i) n *= s[i];
-  return n;
-}
-
-/// Whether samples of one shape serve as samples of another: last axes of 1 count for nothing, labels
-/// [n, 1] serve as [n].
-bool isSample(const Shape& have, const Shape& want) {
-  for (int i = 1; i < std::max(have.rank(), want.rank()); ++i) {
-    if ((i < have.rank() ? have[i] : 1) != (i < want.rank() ? want[i] : 1)) return false;
-  }
-  return have.rank() > 0;
-}
-
-/// [samples, ..], of a type whose axis 0 is -1.
-std::string ofSamples(const Shape& shape) {
-  std::string text = "[samples";
-  for (int i = 1; i < shape.rank(); ++i) text += cat(",", shape[i]);
-  return text + "]";
-}
-
-int32_t samplesOf(const Tensor& t) { return t.shape().rank() ? t.shape()[0] : 0; }
-
-double numberAt(const Tensor& t, int64_t i) {
-  return t.dtype() == DType::kF32 ? t.data<float>()[i] : t.data<int32_t>()[i];
-}
-
-}  // namespace
-
-Status Model::checkInputs(std::span<const Tensor> x) const {
-  if (x.size() != topology_.inputs.size())
-    return fail("the model has ", topology_.inputs.size(), " inputs, got ", x.size());
-  for (size_t i = 0; i < x.size(); ++i) {
-    const Shape& want = topology_.layers[topology_.inputs[i].layer].input.shape;
-    if (!isSample(x[i].shape(), want))
-      return fail("the input ", inputName(i), " takes ", ofSamples(want), ", got an array ",
-                  x[i].shape());
-    if (samplesOf(x[i]) != samplesOf(x[0]))
-      return fail("the input ", inputName(i), " got ", samplesOf(x[i]), " samples, ", inputName(0),
-                  " got ", samplesOf(x[0]));
-  }
-  return {};
-}
-
-Status Model::checkLabels(size_t output, const Tensor& labels) const {
-  Shape want = outputTypes_[output].shape;
-  int32_t classes = classes_[output];
-  if (classes) want.values[--want.count] = 0;
-  if (!isSample(labels.shape(), want)) {
-    bool isNumber = !classes && labels.size() == samplesOf(labels);
-    return fail("the labels of ", outputName(output), " are to be ", ofSamples(want),
-                classes ? ", class numbers" : ", as its output is", ", got an array ",
-                labels.shape(),
-                isNumber ? "; class numbers go with the loss sparseCategoricalCrossentropy" : "");
-  }
-  for (int64_t i = 0; classes && i < labels.size(); ++i) {
-    double v = numberAt(labels, i);
-    if (v >= 0 && v < classes && v == std::floor(v)) continue;
-    return fail("the labels of ", outputName(output), " are class numbers from 0 to ", classes - 1,
-                ": that of sample ", i / std::max<int64_t>(1, rowSize(labels.shape())), " is ", v);
-  }
-  return {};
-}
-
-Status Model::check(const Batch& batch) const {
-  if (!isCompiled())
-    return fail("the model is not compiled: call compile with an optimizer and a loss first");
-  FJORD_CHECK(checkInputs(batch.x));
-  size_t outputs = topology_.outputs.size();
-  if (batch.y.size() != outputs)
-    return fail("the model has ", outputs, " outputs, got ", batch.y.size(), " arrays of labels");
-  int32_t samples = samplesOf(batch.x[0]);
-  for (size_t i = 0; i < outputs; ++i) {
-    FJORD_CHECK(checkLabels(i, batch.y[i]));
-    if (samplesOf(batch.y[i]) != samples)
-      return fail("arrays of ", samples, " samples and of ", samplesOf(batch.y[i]), " labels of ",
-                  outputName(i));
-  }
-  if (batch.weights.size() > 1 && batch.weights.size() != outputs)
-    return fail("the model has ", outputs, " outputs, got sample weights for ",
-                batch.weights.size());
-  for (const Tensor& w : batch.weights) {
-    if (w && (w.shape().rank() == 0 || w.shape()[0] != samples || w.size() != samples))
-      return fail("sample weights are one number a sample, [", samples, "], got an array ",
-                  w.shape());
-  }
-  return {};
-}
-
-void Model::setGpu(std::optional<GpuLimits> limits) {
-  complete(kChange);
-  abandon();
-  begun_ = nullptr;
-  programs_.clear();
-  gpu_ = limits;
-}
-
-Status Model::prepare(Mode mode, int32_t batch) {
-  if (mode != kPredict && !isCompiled())
-    return fail("the model is not compiled: call compile with an optimizer and a loss first");
-  if (batch < 1) return fail("a batch needs at least one sample");
-  FJORD_TRY(begun_, program(mode, batch));
-  return {};
-}
-
-GpuStep Model::gpuStep() const {
-  if (!gpu_ || !begun_) return {};
-  return {begun_->serial, &begun_->gpu, begun_->gpuInputs, begun_->results};
-}
-
-Status Model::begin(Mode mode, const Batch& batch) {
-  if (mode == kPredict) return fail("run: use predict");
-  if (!batch.isChecked) FJORD_CHECK(check(batch));
-  int32_t available = samplesOf(batch.x[0]);
-  int32_t samples = batch.rows.empty() ? available : static_cast<int32_t>(batch.rows.size());
-  if (samples < 1) return fail("a batch needs at least one sample");
-  for (int32_t row : batch.rows) {
-    if (row < 0 || row >= available) return fail("row ", row, " of ", available, " samples");
-  }
-  FJORD_TRY(Program * p, program(mode, samples));
-  size_t next = 0;
-  for (const auto& list : {batch.x, batch.y}) {
-    for (const Tensor& t : list) give(*p, next++, t, 0, batch.rows);
-  }
-  for (size_t i = 0; i < batch.y.size(); ++i, ++next) {
-    Tensor& weights = p->inputs[next];
-    p->bindInput(p->numbers[next], weights.view().data);
-    const Tensor* given =
-        batch.weights.empty() ? nullptr : &batch.weights[std::min(i, batch.weights.size() - 1)];
-    if (given && *given) {
-      copyRows(*given, 0, batch.rows, weights);
-    } else {
-      std::ranges::fill(weights.span<float>(), 1.0f);
-    }
-  }
-  int64_t step = step_ + std::ranges::count(unfinished_, kTrain, &Program::mode);
-  p->scalars[0] = static_cast<float>(rateOf(step));
-  p->scalars[1] = static_cast<float>(step + 1);
-  p->state[0] = static_cast<int32_t>(seed_);
-  p->state[1] = static_cast<int32_t>(seed_ >> 32);
-  p->state[2] = static_cast<int32_t>(step);
-  p->state[3] = static_cast<int32_t>(step >> 32);
-  settle(*p);
-  begun_ = p;
-  unfinished_.push_back(p);
-  return {};
-}
-
-Status Model::finish(Totals& totals) {
-  if (unfinished_.empty()) return fail("no step has begun, or it was lost with its GPU");
-  Program* p = unfinished_.front();
-  unfinished_.erase(unfinished_.begin());
-  if (p->mode == kTrain) {
-    ++step_;
-    ++version_;
-  }
-  totals.loss += static_cast<double>(p->results[0]) * p->batch;
-  totals.samples += p->batch;
-  size_t metrics = (p->results.size() - 1) / 2;
-  totals.numerators.resize(metrics);
-  totals.denominators.resize(metrics);
-  for (size_t i = 0; i < metrics; ++i) {
-    totals.numerators[i] += p->results[1 + 2 * i];
-    totals.denominators[i] += p->results[2 + 2 * i];
-  }
-  return {};
-}
-
-Status Model::beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t count) {
-  FJORD_CHECK(checkInputs(x));
-  int32_t samples = samplesOf(x[0]);
-  if (begin < 0 || count < 1 || begin + count > samples)
-    return fail("rows ", begin, " to ", begin + count, " of ", samples, " samples");
-  FJORD_TRY(Program * p, program(kPredict, count));
-  for (size_t i = 0; i < x.size(); ++i) give(*p, i, x[i], begin, {});
-  settle(*p);
-  begun_ = p;
-  return {};
-}
-
-void Totals::add(const Totals& other) {
-  loss += other.loss;
-  samples += other.samples;
-  numerators.resize(other.numerators.size());
-  denominators.resize(other.denominators.size());
-  for (size_t i = 0; i < numerators.size(); ++i) {
-    numerators[i] += other.numerators[i];
-    denominators[i] += other.denominators[i];
-  }
-}
-
-void Totals::clear() {
-  loss = samples = 0;
-  numerators.clear();
-  denominators.clear();
-}
-
-double Model::logAt(const Totals& totals, int i) const {
-  if (i == 0) return totals.samples > 0 ? totals.loss / totals.samples : 0;
-  return MetricParts::value(metricKinds_[i - 1], totals.numerators[i - 1],
-                            totals.denominators[i - 1]);
-}
-
-void Model::writeLogs(const Totals& totals, Logs& logs) const {
-  logs.resize(1 + totals.numerators.size());
-  for (size_t i = 0; i < logs.size(); ++i) {
-    logs[i].first = i ? std::string_view(metricNames_[i - 1]) : "loss";
-    logs[i].second = logAt(totals, static_cast<int>(i));
-  }
-}
-
-Logs Model::logs(const Totals& totals) const {
-  Logs logs;
-  writeLogs(totals, logs);
-  return logs;
-}
-
-std::vector<Type> Model::inputTypes() const {
-  std::vector<Type> types;
-  for (Topology::TensorRef ref : topology_.inputs)
-    types.push_back(topology_.layers[ref.layer].input);
-  return types;
-}
-
-std::string Model::summary() const {
-  std::vector<std::array<std::string, 3>> lines = {{"layer", "output shape", "parameters"}};
-  for (const std::string& row : layerRows_) {
-    std::array<std::string, 4> cells;
-    size_t at = 0;
-    for (std::string& cell : cells) {
-      size_t end = std::min(row.find('\t', at), row.size());
-      cell = row.substr(at, end - at);
-      at = end + 1;
-    }
-    lines.push_back({cat(cells[0], " (", cells[1], ")"), cells[2], cells[3]});
-  }
-  size_t widths[3] = {};
-  for (const auto& line : lines) {
-    for (int i = 0; i < 3; ++i) widths[i] = std::max(widths[i], line[i].size() + 2);
-  }
-  std::string text;
-  for (const auto& line : lines) {
-    for (int i = 0; i < 3; ++i) text += line[i] + std::string(widths[i] - line[i].size(), ' ');
-    text += '\n';
-  }
-  int64_t trainable = 0, fixed = 0;
-  for (const Weight& w : weights()) (isTrainable(w) ? trainable : fixed) += w.value.size();
-  return text + cat(trainable + fixed, " parameters, ", trainable, " trainable, ",
-                    (trainable + fixed) * 4, " bytes\n");
-}
-
-// ---- one layer alone
-
-namespace {
-
-/// Weights are graph inputs that nobody binds: only shapes are wanted.
-class ShapeContext : public LayerContext {
- public:
-  explicit ShapeContext(Graph& graph) : graph_(graph) {}
-  Value weight(std::string_view, const Shape& shape, const Json&, bool, const Json&,
-               const Json&) override {
-    return graph_.input({DType::kF32, shape});
-  }
-  void update(Value, Value) override {}
-  Value randomState() override { return graph_.input({DType::kI32, {4}}); }
-
- private:
-  Graph& graph_;
-};
-
-}  // namespace
-
-Result<Type> inferLayer(std::string_view className, const Json& config,
-                        std::span<const Type> inputs) {
-  const LayerRow* row = findLayer(className);
-  if (!row) return unknownLayer(className);
-  Graph graph;
-  ShapeContext context(graph);
-  std::vector<Value> in;
-  for (Type type : inputs) {
-    if (type.shape.rank() > 0) type.shape[0] = 1;
-    in.push_back(graph.input(type));
-  }
-  if (in.empty()) return fail("a layer needs an input");
-  std::string name = stringOr(config, "name", "");
-  Graph::Scope scope(graph, name.empty() ? className : name);
-  size_t needed = row->inputs == 0 ? 1 : row->inputs;
-  if (in.size() < needed || (row->inputs > 0 && in.size() != needed)) {
-    return fail(className, " takes ", row->inputs == 0 ? "at least " : "", needed, " inputs, got ",
-                in.size());
-  }
-  Value y = buildLayer(*row, context, config, in);
-  FJORD_CHECK(graph.status());
-  if (!y) return fail(className, ": no output");
-  Type type = y.type();
-  if (type.shape.rank() > 0) type.shape[0] = -1;
-  return type;
+  int64_t now = version();
+  if (p.executor && p.version != now) p.executor->refresh();
+  p.version = now;
 }
 
 }  // namespace fjord

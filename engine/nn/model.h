@@ -12,7 +12,6 @@
 // asked of the model meanwhile sees it as it was before the step, or after it, and never in between.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,20 +19,12 @@
 
 #include "base/threads.h"
 #include "nn/losses.h"
+#include "nn/module.h"
 #include "nn/optimizers.h"
-#include "nn/topology.h"
-#include "nn/weights.h"
 #include "run/cpu.h"
 #include "run/gpu.h"
 
 namespace fjord {
-
-struct ModelOptions {
-  uint64_t seed = 0;
-  /// Gives the weight of a name and shape. Without it initializers draw them, which of a large model
-  /// takes longer than to read its file.
-  std::function<Result<Tensor>(const std::string& name, const Shape& shape)> weights = nullptr;
-};
 
 /// Rows of arrays of samples. `rows` empty means all of them, in order.
 struct Batch {
@@ -127,7 +118,8 @@ struct PausedPrediction {
 /// The options of Model::compile.
 Table compileTable();
 
-class Model {
+/// A module with training: loss, metrics, optimizer.
+class Model : public Module {
  public:
   enum Mode { kPredict, kTest, kTrain };
   enum Access { kRead, kChange };
@@ -137,15 +129,9 @@ class Model {
                                                  const ModelOptions& options = {});
 
   /// {"optimizer": name or {"class_name", "config"}, "loss": .., "metrics": [..],
-  /// "loss_weights": ..}
+  /// "loss_weights": ..}. Training goes by what is trainable now.
   Status compile(const Json& options);
   bool isCompiled() const { return !compiled_.is_null(); }
-  /// What the layers of these names, and the whole model, are from now on; training goes by it from
-  /// the next compile on. Stands in the description, too.
-  Status setTrainable(bool model, const Json& layers);
-  bool isTrainable(const Weight& weight) const {
-    return weight.trainable && (weight.layer < 0 || isTrainable(weight.layer));
-  }
   /// Whether samples, labels and weights are such as the compiled model takes: their shapes, and that
   /// class numbers are numbers of classes.
   Status check(const Batch& batch) const;
@@ -196,11 +182,10 @@ class Model {
   /// How many values logs gives once the model is compiled.
   int logCount() const { return 1 + static_cast<int>(metricNames_.size()); }
 
-  const std::vector<Weight>& weights() const { return weights_.all(); }
   /// To write to: what was computed from them is computed anew.
   std::vector<Weight>& mutableWeights() {
     complete(kChange);
-    ++version_;
+    weightsChanged();
     return weights_.all();
   }
   /// All of them, or none where one is of another type.
@@ -223,36 +208,23 @@ class Model {
   Status setWinograd(bool allowed);
   bool hasSetRate() const { return rate_ >= 0; }
 
-  const Topology& topology() const { return topology_; }
-  const Json& json() const { return json_; }
   const Json& compileOptions() const { return compiled_; }
-  uint64_t seed() const { return seed_; }
-  const std::string& inputName(size_t i) const { return nameOf(topology_.inputs[i]); }
-  const std::string& outputName(size_t i) const { return nameOf(topology_.outputs[i]); }
-  /// Axis 0 is -1.
-  std::vector<Type> inputTypes() const;
-  const std::vector<Type>& outputTypes() const { return outputTypes_; }
+  /// Whether other models have some of its weights, too.
+  bool isSharing() const {
+    return std::ranges::any_of(sharers_, [](const auto& s) { return s->models.size() > 1; });
+  }
 
   /// Of a step in this mode, planned and not run.
   Result<StepMemory> stepMemory(Mode mode, int32_t batch);
-
-  /// A table of the layers for people: names, output shapes, numbers of weights.
-  std::string summary() const;
 
  private:
   struct Program;
   class Builder;
 
-  Model(Threads& threads, Json json, Topology topology, uint64_t seed);
+  explicit Model(Threads& threads);
   Result<Program*> program(Mode mode, int32_t batch);
   Status forgetPrograms(std::string_view why);
   double rateOf(int64_t step) const;
-  bool isTrainable(int layer) const {
-    return topology_.trainable && boolOr(topology_.layers[layer].config, "trainable", true);
-  }
-  const std::string& nameOf(Topology::TensorRef ref) const {
-    return topology_.layers[ref.layer].name;
-  }
   Status checkInputs(std::span<const Tensor> x) const;
   Status checkLabels(size_t output, const Tensor& labels) const;
   Status checkOptions(const Json& options) const;
@@ -261,26 +233,21 @@ class Model {
                               const Budget* budget);
   bool isUnfinished(const Program* p) const;
   void completePrediction();
+  void completeOwn(Access access);
+  void completeOthers(Access access);
   void planUpdatesLast();
   friend PausedStep;
   friend PausedPrediction;
 
   Threads& threads_;
-  Json json_;
-  Topology topology_;
-  std::vector<Topology::TensorRef> order_;  // of the calls of layers
-  uint64_t seed_;
-  WeightList weights_, slots_;
-  std::vector<Type> outputTypes_;
-  std::vector<std::string> layerRows_;  // lines of the summary
+  WeightList slots_;
   Json compiled_;
   std::optional<Optimizer> optimizer_;  // of compiled_
   std::vector<std::string> metricNames_;
   std::vector<MetricParts::Kind> metricKinds_;
   std::vector<int32_t> classes_;  // by output: how many, where labels are class numbers; else 0
-  std::vector<bool> trained_;     // by layer: what isTrainable was when the model was compiled
   int64_t step_ = 0;
-  int64_t version_ = 0;  // of the weights
+  int64_t predictions_ = 0;  // that have begun
   bool winograd_ = true;
   std::optional<GpuLimits> gpu_;
   Program* begun_ = nullptr;  // last, or prepared
@@ -295,10 +262,5 @@ class Model {
   double rate_ = -1;  // replaces the optimizer's where it is not negative
   std::vector<std::unique_ptr<Program>> programs_;
 };
-
-/// The shape a layer gives, for builders that show shapes while a model is described. Axis 0 of all
-/// shapes is -1.
-Result<Type> inferLayer(std::string_view className, const Json& config,
-                        std::span<const Type> inputs);
 
 }  // namespace fjord

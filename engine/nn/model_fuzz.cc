@@ -131,6 +131,19 @@ Json model(Bytes& bytes) {
        {{"name", "m"}, {"layers", layers}, {"input_layers", ends}, {"output_layers", outputs}}}};
 }
 
+/// Now and then a model of models, some of which are the same.
+Json nested(Bytes& bytes) {
+  Json inner = model(bytes);
+  if (bytes.next() % 4) return inner;
+  Json list = Json::array();
+  for (int i = bytes.next() % 3; i >= 0; --i) {
+    Json one = bytes.next() % 2 ? inner : model(bytes);
+    if (bytes.next() % 2) one["shared_object_id"] = bytes.next() % 2;
+    list.push_back(one);
+  }
+  return {{"class_name", "Sequential"}, {"config", {{"name", "outer"}, {"layers", list}}}};
+}
+
 /// Numbers of either sign, and small whole ones.
 Result<Tensor> filled(const Type& type) {
   FJORD_TRY(Tensor t, Tensor::empty(type));
@@ -160,7 +173,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Bytes bytes{{data, size}};
   bool isText = size > 0 && data[0] == '{';
   std::string_view text(reinterpret_cast<const char*>(data), size);
-  Result<Json> json = isText ? parseJson(text) : model(bytes);
+  Result<Json> json = isText ? parseJson(text) : nested(bytes);
   if (!worked(json)) return 0;
 
   int64_t elements = 0;
@@ -193,6 +206,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!worked(said)) return 0;
   std::vector<Type> promised = model.outputTypes();
   demand(said->size() == promised.size());
+  if (!model.isBySample()) {
+    demand(!worked(model.compile({{"optimizer", "sgd"}, {"loss", "meanSquaredError"}})));
+    return 0;
+  }
   std::vector<Tensor> y;
   for (size_t i = 0; i < promised.size(); ++i) {
     const Shape& shape = (*said)[i].shape();

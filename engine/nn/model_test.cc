@@ -234,21 +234,6 @@ TEST(Model, SetsAllWeightsOrNone) {
   EXPECT_EQ(values(*model), before);
 }
 
-TEST(Model, OutputsCountSamplesFirst) {
-  Threads threads(1);
-  auto model = Model::fromJson(json(R"({"class_name": "Functional", "config": {"layers": [
-    {"class_name": "InputLayer", "name": "in", "config": {"name": "in", "batch_input_shape": [null, 3]}},
-    {"class_name": "Concatenate", "name": "both", "config": {"name": "both", "axis": 0},
-     "inbound_nodes": [[["in", 0, 0, {}], ["in", 0, 0, {}]]]}],
-    "input_layers": [["in", 0, 0]], "output_layers": [["both", 0, 0]]}})"),
-                               threads);
-  ASSERT_FALSE(model);
-  EXPECT_EQ(
-      model.error().message,
-      "the output both has the shape [4,3] for 2 samples: the first axis of a model's outputs "
-      "has to count samples");
-}
-
 TEST(Model, RefusesClassNumbersOfNoClass) {
   Threads threads(1);
   auto model = Model::fromJson(json(kMlp), threads);

@@ -24,7 +24,8 @@ Result<bool> Model::run(Mode mode, const Batch& batch, Totals& totals, PausedSte
   }
   if (!step.model) {
     if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
-    if (paused_ || (prediction_ && mode == kTrain)) complete(kChange);
+    if (paused_ || (prediction_ && mode == kTrain)) completeOwn(kChange);
+    completeOthers(mode == kTrain ? kChange : kRead);
     FJORD_CHECK(begin(mode, batch));
     step.model = this;
     paused_ = &step;
@@ -54,6 +55,20 @@ void Model::completePrediction() {
 }
 
 void Model::complete(Access access) {
+  completeOwn(access);
+  completeOthers(access);
+}
+
+/// Those of other models that have some of the weights.
+void Model::completeOthers(Access access) {
+  for (const auto& sharers : sharers_) {
+    for (Model* other : sharers->models) {
+      if (other != this) other->completeOwn(access);
+    }
+  }
+}
+
+void Model::completeOwn(Access access) {
   if (prediction_ && access == kChange) completePrediction();
   if (!kTrains || !paused_) return;
   if (access == kRead && !unfinished_.front()->executor->hasAssigned()) return;
@@ -104,8 +119,16 @@ Result<bool> Model::predict(std::span<const Tensor> x, int batchSize, PausedPred
   if (prediction_) completePrediction();
   complete(kRead);
   prediction.outputs.reserve(outputTypes_.size());
-  for (Type type : outputTypes_) {
-    type.shape[0] = x[0].shape()[0];
+  int32_t samples = x[0].shape()[0];
+  std::span<const Type> types = outputTypes_;
+  if (!isBySample()) {
+    // Batches of such outputs cannot be put together: all is one.
+    batchSize = samples;
+    FJORD_TRY(Program * whole, program(kPredict, samples));
+    types = whole->outputs;
+  }
+  for (Type type : types) {
+    if (isBySample()) type.shape[0] = samples;
     FJORD_TRY(Tensor t, Tensor::empty(type));
     prediction.outputs.push_back(std::move(t));
   }

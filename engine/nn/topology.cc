@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "nn/call_order.h"
+
 namespace fjord {
 
 using namespace arguments;
@@ -51,9 +53,10 @@ constexpr std::string_view kInputClass = "InputLayer";
 Result<Fields> fieldsOf(std::string_view className, const Json& config) {
   if (className == kInputClass) return Fields::of(kInputClass, kInput, everyLayer(), config);
   if (const LayerRow* row = findLayer(className)) return layerFields(*row, config);
-  if (className == "Sequential" || className == "Functional" || className == "Model")
-    return fail("a model as a layer of another is not supported");
   return unknownLayer(className);
+}
+bool isModel(std::string_view className) {
+  return className == "Sequential" || className == "Functional" || className == "Model";
 }
 
 /// The shape of a first layer's input, the batch -1. Keras 3 writes batch_shape, Keras 2 and
@@ -83,29 +86,12 @@ Result<Layer> inputLayer(const std::string& name, const Fields& fields,
     if ((*shape)[i] < 1)
       return fail("input ", name, ": only the batch may be unknown, the shape is ", *shape);
   }
-  Layer layer{nullptr, std::string(kInputClass), name, fields.plain(), {{}}, {}};
   (*shape)[0] = -1;
-  layer.input = {dtypeOf(fields), *shape};
-  return layer;
-}
-
-/// A layer, and the arguments of it.
-Result<std::pair<Layer, Fields>> plainLayer(const Json& j) {
-  FJORD_TRY(Fields entry, Fields::of("a layer's description", kEntry, j));
-  std::string className = entry.text("class_name");
-  Result<Fields> fields = fieldsOf(className, member(j, "config"));
-  if (!fields) {
-    std::string name = stringOr(member(j, "config"), "name", entry.text("name"));
-    return fail(name.empty() ? className : name, ": ", fields.error().message);
-  }
-  std::string name = fields->has("name") ? fields->text("name") : entry.text("name");
-  if (className == kInputClass) {
-    FJORD_TRY(std::optional<Shape> shape, batchShapeOf(*fields));
-    FJORD_TRY(Layer layer, inputLayer(name, *fields, shape));
-    return std::pair{std::move(layer), std::move(*fields)};
-  }
-  Layer layer{findLayer(className), className, name, fields->plain(), {}, {}};
-  return std::pair{std::move(layer), std::move(*fields)};
+  return Layer{.className = std::string(kInputClass),
+               .name = name,
+               .config = fields.plain(),
+               .calls = {{}},
+               .input = {dtypeOf(fields), *shape}};
 }
 
 /// The layers of a model by name.
@@ -138,8 +124,78 @@ class Names {
 constexpr Argument kEveryModel[] = {text("name"), flag("trainable", true), json("dtype"),
                                     json("layers").isNeeded()};
 constexpr Argument kSequential[] = {shape("build_input_shape"), also(kEveryModel)};
+constexpr Argument kFunctional[] = {also(kEveryModel), json("input_layers").isNeeded(),
+                                    json("output_layers").isNeeded()};
 
-Result<Topology> sequential(const Json& config) {
+/// Reads a description and those of the models in it.
+class Reader {
+ public:
+  /// {"class_name", "config"} of a model whose layers' paths begin with `prefix`.
+  Result<Topology> model(const Json& description, const std::string& prefix);
+  int numbers() const { return static_cast<int>(numbers_.size()); }
+
+ private:
+  Result<Topology> sequential(const Json& config, const std::string& prefix);
+  Result<std::pair<Layer, Fields>> layer(const Json& j);
+  Status settle(Layer& layer, const Json& j, const std::string& prefix);
+
+  std::unordered_map<double, std::string> shared_;  // by shared_object_id: where it was met first
+  std::unordered_map<std::string, int> numbers_;    // by path
+  bool isAgain_ = false;                            // a model is read that was read before
+};
+
+/// A layer, and the arguments of it. Its name may be settled later, and then its path.
+Result<std::pair<Layer, Fields>> Reader::layer(const Json& j) {
+  FJORD_TRY(Fields entry, Fields::of("a layer's description", kEntry, j));
+  std::string className = entry.text("class_name");
+  const Json& config = member(j, "config");
+  if (isModel(className)) {
+    Layer layer{.className = className, .name = stringOr(config, "name", entry.text("name"))};
+    layer.config = {{"trainable", boolOr(config, "trainable", true)}};
+    return std::pair{std::move(layer), std::move(entry)};
+  }
+  Result<Fields> fields = fieldsOf(className, config);
+  if (!fields) {
+    std::string name = stringOr(config, "name", entry.text("name"));
+    return fail(name.empty() ? className : name, ": ", fields.error().message);
+  }
+  std::string name = fields->has("name") ? fields->text("name") : entry.text("name");
+  if (className == kInputClass) {
+    FJORD_TRY(std::optional<Shape> shape, batchShapeOf(*fields));
+    FJORD_TRY(Layer layer, inputLayer(name, *fields, shape));
+    return std::pair{std::move(layer), std::move(*fields)};
+  }
+  Layer layer{.row = findLayer(className), .className = className, .name = name};
+  layer.config = fields->plain();
+  return std::pair{std::move(layer), std::move(*fields)};
+}
+
+/// Where its weights are; a model is read now, as its layers are named by its own name.
+Status Reader::settle(Layer& layer, const Json& j, const std::string& prefix) {
+  layer.path = prefix + layer.name;
+  if (layer.isInput() && !isModel(layer.className)) return {};
+  bool isAgain = isAgain_;
+  // Keras writes the same number for the same object.
+  if (const Json& id = member(j, "shared_object_id"); id.is_number()) {
+    auto [first, isNew] = shared_.try_emplace(id.get<double>(), layer.path);
+    layer.path = first->second;
+    isAgain = isAgain || !isNew;
+  }
+  if (layer.row) {
+    auto [known, isNew] = numbers_.try_emplace(layer.path, numbers());
+    if (!isNew && !isAgain) return fail("two layers are called ", layer.path);
+    layer.number = known->second;
+    return {};
+  }
+  std::swap(isAgain_, isAgain);
+  Result<Topology> inner = model(j, layer.path + "/");
+  std::swap(isAgain_, isAgain);
+  if (!inner) return fail(layer.name, ": ", inner.error().message);
+  layer.inner = std::make_shared<Topology>(std::move(*inner));
+  return {};
+}
+
+Result<Topology> Reader::sequential(const Json& config, const std::string& prefix) {
   Topology t;
   std::optional<Shape> built;
   if (config.is_object()) {
@@ -151,49 +207,57 @@ Result<Topology> sequential(const Json& config) {
   const Json& list = config.is_array() ? config : member(config, "layers");
   if (!list.is_array() || list.empty()) return fail("a Sequential model needs a list of layers");
   for (const Json& j : list) {
-    FJORD_TRY(auto read, plainLayer(j));
+    FJORD_TRY(auto read, layer(j));
     auto& [layer, fields] = read;
     names.name(layer);
     names.add(layer);
-    if (t.layers.empty() && layer.row) {
+    FJORD_CHECK(settle(layer, j, prefix));
+    if (layer.inner && (layer.inner->inputs.size() != 1 || layer.inner->outputs.size() != 1))
+      return fail(layer.name, ": a layer of a Sequential model has one input and one output, this ",
+                  "model has ", layer.inner->inputs.size(), " and ", layer.inner->outputs.size());
+    if (t.layers.empty() && layer.inner) {
+      Layer input = layer.inner->layers[layer.inner->inputs[0].layer];
+      input.name = layer.name + "_input";
+      input.path = prefix + input.name;
+      names.add(input);
+      t.layers.push_back(std::move(input));
+    } else if (t.layers.empty() && layer.row) {
       FJORD_TRY(std::optional<Shape> shape, batchShapeOf(fields));
       FJORD_TRY(Layer input, inputLayer(layer.name + "_input", fields, shape ? shape : built));
+      input.path = prefix + input.name;
       names.add(input);
       t.layers.push_back(std::move(input));
     }
-    if (!t.layers.empty()) layer.calls = {{{static_cast<int>(t.layers.size()) - 1, 0}}};
+    if (!t.layers.empty()) layer.calls = {{.inputs = {{static_cast<int>(t.layers.size()) - 1}}}};
     t.layers.push_back(std::move(layer));
   }
-  t.inputs = {{0, 0}};
-  t.outputs = {{static_cast<int>(t.layers.size()) - 1, 0}};
+  t.inputs = {{0}};
+  t.outputs = {{static_cast<int>(t.layers.size()) - 1}};
   return t;
 }
 
-constexpr Argument kFunctional[] = {also(kEveryModel), json("input_layers").isNeeded(),
-                                    json("output_layers").isNeeded()};
-
-class Functional {
+/// How the layers of a functional model, which have been read, are joined.
+class Joints {
  public:
-  explicit Functional(const Json& config) : config_(config) {}
+  Joints(const Json& config, Topology& t) : config_(config), t_(t) {}
 
-  Result<Topology> read() {
-    FJORD_CHECK(Fields::of("a functional model", kFunctional, config_));
+  Status read(const Names& names) {
+    names_ = &names;
     const Json& list = member(config_, "layers");
-    if (!list.is_array()) return fail("a functional model needs a list of layers");
-    for (const Json& j : list) {
-      FJORD_TRY(auto read, plainLayer(j));
-      Layer& layer = read.first;
-      if (layer.name.empty()) return fail("a layer of a functional model has no name");
-      if (!names_.add(layer)) return fail("two layers are called ", layer.name);
-      t_.layers.push_back(std::move(layer));
-    }
     for (size_t i = 0; i < list.size(); ++i) {
-      if (t_.layers[i].row) FJORD_CHECK(readCalls(t_.layers[i], named(list[i], "inbound_nodes")));
+      if (!t_.layers[i].isInput())
+        FJORD_CHECK(readCalls(t_.layers[i], named(list[i], "inbound_nodes")));
     }
     FJORD_TRY(t_.inputs, refs(named(config_, "input_layers")));
     FJORD_TRY(t_.outputs, refs(named(config_, "output_layers")));
     if (t_.outputs.empty()) return fail("the model has no output_layers");
-    return std::move(t_);
+    for (const TensorRef& r : t_.inputs) {
+      if (!t_.layers[r.layer].isInput())
+        return fail("the layer ", t_.layers[r.layer].name,
+                    " is among the model's inputs and is no InputLayer");
+    }
+    countCallsFromZero();
+    return {};
   }
 
  private:
@@ -209,32 +273,39 @@ class Functional {
 
   Result<TensorRef> ref(const Json& j) {
     std::string name = j[0].get<std::string>();
-    TensorRef r{names_.find(name), j[1].get<int>()};
+    TensorRef r{names_->find(name), j[1].get<int>(), j[2].get<int>()};
     if (r.layer < 0) return fail("a connection names the layer ", name, ", which does not exist");
-    if (j[2].get<int>() != 0)
-      return fail("a connection takes output number ", j[2].get<int>(), " of the layer ", name,
+    const Layer& layer = t_.layers[r.layer];
+    bool isOne = layer.isInput() || (layer.row && layer.row->build);
+    if (isOne && r.tensor != 0)
+      return fail("a connection takes output number ", r.tensor, " of the layer ", name,
                   ", which has one output, number 0");
+    if (layer.inner && r.tensor >= static_cast<int>(layer.inner->outputs.size()))
+      return fail("a connection takes output number ", r.tensor, " of the model ", name,
+                  ", which has ", layer.inner->outputs.size(), ", counted from 0");
     return r;
   }
 
-  Result<std::vector<TensorRef>> refs(const Json& j, const Layer* called = nullptr) {
+  Result<std::vector<TensorRef>> refs(const Json& j, const Layer* called = nullptr,
+                                      Topology::Call* call = nullptr) {
     std::vector<TensorRef> out;
-    FJORD_CHECK(collect(j, called, out));
+    FJORD_CHECK(collect(j, called, call, out));
     return out;
   }
 
   /// All references in a nest of lists (Keras 2) or of arguments with a keras_history (Keras 3), in
   /// order.
-  Status collect(const Json& j, const Layer* called, std::vector<TensorRef>& out) {
+  Status collect(const Json& j, const Layer* called, Topology::Call* call,
+                 std::vector<TensorRef>& out) {
     if (isRef(j)) {
-      if (called && j.size() == 4) FJORD_CHECK(checkCall(*called, j[3]));
+      if (called && j.size() == 4) FJORD_CHECK(readArguments(*called, j[3], *call));
       FJORD_TRY(TensorRef r, ref(j));
       out.push_back(r);
     } else if (const Json& history = member(member(j, "config"), "keras_history"); isRef(history)) {
       FJORD_TRY(TensorRef r, ref(history));
       out.push_back(r);
     } else if (j.is_array()) {
-      for (const Json& item : j) FJORD_CHECK(collect(item, called, out));
+      for (const Json& item : j) FJORD_CHECK(collect(item, called, call, out));
     } else if (!j.is_null()) {
       return fail(called ? called->name : "the model", ": a connection is [layer, call, 0], got ",
                   shown(j));
@@ -242,14 +313,22 @@ class Functional {
     return {};
   }
 
-  /// What a layer was called with beside its inputs: refused, unless it changes nothing.
-  static Status checkCall(const Layer& layer, const Json& arguments) {
-    // Only these do something else in training.
-    bool trains = layer.className == "Dropout" || layer.className == "BatchNormalization";
+  /// null, or a list of such.
+  static bool isNothing(const Json& j) {
+    return j.is_null() || (j.is_array() && std::ranges::all_of(j, isNothing));
+  }
+
+  /// What a layer was called with beside its inputs: whether it is training. What is not known is refused.
+  static Status readArguments(const Layer& layer, const Json& arguments, Topology::Call& call) {
     for (const auto& [name, value] : arguments.items()) {
-      if (value.is_null() || (name == "training" && value.is_boolean() && !trains)) continue;
+      if (isNothing(value)) continue;
+      if (name == "training" && value.is_boolean()) {
+        call.training = value == true;
+        continue;
+      }
       return fail(layer.name, ": it is called with ", name, " = ", shown(value),
-                  ", which is not supported: arguments of calls must be null");
+                  ", which is not supported: arguments of calls are training, true or false, or "
+                  "null");
     }
     return {};
   }
@@ -258,18 +337,67 @@ class Functional {
     if (!nodes.is_array() || nodes.empty())
       return fail("layer ", layer.name, " is not connected to anything");
     for (const Json& node : nodes) {
-      if (node.is_object()) FJORD_CHECK(checkCall(layer, member(node, "kwargs")));
-      FJORD_TRY(auto inputs, refs(node.is_object() ? member(node, "args") : node, &layer));
-      if (inputs.empty()) return fail("layer ", layer.name, ": a call without inputs");
-      layer.calls.push_back(std::move(inputs));
+      Topology::Call call;
+      if (node.is_object()) FJORD_CHECK(readArguments(layer, member(node, "kwargs"), call));
+      const Json& from = node.is_object() ? member(node, "args") : node;
+      FJORD_TRY(call.inputs, refs(from, &layer, &call));
+      if (call.inputs.empty()) return fail("layer ", layer.name, ": a call without inputs");
+      layer.calls.push_back(std::move(call));
     }
     return {};
   }
 
+  template <class F>
+  void eachRef(F f) {
+    for (Layer& layer : t_.layers) {
+      for (Topology::Call& call : layer.calls) std::ranges::for_each(call.inputs, f);
+    }
+    std::ranges::for_each(t_.outputs, f);
+  }
+
+  /// Keras counts the calls of a model from 1: number 0 is the one that it was made by, which does not
+  /// stand here. TensorFlow.js counts from 0.
+  void countCallsFromZero() {
+    std::vector<bool> fromOne(t_.layers.size());
+    eachRef([&](TensorRef& r) {
+      const Layer& layer = t_.layers[r.layer];
+      if (layer.inner && r.node == static_cast<int>(layer.calls.size())) fromOne[r.layer] = true;
+    });
+    eachRef([&](TensorRef& r) { r.node -= fromOne[r.layer]; });
+  }
+
   const Json& config_;
-  Topology t_;
-  Names names_;
+  Topology& t_;
+  const Names* names_ = nullptr;
 };
+
+Result<Topology> Reader::model(const Json& j, const std::string& prefix) {
+  const Json &className = named(j, "class_name"), &config = member(j, "config");
+  Topology t;
+  if (className == "Sequential") {
+    FJORD_TRY(t, sequential(config, prefix));
+  } else if (className == "Functional" || className == "Model") {
+    FJORD_CHECK(Fields::of("a functional model", kFunctional, config));
+    const Json& list = member(config, "layers");
+    if (!list.is_array()) return fail("a functional model needs a list of layers");
+    Names names;
+    for (const Json& one : list) {
+      FJORD_TRY(auto read, layer(one));
+      Layer& layer = read.first;
+      if (layer.name.empty()) return fail("a layer of a functional model has no name");
+      if (!names.add(layer)) return fail("two layers are called ", layer.name);
+      FJORD_CHECK(settle(layer, one, prefix));
+      t.layers.push_back(std::move(layer));
+    }
+    FJORD_CHECK(Joints(config, t).read(names));
+  } else {
+    return fail("a model's class_name is Sequential, Functional or Model, got ", shown(className));
+  }
+  t.name = stringOr(config, "name", "model");
+  t.trainable = boolOr(config, "trainable", true);
+  FJORD_TRY(t.order, callOrder(t));
+  return t;
+}
 
 }  // namespace
 
@@ -294,26 +422,34 @@ Result<Topology> Topology::fromJson(const Json& model) {
         "this is a TensorFlow.js graph model, which holds operations of TensorFlow and no layers; "
         "convert the Keras model with tensorflowjs_converter --output_format=tfjs_layers_model");
   }
-  const Json &className = named(*j, "class_name"), &config = member(*j, "config");
-  Result<Topology> t =
-      fail("a model's class_name is Sequential, Functional or Model, got ", shown(className));
-  if (className == "Sequential") t = sequential(config);
-  if (className == "Functional" || className == "Model") t = Functional(config).read();
-  if (t) t->name = stringOr(config, "name", "model");
-  if (t) t->trainable = boolOr(config, "trainable", true);
+  Reader reader;
+  FJORD_TRY(Topology t, reader.model(*j, ""));
+  t.numbers = reader.numbers();
   return t;
 }
 
-Json asKerasWrites(Json model) {
-  Json& description = *modelIn(&model);
+namespace {
+
+void writeAsKeras(Json& description) {
   rename(description, {"class_name"});
+  if (!isModel(stringOr(description, "class_name", ""))) {
+    Result<Fields> fields =
+        fieldsOf(stringOr(description, "class_name", ""), member(description, "config"));
+    if (fields) description["config"] = Json(fields->plain());
+    return;
+  }
   Json& config = description["config"];
   rename(config, {"input_layers", "output_layers", "build_input_shape"});
   for (Json& layer : config.is_array() ? config : config["layers"]) {
     rename(layer, {"class_name", "inbound_nodes"});
-    Result<Fields> fields = fieldsOf(stringOr(layer, "class_name", ""), member(layer, "config"));
-    if (fields) layer["config"] = Json(fields->plain());
+    writeAsKeras(layer);
   }
+}
+
+}  // namespace
+
+Json asKerasWrites(Json model) {
+  writeAsKeras(*modelIn(&model));
   return model;
 }
 

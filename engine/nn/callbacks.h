@@ -1,0 +1,29 @@
+// What fit does between epochs: stop, lower the rate, say where to save. Only fit.cc and callbacks.cc include
+// this.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nn/fit.h"
+
+namespace fjord {
+
+/// Watches one value from epoch to epoch.
+struct Fit::Callback {
+  enum Kind { kEarlyStopping, kReduceRate, kCheckpoint, kTerminateOnNaN } kind;
+  std::string monitor = "val_loss", path;
+  bool larger = false;  // whether larger is better
+  double minDelta = 0, factor = 0.1, minRate = 0, best = 0, baseline = 0;
+  int patience = 0, cooldown = 0, coolingLeft = 0, waited = 0, startFrom = 0;
+  bool seen = false, restore = false, hasBaseline = false, onlyBest = true;
+  std::vector<Tensor> bestWeights;
+
+  bool improves(double value) const {
+    if (!seen && hasBaseline)
+      return larger ? value - minDelta > baseline : value + minDelta < baseline;
+    return !seen || (larger ? value - minDelta > best : value + minDelta < best);
+  }
+};
+
+}  // namespace fjord
