@@ -1,4 +1,5 @@
-// Writes web/src/generated/tables.ts: the ops, layers and names that the engine has, from its own tables (build/native/describe).
+// Writes web/src/generated/: tables.ts, the ops, layers and names that the engine has, and arguments.ts, the types of what layers and the
+// like take, with words for editors; from the engine's own tables (build/native/describe).
 import {execFileSync} from 'node:child_process';
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
@@ -10,6 +11,51 @@ const readTables = () => JSON.parse(execFileSync(`${root}/build/native/describe`
 export function layersAndActivations() {
   const {layers, activations} = readTables();
   return [...layers.map(({className}) => className), ...activations];
+}
+
+// ---- types of arguments
+
+/** kernel_size: kernelSize, as TensorFlow.js says it. */
+const camelCase = (name) => name.replace(/_([a-z0-9])/g, (_, c) => c.toUpperCase());
+const pascalCase = (name) => camelCase(`_${name}`);
+
+/** What an argument may be, as a type. */
+function typeOf({kind, choices, names: [name]}) {
+  if (kind === 'choice') return [...new Set(choices.flatMap((c) => [camelCase(c), c]))].map((c) => `'${c}'`).join(' | ');
+  if (kind === 'described') {
+    if (name === 'activation') return `ActivationName | (string & {}) | Described | null`;
+    return `${name.endsWith('initializer') ? 'InitializerName | (string & {})' : 'string'} | Described | null`;
+  }
+  const types = {
+    flag: 'boolean', whole: 'number', number: 'number', text: 'string', pair: 'number | number[]', wholes: 'number | number[]',
+    shape: 'number | (number | null)[]', borders: 'number | number[] | number[][]', numbers: 'number[]', texts: 'string[]',
+  };
+  return types[kind] ?? (name === 'layer' ? 'AnyLayer | Described' : 'unknown');
+}
+const shown = (value) => (value === null ? '' : ` Default: ${JSON.stringify(value)}.`);
+/** The members of an interface, one for each name that an argument has. */
+const membersOf = (list) =>
+  list.flatMap((a) => a.names.map((name) => `  /** ${a.words}${shown(a.default)} */\n  ${camelCase(name)}${a.needed ? '' : '?'}: ${typeOf(a)};`));
+const interfaceOf = (name, about, list, base = '') => [`/** ${about} */`, `export interface ${name}${base && ` extends ${base}`} {`, ...membersOf(list), '}'];
+
+/** What all layers take is written by hand in layers.ts, where it is read. */
+function argumentTypes({layers, tables}) {
+  const choices = (what) => tables[what].map((row) => [`${pascalCase(row.name)}${pascalCase(what)}Args`, row]);
+  const chosen = ['initializer', 'regularizer', 'constraint', 'callback', 'schedule'].flatMap(choices);
+  return [
+    '// Generated from the engine\'s tables: see web/generate.mjs.',
+    `import type {LayerArgs} from '../layers.js';`,
+    `import type {AnyLayer} from '../model.js';`,
+    `import type {Described} from '../predictor.js';`,
+    `import type {ActivationName} from './tables.js';`,
+    ...layers.flatMap((l) => interfaceOf(`${l.className}Args`, `Arguments of tf.layers.${l.name}.`, l.arguments, 'LayerArgs')),
+    `export interface LayerArgsByName {`,
+    ...layers.map((l) => `  ${l.name}: ${l.className}Args;`),
+    '}',
+    ...chosen.flatMap(([name, row]) => interfaceOf(name, `Arguments of ${row.name}.`, row.arguments)),
+    `export type InitializerName = ${tables.initializer.map(({name}) => `'${camelCase(name)}'`).join(' | ')};`,
+    '',
+  ];
 }
 
 export function generate() {
@@ -41,6 +87,7 @@ export function generate() {
   ];
   mkdirSync(`${root}/web/src/generated`, {recursive: true});
   writeFileSync(`${root}/web/src/generated/tables.ts`, lines.join('\n'));
+  writeFileSync(`${root}/web/src/generated/arguments.ts`, argumentTypes(tables).join('\n'));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) generate();

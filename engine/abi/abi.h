@@ -189,7 +189,6 @@ FJ_TRAIN int fj_fitStop(int fit);
 FJ_TRAIN void fj_fitFree(int fit);
 /// All arguments of a layer as JSON text, those that the config does not say with their defaults.
 FJ_TRAIN int fj_layerConfig(const char* className, const char* config);
-/// The output of a layer for these inputs, as JSON text {"dtype", "shape"}: inputs is a JSON list
-/// of the same.
+/// The outputs of a layer for these inputs, as JSON text [{"dtype", "shape"}]: inputs is such a list, too.
 FJ_TRAIN int fj_layerShape(const char* className, const char* config, const char* inputs);
 }

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "base/tensor.h"
 #include "ops/op.h"
 
@@ -58,6 +60,81 @@ TEST_F(Abi, RefusesInWords) {
   expect(tensor({2}, DType::kF16), "dtype 3 is not one that can be computed with");
   expect(tensor(std::vector<int32_t>(9, 1)), "a tensor has at most 8 axes, got 9");
   fj_dispose(x);
+}
+
+// ---- models
+
+std::string said() { return {fj_message(), static_cast<size_t>(fj_messageLength())}; }
+Json toldBy(int got) {
+  EXPECT_EQ(got, 1) << said();
+  Result<Json> json = parseJson(said());
+  return json ? *json : Json();
+}
+std::vector<float> weightOf(int model, int number) {
+  int handle = fj_modelWeight(model, number);
+  EXPECT_GT(handle, 0) << said();
+  int32_t shape[8];
+  int64_t size = 1;
+  for (int i = fj_shape(handle, shape); i-- > 0;) size *= shape[i];
+  const float* data = static_cast<const float*>(fj_data(handle));
+  std::vector<float> values(data, data + size);
+  fj_dispose(handle);
+  return values;
+}
+
+constexpr const char* kBase = R"({"class_name": "Sequential", "config": {"name": "base", "layers": [
+  {"class_name": "Dense", "config": {"name": "d", "units": 2, "batchInputShape": [null, 3]}}]}})";
+
+TEST_F(Abi, ModelsHaveWeightsInCommon) {
+  std::string outer =
+      cat(R"({"class_name": "Sequential", "config": {"name": "outer", "layers": [)", kBase,
+          R"(, {"class_name": "Dense", "config": {"name": "e", "units": 1}}]}})");
+  int base = fj_model(kBase, 1, 1, nullptr);
+  ASSERT_GT(base, 0) << said();
+  int whole = fj_model(outer.c_str(), 2, 1, cat(R"([["base", )", base, R"(, ""]])").c_str());
+  ASSERT_GT(whole, 0) << said();
+  EXPECT_EQ(weightOf(whole, 0), weightOf(base, 0));
+  EXPECT_NE(weightOf(whole, 0), std::vector<float>(6, 0.0f));
+  EXPECT_EQ(toldBy(fj_modelInfo(base))["shares"], true);
+  EXPECT_EQ(toldBy(fj_modelInfo(whole))["weights"][0]["name"], "base/d/kernel");
+  int zeros = tensor({3, 2});
+  std::fill_n(static_cast<float*>(fj_data(zeros)), 6, 0.0f);
+  ASSERT_EQ(fj_modelSetWeight(base, 0, zeros), 1);
+  EXPECT_EQ(weightOf(whole, 0), std::vector<float>(6, 0.0f));
+  // On a GPU each would have its own.
+  double limits[] = {10, 1 << 27, 1 << 28, 65535};
+  EXPECT_EQ(fj_modelSetGpu(whole, limits), 0);
+  EXPECT_EQ(said(), "the model shares weights with another one, which is not done on a GPU");
+  EXPECT_EQ(fj_model(outer.c_str(), 2, 1, R"([["base"]])"), 0);
+  EXPECT_EQ(said(), "a shared layer is [path, model, path there]");
+  fj_modelFree(base);
+  EXPECT_EQ(weightOf(whole, 0), std::vector<float>(6, 0.0f));
+  EXPECT_EQ(fj_model(outer.c_str(), 2, 1, cat(R"([["base", )", base, R"(, ""]])").c_str()), 0);
+  EXPECT_EQ(said(), "the model whose layer is shared was disposed of");
+  EXPECT_EQ(toldBy(fj_modelGraph(whole)), *parseJson(R"({"calls": [
+    {"layer": "base", "node": 0, "inputs": [["base_input", 0, 0]],
+     "outputs": [{"dtype": "float32", "shape": [null, 2]}]},
+    {"layer": "e", "node": 0, "inputs": [["base", 0, 0]],
+     "outputs": [{"dtype": "float32", "shape": [null, 1]}]}],
+    "inputs": [["base_input", 0, 0]], "outputs": [["e", 0, 0]]})"));
+  fj_modelFree(whole);
+  fj_dispose(zeros);
+}
+
+TEST_F(Abi, TellsAllArgumentsOfALayer) {
+  EXPECT_EQ(toldBy(fj_layerConfig("MaxPooling2D", R"({"name": "p", "poolSize": 3})")),
+            *parseJson(R"({"pool_size": [3, 3], "strides": null, "padding": "valid",
+                           "data_format": "channels_last", "name": "p", "trainable": true})"));
+  EXPECT_EQ(toldBy(fj_layerConfig("TimeDistributed",
+                                  R"({"layer": {"class_name": "Softmax", "config": {}}})")),
+            *parseJson(R"({"layer": {"class_name": "Softmax", "config": {}}, "trainable": true})"));
+  EXPECT_EQ(fj_layerConfig("MaxPooling2D", R"({"poolSiz": 3})"), 0);
+  EXPECT_TRUE(
+      said().starts_with("poolSiz is not an argument of MaxPooling2D; did you mean pool_size?"))
+      << said();
+  EXPECT_EQ(toldBy(fj_layerShape("Dense", R"({"units": 4})",
+                                 R"([{"dtype": "float32", "shape": [null, 3]}])")),
+            *parseJson(R"([{"dtype": "float32", "shape": [null, 4]}])"));
 }
 
 }  // namespace

@@ -405,7 +405,9 @@ int fj_layerShape(const char* className, const char* config, const char* inputs)
       }
       Result<std::vector<Type>> outputs = inferLayer(className, c, types);
       if (!outputs) return failure(outputs.error());
-      return text(typeJson((*outputs)[0]));
+      Json described = Json::array();
+      for (const Type& type : *outputs) described.push_back(typeJson(type));
+      return text(described);
     });
   });
 }

@@ -37,6 +37,7 @@ export type FunctionName =
   | 'fj_modelDescription'
   | 'fj_modelTrainable'
   | 'fj_modelInfo'
+  | 'fj_modelGraph'
   | 'fj_modelWeight'
   | 'fj_modelSetWeight'
   | 'fj_modelSetWeights'
@@ -69,6 +70,7 @@ export type FunctionName =
   | 'fj_fitState'
   | 'fj_fitStop'
   | 'fj_fitFree'
+  | 'fj_layerConfig'
   | 'fj_layerShape';
 
 /** What the module exports. Pointers are numbers of bytes into its memory. */

@@ -15,11 +15,13 @@ import {modelFrom} from './models.js';
 
 export * from './forward.js';
 export {grad, grads, Optimizer, train, valueAndGrad, valueAndGrads, Variable, variable, variableGrads} from './gradients.js';
-export {callbacks, constraints, initializers, input, Layer, layers, regularizers, schedules, SymbolicTensor} from './layers.js';
+export {callbacks, constraints, initializers, input, Layer, layers, regularizers, schedules, type CallArgs, type LayerArgs} from './layers.js';
 export {Callback, CustomCallback, type CustomCallbacks, type Logs} from './callbacks.js';
 export type {EvaluateArgs, FitArgs, History} from './fit.js';
-export {LayersModel, type CompileArgs} from './model.js';
+export type * from './generated/arguments.js';
+export {LayersModel, type AnyLayer, type CompileArgs} from './model.js';
 export {model, Sequential, sequential} from './models.js';
+export {SymbolicTensor} from './symbolic.js';
 export {losses, Reduction} from './losses.js';
 export {io, type IOHandler, type ModelArtifacts} from './io.js';
 

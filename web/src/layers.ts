@@ -2,10 +2,20 @@
 // records how they are joined.
 
 import {callForJson, withArguments} from './engine.js';
-import {layerClasses, type ActivationName, type LayerName} from './generated/tables.js';
-import type {Described, ModelWeight, Shape} from './predictor.js';
-import {shown, tensorsOf} from './samples.js';
-import type {DataType, Tensor} from './tensor.js';
+import type {
+  ConstantInitializerArgs, CosineDecayRestartsScheduleArgs, CosineDecayScheduleArgs, EarlyStoppingCallbackArgs,
+  ExponentialDecayScheduleArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
+  L2RegularizerArgs, LayerArgsByName, MaxNormConstraintArgs, MinMaxNormConstraintArgs, ModelCheckpointCallbackArgs,
+  OrthogonalInitializerArgs, PiecewiseConstantDecayScheduleArgs, PolynomialDecayScheduleArgs, RandomNormalInitializerArgs,
+  RandomUniformInitializerArgs, ReduceLrOnPlateauCallbackArgs, TruncatedNormalInitializerArgs, UnitNormConstraintArgs,
+  VarianceScalingInitializerArgs,
+} from './generated/arguments.js';
+import {layerClasses, type LayerName} from './generated/tables.js';
+import type {AnyLayer} from './model.js';
+import {first, type Described, type ModelWeight, type Shape} from './predictor.js';
+import {flagOf, shown, tensorsOf} from './samples.js';
+import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {Tensor, type DataType} from './tensor.js';
 
 /** Keras writes snake_case: kernelSize is kernel_size. */
 export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
@@ -16,36 +26,38 @@ export function inKerasNames(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [snakeCase(key), inKerasNames(inner)]));
 }
 
-/** What a layer gives, before there are values. */
-export class SymbolicTensor {
-  constructor(
-    readonly dtype: DataType,
-    readonly shape: Shape,
-    readonly sourceLayer: Layer,
-    readonly nodeIndex: number,
-  ) {}
-  get rank(): number {
-    return this.shape.length;
-  }
-  get name(): string {
-    return this.sourceLayer.name;
-  }
+/** kernel_size is kernelSize, in all objects of a description. */
+function inCamelCase(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inCamelCase);
+  if (typeof value !== 'object' || value === null) return value;
+  const name = (key: string) => key.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [name(key), inCamelCase(inner)]));
 }
 
-/** Arguments in camelCase, as TensorFlow.js names them; what they mean is Keras's. */
+/** What each layer takes. Arguments are in camelCase, as TensorFlow.js names them; what they mean is Keras's. */
 export interface LayerArgs {
+  /** How it is called; names of weights begin with it. */
   name?: string;
   /** Without the batch; a number is an axis alone. */
   inputShape?: Shape | number;
+  /** The same with the batch: [null, 28, 28, 1]. */
   batchInputShape?: Shape;
+  /** The size of a batch. One of any size is taken, whatever is said here. */
   batchSize?: number | null;
+  /** The type of a first layer's input. */
+  inputDType?: DataType;
+  dtype?: DataType;
+  /** Whether training changes its weights. */
   trainable?: boolean;
   /** What its weights are to be at first. */
   weights?: Tensor[];
-  activation?: ActivationName | (string & {}) | null;
-  units?: number;
-  [argument: string]: unknown;
+  /** What its outputs add to the loss. */
+  activityRegularizer?: string | Described | null;
 }
+/** As the program has given them, or a file. */
+type Given = Record<string, unknown> & {name?: string; weights?: unknown; inputShape?: Shape | number; batchSize?: number | null};
+
+const isLayer = (value: unknown): value is AnyLayer => typeof (value as AnyLayer | null)?.asWritten === 'function';
 
 const kTypes: readonly DataType[] = ['float32', 'int32', 'bool'];
 
@@ -63,11 +75,50 @@ export interface LayerHome {
   readonly name: string;
   readonly isDisposed: boolean;
   /** Joins layers that merely follow one another. */
-  join(asking?: Layer): void;
-  weightsOf(layer: Layer): ModelWeight[];
-  valuesOf(layer: Layer): Tensor[];
-  setValuesOf(layer: Layer, values: Tensor[]): void;
+  join(): void;
+  /** Of the layer at a path, such as "base/dense". */
+  weightsAt(path: string): ModelWeight[];
+  valuesAt(path: string): Tensor[];
+  setValuesAt(path: string, values: Tensor[]): void;
 }
+
+/** The models that have the weights of a layer, or of a model that is a layer of theirs. */
+export class Homes {
+  private list: {model: LayerHome; path: string}[] = [];
+
+  add(model: LayerHome, path: string): void {
+    this.list = this.list.filter((home) => home.model !== model && !home.model.isDisposed);
+    this.list.push({model, path});
+  }
+  remove(model: LayerHome): void {
+    this.list = this.list.filter((home) => home.model !== model);
+  }
+  /** One that is there; none where no model has made the weights. */
+  of(name: string): {model: LayerHome; path: string} | undefined {
+    const there = this.list.find(({model}) => !model.isDisposed);
+    const gone = this.list.at(-1);
+    if (!there && gone) {
+      throw new Error(`The layer ${name} belonged to the model ${gone.model.name}, which was disposed of with its weights: make a new layer`);
+    }
+    return there;
+  }
+}
+
+/** What a call says beside its inputs. */
+export interface CallArgs {
+  /** Whether dropout, normalisation and the like work as in training, whatever the model does. */
+  training?: boolean;
+}
+export function trainingOf(args: CallArgs | null | undefined, what: string): boolean | undefined {
+  const {training, ...others} = args ?? {};
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw new Error(`${what}: a call takes training alone beside its inputs, got ${other}`);
+  return training == null ? undefined : flagOf(training, 'training', false);
+}
+
+/** Computes with values what a layer gives: models.ts does, with a model of the layer alone. */
+export const alone: {compute?: (layer: Layer, inputs: Tensor[]) => Tensor | Tensor[]} = {};
+
 export class Layer {
   /** Changes of `trainable`, of all layers and models. */
   static changes = 0;
@@ -78,18 +129,16 @@ export class Layer {
   private readonly written: Record<string, unknown> = {};
   /** Values that its weights are to have at first, until a model has given them these. */
   initial?: {shape: number[]; values: Float32Array | Int32Array | Uint8Array}[];
-  /** The inputs of each call, and what it gave. */
-  readonly calls: SymbolicTensor[][] = [];
-  readonly results: SymbolicTensor[] = [];
-  /** The model that it was put into last, and the one that has its weights. */
+  readonly calls = new Calls(this);
+  readonly homes = new Homes();
+  /** The model that it was put into last. */
   home?: LayerHome;
-  owner?: LayerHome;
 
   constructor(
     readonly className: string,
-    given?: LayerArgs | null,
+    given?: object | null,
   ) {
-    const {inputShape, batchSize, inputDType, weights, ...others} = given ?? {};
+    const {inputShape, batchSize, inputDType, weights, ...others} = (given ?? {}) as Given;
     this.name = others.name || uniqueName(className);
     if (weights != null) {
       this.initial = tensorsOf(weights, () => [], `${this.name}: weights`).map((t) => ({shape: t.shape, values: t.dataSync()}));
@@ -106,17 +155,24 @@ export class Layer {
     this.put('name', this.name);
   }
   private put(key: string, value: unknown): void {
-    this.written[key] = value;
-    this.config[snakeCase(key)] = inKerasNames(value);
+    const plain = isLayer(value) ? value.inKerasNames() : value;
+    this.written[key] = plain;
+    this.config[snakeCase(key)] = inKerasNames(plain);
   }
 
   getClassName(): string {
     return this.className;
   }
+  /** All of its arguments, those that were not given with their defaults. */
   getConfig(): Record<string, unknown> {
-    return {...this.config};
+    if (this.className === 'InputLayer') return inCamelCase(this.config) as Record<string, unknown>;
+    return inCamelCase(withArguments((a) => callForJson('fj_layerConfig', a.text(this.className), a.json(this.written)))) as Record<string, unknown>;
   }
   toJSON(): Described {
+    return this.inKerasNames();
+  }
+  /** For files. */
+  inKerasNames(): Described {
     return {class_name: this.className, config: this.config};
   }
   /** For the engine. */
@@ -124,19 +180,24 @@ export class Layer {
     return {class_name: this.className, config: this.written};
   }
 
-  /** Joins the layer to what others give. */
-  apply(inputs: SymbolicTensor | SymbolicTensor[]): SymbolicTensor {
-    const list = [inputs].flat();
-    if (!list.every((t) => t instanceof SymbolicTensor)) {
-      throw new Error(`${this.name}: apply takes what tf.input() or another layer's apply() gives; for values use a model's predict`);
+  /** What it gives for these inputs: symbolic tensors, and the call can be a part of a model; or values, computed now. */
+  apply(inputs: SymbolicTensor | SymbolicTensor[], args?: CallArgs): SymbolicTensor;
+  apply(inputs: Tensor | Tensor[]): Tensor | Tensor[];
+  apply(inputs: SymbolicTensor | SymbolicTensor[] | Tensor | Tensor[], args?: CallArgs): SymbolicTensor | Tensor | Tensor[] {
+    const training = trainingOf(args, this.name);
+    const list = symbolicOf(inputs);
+    if (list) return first(this.calls.add(list, this.typesFor(list), training)) as SymbolicTensor;
+    if (training !== undefined) throw new Error(`${this.name}: apply of values takes no arguments`);
+    const values = [inputs].flat();
+    if (!alone.compute || !values.length || !values.every((t) => t instanceof Tensor)) {
+      throw new Error(`${this.name}: apply takes tensors, or what tf.input() or another layer's apply() gives`);
     }
-    const types = list.map((t) => ({dtype: t.dtype, shape: t.shape}));
-    const out = withArguments((a) =>
-      callForJson<{dtype: DataType; shape: Shape}>('fj_layerShape', a.text(this.className), a.json(this.written), a.json(types)),
-    );
-    this.calls.push(list);
-    this.results.push(new SymbolicTensor(out.dtype, out.shape, this, this.calls.length - 1));
-    return this.results.at(-1)!;
+    return alone.compute(this, values);
+  }
+  /** The types of its outputs. */
+  typesFor(inputs: readonly SymbolicType[]): SymbolicType[] {
+    const types = inputs.map(({dtype, shape}) => ({dtype, shape}));
+    return withArguments((a) => callForJson<SymbolicType[]>('fj_layerShape', a.text(this.className), a.json(this.written), a.json(types)));
   }
 
   /** Whether fit changes its weights; a change counts from the next compile on. */
@@ -149,30 +210,30 @@ export class Layer {
     this.put('trainable', trainable);
     ++Layer.changes;
   }
-  private theCall(what: string): number {
-    if (this.calls.length === 0) this.home?.join(this);
-    const count = this.calls.length;
-    if (count === 1) return 0;
-    throw new Error(
-      count ? `${this.name}.${what}: the layer was applied ${count} times, keep what apply() gives` : `${this.name}.${what}: the layer is not joined to others yet: apply it, or add it to a model`,
-    );
+  private call(what: string) {
+    if (!this.calls.list.length) this.home?.join();
+    return this.calls.only(what);
   }
   /** What its one call gave. */
   get output(): SymbolicTensor {
-    return this.results[this.theCall('output')]!;
+    return first(this.call('output').outputs) as SymbolicTensor;
   }
   get input(): SymbolicTensor | SymbolicTensor[] {
-    const [only, ...more] = this.calls[this.theCall('input')]!;
-    return only ? (more.length ? [only, ...more] : only) : this.output;
+    const {inputs, outputs} = this.call('input');
+    return first(inputs.length ? inputs : outputs);
   }
 
-  private get model(): LayerHome {
-    const model = this.owner ?? this.home;
-    if (!model) throw new Error(`The layer ${this.name} has no weights yet: they are made with the model that it belongs to`);
-    return model;
+  private get there(): {model: LayerHome; path: string} {
+    const known = this.homes.of(this.name);
+    if (known) return known;
+    if (!this.home) throw new Error(`The layer ${this.name} has no weights yet: they are made with the model that it belongs to`);
+    // They are made when they are asked for; some layers have none.
+    this.home.weightsAt(this.name);
+    return this.homes.of(this.name) ?? {model: this.home, path: this.name};
   }
   get weights(): ModelWeight[] {
-    return this.model.weightsOf(this);
+    const {model, path} = this.there;
+    return model.weightsAt(path);
   }
   get trainableWeights(): ModelWeight[] {
     return this.weights.filter((w) => w.trainable);
@@ -184,10 +245,12 @@ export class Layer {
     return this.weights.reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0);
   }
   getWeights(): Tensor[] {
-    return this.model.valuesOf(this);
+    const {model, path} = this.there;
+    return model.valuesAt(path);
   }
   setWeights(values: Tensor[]): void {
-    this.model.setValuesOf(this, values);
+    const {model, path} = this.there;
+    model.setValuesAt(path, values);
   }
 }
 
@@ -195,30 +258,18 @@ export function checkTrainable(value: unknown): void {
   if (typeof value !== 'boolean') throw new Error(`trainable is true or false, got ${shown(value)}`);
 }
 
-/** A second model cannot have a layer's weights, and new ones in its place would not be what was asked for. */
-export function refuseShared(layer: Layer): never {
-  const {owner} = layer;
-  if (owner!.isDisposed) throw new Error(`The layer ${layer.name} belonged to the model ${owner!.name}, which was disposed of with its weights: make a new layer`);
-  throw new Error(
-    `The layer ${layer.name} already belongs to the model ${owner!.name}, whose weights a second model cannot share yet: ` +
-      `make new layers, and give them the values of getWeights() with setWeights()`,
-  );
-}
-
 /** Where a functional model begins. */
 export function input(args: {shape?: Shape | number; batchShape?: Shape; name?: string; dtype?: DataType}): SymbolicTensor {
   const shape = args.batchShape ?? (args.shape != null ? [null, ...[args.shape].flat()] : undefined);
   if (!shape) throw new Error('tf.input needs a shape, such as {shape: [784]}');
   const layer = new Layer('InputLayer', {name: args.name, batchInputShape: shape, dtype: args.dtype ?? 'float32'});
-  layer.calls.push([]);
-  layer.results.push(new SymbolicTensor(args.dtype ?? 'float32', shape, layer, 0));
-  return layer.results[0]!;
+  return layer.calls.add([], [{dtype: args.dtype ?? 'float32', shape}])[0]!;
 }
 
-type Factories = {[name in LayerName]: (args?: LayerArgs | null) => Layer};
-const factories = Object.fromEntries(
-  Object.entries(layerClasses).map(([name, className]) => [name, (args?: LayerArgs | null) => new Layer(className, args)]),
-) as Factories;
+// What has no argument that is needed can be called without any.
+type Factory<Args> = {} extends Args ? (args?: Args | null) => Layer : (args: Args) => Layer;
+type Factories = {[name in LayerName]: Factory<LayerArgsByName[name]>};
+const factories = Object.fromEntries(Object.entries(layerClasses).map(([name, className]) => [name, (args?: object | null) => new Layer(className, args)])) as Factories;
 
 export const layers = {
   ...factories,
@@ -232,49 +283,57 @@ export const layers = {
 
 // ---- choices by name ------------------------------------------------------------------------------------------------------------
 
-const described = (className: string) => (config: Record<string, unknown> = {}): Described => ({
-  class_name: className,
-  config: {...config},
-});
+const described =
+  <Args extends object = Record<string, never>>(className: string) =>
+  (config?: Args): Described => ({class_name: className, config: {...config}});
 
+/** Of those that draw numbers. */
+interface SeededArgs {
+  /** The number that the draws follow from; the model's, if not said. */
+  seed?: number;
+}
 export const initializers = {
   zeros: described('Zeros'),
   ones: described('Ones'),
-  constant: described('Constant'),
-  randomUniform: described('RandomUniform'),
-  randomNormal: described('RandomNormal'),
-  truncatedNormal: described('TruncatedNormal'),
-  identity: described('Identity'),
-  varianceScaling: described('VarianceScaling'),
-  glorotUniform: described('GlorotUniform'),
-  glorotNormal: described('GlorotNormal'),
-  heUniform: described('HeUniform'),
-  heNormal: described('HeNormal'),
-  leCunUniform: described('LecunUniform'),
-  leCunNormal: described('LecunNormal'),
-  orthogonal: described('Orthogonal'),
+  constant: described<ConstantInitializerArgs>('Constant'),
+  randomUniform: described<RandomUniformInitializerArgs>('RandomUniform'),
+  randomNormal: described<RandomNormalInitializerArgs>('RandomNormal'),
+  truncatedNormal: described<TruncatedNormalInitializerArgs>('TruncatedNormal'),
+  identity: described<IdentityInitializerArgs>('Identity'),
+  varianceScaling: described<VarianceScalingInitializerArgs>('VarianceScaling'),
+  glorotUniform: described<SeededArgs>('GlorotUniform'),
+  glorotNormal: described<SeededArgs>('GlorotNormal'),
+  heUniform: described<SeededArgs>('HeUniform'),
+  heNormal: described<SeededArgs>('HeNormal'),
+  leCunUniform: described<SeededArgs>('LecunUniform'),
+  leCunNormal: described<SeededArgs>('LecunNormal'),
+  orthogonal: described<OrthogonalInitializerArgs>('Orthogonal'),
 };
-export const regularizers = {l1: described('L1'), l2: described('L2'), l1l2: described('L1L2')};
+export const regularizers = {
+  l1: described<L1RegularizerArgs>('L1'),
+  l2: described<L2RegularizerArgs>('L2'),
+  l1l2: described<L1L2RegularizerArgs>('L1L2'),
+};
 export const constraints = {
-  maxNorm: described('MaxNorm'),
-  minMaxNorm: described('MinMaxNorm'),
+  maxNorm: described<MaxNormConstraintArgs>('MaxNorm'),
+  minMaxNorm: described<MinMaxNormConstraintArgs>('MinMaxNorm'),
   nonNeg: described('NonNeg'),
-  unitNorm: described('UnitNorm'),
+  unitNorm: described<UnitNormConstraintArgs>('UnitNorm'),
 };
 /** For fit: run by the engine between epochs. */
 export const callbacks = {
-  earlyStopping: described('EarlyStopping'),
-  reduceLROnPlateau: described('ReduceLROnPlateau'),
+  earlyStopping: described<EarlyStoppingCallbackArgs>('EarlyStopping'),
+  reduceLROnPlateau: described<ReduceLrOnPlateauCallbackArgs>('ReduceLROnPlateau'),
   /** Saves with the optimizer's state: modelCheckpoint({filepath: 'indexeddb://best', monitor: 'val_loss', saveBestOnly: true}). */
-  modelCheckpoint: described('ModelCheckpoint'),
+  modelCheckpoint: described<ModelCheckpointCallbackArgs>('ModelCheckpoint'),
   terminateOnNaN: described('TerminateOnNaN'),
 };
 /** Learning rates that change from step to step, as Keras describes them. */
 export const schedules = {
-  exponentialDecay: described('ExponentialDecay'),
-  inverseTimeDecay: described('InverseTimeDecay'),
-  polynomialDecay: described('PolynomialDecay'),
-  piecewiseConstantDecay: described('PiecewiseConstantDecay'),
-  cosineDecay: described('CosineDecay'),
-  cosineDecayRestarts: described('CosineDecayRestarts'),
+  exponentialDecay: described<ExponentialDecayScheduleArgs>('ExponentialDecay'),
+  inverseTimeDecay: described<InverseTimeDecayScheduleArgs>('InverseTimeDecay'),
+  polynomialDecay: described<PolynomialDecayScheduleArgs>('PolynomialDecay'),
+  piecewiseConstantDecay: described<PiecewiseConstantDecayScheduleArgs>('PiecewiseConstantDecay'),
+  cosineDecay: described<CosineDecayScheduleArgs>('CosineDecay'),
+  cosineDecayRestarts: described<CosineDecayRestartsScheduleArgs>('CosineDecayRestarts'),
 };

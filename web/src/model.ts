@@ -4,6 +4,7 @@
 //   model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
 //   await model.fit(xs, ys, {epochs: 5, batchSize: 64});
 
+import {Assembled, type Describe, type ModelOptions} from './assembled.js';
 import {Listeners, type Logs} from './callbacks.js';
 import {currentBackend, type GpuModel, type Pending} from './device.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments, type Arguments} from './engine.js';
@@ -12,16 +13,17 @@ import {
   type Advance, type EvaluateArgs, type FitArgs, type FitState, type History,
 } from './fit.js';
 import {checkedRate, isRecording, optimizerOf, recordModel, type Optimizer, type Trained} from './gradients.js';
+import {describing, layersIn, type SavedConfig} from './saved.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
+import type {Layer} from './layers.js';
 import {letWorkersCome} from './load.js';
-import {checkTrainable, Layer, refuseShared, SymbolicTensor, uniqueName, type LayerHome} from './layers.js';
 import type {Progress} from './gpu.js';
 import {slice, zeros} from './ops.js';
 import {breathe, isPage, kBusy, kPageSlice, kSlice} from './pauses.js';
 import {Home, type Placement} from './place.js';
-import {first, free, nameOf, Predictor, type Described, type ModelInfo, type ModelWeight} from './predictor.js';
+import {first, nameOf, type Described} from './predictor.js';
 import {batchSizeOf, flagOf, known, shareOf, shown, signalOf, tensorsOf, wholeOf, type Data} from './samples.js';
-import {allHere, fillLater, handleOf, keep, Tensor, tensor, tidy, typeNumber, type DataType} from './tensor.js';
+import {allHere, fillLater, handleOf, keep, Tensor, tensor, typeNumber, type DataType} from './tensor.js';
 import {metricsOf, stateOf, trainingOf} from './theirs.js';
 
 export interface CompileArgs {
@@ -38,174 +40,31 @@ export interface WarmupArgs {
 }
 
 export const listOf = <T>(x: T | T[] | undefined): T[] => (x === undefined ? [] : Array.isArray(x) ? x : [x]);
-/** The name of the layer that has a weight. */
-const layerOf = (w: ModelWeight) => w.name.slice(0, w.name.lastIndexOf('/'));
 
-export const layersOf = (config: {layers?: Described[]} | Described[]): Layer[] =>
-  (Array.isArray(config) ? config : (config.layers ?? [])).map((l) => new Layer(l.class_name, {name: (l as {name?: string}).name, ...l.config}));
+/** What a model is made of: layers, and models that are layers of it. */
+export type AnyLayer = Layer | LayersModel;
 
-/** Where a model begins and ends. */
-export interface Ends {
-  inputs: SymbolicTensor[];
-  outputs: SymbolicTensor[];
-}
+/** The layers of a description that was saved. */
+export const layersOf = (config: SavedConfig): AnyLayer[] => layersIn(config, (described, layers, options) => new LayersModel(described, layers, options));
 
-export class LayersModel extends Predictor implements LayerHome, Trained {
+export class LayersModel extends Assembled implements Trained {
   optimizer?: Optimizer;
   stopTraining = false;
   private logRoom?: Float64Array;
-  private seed: number;
-  /** The description in the file that it comes from: the weights are that file's. */
-  private readonly saved?: Described;
-  protected ends?: Ends;
   private compiled?: object;
   private detach?: () => void;
-  private home = new Home(() => this.built, this.held);
   private isTraining = false;
-  private isTrainable = true;
-  /** Layer.changes, and all flags, when the engine was told last; the flags when it was compiled. */
-  private seenChanges = 0;
-  private flags = '';
+  /** All flags when it was compiled. */
   private compiledFlags?: string;
 
-  constructor(
-    /** Of the whole model, of each of its layers what the function says. */
-    protected description: (one: (layer: Layer) => Described) => Described,
-    public layers: Layer[],
-    options: {seed?: number; name?: string; handle?: number; training?: object | null; ends?: Ends; saved?: Described} = {},
-  ) {
-    super(options.name ?? uniqueName('Model'), options.handle);
-    this.saved = options.saved;
-    this.ends = options.ends;
-    this.seed = options.seed ?? (Math.random() * 2 ** 31) | 0;
-    this.isTrainable = options.saved?.config['trainable'] !== false;
-    this.seenChanges = Layer.changes;
-    this.flags = this.flagsOf(this.isTrainable);
-    for (const l of layers) l.home = this;
+  constructor(description: (one: Describe) => Described, layers: AnyLayer[], options: ModelOptions & {training?: object | null} = {}) {
+    super(description, layers, options);
     if (options.training) this.takeTraining(options.training);
-    if (this.handle) this.own();
-  }
-
-  // ---- description --------------------------------------------------------------------------------------------------------------
-
-  private get handle(): number {
-    return this.held.handle;
-  }
-  /** The engine's handle; the weights are made on first use. */
-  protected override get built(): number {
-    this.held.check(`the model ${this.name}`);
-    if (!this.handle) {
-      const names = this.layers.map((l) => l.name);
-      const twice = names.find((name, i) => names.indexOf(name) < i);
-      if (twice) throw new Error(`Two layers of the model are named ${twice}`);
-      const description = this.description((l) => l.asWritten());
-      for (const l of this.layers) if (l.owner && l.owner !== this) refuseShared(l);
-      this.held.handle = withArguments((a) => call('fj_model', a.json(description), this.seed, this.saved ? 0 : 1));
-      this.own();
-      // What the description says; what it does not, the engine is told now.
-      this.flags = this.flagsOf(!this.saved || this.isTrainable);
-      this.seenChanges = -1;
-      if (!this.saved) this.beginLayers();
-    }
-    if (this.seenChanges !== Layer.changes) this.tellFlags();
-    return this.handle;
-  }
-  /** The weights that layers were made with; where one has others, the model is not built. */
-  private beginLayers(): void {
-    try {
-      for (const l of this.layers) {
-        if (l.initial) tidy(() => l.setWeights(l.initial!.map(({shape, values}) => tensor(values, shape))));
-      }
-      for (const l of this.layers) l.initial = undefined;
-    } catch (error) {
-      free(this.held);
-      for (const l of this.layers) if (l.owner === this) l.owner = undefined;
-      throw error;
-    }
-  }
-  protected get isBuilt(): boolean {
-    return this.handle !== 0;
-  }
-  /** The weights are this model's from now on. */
-  private own(): void {
-    const owners = new Set(callForJson<ModelInfo>('fj_modelInfo', this.handle).weights.map((w) => layerOf(w)));
-    for (const l of this.layers) if (this.saved || owners.has(l.name)) l.owner = this;
-  }
-  private flagsOf(model: boolean): string {
-    return JSON.stringify({model, layers: Object.fromEntries(this.layers.map((l) => [l.name, l.trainable]))});
-  }
-  private tellFlags(): void {
-    const flags = this.flagsOf(this.isTrainable);
-    if (flags !== this.flags) withArguments((a) => call('fj_modelTrainable', this.handle, a.text(flags)));
-    this.flags = flags;
-    this.seenChanges = Layer.changes;
-  }
-  /** Whether fit changes any weights; a change, like that of a layer, counts from the next compile on. */
-  get trainable(): boolean {
-    return this.isTrainable;
-  }
-  set trainable(trainable: boolean) {
-    checkTrainable(trainable);
-    this.isTrainable = trainable;
-    ++Layer.changes;
-  }
-  /** Sees to it that layers which merely follow one another are joined by symbolic tensors; those of a file cannot be. */
-  join(asking?: Layer): void {
-    if (!this.ends && asking) refuseShared(asking);
-  }
-  private symbolic(list: ModelInfo['inputs']): SymbolicTensor[] {
-    return list.map(({name, dtype, shape}) => new SymbolicTensor(dtype, shape, this.layers.find((l) => l.name === name) ?? this.layers[0]!, 0));
-  }
-  get inputs(): SymbolicTensor[] {
-    this.join();
-    return this.ends?.inputs ?? this.symbolic(this.info().inputs);
-  }
-  get outputs(): SymbolicTensor[] {
-    this.join();
-    return this.ends?.outputs ?? this.symbolic(this.info().outputs);
-  }
-  get input(): SymbolicTensor | SymbolicTensor[] {
-    return first(this.inputs);
-  }
-  get output(): SymbolicTensor | SymbolicTensor[] {
-    return first(this.outputs);
-  }
-  getLayer(nameOrIndex: string | number | null | undefined, index = typeof nameOrIndex === 'number' ? nameOrIndex : undefined): Layer {
-    const layer = index !== undefined ? this.layers[index] : this.layers.find((l) => l.name === nameOrIndex);
-    if (!layer) throw new Error(`The model has no layer ${index ?? nameOrIndex}; it has ${this.layers.map((l) => l.name).join(', ')}`);
-    return layer;
   }
   protected override get trains(): boolean {
     return this.compiled !== undefined;
   }
-  override toJSON(): string {
-    return JSON.stringify(this.isBuilt ? this.topology : this.description((l) => l.toJSON()));
-  }
 
-  // ---- weights --------------------------------------------------------------------------------------------------------------------
-
-  protected override weightTensors(wanted: (w: ModelWeight) => boolean): Tensor[] {
-    this.home.gpu?.check('getWeights');
-    return super.weightTensors(wanted);
-  }
-  override setWeights(values: Tensor[]): void {
-    super.setWeights(values);
-    this.home.gpu?.upload();
-  }
-  weightsOf(layer: Layer): ModelWeight[] {
-    return this.weights.filter((w) => layerOf(w) === layer.name);
-  }
-  valuesOf(layer: Layer): Tensor[] {
-    return this.weightTensors((w) => layerOf(w) === layer.name);
-  }
-  setValuesOf(layer: Layer, values: Tensor[]): void {
-    const {weights} = this.info();
-    const places = weights.flatMap((w, i) => (layerOf(w) === layer.name ? [i] : []));
-    if (values.length !== places.length) throw new Error(`The layer ${layer.name} has ${places.length} weights, got ${values.length}`);
-    const all = this.getWeights();
-    this.setWeights(all.map((t, i) => (places.includes(i) ? values[places.indexOf(i)]! : t)));
-    for (const t of all) t.dispose();
-  }
   // ---- on a GPU -------------------------------------------------------------------------------------------------------------------
 
   /** Brings the weights from the GPU, where they are there: before getWeights, and before anything that reads them at once. */
@@ -228,7 +87,7 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
     try {
       await this.home.find((place) => {
         const copy = LayersModel.fromFile(this.file(true));
-        copy.home = new Home(() => copy.built, copy.held, place);
+        copy.home = new Home(() => copy.built, copy.held, () => place);
         return {train: () => copy.trainOnBatch(xs, ys), dispose: () => copy.dispose()};
       });
     } finally {
@@ -485,11 +344,6 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
     });
     return first(outputs.map((t) => fillLater(t, done)));
   }
-  /** Of tensors, in one batch. */
-  apply(x: Data | SymbolicTensor | SymbolicTensor[]): Tensor | Tensor[] {
-    if (listOf(x as unknown).some((t) => t instanceof SymbolicTensor)) throw new Error(`The model ${this.name} cannot be a layer of another model yet: apply takes tensors`);
-    return this.predictOnBatch(x as Data);
-  }
 
   /** What a step on whole arrays logs: the loss, or the loss and the metrics. */
   private logged(step: (a: Arguments, out: number, room: number) => number): number | number[] {
@@ -585,7 +439,8 @@ export class LayersModel extends Predictor implements LayerHome, Trained {
   static fromFile(file: ModelFile): LayersModel {
     const handle = withArguments((a) => call('fj_modelLoad', a.bytes(file), file.length));
     const {model, training} = callForJson<{model: Described; training: object | null}>('fj_modelDescription', handle);
-    return new LayersModel(() => model, layersOf(model.config), {handle, training, saved: model, name: nameOf(model)});
+    const layers = layersOf(model.config);
+    return new LayersModel(describing(model, layers), layers, {handle, training, saved: model, name: nameOf(model)});
   }
   async save(target: string | IOHandler, {includeOptimizer = false} = {}): Promise<SaveResult> {
     await this.sync();

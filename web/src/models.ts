@@ -5,44 +5,35 @@
 //   const other = tf.model({inputs: x, outputs: tf.layers.dense({units: 10}).apply(x)});
 
 import type {ModelArtifacts, ModelFile} from './io.js';
-import {input, Layer, refuseShared, SymbolicTensor, uniqueName} from './layers.js';
-import {layersOf, LayersModel, listOf} from './model.js';
+import {alone, input, Layer, uniqueName} from './layers.js';
+import {layersOf, LayersModel, listOf, type AnyLayer} from './model.js';
 import {descriptionIn, nameOf, type Described, type Shape} from './predictor.js';
 import {known} from './samples.js';
-import {tidy, type DataType} from './tensor.js';
+import {describing} from './saved.js';
+import {callsBehind, type Call, type SymbolicTensor} from './symbolic.js';
+import {tidy, type Tensor} from './tensor.js';
 
 export class Sequential extends LayersModel {
-  constructor(args: {layers?: Layer[]; name?: string; seed?: number} = {}) {
+  constructor(args: {layers?: AnyLayer[]; name?: string; seed?: number} = {}) {
     known(args, ['layers', 'name', 'seed'], 'sequential');
-    const list: Layer[] = [];
+    const list: AnyLayer[] = [];
     const name = args.name ?? uniqueName('Sequential');
-    super((one) => ({class_name: 'Sequential', config: {name, layers: list.map(one)}}), list, {...args, name});
+    super((one) => ({class_name: 'Sequential', config: {name, layers: list.map(one)}}), list, {...args, name, className: 'Sequential'});
     for (const layer of args.layers ?? []) this.add(layer);
   }
-  add(layer: Layer): void {
-    if (layer instanceof LayersModel) throw new Error('add takes a layer, such as tf.layers.dense({units: 10}); a model cannot be a layer yet');
-    if (!(layer instanceof Layer)) throw new Error('add takes a layer, such as tf.layers.dense({units: 10})');
+  add(layer: AnyLayer): void {
+    const isLayer = layer instanceof Layer;
+    if (!isLayer && !(layer instanceof LayersModel)) throw new Error('add takes a layer, such as tf.layers.dense({units: 10}), or a model');
     if (this.isBuilt || this.ends) throw new Error('Layers can only be added before the model is used');
-    if (this.layers.length === 0 && layer.className !== 'InputLayer' && !inputShapeOf(layer)) {
+    if (this.layers.length === 0 && isLayer && layer.className !== 'InputLayer' && !inputShapeOf(layer)) {
       throw new Error(`The first layer in a Sequential model must get an \`inputShape\` or \`batchInputShape\` argument: ${layer.name} has none, such as [28, 28, 1]`);
     }
     this.layers.push(layer);
-    layer.home = this;
+    if (isLayer) layer.home = this;
   }
   override join(): void {
-    if (this.ends) return;
-    const [begin] = this.layers;
-    if (!begin) throw new Error('The model has no layers yet');
-    const isInput = begin.className === 'InputLayer';
-    if (isInput && !begin.calls.length) {
-      begin.calls.push([]);
-      begin.results.push(new SymbolicTensor(this.info().inputs[0]!.dtype, inputShapeOf(begin)!, begin, 0));
-    }
-    const dtype = begin.config['dtype'] as DataType | undefined;
-    const from = isInput ? begin.results[0]! : input({name: `${begin.name}_input`, batchShape: inputShapeOf(begin), dtype});
-    let last = from;
-    for (const l of isInput ? this.layers.slice(1) : this.layers) last = l.apply(last);
-    this.ends = {inputs: [from], outputs: [last]};
+    if (!this.layers.length) throw new Error('The model has no layers yet');
+    super.join();
   }
 }
 
@@ -52,57 +43,79 @@ function inputShapeOf(layer: Layer): Shape | undefined {
   return (batched ?? shape ?? (size == null ? undefined : [batch ?? null, size].flat())) as Shape | undefined;
 }
 
-export const sequential = (args?: {layers?: Layer[]; name?: string; seed?: number}): Sequential => new Sequential(args);
+export const sequential = (args?: {layers?: AnyLayer[]; name?: string; seed?: number}): Sequential => new Sequential(args);
 
-/** The layers that tensors come from, each after those that it reads, but for a layer that reads what it gave itself. */
-function layersBehind(ends: SymbolicTensor[]): Layer[] {
-  const seen = new Set<Layer>();
-  const found: Layer[] = [];
-  // As deep as the model, so without recursion: a layer is found when all that it reads has been.
-  const open: {layer: Layer; reads: SymbolicTensor[]}[] = [];
-  const visit = ({sourceLayer: layer}: SymbolicTensor) => {
-    if (seen.has(layer)) return;
-    seen.add(layer);
-    open.push({layer, reads: layer.calls.flat().reverse()});
-  };
-  for (const end of ends) {
-    visit(end);
-    for (let top = open.at(-1); top; top = open.at(-1)) {
-      const next = top.reads.pop();
-      if (next) visit(next);
-      else found.push(open.pop()!.layer);
-    }
-  }
-  return found;
-}
-
-/** A functional model: everything between its inputs and its outputs. */
+/** A functional model: everything between its inputs and its outputs. What an input comes from is no part of it. */
 export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs: SymbolicTensor | SymbolicTensor[]; name?: string; seed?: number}): LayersModel {
   known(args, ['inputs', 'outputs', 'name', 'seed'], 'model');
-  const found = layersBehind([...listOf(args.inputs), ...listOf(args.outputs)]);
-  for (const l of found) if (l.owner) refuseShared(l);
-  const ref = (t: SymbolicTensor) => [t.sourceLayer.name, t.nodeIndex, 0];
+  const ends = {inputs: listOf(args.inputs), outputs: listOf(args.outputs)};
   const name = args.name ?? uniqueName('Model');
-  const nodes = found.map((l) => l.calls.filter((c) => c.length).map((c) => c.map((t) => [...ref(t), {}])));
-  const description = (one: (layer: Layer) => Described) => ({
+  // Where an input is what a layer gives, a new one takes its place.
+  const begins = new Map(ends.inputs.filter((t) => t.call.inputs.length).map((t) => [t, input({batchShape: t.shape, dtype: t.dtype})]));
+  const found = callsBehind([...ends.inputs.map((t) => begins.get(t) ?? t), ...ends.outputs], new Set(begins.keys()));
+  const calls = new Map<AnyLayer, Call[]>();
+  for (const {layer, call} of found) calls.set(layer, [...(calls.get(layer) ?? []), call]);
+  // The calls of a layer are counted in the order in which they were made; those of a model from 1, as Keras does.
+  for (const [layer, list] of calls) calls.set(layer, layer.calls.list.filter((call) => list.includes(call)));
+  const ref = (given: SymbolicTensor) => {
+    const t = begins.get(given) ?? given;
+    const node = calls.get(t.sourceLayer)!.indexOf(t.call) + (t.sourceLayer instanceof LayersModel ? 1 : 0);
+    return [t.sourceLayer.name, node, t.tensorIndex];
+  };
+  const node = ({inputs, training}: Call) => inputs.map((t) => [...ref(t), training === undefined ? {} : {training}]);
+  const nodes = [...calls.values()].map((list) => list.filter(({inputs}) => inputs.length).map(node));
+  const layers = [...calls.keys()];
+  const description = (one: (layer: AnyLayer) => Described) => ({
     class_name: 'Functional',
     config: {
       name,
-      layers: found.map((l, i) => ({...one(l), name: l.name, inbound_nodes: nodes[i]})),
-      input_layers: listOf(args.inputs).map(ref),
-      output_layers: listOf(args.outputs).map(ref),
+      layers: layers.map((l, i) => ({...one(l), name: l.name, inbound_nodes: nodes[i]})),
+      input_layers: ends.inputs.map(ref),
+      output_layers: ends.outputs.map(ref),
     },
   });
-  const made = new LayersModel(description, found, {name, seed: args.seed, ends: {inputs: listOf(args.inputs), outputs: listOf(args.outputs)}});
+  const made = new LayersModel(description, layers, {name, seed: args.seed, ends});
   made.info();
   return made;
 }
+
+/** Models of single layers, by the shapes of their samples. */
+const kAlone = new WeakMap<Layer, Map<string, LayersModel>>();
+alone.compute = (layer: Layer, values: Tensor[]) => {
+  const known = kAlone.get(layer) ?? new Map<string, LayersModel>();
+  kAlone.set(layer, known);
+  const key = values.map(({dtype, shape}) => `${dtype} ${shape.slice(1)}`).join();
+  let made = known.get(key);
+  if (!made || made.isDisposed) {
+    const inputs = values.map(({dtype, shape}) => input({shape: shape.slice(1), dtype}));
+    const nodes = [inputs.map((t) => [t.name, 0, 0, {}])];
+    const outputs = layer.typesFor(inputs).map((_, i) => [layer.name, 0, i]);
+    const layers = [...inputs.map((t) => t.sourceLayer), layer];
+    const {home} = layer;
+    made = new LayersModel(
+      (one) => ({
+        class_name: 'Functional',
+        config: {
+          layers: layers.map((l) => ({...one(l), name: l.name, inbound_nodes: l === layer ? nodes : []})),
+          input_layers: inputs.map((t) => [t.name, 0, 0]),
+          output_layers: outputs,
+        },
+      }),
+      layers,
+    );
+    // It belongs where the program has put it.
+    layer.home = home;
+    known.set(key, made);
+  }
+  return made.apply(values);
+};
 
 /** A model from what `save` has written: its own file, or TensorFlow.js's parts. */
 export function modelFrom(saved: ModelArtifacts | ModelFile): LayersModel {
   if (saved instanceof Uint8Array) return LayersModel.fromFile(saved);
   const description = descriptionIn(saved);
-  const made = new LayersModel(() => description, layersOf(description.config), {
+  const layers = layersOf(description.config);
+  const made = new LayersModel(describing(description, layers), layers, {
     seed: saved.userDefinedMetadata?.seed,
     saved: description,
     name: nameOf(description),

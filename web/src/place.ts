@@ -33,13 +33,13 @@ export class Home {
   private waiting = 0;
 
   /**
-   * `handle` gives the engine's handle; `held` is where the model on a GPU stands, which outlives a model that is forgotten; `forced` is
-   * the place of a copy that is tried there.
+   * `handle` gives the engine's handle; `held` is where the model on a GPU stands, which outlives a model that is forgotten; `forced` says
+   * where the model has to be: a copy that is tried, or one that shares its weights.
    */
   constructor(
     private readonly handle: () => number,
     private readonly held: {gpu?: GpuModel} = {},
-    private readonly forced?: Place,
+    private readonly forced: () => Place | undefined = () => undefined,
   ) {}
 
   /** Where the model is on a GPU. */
@@ -51,7 +51,7 @@ export class Home {
   }
 
   private get wanted(): Place {
-    const backend = this.forced ?? currentBackend();
+    const backend = this.forced() ?? currentBackend();
     return backend === 'auto' ? (this.found?.backend ?? 'wasm') : backend;
   }
   get isElsewhere(): boolean {
@@ -59,7 +59,7 @@ export class Home {
   }
   /** Whether it is not known yet where the model is faster. */
   get isOpen(): boolean {
-    return currentBackend() === 'auto' && !this.forced && !this.found;
+    return currentBackend() === 'auto' && !this.forced() && !this.found;
   }
 
   /** `work` after what is on its way to the GPU. */
@@ -71,7 +71,7 @@ export class Home {
   }
   /** The model on the GPU where ops run there, too, and nothing is on its way. */
   now(): GpuModel | undefined {
-    if (this.waiting || currentBackend() !== 'webgpu' || this.forced === 'wasm' || this.gpu?.isLost) return undefined;
+    if (this.waiting || currentBackend() !== 'webgpu' || this.forced() === 'wasm' || this.gpu?.isLost) return undefined;
     return (this.gpu ??= GpuModel.now(this.handle()));
   }
   /** The model where the backend wants it: on the GPU, or undefined. */

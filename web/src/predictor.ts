@@ -37,6 +37,10 @@ export interface ModelInfo {
   rate: number;
   /** How many values a step of the compiled model logs. */
   logs: number;
+  /** Whether the first axis of all outputs counts samples. */
+  bySample: boolean;
+  /** Whether other models have some of the weights. */
+  shares: boolean;
 }
 /** Bytes. */
 export interface StepMemory {
@@ -253,7 +257,7 @@ export function predictorFrom(saved: ModelArtifacts | ModelFile): Predictor {
     return new Predictor(nameOf(callForJson<{model: Described}>('fj_modelDescription', handle).model) ?? 'model', handle);
   }
   const description = descriptionIn(saved);
-  const handle = withArguments((a) => call('fj_model', a.json(description), 0, 0));
+  const handle = withArguments((a) => call('fj_model', a.json(description), 0, 0, 0));
   const made = new Predictor(nameOf(description) ?? 'model', handle);
   try {
     tidy(() => made['takeWeights'](saved, () => {}));

@@ -48,7 +48,24 @@ suite('descriptions have Keras\'s names', () => {
     name: 'd',
   };
   test('a layer', () => {
-    assert.deepEqual(layer().getConfig(), config);
+    // As TensorFlow.js says it, all arguments.
+    assert.deepEqual(layer().getConfig(), {
+      name: 'd',
+      units: 2,
+      trainable: true,
+      useBias: false,
+      activation: null,
+      kernelInitializer: {className: 'Constant', config: {value: 2}},
+      kernelRegularizer: null,
+      kernelConstraint: {className: 'MaxNorm', config: {maxValue: 4}},
+      biasInitializer: 'zeros',
+      biasRegularizer: null,
+      biasConstraint: null,
+      batchInputShape: [null, 3],
+    });
+    assert.deepEqual(fj.layers.dense(layer().getConfig()).toJSON().config.units, 2);
+    const pooling = fj.layers.maxPooling2d({poolSize: 3, name: 'p'}).getConfig();
+    assert.deepEqual(pooling, {name: 'p', trainable: true, poolSize: [3, 3], strides: null, padding: 'valid', dataFormat: 'channels_last'});
     assert.deepEqual(layer().toJSON(), {class_name: 'Dense', config});
     assert.deepEqual(Object.keys(layer().asWritten().config).sort(), ['batchInputShape', 'kernelConstraint', 'kernelInitializer', 'name', 'units', 'useBias']);
   });
@@ -108,7 +125,7 @@ suite('forms that TensorFlow.js takes', () => {
     });
   }
   test('a shape stands in the configuration with its batch', () => {
-    for (const [args, shape] of Object.values(shapes).slice(0, 4)) assert.deepEqual(fj.layers.dense(args).getConfig().batch_input_shape, shape);
+    for (const [args, shape] of Object.values(shapes).slice(0, 4)) assert.deepEqual(fj.layers.dense(args).getConfig().batchInputShape, shape);
   });
   test('dtype and inputDType', () => {
     for (const args of [{dtype: 'int32'}, {inputDType: 'int32'}, {dtype: 'int32', inputDType: 'float32'}]) {
@@ -119,7 +136,7 @@ suite('forms that TensorFlow.js takes', () => {
   test('no arguments', () => assert.equal(fj.layers.flatten(null).getClassName(), 'Flatten'));
   test('inputLayer with a type and a batch', () => {
     const args = {inputShape: 3, batchSize: 4, dtype: 'int32', name: 'in'};
-    assert.deepEqual(fj.layers.inputLayer(args).getConfig(), {dtype: 'int32', name: 'in', batch_input_shape: [4, 3]});
+    assert.deepEqual(fj.layers.inputLayer(args).getConfig(), {dtype: 'int32', name: 'in', batchInputShape: [4, 3]});
     const model = fj.sequential({layers: [fj.layers.inputLayer({name: 'in'}), fj.layers.flatten()]});
     assert.throws(() => model.inputs, {message: /^input in: needs the shape of a sample: inputShape, such as \[28, 28, 1\]/});
   });
@@ -140,7 +157,7 @@ suite('weights: first values', () => {
     for (const t of given) t.dispose();
     close(model.predict(fj.tensor([[1, 0, 2]])), build(judge, values(judge)).predict(judge.tensor([[1, 0, 2]])), 0);
     assert.deepEqual(model.getWeights().map((t) => t.arraySync()), [[[1, 2], [3, 4], [5, 6]], [7, 8]]);
-    assert.deepEqual(Object.keys(model.layers[0].getConfig()), ['name', 'units', 'batch_input_shape']);
+    assert.deepEqual(Object.keys(model.layers[0].toJSON().config), ['name', 'units', 'batch_input_shape']);
   });
   test('and leave no tensors behind', () => {
     const given = values(fj);
@@ -175,10 +192,10 @@ test('automatic names are those of Keras', () => {
     activation: 'activation', add: 'add', average: 'average', averagePooling2d: 'average_pooling2d', batchNormalization: 'batch_normalization',
     concatenate: 'concatenate', conv2d: 'conv2d', conv2dTranspose: 'conv2d_transpose', cropping2D: 'cropping2d', dense: 'dense',
     depthwiseConv2d: 'depthwise_conv2d', dot: 'dot', dropout: 'dropout', elu: 'elu', flatten: 'flatten', globalAveragePooling2d: 'global_average_pooling2d',
-    globalMaxPooling2d: 'global_max_pooling2d', layerNormalization: 'layer_normalization', leakyReLU: 'leaky_re_lu', maxPooling2d: 'max_pooling2d',
+    globalMaxPooling2d: 'global_max_pooling2d', layerNormalization: 'layer_normalization', leakyReLU: 'leaky_re_lu', masking: 'masking', maxPooling2d: 'max_pooling2d',
     maximum: 'maximum', minimum: 'minimum', multiply: 'multiply', permute: 'permute', prelu: 'p_re_lu', reLU: 're_lu', repeatVector: 'repeat_vector',
     rescaling: 'rescaling', reshape: 'reshape', separableConv2d: 'separable_conv2d', softmax: 'softmax', subtract: 'subtract',
-    upSampling2d: 'up_sampling2d', zeroPadding2d: 'zero_padding2d',
+    timeDistributed: 'time_distributed', upSampling2d: 'up_sampling2d', zeroPadding2d: 'zero_padding2d',
   };
   const aliases = ['avgPool2d', 'avgPooling2d', 'maxPool2d', 'globalMaxPool2d', 'globalAvgPool2d', 'inputLayer'];
   assert.deepEqual(Object.keys(fj.layers).filter((name) => !aliases.includes(name)).sort(), Object.keys(names).sort());

@@ -239,69 +239,6 @@ suite('the learning rate', () => {
 });
 
 suite('layers of another model', () => {
-  const shared = (layer, model) => ({
-    message:
-      `The layer ${layer} already belongs to the model ${model}, whose weights a second model cannot share yet: ` +
-      `make new layers, and give them the values of getWeights() with setWeights()`,
-  });
-  test('with weights are refused, in a functional model', () => {
-    const x = fj.input({shape: [3]});
-    const hidden = fj.layers.dense({units: 4, name: 'shared_hidden'});
-    const y = fj.layers.dense({units: 2}).apply(hidden.apply(x));
-    const first = fj.model({inputs: x, outputs: y, name: 'whole'});
-    assert.equal(first.layers[1].output.sourceLayer, hidden);
-    assert.deepEqual(hidden.output.shape, [null, 4]);
-    assert.equal(hidden.input, x);
-    assert.deepEqual(first.inputs, [x]);
-    assert.deepEqual(first.outputs, [y]);
-    assert.equal(first.output, y);
-    assert.throws(() => fj.model({inputs: first.inputs, outputs: hidden.output}), shared('shared_hidden', 'whole'));
-    assert.throws(() => fj.sequential({layers: [fj.layers.flatten({inputShape: [3]}), hidden]}).predict(fj.zeros([1, 3])), shared('shared_hidden', 'whole'));
-  });
-  test('with weights are refused, in a sequential model, whether trained or built by a description before', async () => {
-    const model = compile(network(fj));
-    await model.trainOnBatch(xs(fj), ys(fj));
-    assert.throws(() => fj.model({inputs: model.inputs, outputs: model.layers[0].output}), shared(model.layers[0].name, model.name));
-    const layer = fj.layers.dense({units: 2, inputShape: [3]});
-    const [one, two] = [fj.sequential({layers: [layer]}), fj.sequential({layers: [layer]})];
-    two.predict(fj.zeros([1, 3]));
-    assert.throws(() => one.predict(fj.zeros([1, 3])), shared(layer.name, two.name));
-  });
-  test('of a loaded model are refused as well', async () => {
-    const files = [];
-    await network(fj).save({saveFile: async (bytes) => (files.push(bytes), {modelArtifactsInfo: {}})});
-    const loaded = await fj.loadLayersModel(fj.io.fromMemory(files[0]));
-    assert.deepEqual(loaded.inputs[0].shape, [null, 6]);
-    assert.throws(() => loaded.layers[0].output, shared(loaded.layers[0].name, loaded.name));
-    assert.throws(() => fj.model({inputs: loaded.inputs, outputs: loaded.outputs}), shared(loaded.layers[0].name, loaded.name));
-  });
-  test('without weights serve several models', () => {
-    const flat = fj.layers.flatten({inputShape: [2, 2]});
-    for (let i = 0; i < 2; ++i) assert.deepEqual(fj.sequential({layers: [flat]}).predict(fj.ones([1, 2, 2])).shape, [1, 4]);
-    const whole = fj.sequential({layers: [fj.layers.flatten({inputShape: [2, 2]}), fj.layers.activation({activation: 'relu'})]});
-    const part = fj.model({inputs: whole.inputs, outputs: whole.layers[0].output});
-    assert.deepEqual([...part.predict(fj.tensor([[[-1, 2], [3, -4]]])).dataSync()], [-1, 2, 3, -4]);
-  });
-  test('of a disposed model have no weights any more', () => {
-    const model = network(fj);
-    model.predict(xs(fj));
-    const [layer] = model.layers;
-    model.dispose();
-    assert.throws(() => fj.sequential({layers: [layer]}).predict(xs(fj)), {
-      message: `The layer ${layer.name} belonged to the model ${model.name}, which was disposed of with its weights: make a new layer`,
-    });
-  });
-  test('what cannot be given says so', () => {
-    const lonely = fj.layers.dense({units: 2, name: 'lonely'});
-    assert.throws(() => lonely.output, {message: 'lonely.output: the layer is not joined to others yet: apply it, or add it to a model'});
-    assert.throws(() => lonely.getWeights(), {message: 'The layer lonely has no weights yet: they are made with the model that it belongs to'});
-    lonely.apply(fj.input({shape: [3]}));
-    lonely.apply(fj.input({shape: [3]}));
-    assert.throws(() => lonely.output, {message: 'lonely.output: the layer was applied 2 times, keep what apply() gives'});
-    assert.throws(() => fj.sequential().add(network(fj)), {message: 'add takes a layer, such as tf.layers.dense({units: 10}); a model cannot be a layer yet'});
-    const model = network(fj);
-    assert.throws(() => model.apply(fj.input({shape: [6]})), {message: `The model ${model.name} cannot be a layer of another model yet: apply takes tensors`});
-  });
   test('have their weights copied', () => {
     const [from, to] = [network(fj), network(fj)];
     to.layers[0].setWeights(from.layers[0].getWeights());

@@ -1,0 +1,315 @@
+// What a model is made of: its layers and how they are joined, described in Keras JSON; and its weights, which the engine holds, and which
+// other models may have, too. model.ts trains it.
+
+import {call, callForJson, withArguments} from './engine.js';
+import {checkTrainable, Homes, Layer, trainingOf, uniqueName, type CallArgs, type LayerHome} from './layers.js';
+import type {AnyLayer, LayersModel} from './model.js';
+import {Home} from './place.js';
+import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight} from './predictor.js';
+import type {Data} from './samples.js';
+import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {Tensor, tensor, tidy} from './tensor.js';
+
+export type Describe = (layer: AnyLayer) => Described;
+
+/** Where a model begins and ends. */
+export interface Ends {
+  inputs: SymbolicTensor[];
+  outputs: SymbolicTensor[];
+}
+/** How the engine says that layers are joined: [layer, call, output]. */
+type Ref = [string, number, number];
+interface ModelGraph {
+  calls: {layer: string; node: number; inputs: Ref[]; outputs: SymbolicType[]}[];
+  inputs: Ref[];
+  outputs: Ref[];
+}
+
+export interface ModelOptions {
+  seed?: number;
+  name?: string;
+  className?: string;
+  /** The engine's, of a model that it has already. */
+  handle?: number;
+  ends?: Ends;
+  /** The description in the file that it comes from: the weights are that file's. */
+  saved?: Described;
+  /** Of a model in a model that comes from a file: that one has its weights. */
+  isPart?: boolean;
+  trainable?: boolean;
+}
+
+export class Assembled extends Predictor implements LayerHome {
+  readonly className: string;
+  /** As a layer of others. */
+  readonly calls = new Calls(this as unknown as LayersModel);
+  readonly homes = new Homes();
+  protected seed: number;
+  private readonly saved?: Described;
+  protected ends?: Ends;
+  private readonly isPart: boolean;
+  /** What it is a part of. */
+  private whole?: Assembled;
+  private isSharing = false;
+  private isBySample = true;
+  protected home = new Home(() => this.built, this.held, () => (this.isSharing || !this.isBySample ? 'wasm' : undefined));
+  private isTrainable = true;
+  /** Layer.changes, and all flags, when the engine was told last. */
+  private seenChanges = 0;
+  protected flags = '';
+
+  constructor(
+    /** Of the whole model, of each of its layers what the function says. */
+    protected description: (one: Describe) => Described,
+    public layers: AnyLayer[],
+    options: ModelOptions = {},
+  ) {
+    super(options.name ?? uniqueName('Model'), options.handle);
+    this.className = options.className ?? options.saved?.class_name ?? 'Functional';
+    this.saved = options.saved;
+    this.ends = options.ends;
+    this.seed = options.seed ?? (Math.random() * 2 ** 31) | 0;
+    this.isTrainable = options.trainable ?? options.saved?.config['trainable'] !== false;
+    this.isPart = options.isPart ?? false;
+    this.seenChanges = Layer.changes;
+    this.flags = this.flagsOf(this.isTrainable);
+    for (const l of layers) {
+      if (l instanceof Layer) l.home = this;
+      else if (l.isAPart) l.belongTo(this);
+    }
+    if (this.handle) this.own();
+  }
+  get isAPart(): boolean {
+    return this.isPart;
+  }
+  belongTo(whole: Assembled): void {
+    this.whole ??= whole;
+  }
+
+  // ---- description --------------------------------------------------------------------------------------------------------------
+
+  private get handle(): number {
+    return this.held.handle;
+  }
+  /** The engine's handle; the weights are made on first use. */
+  protected override get built(): number {
+    if (this.isDisposed) return super.built;
+    if (!this.handle) {
+      const names = this.layers.map((l) => l.name);
+      const twice = names.find((name, i) => names.indexOf(name) < i);
+      if (twice) throw new Error(`Two layers of the model are named ${twice}`);
+      const shared = this.lent();
+      this.held.handle = withArguments((a) =>
+        call('fj_model', a.json(this.saved ?? this.described()), this.seed, this.saved ? 0 : 1, shared.length ? a.json(shared.map(({at, model, path}) => [at, model.handle, path])) : 0),
+      );
+      for (const {model} of shared) model.isSharing = this.isSharing = true;
+      this.own();
+      // A description does not say all of it.
+      this.flags = '';
+      this.seenChanges = -1;
+      if (!this.saved) this.beginLayers();
+    }
+    if (this.seenChanges !== Layer.changes) this.tellFlags();
+    return this.handle;
+  }
+  /** In the program's words; what stands in it more than once has a number. */
+  private described(): Described {
+    const times = new Map<AnyLayer, number>();
+    this.walk((l) => times.set(l, (times.get(l) ?? 0) + 1));
+    const repeated = [...times].filter(([, n]) => n > 1).map(([l]) => l);
+    const one: Describe = (l) => {
+      const described = l instanceof Layer ? l.asWritten() : l.description(one);
+      return repeated.includes(l) ? {...described, shared_object_id: repeated.indexOf(l) + 1} : described;
+    };
+    return this.description(one);
+  }
+  /** All layers, those of inner models after these, with the paths that name their weights: those of the first place. */
+  private walk(visit: (layer: AnyLayer, path: string) => void, prefix = '', first = new Map<AnyLayer, string>()): void {
+    for (const l of this.layers) {
+      const path = first.get(l) ?? prefix + l.name;
+      first.set(l, path);
+      visit(l, path);
+      if (l instanceof Assembled) l.walk(visit, `${path}/`, first);
+    }
+  }
+  /** The layers whose weights another model has made, with their paths here and there. */
+  private lent(): {at: string; model: Assembled; path: string}[] {
+    if (this.whole && !this.whole.isDisposed) void this.whole.built;
+    const own = this.isPart ? this.homes.of(this.name) : undefined;
+    const lent = own ? [{at: '', model: own.model as Assembled, path: own.path}] : [];
+    this.walk((l, at) => {
+      if (l instanceof Assembled && !l.isAPart) void l.built;
+      const home = l.homes.of(l.name);
+      if (l instanceof Layer && home && !own) lent.push({at, model: home.model as Assembled, path: home.path});
+    });
+    for (const {model} of lent) {
+      model.home.gpu?.check('the weights of another model');
+      model.home.drop();
+    }
+    return lent;
+  }
+  /** The weights that layers were made with; where one has others, the model is not built. */
+  private beginLayers(): void {
+    const list = this.layers.filter((l) => l instanceof Layer);
+    try {
+      for (const l of list) {
+        if (l.initial) tidy(() => l.setWeights(l.initial!.map(({shape, values}) => tensor(values, shape))));
+      }
+      for (const l of list) l.initial = undefined;
+    } catch (error) {
+      free(this.held);
+      for (const l of list) l.homes.remove(this);
+      throw error;
+    }
+  }
+  protected get isBuilt(): boolean {
+    return this.handle !== 0;
+  }
+  /** The weights are this model's from now on, too. */
+  private own(): void {
+    const {weights, bySample} = callForJson<ModelInfo>('fj_modelInfo', this.handle);
+    this.isBySample = bySample;
+    this.walk((l, path) => {
+      if (this.saved || l instanceof Assembled || weights.some((w) => w.name.startsWith(`${path}/`))) l.homes.add(this, path);
+    });
+  }
+  private flagsOf(model: boolean): string {
+    const layers: Record<string, boolean> = {};
+    this.walk((l, path) => (layers[path] = l.trainable));
+    return JSON.stringify({model, layers});
+  }
+  private tellFlags(): void {
+    const flags = this.flagsOf(this.isTrainable);
+    if (flags !== this.flags) withArguments((a) => call('fj_modelTrainable', this.handle, a.text(flags)));
+    this.flags = flags;
+    this.seenChanges = Layer.changes;
+  }
+  /** Whether fit changes any weights; a change, like that of a layer, counts from the next compile on. */
+  get trainable(): boolean {
+    return this.isTrainable;
+  }
+  set trainable(trainable: boolean) {
+    checkTrainable(trainable);
+    this.isTrainable = trainable;
+    ++Layer.changes;
+  }
+  /** Sees to it that the model's layers are joined by symbolic tensors: those of a row, or of a file, by what the engine has of them. */
+  join(): void {
+    if (this.ends) return;
+    const graph = callForJson<ModelGraph>('fj_modelGraph', this.built);
+    const given = new Map<string, SymbolicTensor[]>();
+    const find = ([layer, node, output]: Ref) => given.get(`${layer} ${node}`)![output]!;
+    const begins = this.info().inputs;
+    graph.inputs.forEach(([name, node], i) => {
+      const {dtype, shape} = begins[i]!;
+      const layer = this.layers.find((l) => l.name === name) ?? new Layer('InputLayer', {name, batchInputShape: shape, dtype});
+      given.set(`${name} ${node}`, layer.calls.list[0]?.outputs ?? layer.calls.add([], [{dtype, shape}]));
+    });
+    for (const {layer: name, node, inputs, outputs} of graph.calls) {
+      given.set(`${name} ${node}`, this.getLayer(name).calls.add(inputs.map(find), outputs));
+    }
+    this.ends = {inputs: graph.inputs.map(find), outputs: graph.outputs.map(find)};
+  }
+  private get joined(): Ends {
+    this.join();
+    return this.ends!;
+  }
+  get inputs(): SymbolicTensor[] {
+    return this.joined.inputs;
+  }
+  get outputs(): SymbolicTensor[] {
+    return this.joined.outputs;
+  }
+  get input(): SymbolicTensor | SymbolicTensor[] {
+    return first(this.inputs);
+  }
+  get output(): SymbolicTensor | SymbolicTensor[] {
+    return first(this.outputs);
+  }
+  getLayer(nameOrIndex: string | number | null | undefined, index = typeof nameOrIndex === 'number' ? nameOrIndex : undefined): AnyLayer {
+    const layer = index !== undefined ? this.layers[index] : this.layers.find((l) => l.name === nameOrIndex);
+    if (!layer) throw new Error(`The model has no layer ${index ?? nameOrIndex}; it has ${this.layers.map((l) => l.name).join(', ')}`);
+    return layer;
+  }
+  getClassName(): string {
+    return this.className;
+  }
+  getConfig(): Record<string, unknown> {
+    return this.inKerasNames().config;
+  }
+  /** For files. */
+  inKerasNames(): Described {
+    return this.description((l) => l.inKerasNames());
+  }
+  /** For the engine, as a part of another description. */
+  asWritten(): Described {
+    return this.described();
+  }
+  override toJSON(): string {
+    return JSON.stringify(this.isBuilt ? this.topology : this.inKerasNames());
+  }
+
+  // ---- weights --------------------------------------------------------------------------------------------------------------------
+
+  protected override weightTensors(wanted: (w: ModelWeight) => boolean): Tensor[] {
+    this.home.gpu?.check('getWeights');
+    return super.weightTensors(wanted);
+  }
+  override setWeights(values: Tensor[]): void {
+    super.setWeights(values);
+    this.home.gpu?.upload();
+  }
+  weightsAt(path: string): ModelWeight[] {
+    return this.weights.filter((w) => w.name.startsWith(`${path}/`));
+  }
+  valuesAt(path: string): Tensor[] {
+    return this.weightTensors((w) => w.name.startsWith(`${path}/`));
+  }
+  setValuesAt(path: string, values: Tensor[]): void {
+    const {weights} = this.info();
+    const places = weights.flatMap((w, i) => (w.name.startsWith(`${path}/`) ? [i] : []));
+    if (values.length !== places.length) throw new Error(`The layer ${path} has ${places.length} weights, got ${values.length}`);
+    const all = this.getWeights();
+    this.setWeights(all.map((t, i) => (places.includes(i) ? values[places.indexOf(i)]! : t)));
+    for (const t of all) t.dispose();
+  }
+  private pathOf(layer: AnyLayer): string {
+    let found = layer.name;
+    this.walk((l, path) => {
+      if (l === layer) found = path;
+    });
+    return found;
+  }
+  weightsOf(layer: AnyLayer): ModelWeight[] {
+    return this.weightsAt(this.pathOf(layer));
+  }
+  valuesOf(layer: AnyLayer): Tensor[] {
+    return this.valuesAt(this.pathOf(layer));
+  }
+  setValuesOf(layer: AnyLayer, values: Tensor[]): void {
+    this.setValuesAt(this.pathOf(layer), values);
+  }
+
+  // ---- as a layer -----------------------------------------------------------------------------------------------------------------
+
+  /** Of symbolic tensors: the model is a layer of another, with the same weights. Of values: computed now, in one batch. */
+  apply(x: SymbolicTensor | SymbolicTensor[], args?: CallArgs): SymbolicTensor | SymbolicTensor[];
+  apply(x: Data): Tensor | Tensor[];
+  apply(x: Data | SymbolicTensor | SymbolicTensor[], args?: CallArgs): Tensor | Tensor[] | SymbolicTensor | SymbolicTensor[] {
+    const training = trainingOf(args, this.name);
+    const list = symbolicOf(x);
+    if (list) return first(this.calls.add(list, this.typesFor(list), training));
+    if (training) throw new Error(`${this.name}: apply of values predicts; training: true goes with symbolic tensors`);
+    return this.predictOnBatch(x as Data);
+  }
+  /** The types of its outputs, where it takes these inputs. */
+  private typesFor(given: readonly SymbolicType[]): SymbolicType[] {
+    const {inputs, outputs} = this.info();
+    const said = (list: readonly SymbolicType[]) => list.map(({shape}) => `[${shape.map((d) => d ?? 'null').join(',')}]`).join(', ');
+    const fits = (a: SymbolicType, b: SymbolicType) => a.shape.length === b.shape.length && a.shape.every((d, i) => i === 0 || d === b.shape[i]);
+    if (given.length !== inputs.length || !given.every((t, i) => fits(t, inputs[i]!))) {
+      throw new Error(`The model ${this.name} takes ${said(inputs)}, got ${said(given)}`);
+    }
+    return outputs;
+  }
+}

@@ -1,0 +1,40 @@
+// Descriptions that were saved: the layers in them, and what these say now.
+
+import type {Describe, ModelOptions} from './assembled.js';
+import {Layer} from './layers.js';
+import type {AnyLayer, LayersModel} from './model.js';
+import {nameOf, type Described} from './predictor.js';
+
+/** A layer's entry. */
+type Entry = Described & {name?: string; shared_object_id?: number};
+export type SavedConfig = {layers?: Entry[]} | Entry[];
+const entriesOf = (config: SavedConfig): Entry[] => (Array.isArray(config) ? config : (config.layers ?? []));
+const kModels = ['Sequential', 'Functional', 'Model'];
+
+type MakeModel = (description: (one: Describe) => Described, layers: AnyLayer[], options: ModelOptions) => LayersModel;
+
+/** The layers of a description; the same object where Keras writes the same number. */
+export function layersIn(config: SavedConfig, makeModel: MakeModel, known = new Map<number, AnyLayer>()): AnyLayer[] {
+  return entriesOf(config).map((entry) => {
+    const {class_name: className, config: inner, name, shared_object_id: id} = entry;
+    const met = id === undefined ? undefined : known.get(id);
+    if (met) return met;
+    const made = () => {
+      if (!kModels.includes(className)) return new Layer(className, {name, ...inner});
+      const layers = layersIn(inner, makeModel, known);
+      return makeModel(describing(entry, layers), layers, {name: nameOf(entry) ?? name, className, isPart: true, trainable: inner['trainable'] !== false});
+    };
+    const layer = made();
+    if (id !== undefined) known.set(id, layer);
+    return layer;
+  });
+}
+
+/** A description that was saved, of its layers what they say now. */
+export function describing(saved: Described, layers: AnyLayer[]): (one: Describe) => Described {
+  const plain = ({shared_object_id: _, ...entry}: Entry) => entry;
+  return (one) => {
+    const list = entriesOf(saved.config).map((entry, i) => ({...plain(entry), ...one(layers[i]!)}));
+    return {...plain(saved), config: Array.isArray(saved.config) ? (list as never) : {...saved.config, layers: list}};
+  };
+}

@@ -1,0 +1,89 @@
+// What layers and models give before there are values: tensors that know the call they come from.
+
+import type {AnyLayer} from './model.js';
+import type {Shape} from './predictor.js';
+import type {DataType} from './tensor.js';
+
+export interface SymbolicType {
+  dtype: DataType;
+  shape: Shape;
+}
+
+export class SymbolicTensor {
+  constructor(
+    readonly dtype: DataType,
+    readonly shape: Shape,
+    readonly sourceLayer: AnyLayer,
+    readonly nodeIndex: number,
+    readonly tensorIndex = 0,
+  ) {}
+  get rank(): number {
+    return this.shape.length;
+  }
+  get name(): string {
+    return this.sourceLayer.name;
+  }
+  /** The call that gave it. */
+  get call(): Call {
+    return this.sourceLayer.calls.list[this.nodeIndex]!;
+  }
+}
+
+export interface Call {
+  inputs: SymbolicTensor[];
+  outputs: SymbolicTensor[];
+  /** What the call itself says, whatever the model does. */
+  training?: boolean;
+}
+
+/** The calls of a layer, or of a model as one, in all models. */
+export class Calls {
+  readonly list: Call[] = [];
+
+  constructor(private readonly layer: AnyLayer) {}
+
+  add(inputs: SymbolicTensor[], types: SymbolicType[], training?: boolean): SymbolicTensor[] {
+    const node = this.list.length;
+    const outputs = types.map(({dtype, shape}, i) => new SymbolicTensor(dtype, shape, this.layer, node, i));
+    this.list.push({inputs, outputs, training});
+    return outputs;
+  }
+  /** The one call that there is. */
+  only(what: string): Call {
+    const {length} = this.list;
+    if (length === 1) return this.list[0]!;
+    const {name} = this.layer;
+    throw new Error(
+      length ? `${name}.${what}: the layer was applied ${length} times, keep what apply() gives` : `${name}.${what}: the layer is not joined to others yet: apply it, or add it to a model`,
+    );
+  }
+}
+
+/** The calls that tensors come from, each after those that it reads; what comes before `begins` counts for nothing. */
+export function callsBehind(ends: SymbolicTensor[], begins: ReadonlySet<SymbolicTensor>): {layer: AnyLayer; call: Call}[] {
+  const seen = new Set<Call>();
+  const found: {layer: AnyLayer; call: Call}[] = [];
+  // As deep as the model, so without recursion: a call is found when all that it reads has been.
+  const open: {layer: AnyLayer; call: Call; reads: SymbolicTensor[]}[] = [];
+  const visit = (t: SymbolicTensor) => {
+    const {call, sourceLayer: layer} = t;
+    if (begins.has(t) || seen.has(call)) return;
+    seen.add(call);
+    open.push({layer, call, reads: [...call.inputs].reverse()});
+  };
+  for (const end of ends) {
+    visit(end);
+    for (let top = open.at(-1); top; top = open.at(-1)) {
+      const next = top.reads.pop();
+      if (next) visit(next);
+      else found.push(open.pop()!);
+    }
+  }
+  return found;
+}
+
+/** What `apply` was given, if that is symbolic tensors alone. */
+export function symbolicOf(inputs: unknown): SymbolicTensor[] | undefined {
+  const list = [inputs].flat();
+  return list.length && list.every((t) => t instanceof SymbolicTensor) ? list : undefined;
+}

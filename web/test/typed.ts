@@ -1,0 +1,38 @@
+// What an editor says of arguments: checked by typed.test.mjs. Each line below @ts-expect-error must be an error.
+import * as tf from '../src/index.js';
+
+tf.layers.dense({units: 3, activation: 'relu', useBias: false, inputShape: [2], kernelInitializer: 'glorotUniform', name: 'd'});
+tf.layers.conv2d({filters: 3, kernelSize: [3, 3], strides: 2, padding: 'same', dataFormat: 'channelsLast', kernelRegularizer: tf.regularizers.l2({l2: 0.1})});
+tf.layers.dense({units: 3, kernelInitializer: tf.initializers.varianceScaling({mode: 'fanIn', distribution: 'truncatedNormal'}), activation: null});
+tf.layers.flatten();
+tf.layers.add();
+tf.layers.batchNormalization({momentum: 0.9, axis: -1, trainable: false});
+tf.layers.timeDistributed({layer: tf.layers.dense({units: 2})});
+tf.callbacks.earlyStopping({monitor: 'val_loss', patience: 3, restoreBestWeights: true});
+tf.schedules.exponentialDecay({initialLearningRate: 0.1, decaySteps: 10, decayRate: 0.5});
+const kept: tf.Conv2DArgs = {filters: 1, kernelSize: 3};
+tf.layers.conv2d({...kept, padding: 'valid'});
+
+// @ts-expect-error
+tf.layers.conv2d({filters: 3, kernelSiz: 3});
+// @ts-expect-error
+tf.layers.conv2d({filters: 3, kernelSize: 3, padding: 'some'});
+// @ts-expect-error
+tf.layers.conv2d({filters: '3', kernelSize: 3});
+// @ts-expect-error
+tf.layers.dense({activation: 'relu'});
+// @ts-expect-error
+tf.layers.dense();
+// @ts-expect-error
+tf.layers.dense({units: 3, useBias: 'yes'});
+// @ts-expect-error
+tf.layers.dropout({rat: 0.5});
+// @ts-expect-error
+tf.initializers.randomUniform({min: 0});
+// @ts-expect-error
+tf.callbacks.earlyStopping({patients: 3});
+
+const inner = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]})]});
+const x = tf.input({shape: [3]});
+const outer: tf.LayersModel = tf.model({inputs: x, outputs: tf.layers.dense({units: 1}).apply(inner.apply(x, {training: false}))});
+outer.getLayer(0).trainable = false;
