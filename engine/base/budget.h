@@ -6,6 +6,7 @@
 //   while (!*executor.run(&budget)) { drawAFrame(); budget = Budget(8); }
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -39,6 +40,38 @@ struct Budget {
  private:
   double milliseconds_;
   mutable std::optional<double> until_;
+};
+
+/// When work that has a budget looks at the clock: about once a millisecond, as soon as it knows how much
+/// is done in one.
+class Looks {
+ public:
+  /// `pace` is the work of a millisecond as it went so far, 0 where nobody knows; it is kept up to date.
+  Looks(const Budget& budget, double& pace) : budget_(budget), pace_(pace) {}
+
+  /// How much may be done before the next look.
+  int64_t room() const { return untilNext() - done_; }
+
+  /// So much more is done: whether the budget is over.
+  bool isOver(int64_t work) {
+    done_ += work;
+    if (room() > 0) return false;
+    double left = budget_.left();
+    if (before_ && *before_ > left) pace_ = static_cast<double>(done_) / (*before_ - left);
+    before_ = left;
+    done_ = 0;
+    return left <= 0;
+  }
+
+ private:
+  int64_t untilNext() const {
+    return budget_.betweenLooks ? std::max(budget_.betweenLooks, static_cast<int64_t>(pace_)) : 0;
+  }
+
+  const Budget& budget_;
+  double& pace_;
+  int64_t done_ = 0;              // since the last look
+  std::optional<double> before_;  // what was left then
 };
 
 }  // namespace fjord

@@ -67,16 +67,21 @@ class Threads {
   void loop();
   void takeParts();
 
+  // Who waits looks at one word all the time. It has a line of the cache for itself: in one with others,
+  // each store to these would have to fetch the line back.
+  static constexpr size_t kLine = 64;
+
   std::vector<std::thread> workers_;
+  Work work_ = nullptr;
+  const void* context_ = nullptr;
   // The round in progress: its number (24 bits), how many parts it has (20), the next part to be
   // taken (20). One word, so that a worker which comes late to a round cannot mistake its parts for
   // those of another.
   std::atomic<uint64_t> ticket_{0};
-  std::atomic<uint32_t> round_{0};  // the round's number again, to sleep on
-  std::atomic<int32_t> finished_{0}, sleepers_{0};
+  std::atomic<int32_t> sleepers_{0};
   std::atomic<bool> stop_{false};
-  Work work_ = nullptr;
-  const void* context_ = nullptr;
+  alignas(kLine) std::atomic<uint32_t> round_{0};  // the round's number again, to wait for the next
+  alignas(kLine) std::atomic<int32_t> finished_{0};
 #endif
   int count_ = 1;
 };

@@ -135,10 +135,15 @@ struct ChainCall {
   }
 };
 
-/// How many shares of a step are so much work, or at least one.
+/// How many of the shares from `done` on are so much work, or at least one. Most steps have one.
 int32_t sharesIn(int64_t work, const Step& step, int32_t done) {
+  if (step.shares == 1) return 1;
   int64_t shares = work * step.shares / std::max<int64_t>(1, step.work);
   return static_cast<int32_t>(std::clamp<int64_t>(shares, 1, step.shares - done));
+}
+
+int64_t workOf(const Step& step, int32_t shares) {
+  return shares == step.shares ? step.work : step.work * shares / step.shares;
 }
 
 // A chain of a few thousand elements is done before a second thread has woken up.
@@ -195,11 +200,6 @@ bool Executor::hasAssigned() const {
                             : paused_->step > plan_.firstAssigning;
 }
 
-int64_t Executor::workUntilLook(const Budget& budget) const {
-  if (!budget.betweenLooks) return 0;
-  return std::max(budget.betweenLooks, static_cast<int64_t>(workAMillisecond_));
-}
-
 Result<bool> Executor::run(const Budget* budget) {
   // What depends on parameters alone comes first, and not again until one changes. One loop, and
   // runStep is part of it: a kernel is then the fifth call from JavaScript.
@@ -211,8 +211,8 @@ Result<bool> Executor::run(const Budget* budget) {
   if (!paused_) enter(first);
   Position at = paused_.value_or(Position{first, ranges[first].first, 0});
   paused_.reset();
-  int64_t sinceLook = 0;
-  std::optional<double> left;
+  std::optional<Looks> looks;
+  if (budget) looks.emplace(*budget, workAMillisecond_);
   // The next step before which there is more to do than to run it.
   int32_t stop = at.share > 0 ? stopBefore(ranges[at.range].second) : at.step;
   while (at.range < 3) {
@@ -228,19 +228,12 @@ Result<bool> Executor::run(const Budget* budget) {
       stop = stopBefore(end);
     }
     const Step& step = plan_.steps[at.step];
-    int32_t last = budget ? at.share + sharesIn(workUntilLook(*budget) - sinceLook, step, at.share)
-                          : step.shares;
-    runStep(step, steps_[at.step], {at.share, last, step.shares});
+    int32_t shares = looks ? sharesIn(looks->room(), step, at.share) : step.shares - at.share;
+    runStep(step, steps_[at.step], {at.share, at.share + shares, step.shares});
     if (outOfRange_.position >= 0) return failed(step);
-    int64_t work = step.work * (last - at.share) / step.shares;
-    at.share = last;
+    at.share += shares;
     if (at.share == step.shares) at = {at.range, at.step + 1, 0};
-    if (!budget || (sinceLook += work) < workUntilLook(*budget)) continue;
-    double before = left.value_or(0);
-    bool isFirstLook = !std::exchange(left, budget->left());
-    if (!isFirstLook && before > *left) workAMillisecond_ = sinceLook / (before - *left);
-    sinceLook = 0;
-    if (*left > 0) continue;
+    if (!looks || !looks->isOver(workOf(step, shares))) continue;
     paused_ = at;
     return false;
   }

@@ -100,9 +100,6 @@ class Executor {
   void runStep(const Step& step, const Views& views, const Share& share);
   Result<bool> failed(const Step& step);
 
-  /// The clock is looked at about once a millisecond: how much is computed from one look to the next.
-  int64_t workUntilLook(const Budget& budget) const;
-
   bool settled_ = false;
   std::optional<Position> paused_;
   /// Multiply-adds, as they went between two looks at the clock; 0 is not known yet.
