@@ -34,14 +34,7 @@ async function refused(words, call, {there = true} = {}) {
 tableIsTried('refused', {
   'a function as a loss in `compile`': () => refused(/not a function; for one of your own use tf\.variableGrads/, (tf) => compiled(tf, {loss: (y, p) => y.sub(p).square()})),
   'a function as a metric in `compile`': () => refused(/A metric is named or described, not a function/, (tf) => compiled(tf, {metrics: [(y, p) => y.sub(p).abs()]})),
-  'a model as a layer of another': () => refused(/a model cannot be a layer yet/, (tf) => tf.sequential({layers: [network(tf)]})),
-  'a layer with weights in two models': () =>
-    refused(/already belongs to the model/, (tf) => {
-      const layer = tf.layers.dense({units: 1, inputShape: [2]});
-      for (let i = 0; i < 2; ++i) tf.sequential({layers: [layer]}).predict(tf.ones([1, 2]));
-    }),
   '`layer.apply` of values': () => refused(/apply takes what tf\.input\(\)/, (tf) => tf.layers.flatten().apply(tf.ones([1, 2, 2]))),
-  '`model.apply` of what `tf.input` gives': () => refused(/cannot be a layer of another model yet/, (tf) => network(tf).apply(tf.input({shape: [2]}))),
   'gradients through `model.predict` or `apply`': () =>
     refused(/model/, (tf) => {
       const model = network(tf);
