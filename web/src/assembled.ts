@@ -79,9 +79,11 @@ export class Assembled extends Predictor implements LayerHome {
     }
     if (this.handle) this.own();
   }
+  /** @internal */
   get isAPart(): boolean {
     return this.isPart;
   }
+  /** @internal */
   belongTo(whole: Assembled): void {
     this.whole ??= whole;
   }
@@ -237,11 +239,11 @@ export class Assembled extends Predictor implements LayerHome {
   getConfig(): Record<string, unknown> {
     return this.inKerasNames().config;
   }
-  /** For files. */
+  /** For files. @internal */
   inKerasNames(): Described {
     return this.description((l) => l.inKerasNames());
   }
-  /** For the engine, as a part of another description. */
+  /** For the engine, as a part of another description. @internal */
   asWritten(): Described {
     return this.described();
   }
@@ -259,12 +261,15 @@ export class Assembled extends Predictor implements LayerHome {
     super.setWeights(values);
     this.home.gpu?.upload();
   }
+  /** @internal */
   weightsAt(path: string): ModelWeight[] {
     return this.weights.filter((w) => w.name.startsWith(`${path}/`));
   }
+  /** @internal */
   valuesAt(path: string): Tensor[] {
     return this.weightTensors((w) => w.name.startsWith(`${path}/`));
   }
+  /** @internal */
   setValuesAt(path: string, values: Tensor[]): void {
     const {weights} = this.info();
     const places = weights.flatMap((w, i) => (w.name.startsWith(`${path}/`) ? [i] : []));
@@ -280,12 +285,15 @@ export class Assembled extends Predictor implements LayerHome {
     });
     return found;
   }
+  /** @internal */
   weightsOf(layer: AnyLayer): ModelWeight[] {
     return this.weightsAt(this.pathOf(layer));
   }
+  /** @internal */
   valuesOf(layer: AnyLayer): Tensor[] {
     return this.valuesAt(this.pathOf(layer));
   }
+  /** @internal */
   setValuesOf(layer: AnyLayer, values: Tensor[]): void {
     this.setValuesAt(this.pathOf(layer), values);
   }

@@ -76,9 +76,11 @@ export interface LayerHome {
   readonly isDisposed: boolean;
   /** Joins layers that merely follow one another. */
   join(): void;
-  /** Of the layer at a path, such as "base/dense". */
+  /** Of the layer at a path, such as "base/dense". @internal */
   weightsAt(path: string): ModelWeight[];
+  /** @internal */
   valuesAt(path: string): Tensor[];
+  /** @internal */
   setValuesAt(path: string, values: Tensor[]): void;
 }
 
@@ -171,11 +173,11 @@ export class Layer {
   toJSON(): Described {
     return this.inKerasNames();
   }
-  /** For files. */
+  /** For files. @internal */
   inKerasNames(): Described {
     return {class_name: this.className, config: this.config};
   }
-  /** For the engine. */
+  /** For the engine. @internal */
   asWritten(): Described {
     return {class_name: this.className, config: this.written};
   }
@@ -194,7 +196,7 @@ export class Layer {
     }
     return alone.compute(this, values);
   }
-  /** The types of its outputs. */
+  /** The types of its outputs. @internal */
   typesFor(inputs: readonly SymbolicType[]): SymbolicType[] {
     const types = inputs.map(({dtype, shape}) => ({dtype, shape}));
     return withArguments((a) => callForJson<SymbolicType[]>('fj_layerShape', a.text(this.className), a.json(this.written), a.json(types)));

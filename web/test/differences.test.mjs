@@ -34,7 +34,6 @@ async function refused(words, call, {there = true} = {}) {
 tableIsTried('refused', {
   'a function as a loss in `compile`': () => refused(/not a function; for one of your own use tf\.variableGrads/, (tf) => compiled(tf, {loss: (y, p) => y.sub(p).square()})),
   'a function as a metric in `compile`': () => refused(/A metric is named or described, not a function/, (tf) => compiled(tf, {metrics: [(y, p) => y.sub(p).abs()]})),
-  '`layer.apply` of values': () => refused(/apply takes what tf\.input\(\)/, (tf) => tf.layers.flatten().apply(tf.ones([1, 2, 2]))),
   'gradients through `model.predict` or `apply`': () =>
     refused(/model/, (tf) => {
       const model = network(tf);
@@ -120,6 +119,19 @@ tableIsTried('numbers', {
   'a gradient with respect to a bool tensor': () => {
     const call = (f) => (tf) => tf.grad(f)(tf.tensor1d([true, true], 'bool'));
     assert.deepEqual(both(call((x) => x.clone().toFloat().sum())), [[1, 1], [0, 0]]);
+  },
+  'the gradient of a layer that stands in a model and in a model within it': async () => {
+    const change = async (tf) => {
+      const layer = tf.layers.dense({units: 1, kernelInitializer: 'ones', useBias: false});
+      const [x, y] = [tf.input({shape: [1]}), tf.input({shape: [1]})];
+      const inner = tf.model({inputs: x, outputs: layer.apply(x)});
+      const model = tf.model({inputs: y, outputs: inner.apply(layer.apply(y))});
+      model.compile({optimizer: tf.train.sgd(1), loss: 'meanSquaredError'});
+      await model.trainOnBatch(tf.ones([1, 1]), tf.zeros([1, 1]));
+      return 1 - layer.getWeights()[0].dataSync()[0];
+    };
+    // The loss is w^4, its slope at 1 is 4.
+    assert.deepEqual([await change(judge), await change(fj)], [8, 4]);
   },
   'random numbers of a seed': () => {
     const [theirs, ours] = both((tf) => tf.randomNormal([4], 0, 1, 'float32', 7));

@@ -310,12 +310,6 @@ suite('callbacks', () => {
 });
 
 suite('models that cannot be', () => {
-  test('outputs whose first axis is not the batch are refused when the model is made', () => {
-    const x = fj.input({shape: [3]});
-    const [a, b] = [1, 2].map(() => fj.layers.dense({units: 2}).apply(x));
-    const words = {message: 'the output mixed has the shape [4,2] for 2 samples: the first axis of a model\'s outputs has to count samples'};
-    assert.throws(() => fj.model({inputs: x, outputs: fj.layers.concatenate({axis: 0, name: 'mixed'}).apply([a, b])}), words);
-  });
   test('more outputs and metrics than fit into any buffer of before', async () => {
     const x = fj.input({shape: [2]});
     const outputs = Array.from({length: 70}, () => fj.layers.dense({units: 1}).apply(x));
