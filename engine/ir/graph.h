@@ -137,7 +137,7 @@ class Graph {
   Value add(Node node);
   Value emitElementwise(OpId op, std::span<const Value> inputs, const Attrs& attrs);
   Value emitStructured(OpId op, std::span<const Value> inputs, const Attrs& attrs);
-  Value emitSeveral(OpId op, std::span<const Value> inputs, const Attrs& attrs);
+  [[gnu::noinline]] Value emitSeveral(OpId op, std::span<const Value> inputs, const Attrs& attrs);
   std::optional<double> foldConstants(OpId op, std::span<const Value> in, const Attrs& attrs) const;
   std::string located(OpId op, std::span<const Value> inputs, std::string_view problem) const;
 

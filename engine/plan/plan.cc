@@ -293,12 +293,13 @@ void Planner::addSteps() {
 
 Plan Planner::build() {
   addSteps();
+  bool hasLoops = kHasLoops && !plan_.loops.empty();
   findFirstAssigning();
   for (Step& step : plan_.steps) addWork(step);
-  if (kHasLoops) extendOverLoops();
+  if (hasLoops) extendOverLoops();
   keepSettled();
   layOut();
-  if (kHasLoops) resolveParts();
+  if (hasLoops) resolveParts();
   countLive();
   return std::move(plan_);
 }

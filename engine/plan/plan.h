@@ -183,7 +183,7 @@ inline bool isSource(const Node& node) { return node.op == OpId::input || node.o
 // ---- loop.cc
 
 /// Given which results of a loop are read.
-LoopUse useOfLoop(const Node& loop, const std::vector<bool>& results);
+[[gnu::noinline]] LoopUse useOfLoop(const Node& loop, const std::vector<bool>& results);
 /// Whether something in the graph, or in a body, may find an index out of range.
 bool looksUp(const Graph& graph);
 

@@ -55,9 +55,9 @@ class Planner {
   void addStructured(const Group& group, Step& step);
   void findPrepared();
   void addPrepares(int32_t operand);
-  // loop.cc
+  // loop.cc. What is seldom called stays a function: fjord/predict has it in its second file.
   struct Body;
-  void addLoop(const Group& group);
+  [[gnu::noinline]] void addLoop(const Group& group);
   Body bodyOf(const Group& group);
   int32_t addCarried(int32_t initial, int32_t result, const Node& loop);
   bool canTakeOver(int32_t initial, const Node& loop) const;
@@ -66,8 +66,8 @@ class Planner {
   void mapStorages(Body& body, int32_t firstLoop);
   void inlineStep(Step& step, const Body& body);
   void touch(int32_t storage);
-  void extendOverLoops();
-  void resolveParts();
+  [[gnu::noinline]] void extendOverLoops();
+  [[gnu::noinline]] void resolveParts();
   void addCopy(const Operand& from, const Operand& to);
   void assignOutstanding();
   void copyOutstanding();

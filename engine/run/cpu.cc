@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/sort.h"
+#include "ir/loop.h"
+
 namespace fjord {
 
 Result<Executor> Executor::make(Plan plan, Threads& threads) {
@@ -31,7 +34,7 @@ Result<Executor> Executor::make(Plan plan, Threads& threads) {
     v.chainOut = addAll(step.chainOut);
     e.steps_.push_back(v);
   }
-  e.addMarks();
+  if (kHasLoops && !e.plan_.loops.empty()) e.addMarks();
   return e;
 }
 
@@ -70,7 +73,7 @@ void Executor::addMarks() {
     marks_.push_back({loop.begin, number, false});
     marks_.push_back({loop.end, number, true});
   }
-  std::ranges::sort(marks_, [](const Mark& a, const Mark& b) {
+  sortFew(marks_, [](const Mark& a, const Mark& b) {
     if (a.step != b.step) return a.step < b.step;
     if (a.isEnd != b.isEnd) return a.isEnd;
     return a.isEnd ? a.loop > b.loop : a.loop < b.loop;

@@ -89,7 +89,8 @@ class Executor {
   };
 
   int32_t addView(const Operand& o);
-  void addMarks();
+  // Seldom called: fjord/predict has it in its second file.
+  [[gnu::noinline]] void addMarks();
   void bind(Binding& binding, void* data);
   void move(const Round& round, int64_t trips);
   void enter(int32_t range);
