@@ -190,10 +190,10 @@ TEST(Attrs, WithTextsAndListsAreComparedByField) {
   EXPECT_TRUE(a == b);
   EXPECT_EQ(a.hash(kHashStart), b.hash(kHashStart));
   EXPECT_EQ(a.as<Described>().list[1], 2);
-  for (Described other : {Described{"axes", {1, 2}, 0.5f},
-                          {"axis", {1, 2, 0}, 0.5f},
-                          {"axis", {2, 1}, 0.5f},
-                          {"axis", {1, 2}, -0.5f}}) {
+  for (const Described& other : {Described{"axes", {1, 2}, 0.5f},
+                                 {"axis", {1, 2, 0}, 0.5f},
+                                 {"axis", {2, 1}, 0.5f},
+                                 {"axis", {1, 2}, -0.5f}}) {
     Attrs c = Attrs::of(other);
     EXPECT_FALSE(a == c);
     EXPECT_NE(a.hash(kHashStart), c.hash(kHashStart));
