@@ -21,7 +21,7 @@ const pascalCase = (name) => camelCase(`_${name}`);
 
 /** What an argument may be, as a type. */
 function typeOf({kind, choices, names: [name]}) {
-  if (kind === 'choice') return [...new Set(choices.flatMap((c) => [camelCase(c), c]))].map((c) => `'${c}'`).join(' | ');
+  if (kind === 'choice') return [...new Set(choices.flatMap((c) => [camelCase(c), c]))].map((c) => (c === 'null' ? c : `'${c}'`)).join(' | ');
   if (kind === 'described') {
     if (name === 'activation') return `ActivationName | (string & {}) | Described | null`;
     return `${name.endsWith('initializer') ? 'InitializerName | (string & {})' : 'string'} | Described | null`;
@@ -30,7 +30,8 @@ function typeOf({kind, choices, names: [name]}) {
     flag: 'boolean', whole: 'number', number: 'number', text: 'string', pair: 'number | number[]', wholes: 'number | number[]',
     shape: 'number | (number | null)[]', borders: 'number | number[] | number[][]', numbers: 'number[]', texts: 'string[]',
   };
-  return types[kind] ?? (name === 'layer' ? 'AnyLayer | Described' : 'unknown');
+  const ofLayers = {layer: 'AnyLayer | Described', backward_layer: 'AnyLayer | Described | null', cell: 'AnyLayer | Described | (AnyLayer | Described)[]', cells: '(AnyLayer | Described)[]'};
+  return types[kind] ?? ofLayers[name] ?? 'unknown';
 }
 const shown = (value) => (value === null ? '' : ` Default: ${JSON.stringify(value)}.`);
 /** The members of an interface, one for each name that an argument has. */

@@ -13,7 +13,8 @@ CLASSES = {
         Activation Add Average AveragePooling2D BatchNormalization Concatenate Conv2D Conv2DTranspose Cropping2D Dense
         DepthwiseConv2D Dot Dropout ELU Flatten GlobalAveragePooling2D GlobalMaxPooling2D LayerNormalization LeakyReLU
         Masking MaxPooling2D Maximum Minimum Multiply PReLU Permute ReLU RepeatVector Rescaling Reshape SeparableConv2D Softmax
-        Subtract TimeDistributed UpSampling2D ZeroPadding2D'''),
+        Subtract TimeDistributed UpSampling2D ZeroPadding2D
+        Bidirectional ConvLSTM2D GRU GRUCell LSTM LSTMCell RNN SimpleRNN SimpleRNNCell StackedRNNCells'''),
     'optimizer': (keras.optimizers, 'Adadelta Adagrad Adam AdamW Adamax Ftrl Lion Nadam RMSprop SGD'),
     'schedule': (keras.optimizers.schedules, '''
         CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay'''),
@@ -39,7 +40,8 @@ CLASSES = {
 # Values for what has no default.
 NEEDED = {'activation': 'relu', 'axes': 1, 'boundaries': [1], 'decay_rate': 0.5, 'decay_steps': 10, 'dims': [1],
           'filepath': 'kept.keras', 'filters': 1, 'first_decay_steps': 10, 'initial_learning_rate': 0.1,
-          'kernel_size': 1, 'layer': keras.layers.Activation('relu'), 'n': 1, 'pool_size': 2, 'rate': 0.5, 'scale': 2.0, 'target_shape': [1], 'units': 1, 'values': [0.5, 0.25]}
+          'cell': keras.layers.LSTMCell(1), 'cells': [keras.layers.LSTMCell(1)],
+          'kernel_size': 1, 'layer': keras.layers.SimpleRNN(1), 'n': 1, 'pool_size': 2, 'rate': 0.5, 'scale': 2.0, 'target_shape': [1], 'units': 1, 'values': [0.5, 0.25]}
 
 
 def signature(thing):
@@ -67,13 +69,17 @@ def takes(thing, needed, name, value):
     return True
 
 
+def described(v):
+    return [described(one) for one in v] if isinstance(v, list) else description(v) if isinstance(v, keras.layers.Layer) else v
+
+
 def add(file, kind, thing):
     arguments = signature(thing)
     needed = {n: NEEDED[n] for n, default in arguments.items() if default is inspect.Parameter.empty}
     # Callbacks have no config.
     config = description(thing(**needed))['config'] if hasattr(thing, 'get_config') else {}
     config = {n: v for n, v in config.items() if n not in needed and n != 'name'}
-    written = {n: description(v) if isinstance(v, keras.layers.Layer) else v for n, v in needed.items()}
+    written = {n: described(v) for n, v in needed.items()}
     file.case(kind=kind, name=thing.__name__, needed=written, config=config,
               signature={n: v for n, v in arguments.items()
                          if n not in needed and n not in config and takes(thing, needed, n, v)})

@@ -60,12 +60,12 @@ def alone(arrays):
     return arrays if len(arrays) > 1 else arrays[0]
 
 
-def training(file, name, model, xs, ys, batch, steps, trajectory=False, sample_weight=None, as_written=False):
+def training(file, name, model, xs, ys, batch, steps, trajectory=False, sample_weight=None, as_written=False, names=named):
     """A case of a compiled model that trains: {model, compile, x [@], y [@], sample_weight @ or absent, batch,
     weights {layer/name: @}, losses @ [steps], trajectory {layer/name: @ [steps, ..]} or after {layer/name: @},
     predictions [@] of x after the last step}. Step i takes rows [i * batch, (i + 1) * batch), from the start again where
     they end. metrics {name: value} are of the last step alone, evaluation is the loss of all rows after it."""
-    weights = named(model)
+    weights = names(model)
     assert len(weights) == len(model.weights)
     before = {n: file.put(w.numpy()) for n, w in weights.items()}
     losses, values = [], {n: [] for n in weights}

@@ -11,6 +11,7 @@
 #include "abi/gpu_json.h"
 #include "base/random.h"
 #include "ir/loop.h"
+#include "nn/layers.h"
 #include "testing/reference.h"
 
 namespace fjord::testing {
@@ -225,6 +226,72 @@ void printLoops() {
   t.print("loop", "in a loop", 1e-5);
 }
 
+/// A layer whose weights are inputs of a trial.
+class LayerTrial : public LayerContext {
+ public:
+  explicit LayerTrial(uint64_t seed) : seed_(seed) {}
+
+  Value add(const Input& input) { return trial.add(input, ++seed_); }
+  Value weight(std::string_view, const Shape& shape, const Json&, bool, const Json&,
+               const Json&) override {
+    return add(floats(shape, -0.6, 0.6));
+  }
+  Value state(std::string_view, const Shape& shape, const Json&) override {
+    return add(floats(shape));
+  }
+  Value kept(std::string_view, const Shape& shape) override { return add(floats(shape)); }
+  void update(Value, Value) override {}
+  Value randomState() override { return {}; }
+  LayerOutputs callInner(const Json& description, const LayerInputs& inputs) override {
+    const LayerRow* row = findLayer(stringOr(description, "class_name", ""));
+    return callLayer(*row, *this, member(description, "config"), inputs);
+  }
+
+  Trial trial;
+
+ private:
+  uint64_t seed_;
+};
+
+/// Recurrent layers, with masks and without, and their gradients.
+void printRecurrent() {
+  uint64_t seed = 17'000;
+  Json units = {{"units", 7}, {"return_sequences", true}};
+  Json before = units;
+  before["reset_after"] = false;
+  struct {
+    const char *name, *className;
+    Json config;
+    bool isMasked = false;
+  } layers[] = {
+      {"LSTM", "LSTM", units},
+      {"LSTM with a mask", "LSTM", units, true},
+      {"GRU", "GRU", units},
+      {"GRU reset before", "GRU", before, true},
+      {"SimpleRNN", "SimpleRNN", units},
+      {"in both directions",
+       "Bidirectional",
+       {{"layer", {{"class_name", "LSTM"}, {"config", units}}}}},
+  };
+  for (const auto& [name, className, config, isMasked] : layers) {
+    LayerTrial layer(seed += 20);
+    Trial& t = layer.trial;
+    Value x = layer.add(floats({3, 6, 5})), mask;
+    if (isMasked) mask = layer.add({{DType::kBool, {3, 6}}, 0, 2});
+    Value values[] = {x}, masks[] = {mask};
+    LayerOutputs y = callLayer(*findLayer(className), layer, config, {values, masks});
+    std::vector<Value> xs;
+    for (Value in : t.in) {
+      if (in.dtype() == DType::kF32) xs.push_back(in);
+    }
+    if (y) {
+      t.graph.output(y.values[0]);
+      for (Value d : grad(mean(y.values[0] * y.values[0]), xs)) t.graph.output(d);
+    }
+    t.print("recurrent layer", name, 1e-5);
+  }
+}
+
 /// Random numbers have no reference but their definition: bit for bit where they are uniform.
 void printRandom() {
   const PhiloxKey key{12345, 678};
@@ -276,4 +343,5 @@ int main() {
   fjord::testing::printPages();
   fjord::testing::printRandom();
   fjord::testing::printLoops();
+  fjord::testing::printRecurrent();
 }

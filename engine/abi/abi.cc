@@ -73,6 +73,7 @@ void fj_memory(double* out) {
   runtime().models.forEach([&](auto& model) {
     for (const Weight& w : model->weights()) add(w.value);
     for (const Weight& w : model->slots()) add(w.value);
+    for (const KeptState& s : model->keptStates()) add(s.value);
   });
   MemoryInfo info = memoryInfo();
   out[0] = tensors;

@@ -114,6 +114,8 @@ FJ_API int fj_modelSetWeights(int model, const int32_t* tensors, int count);
 FJ_TRAIN int fj_modelSlot(int model, int index);
 FJ_TRAIN int fj_modelSetSlot(int model, const char* name, int tensor);
 FJ_TRAIN int fj_modelSetStep(int model, double step);
+/// What stateful layers keep from batch to batch begins anew: that of the layer at `path`, or "": of all.
+FJ_API int fj_modelResetStates(int model, const char* path);
 FJ_TRAIN int fj_modelSetRate(int model, double rate);
 /// Whether convolutions may use Winograd's algorithm.
 FJ_API int fj_modelSetWinograd(int model, int allowed);
@@ -146,12 +148,13 @@ FJ_GPU int fj_gpuPredict(int model, const int32_t* xs, int xCount, int begin, in
 /// floats they are, then for each input that is given anew its number, address and bytes. Returns how
 /// many of these there are, plus one; nothing is written where they do not fit into out[room].
 FJ_GPU int fj_gpuStep(int model, int32_t* out, int room);
-/// Its program as JSON text (abi/gpu_json.h), with "sources": for each input 0 given, 1 a weight or
-/// 2 a piece of the optimizer's state, and its number.
+/// Its program as JSON text (abi/gpu_json.h), with "sources": for each input 0 given, 1 a weight, 2 a
+/// piece of the optimizer's state or 3 what a stateful layer keeps, and its number.
 FJ_GPU int fj_gpuProgram(int model);
 /// The second half of fj_modelBatch.
 FJ_GPU int fj_gpuFinish(int model, double* out, int room);
-/// Where the host's copy of a weight (1) or a piece of the optimizer's state (2) lies.
+/// Where the host's copy of a weight (1), a piece of the optimizer's state (2) or what a stateful layer
+/// keeps (3) lies.
 FJ_GPU void* fj_gpuHostCopy(int model, int kind, int index);
 
 // ---- tensors on a GPU, which JavaScript runs ----

@@ -233,6 +233,13 @@ int fj_modelSetStep(int model, double step) {
   });
 }
 
+int fj_modelResetStates(int model, const char* path) {
+  return withModel(model, [&](auto& m) {
+    m->resetStates(path);
+    return 1;
+  });
+}
+
 int fj_modelSetRate(int model, double rate) {
   return withModel(model, [&](auto& m) {
     if (!(rate >= 0 && rate - rate == 0))

@@ -93,6 +93,10 @@ std::string rangeOf(const Argument& a) {
   return cat(" from ", r.least, r.below ? " to below " : " to ", r.most);
 }
 
+/// One that is missing is the default then, and null another choice.
+constexpr std::string_view kNull = "null";
+bool takesNull(const Argument& a) { return a.kind == Argument::kChoice && isNamed(a.text, kNull); }
+
 /// What an argument may be.
 std::string allowed(const Argument& a) {
   switch (a.kind) {
@@ -146,7 +150,8 @@ bool isAllowed(const Argument& a, const Json& v) {
     case Argument::kText:
       return isText(v);
     case Argument::kChoice:
-      return v.is_string() && isNamed(a.text, v.get_ref<const std::string&>());
+      return v.is_null() ||
+             (v.is_string() && v != kNull && isNamed(a.text, v.get_ref<const std::string&>()));
     case Argument::kPair:
       return whole(v) || isListOf(v, 2, 2, whole);
     case Argument::kWholes:
@@ -254,7 +259,7 @@ Result<Fields> Fields::of(std::string_view owner, std::span<const Argument> tabl
     const Argument* a = findRow(table, isMeant);
     if (!a) a = findRow(common, isMeant);
     if (!a) return std::unexpected(unknownArgument(owner, table, place, key).error());
-    if (value.is_null()) continue;
+    if (value.is_null() && !takesNull(*a)) continue;
     std::string name = cat(place, key);
     FJORD_CHECK(faultOf(*a, name, value));
     if (std::ranges::find(fields.given_, a, &decltype(fields.given_)::value_type::first) !=
@@ -299,6 +304,7 @@ std::string Fields::text(const char* name) const {
 std::string_view Fields::choice(const char* name) const {
   const Json* v = given(name);
   const char* all = row(name).text;
+  if (v && v->is_null()) return kNull;
   std::string wanted = v ? canonicalName(v->get_ref<const std::string&>()) : "";
   return firstOf(all, [&](std::string_view one) { return !v || canonicalName(one) == wanted; });
 }
@@ -393,7 +399,7 @@ Json snakeCase(const Json& value) {
 }  // namespace
 
 Json Fields::plain(const Argument& row, const Json& value) const {
-  if (row.kind == Argument::kChoice) return choice(row.name);
+  if (row.kind == Argument::kChoice) return value.is_null() ? value : Json(choice(row.name));
   return row.kind == Argument::kDescribed ? snakeCase(value) : value;
 }
 

@@ -49,7 +49,7 @@ struct Argument {
     kWhole,
     kNumber,
     kText,
-    kChoice,       // one of some texts, compared as names are
+    kChoice,       // one of some texts, compared as names are; "null" among them is null itself
     kPair,         // a whole number, or a list of two
     kWholes,       // a whole number, or a list of up to kMaxRank
     kShape,        // a list of whole numbers, or null where an axis is open
@@ -148,7 +148,7 @@ class Fields {
                            std::span<const Argument> common, const Json& object,
                            std::string_view place = "");
 
-  /// Whether it is there and not null.
+  /// Whether it is there, and not null unless that is a choice.
   bool has(const char* name) const { return given(name) != nullptr; }
 
   // What the description says, or the table's default. `name` is the first of the row's names.

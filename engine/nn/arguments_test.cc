@@ -65,7 +65,9 @@ Json right(const Argument& a) {
       return *a.text ? *parseJson(parts(a.text)[0]) : Json();
     default:
       return name == "loss"    ? Json("mse")
-             : name == "layer" ? Json{{"class_name", "Activation"}, {"config", Json::object()}}
+             : name == "layer" ? Json{{"class_name", "SimpleRNN"}, {"config", {{"units", 1}}}}
+             : name == "cell"  ? Json{{"class_name", "LSTMCell"}, {"config", {{"units", 1}}}}
+             : name == "cells" ? Json::array({right({.kind = a.kind, .name = "cell"})})
                                : Json();
   }
 }

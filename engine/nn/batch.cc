@@ -181,6 +181,7 @@ Status Model::begin(Mode mode, const Batch& batch) {
     if (row < 0 || row >= available) return fail("row ", row, " of ", available, " samples");
   }
   FJORD_TRY(Program * p, program(mode, samples));
+  FJORD_CHECK(useStates(*p));
   size_t next = 0;
   for (const auto& list : {batch.x, batch.y}) {
     for (const Tensor& t : list) give(*p, next++, t, 0, batch.rows);
@@ -232,6 +233,7 @@ Status Model::beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t 
   if (begin < 0 || count < 1 || begin + count > samples)
     return fail("rows ", begin, " to ", begin + count, " of ", samples, " samples");
   FJORD_TRY(Program * p, program(kPredict, count));
+  FJORD_CHECK(useStates(*p));
   for (size_t i = 0; i < x.size(); ++i) give(*p, i, x[i], begin, {});
   // A layer may be called as in training; its draws are none of the training's.
   constexpr int64_t kPredictions = int64_t{1} << 62;

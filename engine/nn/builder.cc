@@ -230,6 +230,12 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
     p->bindInput(indexOf(input), model_.slots_[index].value.view().data);
     if (model_.gpu_) p->gpuInputs[indexOf(input)].setKind(GpuInput::kSlot, index);
   }
+  for (auto& [name, input] : call_.keptStates) {
+    FJORD_TRY(int number, model_.keptState(name, input.shape()));
+    p->states.push_back(number);
+    p->bindInput(indexOf(input), model_.keptStates_[number].value.view().data);
+    if (model_.gpu_) p->gpuInputs[indexOf(input)].setKind(GpuInput::kState, number);
+  }
   if (rate_) p->bindInput(indexOf(rate_), &p->scalars[0]);
   if (step_) p->bindInput(indexOf(step_), &p->scalars[1]);
   if (call_.random) p->bindInput(indexOf(call_.random), p->state);

@@ -22,6 +22,7 @@ struct Model::Program {
   int64_t serial = 0;
   std::vector<Tensor> inputs;  // x, y, sample weights: what a step copies
   std::vector<int> numbers;    // of these among the executor's inputs
+  std::vector<int> states;     // of Model::keptStates: those that it reads and leaves
   std::vector<Type> outputs;   // of a prediction
   float scalars[2] = {};       // learning rate, step
   int32_t state[4] = {};       // of the random ops

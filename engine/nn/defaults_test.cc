@@ -28,6 +28,7 @@ struct Other {
 constexpr Other kOther[] = {
     {"layer", "*", "activation", "null", "\"linear\"", "none is the linear one"},
     {"layer", "*", "strides", "null", "[2,2]", "of a pooling: none are its pool_size"},
+    {"layer", "Bidirectional", "backward_layer", "null", "*", "Keras writes what it derives"},
     // TensorFlow.js has defaults, Keras wants to be told.
     {"layer", "Activation", "activation", "null", "needed", "TensorFlow.js: the linear one"},
     {"layer", "AveragePooling2D", "pool_size", "2", "needed", "TensorFlow.js: as MaxPooling2D"},
@@ -59,6 +60,8 @@ constexpr Lone kOurs[] = {
     {"layer", "*", "sparse", "of an input; refused but for false"},
     {"layer", "*", "ragged", "of an input; refused but for false"},
     {"layer", "*", "quantization_config", "of some layers in Keras; refused but for null"},
+    {"layer", "*", "time_major", "Keras 2; refused but for false"},
+    {"layer", "*", "implementation", "Keras 2 and TensorFlow.js: how it is computed"},
     {"layer", "BatchNormalization", "virtual_batch_size", "Keras 2; refused but for null"},
     {"layer", "BatchNormalization", "adjustment", "Keras 2; refused but for null"},
     {"layer", "BatchNormalization", "fused", "Keras 2: how it is computed"},

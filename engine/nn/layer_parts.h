@@ -18,6 +18,8 @@ std::span<const LayerRow> shapeLayers();
 std::span<const LayerRow> convolutionLayers();
 std::span<const LayerRow> normalizationLayers();
 std::span<const LayerRow> mergeLayers();
+std::span<const LayerRow> recurrentLayers();
+std::span<const LayerRow> convolutionalRecurrentLayers();
 
 namespace layer_parts {
 

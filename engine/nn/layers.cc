@@ -49,8 +49,8 @@ constexpr Argument kEveryLayer[] = {
 
 std::vector<LayerRow> joined() {
   std::vector<LayerRow> all;
-  for (auto part :
-       {coreLayers(), shapeLayers(), convolutionLayers(), normalizationLayers(), mergeLayers()})
+  for (auto part : {coreLayers(), shapeLayers(), convolutionLayers(), normalizationLayers(),
+                    mergeLayers(), recurrentLayers(), convolutionalRecurrentLayers()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }

@@ -41,6 +41,9 @@ class LayerContext {
   /// One that is not trained and that `update` may change in each mode, also in prediction: as the call
   /// before has left it.
   virtual Value state(std::string_view name, const Shape& shape, const Json& initializer) = 0;
+  /// What a stateful layer has kept of the batch before, zeros at first and once it was reset: no weight,
+  /// in no file, and of this shape as long as batches are of as many samples.
+  virtual Value kept(std::string_view name, const Shape& shape) = 0;
   /// After the step the state has this value.
   virtual void update(Value state, Value value) = 0;
   /// What random ops draw from.

@@ -162,6 +162,41 @@ Status Model::setSlot(std::string name, Tensor value) {
   return {};
 }
 
+// ---- what stateful layers keep
+
+/// The number of the state of this name for batches of this shape.
+Result<int> Model::keptState(const std::string& name, const Shape& shape) {
+  auto known = std::ranges::find_if(
+      keptStates_, [&](const KeptState& s) { return s.name == name && s.value.shape() == shape; });
+  if (known != keptStates_.end()) return static_cast<int>(known - keptStates_.begin());
+  FJORD_TRY(Tensor value, Tensor::zeros({DType::kF32, shape}));
+  keptStates_.push_back({name, std::move(value)});
+  return static_cast<int>(keptStates_.size()) - 1;
+}
+
+/// What was kept of one size of batch says nothing of another one's samples.
+Status Model::useStates(const Program& p) {
+  for (size_t i = 0; i < keptStates_.size(); ++i) {
+    const KeptState& state = keptStates_[i];
+    bool isOwn = std::ranges::find(p.states, static_cast<int>(i)) != p.states.end();
+    if (state.isUsed && !isOwn)
+      return fail("the layer ", state.name.substr(0, state.name.rfind('/')),
+                  " is stateful and has the states of ", state.value.shape()[0], " samples, got ",
+                  p.batch, ": batches have one size until resetStates");
+  }
+  for (int number : p.states) keptStates_[number].isUsed = true;
+  return {};
+}
+
+void Model::resetStates(std::string_view path) {
+  complete(kChange);
+  for (KeptState& state : keptStates_) {
+    if (!path.empty() && !state.name.starts_with(cat(path, "/"))) continue;
+    std::ranges::fill(state.value.span<float>(), 0.0f);
+    state.isUsed = false;
+  }
+}
+
 Status Model::setWinograd(bool allowed) {
   if (allowed != winograd_) FJORD_CHECK(forgetPrograms("setWinograd"));
   winograd_ = allowed;

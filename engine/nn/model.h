@@ -59,12 +59,12 @@ struct StepMemory {
   int64_t total() const { return weights + state + data + arena; }
 };
 
-/// An input of a program that a GPU runs: weights and the optimizer's state stay there, the rest is
-/// given anew for each step.
+/// An input of a program that a GPU runs: weights, the optimizer's state and what stateful layers keep stay
+/// there, the rest is given anew for each step.
 struct GpuInput {
-  enum Kind : int32_t { kGiven, kWeight, kSlot };
+  enum Kind : int32_t { kGiven, kWeight, kSlot, kState };
   Kind kind = kGiven;
-  int32_t index = 0;  // of the weight or the slot
+  int32_t index = 0;  // of the weight, the slot or the state
   const void* data = nullptr;
   int64_t bytes = 0;
 
@@ -80,6 +80,13 @@ struct GpuStep {
   const GpuProgram* program = nullptr;
   std::span<const GpuInput> inputs;
   std::span<float> results;
+};
+
+/// What a stateful layer keeps from batch to batch, of batches of one size.
+struct KeptState {
+  std::string name;  // "lstm/state_0"
+  Tensor value;
+  bool isUsed = false;  // since it was reset
 };
 
 class Model;
@@ -194,6 +201,9 @@ class Model : public Module {
   std::vector<Weight>& slots() { return slots_.all(); }
   /// Restores a piece of the optimizer's state, before or after the first training step.
   Status setSlot(std::string name, Tensor value);
+  /// What its stateful layers keep: all of it, or that of the layer at a path, begins anew at 0.
+  void resetStates(std::string_view path = "");
+  std::vector<KeptState>& keptStates() { return keptStates_; }
   int64_t step() const { return step_; }
   void setStep(int64_t step) {
     complete(kChange);
@@ -229,6 +239,10 @@ class Model : public Module {
   Status checkLabels(size_t output, const Tensor& labels) const;
   Status checkOptions(const Json& options) const;
   void settle(Program& p) const;
+  Result<int> keptState(const std::string& name, const Shape& shape);
+  Status useStates(const Program& p);
+  /// A step that moves what stateful layers keep may not run while another one does.
+  bool isStateful() const { return !keptStates_.empty(); }
   Result<bool> predictBatches(std::span<const Tensor> x, PausedPrediction& prediction,
                               const Budget* budget);
   bool isUnfinished(const Program* p) const;
@@ -241,6 +255,7 @@ class Model : public Module {
 
   Threads& threads_;
   WeightList slots_;
+  std::vector<KeptState> keptStates_;
   Json compiled_;
   std::optional<Optimizer> optimizer_;  // of compiled_
   std::vector<std::string> metricNames_;

@@ -68,7 +68,7 @@ class Module {
   struct CallInfo {
     Topology::TensorRef call;
     std::vector<Type> outputs = {};  // axis 0 is -1
-    int64_t parameters = 0;     // of the weights that were made for it
+    int64_t parameters = 0;          // of the weights that were made for it
   };
   const std::vector<CallInfo>& calls() const { return calls_; }
   /// A table of the layers for people: names, output shapes, numbers of weights.
@@ -144,11 +144,13 @@ class ModuleCall : public LayerContext {
   Value weight(std::string_view name, const Shape& shape, const Json& initializer, bool trainable,
                const Json& regularizer, const Json& constraint) override;
   Value state(std::string_view name, const Shape& shape, const Json& initializer) override;
+  Value kept(std::string_view name, const Shape& shape) override;
   void update(Value state, Value value) override;
   Value randomState() override;
   LayerOutputs callInner(const Json& description, const LayerInputs& inputs) override;
 
   GraphInputs weights;
+  std::vector<std::pair<std::string, Value>> keptStates;  // by name: "lstm/state_0"
   std::vector<std::pair<Value, Value>> updates;
   std::vector<Value> activityLosses;
   Value random;  // the state of random ops, once it is used
@@ -159,6 +161,7 @@ class ModuleCall : public LayerContext {
   void note(Topology::TensorRef ref, const LayerOutputs& outputs, int weightsBefore);
   Value use(std::string_view name, const Shape& shape, const Json& initializer, bool trainable,
             const Json& regularizer, const Json& constraint, bool isParameter);
+  Value latest(Value state) const;
 
   Module& module_;
   Graph& graph_;

@@ -46,9 +46,21 @@ Value ModuleCall::weight(std::string_view name, const Shape& shape, const Json& 
 }
 
 Value ModuleCall::state(std::string_view name, const Shape& shape, const Json& initializer) {
-  Value input = use(name, shape, initializer, false, nullptr, nullptr, false);
-  auto known = std::ranges::find(updates, input, &decltype(updates)::value_type::first);
-  return known == updates.end() ? input : known->second;
+  return latest(use(name, shape, initializer, false, nullptr, nullptr, false));
+}
+
+Value ModuleCall::kept(std::string_view name, const Shape& shape) {
+  std::string full = cat(path_, "/", name);
+  auto known = std::ranges::find(keptStates, full, &decltype(keptStates)::value_type::first);
+  if (known == keptStates.end())
+    known = keptStates.insert(known, {full, graph_.input({DType::kF32, shape})});
+  return latest(known->second);
+}
+
+/// As the last call in this graph has left it.
+Value ModuleCall::latest(Value state) const {
+  auto known = std::ranges::find(updates, state, &decltype(updates)::value_type::first);
+  return known == updates.end() ? state : known->second;
 }
 
 void ModuleCall::update(Value state, Value value) {

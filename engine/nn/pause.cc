@@ -24,7 +24,7 @@ Result<bool> Model::run(Mode mode, const Batch& batch, Totals& totals, PausedSte
   }
   if (!step.model) {
     if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
-    if (paused_ || (prediction_ && mode == kTrain)) completeOwn(kChange);
+    if (paused_ || (prediction_ && (mode == kTrain || isStateful()))) completeOwn(kChange);
     completeOthers(mode == kTrain ? kChange : kRead);
     FJORD_CHECK(begin(mode, batch));
     step.model = this;
@@ -117,7 +117,7 @@ Result<bool> Model::predict(std::span<const Tensor> x, int batchSize, PausedPred
   if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
   FJORD_CHECK(checkInputs(x));
   if (prediction_) completePrediction();
-  complete(kRead);
+  complete(isStateful() ? kChange : kRead);
   prediction.outputs.reserve(outputTypes_.size());
   int32_t samples = x[0].shape()[0];
   std::span<const Type> types = outputTypes_;

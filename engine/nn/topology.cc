@@ -286,29 +286,35 @@ class Joints {
     return r;
   }
 
-  Result<std::vector<TensorRef>> refs(const Json& j, const Layer* called = nullptr,
-                                      Topology::Call* call = nullptr) {
+  /// Whose call is read, and what of it beside its inputs.
+  struct Called {
+    const Layer* layer = nullptr;
+    Topology::Call* call = nullptr;
+    std::vector<TensorRef>* states = nullptr;
+  };
+
+  Result<std::vector<TensorRef>> refs(const Json& j) {
     std::vector<TensorRef> out;
-    FJORD_CHECK(collect(j, called, call, out));
+    FJORD_CHECK(collect(j, {}, out));
     return out;
   }
 
   /// All references in a nest of lists (Keras 2) or of arguments with a keras_history (Keras 3), in
   /// order.
-  Status collect(const Json& j, const Layer* called, Topology::Call* call,
-                 std::vector<TensorRef>& out) {
+  Status collect(const Json& j, const Called& called, std::vector<TensorRef>& out) {
     if (isRef(j)) {
-      if (called && j.size() == 4) FJORD_CHECK(readArguments(*called, j[3], *call));
+      if (called.layer && j.size() == 4)
+        FJORD_CHECK(readArguments(*called.layer, j[3], *called.call, *called.states));
       FJORD_TRY(TensorRef r, ref(j));
       out.push_back(r);
     } else if (const Json& history = member(member(j, "config"), "keras_history"); isRef(history)) {
       FJORD_TRY(TensorRef r, ref(history));
       out.push_back(r);
     } else if (j.is_array()) {
-      for (const Json& item : j) FJORD_CHECK(collect(item, called, call, out));
+      for (const Json& item : j) FJORD_CHECK(collect(item, called, out));
     } else if (!j.is_null()) {
-      return fail(called ? called->name : "the model", ": a connection is [layer, call, 0], got ",
-                  shown(j));
+      return fail(called.layer ? called.layer->name : "the model",
+                  ": a connection is [layer, call, 0], got ", shown(j));
     }
     return {};
   }
@@ -318,17 +324,24 @@ class Joints {
     return j.is_null() || (j.is_array() && std::ranges::all_of(j, isNothing));
   }
 
-  /// What a layer was called with beside its inputs: whether it is training. What is not known is refused.
-  static Status readArguments(const Layer& layer, const Json& arguments, Topology::Call& call) {
+  /// What a layer was called with beside its inputs: whether it is training, and initial states, which
+  /// are inputs here. What is not known is refused.
+  Status readArguments(const Layer& layer, const Json& arguments, Topology::Call& call,
+                       std::vector<TensorRef>& states) {
     for (const auto& [name, value] : arguments.items()) {
       if (isNothing(value)) continue;
+      if (isNamed(name, "initial_state")) {
+        FJORD_TRY(std::vector<TensorRef> more, refs(value));
+        states.insert(states.end(), more.begin(), more.end());
+        continue;
+      }
       if (name == "training" && value.is_boolean()) {
         call.training = value == true;
         continue;
       }
       return fail(layer.name, ": it is called with ", name, " = ", shown(value),
-                  ", which is not supported: arguments of calls are training, true or false, or "
-                  "null");
+                  ", which is not supported: arguments of calls are training, true or false, "
+                  "initial_state, or null");
     }
     return {};
   }
@@ -338,9 +351,11 @@ class Joints {
       return fail("layer ", layer.name, " is not connected to anything");
     for (const Json& node : nodes) {
       Topology::Call call;
-      if (node.is_object()) FJORD_CHECK(readArguments(layer, member(node, "kwargs"), call));
+      std::vector<TensorRef> states;
+      if (node.is_object()) FJORD_CHECK(readArguments(layer, member(node, "kwargs"), call, states));
       const Json& from = node.is_object() ? member(node, "args") : node;
-      FJORD_TRY(call.inputs, refs(from, &layer, &call));
+      FJORD_CHECK(collect(from, {&layer, &call, &states}, call.inputs));
+      call.inputs.insert(call.inputs.end(), states.begin(), states.end());
       if (call.inputs.empty()) return fail("layer ", layer.name, ": a call without inputs");
       layer.calls.push_back(std::move(call));
     }

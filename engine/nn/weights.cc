@@ -198,7 +198,26 @@ Status checkInitializer(const Json& initializer) {
   return c ? Status() : std::unexpected(c.error());
 }
 
+namespace {
+
+Result<Tensor> initializeParts(const Json& list, const Shape& shape, uint64_t seed) {
+  FJORD_TRY(Tensor all, Tensor::zeros({DType::kF32, shape}));
+  int64_t parts = static_cast<int64_t>(list.size()), width = shape[-1] / parts;
+  Shape each = shape;
+  each[-1] = static_cast<int32_t>(width);
+  for (int64_t i = 0; i < parts; ++i) {
+    FJORD_TRY(Tensor part, initialize(list[i], each, seed ^ static_cast<uint64_t>(i) << 56));
+    for (int64_t row = 0; row * width < part.size(); ++row)
+      std::copy_n(part.data<float>() + row * width, width,
+                  all.data<float>() + (row * parts + i) * width);
+  }
+  return all;
+}
+
+}  // namespace
+
 Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t seed) {
+  if (initializer.is_array()) return initializeParts(initializer, shape, seed);
   FJORD_TRY(auto c, chosen("initializer", kInitializers, initializer));
   FJORD_TRY(Tensor t, Tensor::zeros({DType::kF32, shape}));
   // Those without randomness have no such argument.

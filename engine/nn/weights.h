@@ -44,7 +44,7 @@ class WeightList {
 };
 
 /// Fills a new weight of this shape. Kernels are [.., inputs, outputs]; axes before the last two
-/// are the receptive field.
+/// are the receptive field. A list has one initializer for each equal part of the last axis.
 Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t seed);
 
 /// What a regularizer adds to the loss: l1 * sum|w| + l2 * sum w^2.
