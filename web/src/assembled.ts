@@ -273,6 +273,15 @@ export class Assembled extends Predictor implements LayerHome {
     this.setWeights(all.map((t, i) => (places.includes(i) ? values[places.indexOf(i)]! : t)));
     for (const t of all) t.dispose();
   }
+  /** What its stateful layers keep from batch to batch begins anew at 0. */
+  resetStates(): void {
+    this.resetStatesAt('');
+  }
+  resetStatesAt(path: string): void {
+    if (!this.isBuilt) return;
+    withArguments((a) => call('fj_modelResetStates', this.handle, a.text(path)));
+    this.home.gpu?.uploadStates();
+  }
   private pathOf(layer: AnyLayer): string {
     let found = layer.name;
     this.walk((l, path) => {

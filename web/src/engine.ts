@@ -45,6 +45,7 @@ export type FunctionName =
   | 'fj_modelSetSlot'
   | 'fj_modelSetStep'
   | 'fj_modelSetRate'
+  | 'fj_modelResetStates'
   | 'fj_modelSetWinograd'
   | 'fj_modelMemory'
   | 'fj_modelPredict'

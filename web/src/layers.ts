@@ -4,7 +4,7 @@
 import {callForJson, withArguments} from './engine.js';
 import type {
   ConstantInitializerArgs, CosineDecayRestartsScheduleArgs, CosineDecayScheduleArgs, EarlyStoppingCallbackArgs,
-  ExponentialDecayScheduleArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
+  ExponentialDecayScheduleArgs, GRUArgs, GRUCellArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
   L2RegularizerArgs, LayerArgsByName, MaxNormConstraintArgs, MinMaxNormConstraintArgs, ModelCheckpointCallbackArgs,
   OrthogonalInitializerArgs, PiecewiseConstantDecayScheduleArgs, PolynomialDecayScheduleArgs, RandomNormalInitializerArgs,
   RandomUniformInitializerArgs, ReduceLrOnPlateauCallbackArgs, TruncatedNormalInitializerArgs, UnitNormConstraintArgs,
@@ -80,6 +80,7 @@ export interface LayerHome {
   weightsAt(path: string): ModelWeight[];
   valuesAt(path: string): Tensor[];
   setValuesAt(path: string, values: Tensor[]): void;
+  resetStatesAt(path: string): void;
 }
 
 /** The models that have the weights of a layer, or of a model that is a layer of theirs. */
@@ -92,6 +93,9 @@ export class Homes {
   }
   remove(model: LayerHome): void {
     this.list = this.list.filter((home) => home.model !== model);
+  }
+  get all(): readonly {model: LayerHome; path: string}[] {
+    return this.list.filter(({model}) => !model.isDisposed);
   }
   /** One that is there; none where no model has made the weights. */
   of(name: string): {model: LayerHome; path: string} | undefined {
@@ -108,6 +112,11 @@ export class Homes {
 export interface CallArgs {
   /** Whether dropout, normalisation and the like work as in training, whatever the model does. */
   training?: boolean;
+}
+/** What a call of a layer says. */
+export interface LayerCallArgs<T> extends CallArgs {
+  /** What a recurrent layer begins with. */
+  initialState?: T | T[] | null;
 }
 export function trainingOf(args: CallArgs | null | undefined, what: string): boolean | undefined {
   const {training, ...others} = args ?? {};
@@ -155,7 +164,8 @@ export class Layer {
     this.put('name', this.name);
   }
   private put(key: string, value: unknown): void {
-    const plain = isLayer(value) ? value.inKerasNames() : value;
+    const one = (v: unknown) => (isLayer(v) ? v.inKerasNames() : v);
+    const plain = Array.isArray(value) ? value.map(one) : one(value);
     this.written[key] = plain;
     this.config[snakeCase(key)] = inKerasNames(plain);
   }
@@ -181,18 +191,19 @@ export class Layer {
   }
 
   /** What it gives for these inputs: symbolic tensors, and the call can be a part of a model; or values, computed now. */
-  apply(inputs: SymbolicTensor | SymbolicTensor[], args?: CallArgs): SymbolicTensor;
-  apply(inputs: Tensor | Tensor[]): Tensor | Tensor[];
-  apply(inputs: SymbolicTensor | SymbolicTensor[] | Tensor | Tensor[], args?: CallArgs): SymbolicTensor | Tensor | Tensor[] {
-    const training = trainingOf(args, this.name);
+  apply(inputs: SymbolicTensor | SymbolicTensor[], args?: LayerCallArgs<SymbolicTensor>): SymbolicTensor;
+  apply(inputs: Tensor | Tensor[], args?: LayerCallArgs<Tensor>): Tensor | Tensor[];
+  apply(given: SymbolicTensor | SymbolicTensor[] | Tensor | Tensor[], args?: LayerCallArgs<SymbolicTensor | Tensor>): SymbolicTensor | Tensor | Tensor[] {
+    const {initialState, ...others} = args ?? {};
+    const training = trainingOf(others, this.name);
+    const inputs = [given, initialState ?? []].flat(2);
     const list = symbolicOf(inputs);
     if (list) return first(this.calls.add(list, this.typesFor(list), training)) as SymbolicTensor;
     if (training !== undefined) throw new Error(`${this.name}: apply of values takes no arguments`);
-    const values = [inputs].flat();
-    if (!alone.compute || !values.length || !values.every((t) => t instanceof Tensor)) {
+    if (!alone.compute || !inputs.length || !inputs.every((t) => t instanceof Tensor)) {
       throw new Error(`${this.name}: apply takes tensors, or what tf.input() or another layer's apply() gives`);
     }
-    return alone.compute(this, values);
+    return alone.compute(this, inputs);
   }
   /** The types of its outputs. */
   typesFor(inputs: readonly SymbolicType[]): SymbolicType[] {
@@ -252,6 +263,10 @@ export class Layer {
     const {model, path} = this.there;
     model.setValuesAt(path, values);
   }
+  /** Of a stateful layer: what it keeps from batch to batch begins anew at 0, in each model that has it. */
+  resetStates(): void {
+    for (const {model, path} of this.homes.all) model.resetStatesAt(path);
+  }
 }
 
 export function checkTrainable(value: unknown): void {
@@ -279,6 +294,9 @@ export const layers = {
   maxPool2d: factories.maxPooling2d,
   globalMaxPool2d: factories.globalMaxPooling2d,
   globalAvgPool2d: factories.globalAveragePooling2d,
+  // Where Keras's default is another one.
+  gru: (args: GRUArgs) => factories.gru({resetAfter: false, ...args}),
+  gruCell: (args: GRUCellArgs) => factories.gruCell({resetAfter: false, ...args}),
 };
 
 // ---- choices by name ------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,10 @@ tf.layers.flatten();
 tf.layers.add();
 tf.layers.batchNormalization({momentum: 0.9, axis: -1, trainable: false});
 tf.layers.timeDistributed({layer: tf.layers.dense({units: 2})});
+tf.layers.lstm({units: 4, returnSequences: true, recurrentActivation: 'sigmoid', unitForgetBias: false, implementation: 2});
+tf.layers.gru({units: 4});
+tf.layers.rnn({cell: [tf.layers.lstmCell({units: 4}), tf.layers.gruCell({units: 3})], stateful: true});
+tf.layers.bidirectional({layer: tf.layers.simpleRNN({units: 4}), mergeMode: null});
 tf.callbacks.earlyStopping({monitor: 'val_loss', patience: 3, restoreBestWeights: true});
 tf.schedules.exponentialDecay({initialLearningRate: 0.1, decaySteps: 10, decayRate: 0.5});
 const kept: tf.Conv2DArgs = {filters: 1, kernelSize: 3};
@@ -27,6 +31,10 @@ tf.layers.dense();
 tf.layers.dense({units: 3, useBias: 'yes'});
 // @ts-expect-error
 tf.layers.dropout({rat: 0.5});
+// @ts-expect-error
+tf.layers.gru({returnSequences: true});
+// @ts-expect-error
+tf.layers.bidirectional({layer: tf.layers.simpleRNN({units: 4}), mergeMode: 'max'});
 // @ts-expect-error
 tf.initializers.randomUniform({min: 0});
 // @ts-expect-error
