@@ -277,6 +277,7 @@ export class Assembled extends Predictor implements LayerHome {
   resetStates(): void {
     this.resetStatesAt('');
   }
+  /** @internal */
   resetStatesAt(path: string): void {
     if (!this.isBuilt) return;
     withArguments((a) => call('fj_modelResetStates', this.handle, a.text(path)));
