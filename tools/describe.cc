@@ -28,6 +28,9 @@ struct AttrPrinter {
   void operator()(const char* name, const MirrorMode&) { add(name, "mirror", "reflect"); }
   void operator()(const char* name, const Pair& v) { add(name, "pair", Json::array({v.h, v.w})); }
   void operator()(const char* name, const Padding&) { add(name, "padding", "valid"); }
+  void operator()(const char* name, const ShortText& v) {
+    add(name, "text", std::string(v.view()));
+  }
   template <int N>
   void operator()(const char* name, const Ints<N>& v) {
     Json values = Json::array();

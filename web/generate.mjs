@@ -71,7 +71,7 @@ export function generate() {
   const inputType = (op) => (inputs[op.row] ? `, '${inputs[op.row]}'` : floats.includes(op.name) ? ", 'float32'" : '');
   const lines = [
     '// Generated from the engine\'s tables: see web/generate.mjs.',
-    `export type AttrType = 'bool' | 'int' | 'float' | 'dtype' | 'mirror' | 'pair' | 'padding' | 'ints';`,
+    `export type AttrType = 'bool' | 'int' | 'float' | 'dtype' | 'mirror' | 'pair' | 'padding' | 'text' | 'ints';`,
     `export type OpName = ${tables.ops.map((op) => `'${op.name}'`).join(' | ')};`,
     `export type UnaryName = ${unary.map((n) => `'${n}'`).join(' | ')};`,
     `export type BinaryName = ${binary.map((n) => `'${n}'`).join(' | ')};`,

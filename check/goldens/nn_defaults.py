@@ -10,10 +10,11 @@ from nn_golden import Golden, description, here, keras
 
 CLASSES = {
     'layer': (keras.layers, '''
-        Activation Add Average AveragePooling2D BatchNormalization Concatenate Conv2D Conv2DTranspose Cropping2D Dense
-        DepthwiseConv2D Dot Dropout ELU Flatten GlobalAveragePooling2D GlobalMaxPooling2D LayerNormalization LeakyReLU
-        Masking MaxPooling2D Maximum Minimum Multiply PReLU Permute ReLU RepeatVector Rescaling Reshape SeparableConv2D Softmax
-        Subtract TimeDistributed UpSampling2D ZeroPadding2D'''),
+        Activation Add AdditiveAttention Attention Average AveragePooling2D BatchNormalization Concatenate Conv2D
+        Conv2DTranspose Cropping2D Dense DepthwiseConv2D Dot Dropout ELU EinsumDense Embedding Flatten GlobalAveragePooling2D
+        GlobalMaxPooling2D GroupNormalization GroupQueryAttention LayerNormalization LeakyReLU Masking MaxPooling2D Maximum
+        Minimum MultiHeadAttention Multiply PReLU Permute RMSNormalization ReLU RepeatVector Rescaling Reshape SeparableConv2D
+        Softmax SpectralNormalization Subtract TimeDistributed UnitNormalization UpSampling2D ZeroPadding2D'''),
     'optimizer': (keras.optimizers, 'Adadelta Adagrad Adam AdamW Adamax Ftrl Lion Nadam RMSprop SGD'),
     'schedule': (keras.optimizers.schedules, '''
         CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay'''),
@@ -38,8 +39,10 @@ CLASSES = {
 
 # Values for what has no default.
 NEEDED = {'activation': 'relu', 'axes': 1, 'boundaries': [1], 'decay_rate': 0.5, 'decay_steps': 10, 'dims': [1],
-          'filepath': 'kept.keras', 'filters': 1, 'first_decay_steps': 10, 'initial_learning_rate': 0.1,
-          'kernel_size': 1, 'layer': keras.layers.Activation('relu'), 'n': 1, 'pool_size': 2, 'rate': 0.5, 'scale': 2.0, 'target_shape': [1], 'units': 1, 'values': [0.5, 0.25]}
+          'equation': 'ab,bc->ac', 'filepath': 'kept.keras', 'filters': 1, 'first_decay_steps': 10, 'head_dim': 1,
+          'initial_learning_rate': 0.1, 'input_dim': 1, 'kernel_size': 1, 'key_dim': 1,
+          'layer': keras.layers.Activation('relu'), 'n': 1, 'num_heads': 1, 'num_key_value_heads': 1, 'num_query_heads': 1,
+          'output_dim': 1, 'output_shape': [1], 'pool_size': 2, 'rate': 0.5, 'scale': 2.0, 'target_shape': [1], 'units': 1, 'values': [0.5, 0.25]}
 
 
 def signature(thing):
@@ -67,14 +70,14 @@ def takes(thing, needed, name, value):
     return True
 
 
-def add(file, kind, thing):
+def add(file, kind, thing, exported):
     arguments = signature(thing)
     needed = {n: NEEDED[n] for n, default in arguments.items() if default is inspect.Parameter.empty}
     # Callbacks have no config.
     config = description(thing(**needed))['config'] if hasattr(thing, 'get_config') else {}
     config = {n: v for n, v in config.items() if n not in needed and n != 'name'}
     written = {n: description(v) if isinstance(v, keras.layers.Layer) else v for n, v in needed.items()}
-    file.case(kind=kind, name=thing.__name__, needed=written, config=config,
+    file.case(kind=kind, name=exported, needed=written, config=config,
               signature={n: v for n, v in arguments.items()
                          if n not in needed and n not in config and takes(thing, needed, n, v)})
 
@@ -83,7 +86,7 @@ def make(folder):
     file = Golden('nn_defaults', seed=20261128)
     for kind, (module, names) in CLASSES.items():
         for name in names.split():
-            add(file, kind, getattr(module, name))
+            add(file, kind, getattr(module, name), name)
     file.save(folder)
 
 

@@ -4,7 +4,7 @@ import json
 
 from golden import Golden, here, keras, np, tf
 
-__all__ = ['Golden', 'alone', 'description', 'here', 'keras', 'named', 'np', 'plain', 'short', 'split', 'tf', 'training']
+__all__ = ['Golden', 'alone', 'description', 'here', 'keras', 'named', 'np', 'plain', 'short', 'split', 'tf', 'training', 'within']
 
 
 def description(thing):
@@ -41,6 +41,15 @@ def short(path):
     return '/'.join(path.split('/')[-2:])
 
 
+def within(layer, weight):
+    """A weight's name in its layer; query/kernel where the layer has several kernels, or a layer within it has them."""
+    if isinstance(layer, keras.layers.SpectralNormalization):
+        path = weight.path.split('/')
+        return '/'.join(path[path.index(layer.name) + 1:])
+    names = [w.name for w in layer.weights]
+    return weight.name if names.count(weight.name) == 1 else short(weight.path)
+
+
 def named(model, prefix='', seen=None):
     """A model's weights by where their layers stand, base/dense/kernel: each by the first place that it has."""
     seen = set() if seen is None else seen
@@ -51,7 +60,7 @@ def named(model, prefix='', seen=None):
             continue
         for w in layer.weights:
             if id(w) not in seen:
-                weights[f'{prefix}{layer.name}/{w.name}'] = w
+                weights[f'{prefix}{layer.name}/{within(layer, w)}'] = w
             seen.add(id(w))
     return weights
 

@@ -11,6 +11,7 @@
 #include "abi/gpu_json.h"
 #include "base/random.h"
 #include "ir/loop.h"
+#include "nn/layers.h"
 #include "testing/reference.h"
 
 namespace fjord::testing {
@@ -225,6 +226,64 @@ void printLoops() {
   t.print("loop", "in a loop", 1e-5);
 }
 
+/// A layer whose weights are inputs.
+class LayerTrial : public LayerContext {
+ public:
+  explicit LayerTrial(uint64_t seed) : seed_(seed) {}
+  Value weight(std::string_view, const Shape& shape, const Json&, bool, const Json&,
+               const Json&) override {
+    weights.push_back(add(floats(shape)));
+    return weights.back();
+  }
+  Value state(std::string_view, const Shape& shape, const Json&) override {
+    return add(floats(shape));
+  }
+  void update(Value, Value value) override { trial.graph.output(value); }
+  void replace(Value, Value) override {}
+  Value randomState() override { return add(ints({4}, 0, 99)); }
+  LayerOutputs callInner(const Json&, const LayerInputs&) override { return {}; }
+  Value add(const Input& input) { return trial.add(input, ++seed_); }
+
+  Trial trial;
+  std::vector<Value> weights;
+
+ private:
+  uint64_t seed_;
+};
+
+/// Forward and backward, by inputs of floats and by weights.
+void printLayer(std::string_view name, std::string_view className, const Json& config,
+                const std::vector<Input>& inputs, const Json& call = nullptr) {
+  LayerTrial layer(17'000);
+  std::vector<Value> in, xs;
+  for (const Input& input : inputs) {
+    in.push_back(layer.add(input));
+    if (input.type.dtype == DType::kF32) xs.push_back(in.back());
+  }
+  LayerOutputs outputs = callLayer(*findLayer(className), layer, config, {in}, call);
+  if (outputs) {
+    for (Value y : outputs.values) layer.trial.graph.output(y);
+    xs.insert(xs.end(), layer.weights.begin(), layer.weights.end());
+    for (Value dx : grad(mean(square(outputs.values[0])), xs)) layer.trial.graph.output(dx);
+  }
+  layer.trial.print("layer", name, 1e-5);
+}
+
+void printLayers() {
+  printLayer("Embedding", "Embedding", {{"input_dim", 30}, {"output_dim", 7}},
+             {ints({4, 50}, 0, 29)});
+  Input steps = floats({2, 9, 12});
+  Json heads = {{"num_heads", 3}, {"key_dim", 4}};
+  printLayer("MultiHeadAttention", "MultiHeadAttention", heads, {steps, floats({2, 7, 5})},
+             {{"return_attention_scores", true}});
+  printLayer("MultiHeadAttention, causal", "MultiHeadAttention", heads, {steps, steps},
+             {{"use_causal_mask", true}});
+  printLayer("GroupQueryAttention", "GroupQueryAttention",
+             {{"num_query_heads", 4}, {"num_key_value_heads", 2}, {"head_dim", 3}}, {steps, steps});
+  printLayer("AdditiveAttention", "AdditiveAttention", Json::object(), {steps, steps});
+  printLayer("GroupNormalization", "GroupNormalization", {{"groups", 3}}, {steps});
+}
+
 /// Random numbers have no reference but their definition: bit for bit where they are uniform.
 void printRandom() {
   const PhiloxKey key{12345, 678};
@@ -276,4 +335,5 @@ int main() {
   fjord::testing::printPages();
   fjord::testing::printRandom();
   fjord::testing::printLoops();
+  fjord::testing::printLayers();
 }

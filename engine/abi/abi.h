@@ -102,8 +102,8 @@ FJ_TRAIN int fj_modelTrainable(int model, const char* json);
 /// "shares": whether other models have some of the weights}.
 FJ_API int fj_modelInfo(int model);
 /// JSON text: how the model's layers are joined, in the order of the calls: {"calls": [{"layer", "node",
-/// "inputs": [[layer, call, output], ..], "outputs": [{dtype, shape}]}], "inputs": [[layer, call, output], ..],
-/// "outputs": likewise}.
+/// "inputs": [[layer, call, output], ..], "outputs": [{dtype, shape}], "arguments": what else the call says, if
+/// it does}], "inputs": [[layer, call, output], ..], "outputs": likewise}.
 FJ_TRAIN int fj_modelGraph(int model);
 FJ_API int fj_modelWeight(int model, int index);
 FJ_API int fj_modelSetWeight(int model, int index, int tensor);
@@ -190,5 +190,7 @@ FJ_TRAIN void fj_fitFree(int fit);
 /// All arguments of a layer as JSON text, those that the config does not say with their defaults.
 FJ_TRAIN int fj_layerConfig(const char* className, const char* config);
 /// The outputs of a layer for these inputs, as JSON text [{"dtype", "shape"}]: inputs is such a list, too.
-FJ_TRAIN int fj_layerShape(const char* className, const char* config, const char* inputs);
+/// `arguments` is what the call says beside them, null or an object.
+FJ_TRAIN int fj_layerShape(const char* className, const char* config, const char* inputs,
+                           const char* arguments);
 }

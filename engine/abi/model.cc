@@ -163,10 +163,14 @@ int fj_modelGraph(int model) {
       const Topology::Layer& layer = t.layers[info.call.layer];
       Json outputs = Json::array();
       for (const Type& type : info.outputs) outputs.push_back(typeJson(type));
+      const Topology::Call& call = layer.calls[info.call.node];
       calls.push_back({{"layer", layer.name},
                        {"node", info.call.node},
-                       {"inputs", refsJson(t, layer.calls[info.call.node].inputs)},
+                       {"inputs", refsJson(t, call.inputs)},
                        {"outputs", outputs}});
+      Json said = call.arguments;
+      if (call.training) said["training"] = *call.training;
+      if (!said.empty()) calls.back()["arguments"] = said;
     }
     return text(
         {{"calls", calls}, {"inputs", refsJson(t, t.inputs)}, {"outputs", refsJson(t, t.outputs)}});
@@ -393,21 +397,22 @@ int fj_layerConfig(const char* className, const char* config) {
   });
 }
 
-int fj_layerShape(const char* className, const char* config, const char* inputs) {
-  return withJson(config, [&](const Json& c) {
-    return withJson(inputs, [&](const Json& list) {
-      std::vector<Type> types;
-      for (const Json& j : list) {
-        auto shape = intsOf<kMaxRank>(member(j, "shape"));
-        if (!shape) return failure("an input needs a shape");
-        types.push_back(
-            {stringOr(j, "dtype", "float32") == "int32" ? DType::kI32 : DType::kF32, *shape});
-      }
-      Result<std::vector<Type>> outputs = inferLayer(className, c, types);
-      if (!outputs) return failure(outputs.error());
-      Json described = Json::array();
-      for (const Type& type : *outputs) described.push_back(typeJson(type));
-      return text(described);
-    });
-  });
+int fj_layerShape(const char* className, const char* config, const char* inputs,
+                  const char* arguments) {
+  Result<Json> c = parseJson(config), list = parseJson(inputs), said = parseJson(arguments);
+  for (const Result<Json>* json : {&c, &list, &said}) {
+    if (!*json) return failure(json->error());
+  }
+  std::vector<Type> types;
+  for (const Json& j : *list) {
+    auto shape = intsOf<kMaxRank>(member(j, "shape"));
+    if (!shape) return failure("an input needs a shape");
+    types.push_back(
+        {stringOr(j, "dtype", "float32") == "int32" ? DType::kI32 : DType::kF32, *shape});
+  }
+  Result<std::vector<Type>> outputs = inferLayer(className, *c, types, *said);
+  if (!outputs) return failure(outputs.error());
+  Json described = Json::array();
+  for (const Type& type : *outputs) described.push_back(typeJson(type));
+  return text(described);
 }

@@ -126,7 +126,7 @@ enum class RowKind : uint8_t {
 using TileKernel = void (*)(void* out, const void* const* in, int n);
 
 /// Attributes from numbers, for callers that have no struct: bool and integers as they are, lists as
-/// a count and the values, enumerations by number. What a number cannot be is an error that names the
+/// a count and the values, texts as a count and the characters, enumerations by number. What a number cannot be is an error that names the
 /// attribute, the number and what is allowed.
 using DecodeAttrs = Status (*)(std::span<const double> numbers, Attrs& attrs);
 
@@ -134,6 +134,8 @@ struct OpInfo {
   std::string_view name;
   OpKind kind = OpKind::kStructured;
   bool epilogue = false;
+  /// The result may take the place of the first input.
+  bool inPlace = false;
   Result<Type> (*type)(std::span<const Type> in, const Attrs&) = nullptr;
   /// Of a node that has several results, in place of `type`.
   Result<std::vector<Type>> (*results)(std::span<const Type> in, const Attrs&) = nullptr;
@@ -193,6 +195,7 @@ struct AttrReader {
   }
   void operator()(const char* name, Pair& v) { v = {integer(name), integer(name)}; }
   void operator()(const char* name, Padding& v);
+  void operator()(const char* name, ShortText& v);
   template <int N>
   void operator()(const char* name, Ints<N>& v) {
     v = {};

@@ -3,6 +3,7 @@
 // default is taken.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "nn/fit.h"
@@ -23,11 +24,13 @@ std::vector<std::string> parts(std::string_view list) {
   return out;
 }
 
+/// Of two with one name the first counts.
 void collect(std::span<const Argument> table, std::vector<Argument>& out) {
   for (const Argument& a : table) {
     if (a.kind == Argument::kAlso) {
       collect({a.rows, a.rowCount}, out);
-    } else {
+    } else if (std::ranges::none_of(
+                   out, [&](const Argument& b) { return std::string_view(a.name) == b.name; })) {
       out.push_back(a);
     }
   }

@@ -82,7 +82,7 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
   }
   for (auto& [index, input] : call_.weights.used) {
     const Weight& w = model_.weights_[index];
-    Value extra = trains(w) ? regularization(input, w.regularizer) : Value{};
+    Value extra = trains(w) ? regularization(call_.current(input), w.regularizer) : Value{};
     if (extra) loss_ = loss_ + extra;
   }
   for (Value extra : call_.activityLosses) loss_ = loss_ + extra;
@@ -128,14 +128,19 @@ void Model::Builder::addUpdates() {
   rate_ = graph.input({DType::kF32, {}});
   step_ = graph.input({DType::kF32, {}});
   std::vector<int> indices;
-  std::vector<Value> xs;
+  std::vector<Value> xs, inputs;
   std::vector<bool> sources = ancestors(loss_);
   for (auto& [index, input] : call_.weights.used) {
     // What the loss does not depend on stays as it is.
-    bool isUsed = input.id < static_cast<int32_t>(sources.size()) && sources[input.id];
-    if (!isUsed || !trains(model_.weights_[index])) continue;
+    Value x = call_.current(input);
+    bool isUsed = x.id < static_cast<int32_t>(sources.size()) && sources[x.id];
+    if (!isUsed || !trains(model_.weights_[index])) {
+      if (x != input) call_.updates.push_back({input, x});
+      continue;
+    }
     indices.push_back(index);
-    xs.push_back(input);
+    xs.push_back(x);
+    inputs.push_back(input);
   }
   std::vector<Value> gradients = grad(loss_, xs);
   if (!graph.status()) return;
@@ -148,10 +153,11 @@ void Model::Builder::addUpdates() {
     Update update(*this, name);
     update.weight = xs[i];
     update.gradient = gradients[i];
+    update.changesRows = !model_.gpu_;
     update.rate = rate_;
     update.step = step_;
     Value next = optimizer.update(update);
-    graph.assign(xs[i], constrained(next, w.constraint));
+    graph.assign(inputs[i], constrained(next, w.constraint));
   }
 }
 

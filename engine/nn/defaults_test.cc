@@ -28,6 +28,7 @@ struct Other {
 constexpr Other kOther[] = {
     {"layer", "*", "activation", "null", "\"linear\"", "none is the linear one"},
     {"layer", "*", "strides", "null", "[2,2]", "of a pooling: none are its pool_size"},
+    {"layer", "MultiHeadAttention", "value_dim", "null", "1", "none is key_dim"},
     // TensorFlow.js has defaults, Keras wants to be told.
     {"layer", "Activation", "activation", "null", "needed", "TensorFlow.js: the linear one"},
     {"layer", "AveragePooling2D", "pool_size", "2", "needed", "TensorFlow.js: as MaxPooling2D"},
@@ -59,6 +60,7 @@ constexpr Lone kOurs[] = {
     {"layer", "*", "sparse", "of an input; refused but for false"},
     {"layer", "*", "ragged", "of an input; refused but for false"},
     {"layer", "*", "quantization_config", "of some layers in Keras; refused but for null"},
+    {"layer", "Embedding", "input_length", "of a first layer in Keras 2 and TensorFlow.js"},
     {"layer", "BatchNormalization", "virtual_batch_size", "Keras 2; refused but for null"},
     {"layer", "BatchNormalization", "adjustment", "Keras 2; refused but for null"},
     {"layer", "BatchNormalization", "fused", "Keras 2: how it is computed"},
@@ -71,8 +73,6 @@ constexpr Lone kOurs[] = {
     {"initializer", "*", "scale", "TensorFlow.js writes what the named ones scale by"},
     {"initializer", "*", "mode", "TensorFlow.js writes what the named ones scale by"},
     {"initializer", "*", "distribution", "TensorFlow.js writes what the named ones scale by"},
-    {"initializer", "*", "input_axes", "Keras has it of those that scale"},
-    {"initializer", "*", "output_axes", "Keras has it of those that scale"},
     {"loss", "*", "fn", "Keras writes it of a loss made of a function; refused but for null"},
     {"metric", "*", "fn", "Keras writes it of a metric made of a function"},
     {"metric", "binary_crossentropy", "axis", "of the loss; refused but for -1"},
@@ -87,6 +87,12 @@ constexpr Lone kKerass[] = {
     {"layer", "Dense", "lora_alpha", "fine-tuning by products of thin matrices"},
     {"layer", "Conv2D", "lora_rank", "fine-tuning by products of thin matrices"},
     {"layer", "Conv2D", "lora_alpha", "fine-tuning by products of thin matrices"},
+    {"layer", "Embedding", "lora_rank", "fine-tuning by products of thin matrices"},
+    {"layer", "Embedding", "lora_alpha", "fine-tuning by products of thin matrices"},
+    {"layer", "EinsumDense", "lora_rank", "fine-tuning by products of thin matrices"},
+    {"layer", "EinsumDense", "lora_alpha", "fine-tuning by products of thin matrices"},
+    {"layer", "EinsumDense", "gptq_unpacked_column_size", "of kernels that are quantized"},
+    {"layer", "AdditiveAttention", "score_mode", "it has one of its own"},
     {"metric", "sparse_top_k_categorical_accuracy", "from_sorted_ids", "of lists of items"},
     {"callback", "reduce_lr_on_plateau", "baseline", "Keras takes any keyword and drops it"},
 };

@@ -18,6 +18,10 @@ std::span<const LayerRow> shapeLayers();
 std::span<const LayerRow> convolutionLayers();
 std::span<const LayerRow> normalizationLayers();
 std::span<const LayerRow> mergeLayers();
+std::span<const LayerRow> embeddingLayers();
+std::span<const LayerRow> einsumLayers();
+std::span<const LayerRow> attentionLayers();
+std::span<const LayerRow> spectralLayers();
 
 namespace layer_parts {
 
@@ -49,6 +53,9 @@ inline constexpr auto kBiasWeight = WEIGHT_ARGUMENTS("bias", "zeros");
 
 /// A name, or a layer as Keras also takes it: {"class_name": "LeakyReLU", "config": {..}}.
 Status checkLayerOrActivation(const Json& activation);
+
+/// A layer within another one, or a model: {"class_name", "config"}.
+Status checkInner(const Json& description);
 
 inline constexpr Argument kActivated[] = {
     arguments::described("activation", checkLayerOrActivation)};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <utility>
 
 #include "nn/layer_parts.h"
 
@@ -50,7 +51,8 @@ constexpr Argument kEveryLayer[] = {
 std::vector<LayerRow> joined() {
   std::vector<LayerRow> all;
   for (auto part :
-       {coreLayers(), shapeLayers(), convolutionLayers(), normalizationLayers(), mergeLayers()})
+       {coreLayers(), shapeLayers(), convolutionLayers(), normalizationLayers(), mergeLayers(),
+        embeddingLayers(), einsumLayers(), attentionLayers(), spectralLayers()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }
@@ -143,16 +145,36 @@ Result<Fields> layerFields(const LayerRow& row, const Json& config) {
   return Fields::of(row.className, row.arguments, kEveryLayer, config);
 }
 
+Result<Fields> callFields(const LayerRow& row, const Json& arguments) {
+  return Fields::of(cat("a call of ", row.className), row.callArguments, arguments);
+}
+
 namespace {
 
 bool isMasked(const LayerInputs& inputs) {
   return std::ranges::any_of(inputs.masks, [](Value mask) { return bool(mask); });
 }
 
+LayerOutputs callRow(const LayerRow& row, LayerContext& context, const Fields& fields,
+                     const LayerInputs& inputs) {
+  if (row.call) return row.call(context, fields, inputs);
+  Value y = row.build(context, fields, inputs);
+  if (!y) return {};
+  LayerOutputs outputs{{y}};
+  if (row.masks == Masks::kPass && isMasked(inputs)) outputs.masks = {inputs.mask(0)};
+  if (row.masks == Masks::kEither) {
+    Value either = inputs.mask(0);
+    for (size_t i = 1; i < inputs.size(); ++i)
+      either = either && inputs.mask(i) ? either | inputs.mask(i) : Value{};
+    outputs.masks = {either};
+  }
+  return outputs;
+}
+
 }  // namespace
 
 LayerOutputs callLayer(const LayerRow& row, LayerContext& context, const Json& config,
-                       const LayerInputs& inputs) {
+                       const LayerInputs& inputs, const Json& arguments) {
   Graph& graph = *inputs[0].graph;
   size_t needed = row.inputs == 0 ? 1 : row.inputs;
   if (inputs.size() < needed || (row.inputs > 0 && inputs.size() != needed)) {
@@ -161,22 +183,20 @@ LayerOutputs callLayer(const LayerRow& row, LayerContext& context, const Json& c
     return {};
   }
   Result<Fields> fields = layerFields(row, config);
-  if (!fields) {
-    graph.fail(fields.error().message);
+  Result<Fields> said = callFields(row, arguments);
+  if (!fields || !said) {
+    graph.fail((fields ? said : fields).error().message);
     return {};
   }
   if (row.masks == Masks::kRefuse && isMasked(inputs)) {
     graph.fail("it is not supported on inputs with a mask");
     return {};
   }
-  if (row.call) return row.call(context, *fields, inputs);
-  Value y = row.build(context, *fields, inputs);
-  if (!y) return {};
-  LayerOutputs outputs{{y}};
-  if (row.masks == Masks::kPass && isMasked(inputs)) outputs.masks = {inputs.mask(0)};
+  const Fields* outer = std::exchange(context.said, &*said);
+  LayerOutputs outputs = callRow(row, context, *fields, inputs);
+  context.said = outer;
   return outputs;
 }
-
 std::span<const Argument> everyLayer() { return kEveryLayer; }
 
 DType dtypeOf(const Fields& fields) {

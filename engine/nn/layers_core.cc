@@ -10,6 +10,17 @@ namespace fjord {
 using namespace arguments;
 using namespace layer_parts;
 
+Status layer_parts::checkInner(const Json& description) {
+  std::string className = stringOr(description, "class_name", "");
+  if (const LayerRow* row = findLayer(className)) {
+    FJORD_CHECK(layerFields(*row, member(description, "config")));
+    return {};
+  }
+  if (!description.is_object()) return fail("must be a layer, got ", shown(description));
+  FJORD_CHECK(Topology::fromJson(description));
+  return {};
+}
+
 namespace {
 
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
@@ -102,17 +113,6 @@ LayerOutputs masking(LayerContext&, const Fields& f, Inputs in) {
 }
 
 // ---- a layer of another one
-
-Status checkInner(const Json& description) {
-  std::string className = stringOr(description, "class_name", "");
-  if (const LayerRow* row = findLayer(className)) {
-    FJORD_CHECK(layerFields(*row, member(description, "config")));
-    return {};
-  }
-  if (!description.is_object()) return fail("must be a layer, got ", shown(description));
-  FJORD_CHECK(Topology::fromJson(description));
-  return {};
-}
 
 /// The same layer on each step, [N,T,..]: as samples of their own.
 constexpr Argument kTimeDistributed[] = {json("layer", checkInner).isNeeded()};

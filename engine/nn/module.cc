@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/parts.h"
+#include "nn/mask_ops.h"
 #include "nn/model.h"
 
 namespace fjord {
@@ -11,8 +12,9 @@ namespace fjord {
 // ---- how it is made
 
 Status Module::make(const Json& model, const ModelOptions& options) {
-  FJORD_TRY(topology_, Topology::fromJson(model));
-  json_ = asKerasWrites(model);
+  Json read = withoutMaskOps(model);
+  FJORD_TRY(topology_, Topology::fromJson(read));
+  json_ = asKerasWrites(std::move(read));
   seed_ = options.seed;
   making_ = &options;
   sharers_ = {std::make_shared<Sharers>()};

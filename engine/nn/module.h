@@ -68,7 +68,7 @@ class Module {
   struct CallInfo {
     Topology::TensorRef call;
     std::vector<Type> outputs = {};  // axis 0 is -1
-    int64_t parameters = 0;     // of the weights that were made for it
+    int64_t parameters = 0;          // of the weights that were made for it
   };
   const std::vector<CallInfo>& calls() const { return calls_; }
   /// A table of the layers for people: names, output shapes, numbers of weights.
@@ -145,17 +145,21 @@ class ModuleCall : public LayerContext {
                const Json& regularizer, const Json& constraint) override;
   Value state(std::string_view name, const Shape& shape, const Json& initializer) override;
   void update(Value state, Value value) override;
+  void replace(Value weight, Value value) override;
+  /// What stands for a weight's input in this step: mostly itself.
+  Value current(Value input) const;
   Value randomState() override;
   LayerOutputs callInner(const Json& description, const LayerInputs& inputs) override;
 
   GraphInputs weights;
   std::vector<std::pair<Value, Value>> updates;
+  std::vector<std::pair<Value, Value>> replaced;  // weights, and what stands for them
   std::vector<Value> activityLosses;
   Value random;  // the state of random ops, once it is used
 
  private:
   LayerOutputs run(const Topology& t, const LayerInputs& inputs, bool isOuter);
-  LayerOutputs call(const Topology::Layer& layer, const LayerInputs& inputs);
+  LayerOutputs call(const Topology::Layer& layer, const LayerInputs& inputs, const Json& arguments);
   void note(Topology::TensorRef ref, const LayerOutputs& outputs, int weightsBefore);
   Value use(std::string_view name, const Shape& shape, const Json& initializer, bool trainable,
             const Json& regularizer, const Json& constraint, bool isParameter);
@@ -171,6 +175,6 @@ class ModuleCall : public LayerContext {
 /// The types of what a layer gives, for builders that show shapes while a model is described. Axis 0 of all
 /// shapes is -1.
 Result<std::vector<Type>> inferLayer(std::string_view className, const Json& config,
-                                     std::span<const Type> inputs);
+                                     std::span<const Type> inputs, const Json& arguments = nullptr);
 
 }  // namespace fjord

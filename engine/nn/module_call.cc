@@ -61,6 +61,17 @@ void ModuleCall::update(Value state, Value value) {
   }
 }
 
+void ModuleCall::replace(Value weight, Value value) {
+  if (current(weight) != weight)
+    return graph_.fail("it is called twice in training, which is not supported");
+  replaced.push_back({weight, value});
+}
+
+Value ModuleCall::current(Value input) const {
+  auto known = std::ranges::find(replaced, input, &decltype(replaced)::value_type::first);
+  return known == replaced.end() ? input : known->second;
+}
+
 Value ModuleCall::randomState() {
   if (!random) random = graph_.input({DType::kI32, {4}});
   return random;
@@ -68,12 +79,13 @@ Value ModuleCall::randomState() {
 
 // ---- layers
 
-LayerOutputs ModuleCall::call(const Topology::Layer& layer, const LayerInputs& inputs) {
+LayerOutputs ModuleCall::call(const Topology::Layer& layer, const LayerInputs& inputs,
+                              const Json& arguments) {
   if (layer.inner) return run(*layer.inner, inputs, false);
   std::string path = std::exchange(path_, prefix_ + layer.path);
   int number = prefix_.empty() ? std::exchange(number_, layer.number) : number_;
   isTrained = module_.trained_.empty() || module_.trained_[number_];
-  LayerOutputs outputs = callLayer(*layer.row, *this, layer.config, inputs);
+  LayerOutputs outputs = callLayer(*layer.row, *this, layer.config, inputs, arguments);
   path_ = std::move(path);
   number_ = number;
   for (Value y : outputs.values) {
@@ -186,7 +198,7 @@ LayerOutputs ModuleCall::run(const Topology& t, const LayerInputs& inputs, bool 
     Graph::Scope scope(graph_, layer.name);
     bool before = std::exchange(training, how.training.value_or(training));
     int made = module_.weights_.size();
-    LayerOutputs outputs = call(layer, {from.values, from.masks});
+    LayerOutputs outputs = call(layer, {from.values, from.masks}, how.arguments);
     training = before;
     if (!outputs) return {};
     if (isOuter && options_.makes) note(ref, outputs, made);
@@ -232,7 +244,7 @@ class ShapeCall : public ModuleCall {
 }  // namespace
 
 Result<std::vector<Type>> inferLayer(std::string_view className, const Json& config,
-                                     std::span<const Type> inputs) {
+                                     std::span<const Type> inputs, const Json& arguments) {
   const LayerRow* row = findLayer(className);
   if (!row) return unknownLayer(className);
   if (inputs.empty()) return fail("a layer needs an input");
@@ -247,7 +259,7 @@ Result<std::vector<Type>> inferLayer(std::string_view className, const Json& con
   }
   std::string name = stringOr(config, "name", "");
   Graph::Scope scope(graph, name.empty() ? className : name);
-  LayerOutputs outputs = callLayer(*row, context, config, {in});
+  LayerOutputs outputs = callLayer(*row, context, config, {in}, arguments);
   FJORD_CHECK(graph.status());
   if (!outputs) return fail(className, ": no output");
   std::vector<Type> types;

@@ -60,12 +60,13 @@ bool isModel(std::string_view className) {
 }
 
 /// The shape of a first layer's input, the batch -1. Keras 3 writes batch_shape, Keras 2 and
-/// TensorFlow.js batch_input_shape, or input_shape or input_dim without the batch.
-Result<std::optional<Shape>> batchShapeOf(const Fields& fields) {
+/// TensorFlow.js batch_input_shape, or input_shape or input_dim without the batch; an embedding's input_dim
+/// is the number of its rows.
+Result<std::optional<Shape>> batchShapeOf(const Fields& fields, bool isEmbedding) {
   for (const char* key : {"batch_shape", "batch_input_shape"}) {
     if (fields.has(key) && fields.wholes(key).rank() > 0) return fields.wholes(key);
   }
-  for (const char* key : {"input_shape", "input_dim"}) {
+  for (const char* key : {"input_shape", isEmbedding ? "input_length" : "input_dim"}) {
     if (!fields.has(key)) continue;
     Shape inner = fields.wholes(key), shape{-1};
     if (inner.rank() == kMaxRank) return fail(key, " has at most ", kMaxRank - 1, " axes");
@@ -161,7 +162,7 @@ Result<std::pair<Layer, Fields>> Reader::layer(const Json& j) {
   }
   std::string name = fields->has("name") ? fields->text("name") : entry.text("name");
   if (className == kInputClass) {
-    FJORD_TRY(std::optional<Shape> shape, batchShapeOf(*fields));
+    FJORD_TRY(std::optional<Shape> shape, batchShapeOf(*fields, false));
     FJORD_TRY(Layer layer, inputLayer(name, *fields, shape));
     return std::pair{std::move(layer), std::move(*fields)};
   }
@@ -222,8 +223,11 @@ Result<Topology> Reader::sequential(const Json& config, const std::string& prefi
       names.add(input);
       t.layers.push_back(std::move(input));
     } else if (t.layers.empty() && layer.row) {
-      FJORD_TRY(std::optional<Shape> shape, batchShapeOf(fields));
+      bool isEmbedding = layer.className == "Embedding";
+      FJORD_TRY(std::optional<Shape> shape, batchShapeOf(fields, isEmbedding));
       FJORD_TRY(Layer input, inputLayer(layer.name + "_input", fields, shape ? shape : built));
+      // Not every number of a row is a float32.
+      if (isEmbedding) input.input.dtype = DType::kI32;
       input.path = prefix + input.name;
       names.add(input);
       t.layers.push_back(std::move(input));
@@ -318,19 +322,49 @@ class Joints {
     return j.is_null() || (j.is_array() && std::ranges::all_of(j, isNothing));
   }
 
-  /// What a layer was called with beside its inputs: whether it is training. What is not known is refused.
+  /// What a layer was called with beside its inputs: whether it is training, and what its row has. What is
+  /// not known is refused.
   static Status readArguments(const Layer& layer, const Json& arguments, Topology::Call& call) {
     for (const auto& [name, value] : arguments.items()) {
       if (isNothing(value)) continue;
       if (name == "training" && value.is_boolean()) {
         call.training = value == true;
-        continue;
+      } else if (layer.row && !layer.row->callArguments.empty()) {
+        call.arguments[name] = value;
+      } else {
+        return fail(layer.name, ": it is called with ", name, " = ", shown(value),
+                    ", which is not supported: arguments of calls are training, true or false, or "
+                    "null");
       }
-      return fail(layer.name, ": it is called with ", name, " = ", shown(value),
-                  ", which is not supported: arguments of calls are training, true or false, or "
-                  "null");
+    }
+    if (call.arguments.empty()) return {};
+    Result<Fields> fields = callFields(*layer.row, call.arguments);
+    if (!fields) return fail(layer.name, ": ", fields.error().message);
+    call.arguments = Json(fields->plain());
+    return {};
+  }
+
+  /// Inputs that a call names, after those that it does not. One that is left out is the one before it.
+  Status readNamed(const Layer& layer, Json& arguments, Topology::Call& call) {
+    if (!layer.row || !arguments.is_object()) return {};
+    std::span<const std::string_view> names = layer.row->inputNames;
+    for (size_t i = 0; i < names.size(); ++i) {
+      auto given = arguments.find(std::string(names[i]));
+      if (given == arguments.end() || given->is_null()) continue;
+      FJORD_TRY(std::vector<TensorRef> found, refs(*given, &layer, &call));
+      if (found.size() != 1 || call.inputs.size() > i || (call.inputs.empty() && i > 0))
+        return fail(layer.name, ": the inputs of a call are ", listed(names), ", each once, got ",
+                    shown(*given), " for ", names[i]);
+      call.inputs.resize(i, call.inputs.empty() ? found[0] : call.inputs.back());
+      call.inputs.push_back(found[0]);
+      arguments.erase(given);
     }
     return {};
+  }
+  static std::string listed(std::span<const std::string_view> names) {
+    std::string all;
+    for (std::string_view name : names) all += cat(all.empty() ? "" : ", ", name);
+    return all;
   }
 
   Status readCalls(Layer& layer, const Json& nodes) {
@@ -338,9 +372,13 @@ class Joints {
       return fail("layer ", layer.name, " is not connected to anything");
     for (const Json& node : nodes) {
       Topology::Call call;
-      if (node.is_object()) FJORD_CHECK(readArguments(layer, member(node, "kwargs"), call));
       const Json& from = node.is_object() ? member(node, "args") : node;
       FJORD_TRY(call.inputs, refs(from, &layer, &call));
+      if (node.is_object()) {
+        Json arguments = member(node, "kwargs");
+        FJORD_CHECK(readNamed(layer, arguments, call));
+        FJORD_CHECK(readArguments(layer, arguments, call));
+      }
       if (call.inputs.empty()) return fail("layer ", layer.name, ": a call without inputs");
       layer.calls.push_back(std::move(call));
     }

@@ -20,6 +20,7 @@ struct Topology {
   struct Call {
     std::vector<TensorRef> inputs;
     std::optional<bool> training = {};  // what the call itself says, whatever the model does
+    Json arguments = {};                // what else it says, by name
   };
   /// One of the table, a model, or an input.
   struct Layer {

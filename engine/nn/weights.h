@@ -47,6 +47,10 @@ class WeightList {
 /// are the receptive field.
 Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t seed);
 
+/// The same initializer, which counts inputs and outputs by these axes of the kernel, if it scales by their
+/// numbers and does not name others.
+Json scaledBy(const Json& initializer, const Shape& inputAxes, const Shape& outputAxes);
+
 /// What a regularizer adds to the loss: l1 * sum|w| + l2 * sum w^2.
 Value regularization(Value w, const Json& regularizer);
 

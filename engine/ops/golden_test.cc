@@ -85,6 +85,12 @@ struct AttrsFromJson {
       v = {*j == "same" ? Padding::kSame : Padding::kValid};
     }
   }
+  void operator()(const char* name, ShortText& v) {
+    if (const Json* j = find(name)) {
+      ok = ok && j->is_string();
+      if (ok) v = j->get<std::string>();
+    }
+  }
   template <int N>
   void operator()(const char* name, Ints<N>& v) {
     if (const Json* j = find(name)) {
@@ -174,8 +180,8 @@ void check(const Goldens& file, const Json& c) {
   }
 }
 
-constexpr std::string_view kFiles[] = {"ops_elementwise", "ops_reduce", "ops_conv", "ops_linear",
-                                       "ops_move"};
+constexpr std::string_view kFiles[] = {"ops_elementwise", "ops_reduce", "ops_conv",
+                                       "ops_linear",      "ops_move",   "ops_attention"};
 
 class OpGoldens : public ::testing::TestWithParam<std::string_view> {};
 

@@ -87,6 +87,10 @@ struct AttrWriter {
     add(name, 2, "valid (0), same (1) or explicit (2)", {-1, 3, 0.5, kNaN});
     for (int side = 0; side < 4; ++side) integer(name, side);
   }
+  void operator()(const char* name, const ShortText&) {
+    add(name, 1, "a text of at most 111 characters", {-1, 112, 0.5, kNaN});
+    add(name, 'a', "a text of ASCII characters", {0, 128, 1.5, kNaN});
+  }
   template <int N>
   void operator()(const char* name, const Ints<N>&) {
     add(name, 1, cat("a list of at most ", N, " numbers"), {-1, N + 1, 0.5, kNaN});
@@ -342,6 +346,8 @@ std::vector<Refused> refusedValues() {
                          "size must be at least 0, got -1"));
   rows.push_back(refused(OpId::oneHot, "depth", {at}, OneHotAttrs{.depth = 0},
                          "depth must be at least 1, got 0"));
+  rows.push_back(refused(OpId::einsum, "equation", {x}, EinsumAttrs{.equation = "ij"},
+                         "the equation must have one ->, as in \"ij,jk->ik\", got \"ij\""));
   rows.push_back(refused(OpId::randomUniform, "shape", {at}, RandomUniformAttrs{.shape = {2, -1}},
                          "the shape [2,-1] has a negative size"));
   rows.push_back(refused(OpId::randomUniform, "low", {at}, RandomUniformAttrs{.low = NAN},

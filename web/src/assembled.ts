@@ -20,7 +20,7 @@ export interface Ends {
 /** How the engine says that layers are joined: [layer, call, output]. */
 type Ref = [string, number, number];
 interface ModelGraph {
-  calls: {layer: string; node: number; inputs: Ref[]; outputs: SymbolicType[]}[];
+  calls: {layer: string; node: number; inputs: Ref[]; outputs: SymbolicType[]; arguments?: Record<string, unknown>}[];
   inputs: Ref[];
   outputs: Ref[];
 }
@@ -205,8 +205,8 @@ export class Assembled extends Predictor implements LayerHome {
       const layer = this.layers.find((l) => l.name === name) ?? new Layer('InputLayer', {name, batchInputShape: shape, dtype});
       given.set(`${name} ${node}`, layer.calls.list[0]?.outputs ?? layer.calls.add([], [{dtype, shape}]));
     });
-    for (const {layer: name, node, inputs, outputs} of graph.calls) {
-      given.set(`${name} ${node}`, this.getLayer(name).calls.add(inputs.map(find), outputs));
+    for (const {layer: name, node, inputs, outputs, arguments: args} of graph.calls) {
+      given.set(`${name} ${node}`, this.getLayer(name).calls.add(inputs.map(find), outputs, args));
     }
     this.ends = {inputs: graph.inputs.map(find), outputs: graph.outputs.map(find)};
   }
@@ -298,7 +298,7 @@ export class Assembled extends Predictor implements LayerHome {
   apply(x: Data | SymbolicTensor | SymbolicTensor[], args?: CallArgs): Tensor | Tensor[] | SymbolicTensor | SymbolicTensor[] {
     const training = trainingOf(args, this.name);
     const list = symbolicOf(x);
-    if (list) return first(this.calls.add(list, this.typesFor(list), training));
+    if (list) return first(this.calls.add(list, this.typesFor(list), training === undefined ? undefined : {training}));
     if (training) throw new Error(`${this.name}: apply of values predicts; training: true goes with symbolic tensors`);
     return this.predictOnBatch(x as Data);
   }

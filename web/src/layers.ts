@@ -108,7 +108,17 @@ export class Homes {
 export interface CallArgs {
   /** Whether dropout, normalisation and the like work as in training, whatever the model does. */
   training?: boolean;
+  /** Of attention: whether a query sees no step after its own. */
+  useCausalMask?: boolean;
+  /** Of attention: whether the weights of the steps are a second output. */
+  returnAttentionScores?: boolean;
 }
+/** What a call of a layer says, but for what is not given. The engine knows what it may say. */
+function saidIn(args: CallArgs | null | undefined): {training?: boolean} & Record<string, unknown> {
+  const said = Object.fromEntries(Object.entries(args ?? {}).filter(([, value]) => value != null));
+  return said['training'] === undefined ? said : {...said, training: flagOf(said['training'], 'training', false)};
+}
+/** The same of a model's call. */
 export function trainingOf(args: CallArgs | null | undefined, what: string): boolean | undefined {
   const {training, ...others} = args ?? {};
   const [other] = Object.keys(others);
@@ -117,7 +127,7 @@ export function trainingOf(args: CallArgs | null | undefined, what: string): boo
 }
 
 /** Computes with values what a layer gives: models.ts does, with a model of the layer alone. */
-export const alone: {compute?: (layer: Layer, inputs: Tensor[]) => Tensor | Tensor[]} = {};
+export const alone: {compute?: (layer: Layer, inputs: Tensor[], args: object) => Tensor | Tensor[]} = {};
 
 export class Layer {
   /** Changes of `trainable`, of all layers and models. */
@@ -181,23 +191,29 @@ export class Layer {
   }
 
   /** What it gives for these inputs: symbolic tensors, and the call can be a part of a model; or values, computed now. */
+  apply(inputs: SymbolicTensor | SymbolicTensor[], args: CallArgs & {returnAttentionScores: true}): SymbolicTensor[];
   apply(inputs: SymbolicTensor | SymbolicTensor[], args?: CallArgs): SymbolicTensor;
-  apply(inputs: Tensor | Tensor[]): Tensor | Tensor[];
-  apply(inputs: SymbolicTensor | SymbolicTensor[] | Tensor | Tensor[], args?: CallArgs): SymbolicTensor | Tensor | Tensor[] {
-    const training = trainingOf(args, this.name);
+  apply(inputs: Tensor | Tensor[], args?: CallArgs): Tensor | Tensor[];
+  apply(inputs: SymbolicTensor | SymbolicTensor[] | Tensor | Tensor[], args?: CallArgs): SymbolicTensor | SymbolicTensor[] | Tensor | Tensor[] {
+    const {training, ...said} = saidIn(args);
     const list = symbolicOf(inputs);
-    if (list) return first(this.calls.add(list, this.typesFor(list), training)) as SymbolicTensor;
-    if (training !== undefined) throw new Error(`${this.name}: apply of values takes no arguments`);
+    if (list) {
+      const all = inKerasNames({...(training === undefined ? {} : {training}), ...said}) as Record<string, unknown>;
+      return first(this.calls.add(list, this.typesFor(list, said), all));
+    }
+    if (training !== undefined) throw new Error(`${this.name}: apply of values predicts; training goes with symbolic tensors`);
     const values = [inputs].flat();
     if (!alone.compute || !values.length || !values.every((t) => t instanceof Tensor)) {
       throw new Error(`${this.name}: apply takes tensors, or what tf.input() or another layer's apply() gives`);
     }
-    return alone.compute(this, values);
+    return alone.compute(this, values, said);
   }
-  /** The types of its outputs. */
-  typesFor(inputs: readonly SymbolicType[]): SymbolicType[] {
+  /** The types of its outputs, where the call says `args`. */
+  typesFor(inputs: readonly SymbolicType[], args: object = {}): SymbolicType[] {
     const types = inputs.map(({dtype, shape}) => ({dtype, shape}));
-    return withArguments((a) => callForJson<SymbolicType[]>('fj_layerShape', a.text(this.className), a.json(this.written), a.json(types)));
+    return withArguments((a) =>
+      callForJson<SymbolicType[]>('fj_layerShape', a.text(this.className), a.json(this.written), a.json(types), a.json(args)),
+    );
   }
 
   /** Whether fit changes its weights; a change counts from the next compile on. */

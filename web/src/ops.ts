@@ -136,6 +136,11 @@ export const outerProduct = tidied((v1: Input, v2: Input): Tensor => {
   if (x.rank !== 1 || y.rank !== 1) throw new Error(`Error in outerProduct: inputs must be rank 1, but got ranks ${x.rank} and ${y.rank}.`);
   return matMul(reshape(x, [x.size, 1]), reshape(y, [1, y.size]));
 });
+/**
+ * Products of tensors along named axes, summed over those that the result has not: tf.einsum('bij,bjk->bik', a, b). Any number of tensors; "..." stands
+ * for further axes.
+ */
+export const einsum = tidied((equation: string, ...tensors: Input[]): Tensor => run('einsum', tensors.map((x, i) => toTensor(x, `tensors${i}`, 'einsum')), {equation}));
 
 // ---- softmax and normalisation ------------------------------------------------------------------------------------------------
 

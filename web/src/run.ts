@@ -23,6 +23,8 @@ function encode(type: AttrType, value: unknown): unknown[] | string {
       return typeof value === 'number' ? [value, value] : Array.isArray(value) && value.length === 2 ? value : 'a number, or two';
     case 'padding':
       return value === 'valid' ? [0, 0, 0, 0, 0] : value === 'same' ? [1, 0, 0, 0, 0] : [2, ...(value as number[])];
+    case 'text':
+      return typeof value === 'string' ? [value.length, ...Array.from(value, (c) => c.charCodeAt(0))] : 'a text';
     case 'ints':
       return Array.isArray(value) ? [value.length, ...value] : 'a list of numbers';
     default:

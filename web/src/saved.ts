@@ -6,9 +6,10 @@ import type {AnyLayer, LayersModel} from './model.js';
 import {nameOf, type Described} from './predictor.js';
 
 /** A layer's entry. */
-type Entry = Described & {name?: string; shared_object_id?: number};
+type Entry = Described & {name?: string; module?: string; shared_object_id?: number};
 export type SavedConfig = {layers?: Entry[]} | Entry[];
-const entriesOf = (config: SavedConfig): Entry[] => (Array.isArray(config) ? config : (config.layers ?? []));
+// Operations that have computed masks, in Keras 3's files, are no layers.
+const entriesOf = (config: SavedConfig): Entry[] => (Array.isArray(config) ? config : (config.layers ?? [])).filter((entry) => !entry.module?.startsWith('keras.src.ops'));
 const kModels = ['Sequential', 'Functional', 'Model'];
 
 type MakeModel = (description: (one: Describe) => Described, layers: AnyLayer[], options: ModelOptions) => LayersModel;

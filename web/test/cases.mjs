@@ -233,13 +233,27 @@ export const splits = [
   call('unstack', [f32([3, 4])], [1]),
 ];
 
-export const cases = [...unary, ...tests, ...binary, ...numbered, ...reductions, ...products, ...images, ...norms, ...moves, ...lists];
+// The equation comes before the tensors. It has no gradients of these.
+const einsums = [
+  ['ij,jk->ik', [[5, 7], [7, 3]], (tf, a, b) => tf.matMul(a, b)],
+  ['ij,jk->ki', [[5, 7], [7, 3]], (tf, a, b) => tf.transpose(tf.matMul(a, b))],
+  ['bij,bkj->bik', [[2, 5, 7], [2, 3, 7]], (tf, a, b) => tf.matMul(a, b, false, true)],
+  ['i,i->', [[9], [9]], (tf, a, b) => tf.dot(a, b)],
+  ['bi,bi->b', [[4, 5], [4, 5]], (tf, a, b) => tf.sum(tf.mul(a, b), 1)],
+  ['i,j->ij', [[4], [5]], (tf, a, b) => tf.outerProduct(a, b)],
+  ['ijk->kj', [[3, 4, 5]], (tf, x) => tf.transpose(tf.sum(x, 0))],
+].map(([equation, shapes, equivalent]) => call('einsum', shapes.map((shape) => f32(shape)), [equation], {equivalent, isFirst: true}));
+
+export const cases = [...unary, ...tests, ...binary, ...numbered, ...reductions, ...products, ...images, ...norms, ...moves, ...lists, ...einsums];
 export const nameOf = ({op, inputs, args}) => `${op}(${[...inputs.map((i) => `[${i.shape}]`), ...args.map((a) => JSON.stringify(a))].join(', ')})`;
 
 /** The inputs of a case as tensors of `tf`. */
 export const tensorsOf = (tf, {inputs}) => inputs.map(({values, shape, dtype}) => tf.tensor(values, shape, dtype));
 /** The case's op as a function of its tensors. */
-export const callOf = (tf, {op, args, list}) => (...tensors) => (list ? tf[op](tensors, ...args) : tf[op](...tensors, ...args));
+export const callOf =
+  (tf, {op, args, list, isFirst}) =>
+  (...tensors) =>
+    list ? tf[op](tensors, ...args) : isFirst ? tf[op](...args, ...tensors) : tf[op](...tensors, ...args);
 
 // ---- what TensorFlow.js lacks: formulas of numbers, as their sources give them ---------------------------------------------------
 
