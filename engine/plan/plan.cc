@@ -183,6 +183,8 @@ void Planner::addGroup(const Group& group) {
       lifetimes_[step.chainOut.back().storage].include(now());
     }
   }
+  // An input that a loop has and does not read is computed for nobody.
+  if (step.op == OpId::kCount && step.chainOut.empty()) return;
   addScratch(step);
   plan_.steps.push_back(std::move(step));
 }
