@@ -92,9 +92,6 @@ constexpr int64_t kSkinnyFloats = 1 << 15;
 // dense layer of VGG-16 (411 MB), is not worth the memory of a second copy.
 constexpr int64_t kPreparedBytes = 32 << 20;
 
-// What each thread has for itself at most: half of a second-level cache.
-constexpr int64_t kOwnBytes = 1 << 19;
-
 struct MatMul {
   using Attrs = MatMulAttrs;
   static constexpr bool kEpilogue = true;
@@ -120,21 +117,9 @@ struct MatMul {
 
   static int64_t scratch(const ScratchCall& c, const MatMulAttrs& a) {
     Sizes s = sizesOf(c.in[0].shape, c.in[1].shape, a, c.out.shape);
-    return sharesBatch(s, a, c.threads) ? ownScratch(s, a) * c.threads
-                                        : scratchOfOne(s, a, c.threads, c.prepared);
-  }
-  static int64_t scratchOfOne(const Sizes& s, const MatMulAttrs& a, int threads, bool prepared) {
     if (s.m <= kSkinnyRows) return skinnyTotals(s.m, s.n, s.k) * 8 + s.m * s.k * 4;
     if (isNarrow(s.n)) return (totalsFloats(s.m, s.n, s.k) + s.k * kNarrowColumns) * 4;
-    return gemmScratch({s.m, s.n, s.k}, leftOf(nullptr, s, a), threads, prepared) * 4;
-  }
-  /// Of a thread that computes alone, in whole cache lines.
-  static int64_t ownScratch(const Sizes& s, const MatMulAttrs& a) {
-    return (scratchOfOne(s, a, 1, false) + 63) / 64 * 64;
-  }
-  /// Whether each thread computes some of the products alone, in scratch of its own.
-  static bool sharesBatch(const Sizes& s, const MatMulAttrs& a, int threads) {
-    return threads > 1 && s.batch >= threads && ownScratch(s, a) <= kOwnBytes;
+    return gemmScratch({s.m, s.n, s.k}, leftOf(nullptr, s, a), c.threads, c.prepared) * 4;
   }
 
   static int64_t work(const ScratchCall& c, const MatMulAttrs& a) {
@@ -162,35 +147,12 @@ struct MatMul {
   }
 
   static void run(const Call& c, const MatMulAttrs& a) {
-    Sizes s = sizesOf(c.in[0].shape(), c.in[1].shape(), a, c.out.shape());
-    // A share is of matrices, or of a single one.
-    if (s.batch <= 1) return multiplyAll(c, a, s, 0, s.batch, c.share);
-    auto [first, last] = c.share.of(s.batch);
-    if (!sharesBatch(s, a, c.threads.count())) return multiplyAll(c, a, s, first, last, {});
-    int64_t own = ownScratch(s, a), flops = 2 * s.m * s.n * s.k;
-    int64_t grain = 1 + kThreadFlops / std::max<int64_t>(1, flops);
-    c.threads.forRange(last - first, grain, [&, at = first](int64_t begin, int64_t end, int part) {
-      Threads alone;
-      Forward forward{c.epilogue, part};
-      Epilogue epilogue{&forward, Forward::apply};
-      Call one{c.in, c.out, c.scratch + own * part, alone, epilogue, c.outOfRange};
-      multiplyAll(one, a, s, at + begin, at + end, {});
-    });
-  }
-  /// The epilogue of a thread that computes alone: by the thread's number.
-  struct Forward {
-    const Epilogue& to;
-    int part;
-    static void apply(const Epilogue& self, const Strip& strip, int) {
-      const auto& forward = *static_cast<const Forward*>(self.chain);
-      forward.to(strip, forward.part);
-    }
-  };
-
-  /// Products [first, last) of the batch.
-  static void multiplyAll(const Call& c, const MatMulAttrs& a, const Sizes& s, int64_t first,
-                          int64_t last, const Share& share) {
+    if (c.out.size() == 0) return;
     const Shape &x = c.in[0].shape(), &y = c.in[1].shape(), &out = c.out.shape();
+    Sizes s = sizesOf(x, y, a, out);
+    // A share is of matrices, or of a single one.
+    auto [first, last] = s.batch > 1 ? c.share.of(s.batch) : std::pair<int64_t, int64_t>(0, 1);
+    Share share = s.batch > 1 ? Share() : c.share;
     for (int64_t i = first; i < last; ++i) {
       const float* left = c.in[0].as<float>() + matrixOffset(x, out, i);
       const float* right = c.in[1].as<float>() + matrixOffset(y, out, i);
@@ -316,6 +278,7 @@ struct MatMul {
   }
 
   static void reference(const ReferenceCall& c, const MatMulAttrs& a) {
+    if (c.out.values.empty()) return;
     const Shape &x = c.in[0].type.shape, &y = c.in[1].type.shape, &out = c.out.type.shape;
     Sizes s = sizesOf(x, y, a, out);
     for (int64_t i = 0; i < s.batch; ++i) {
