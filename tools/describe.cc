@@ -112,8 +112,8 @@ std::string_view wordsOf(std::string_view owner, std::string_view argument) {
 
 const char* kindOf(Argument::Kind kind) {
   constexpr const char* kNames[] = {
-      "flag",    "whole",   "number", "text",        "choice",    "pair", "wholes", "shape",
-      "borders", "numbers", "texts",  "textsByName", "described", "json", "only",   "also"};
+      "flag",    "whole",   "number", "text",        "choice",    "perAxis", "wholes", "shape",
+      "borders", "numbers", "texts",  "textsByName", "described", "json",    "only",   "also"};
   return kNames[kind];
 }
 

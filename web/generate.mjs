@@ -27,7 +27,7 @@ function typeOf({kind, choices, names: [name]}) {
     return `${name.endsWith('initializer') ? 'InitializerName | (string & {})' : 'string'} | Described | null`;
   }
   const types = {
-    flag: 'boolean', whole: 'number', number: 'number', text: 'string', pair: 'number | number[]', wholes: 'number | number[]',
+    flag: 'boolean', whole: 'number', number: 'number', text: 'string', perAxis: 'number | number[]', wholes: 'number | number[]',
     shape: 'number | (number | null)[]', borders: 'number | number[] | number[][]', numbers: 'number[]', texts: 'string[]',
   };
   return types[kind] ?? (name === 'layer' ? 'AnyLayer | Described' : 'unknown');

@@ -10,10 +10,14 @@ from nn_golden import Golden, description, here, keras
 
 CLASSES = {
     'layer': (keras.layers, '''
-        Activation Add Average AveragePooling2D BatchNormalization Concatenate Conv2D Conv2DTranspose Cropping2D Dense
-        DepthwiseConv2D Dot Dropout ELU Flatten GlobalAveragePooling2D GlobalMaxPooling2D LayerNormalization LeakyReLU
-        Masking MaxPooling2D Maximum Minimum Multiply PReLU Permute ReLU RepeatVector Rescaling Reshape SeparableConv2D Softmax
-        Subtract TimeDistributed UpSampling2D ZeroPadding2D'''),
+        Activation AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
+        AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add Average AveragePooling1D AveragePooling2D AveragePooling3D
+        BatchNormalization Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Cropping1D
+        Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU Flatten GlobalAveragePooling1D
+        GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
+        LayerNormalization LeakyReLU Masking MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum Multiply PReLU Permute
+        ReLU RepeatVector Rescaling Reshape SeparableConv1D SeparableConv2D Softmax Subtract TimeDistributed UpSampling1D
+        UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D'''),
     'optimizer': (keras.optimizers, 'Adadelta Adagrad Adam AdamW Adamax Ftrl Lion Nadam RMSprop SGD'),
     'schedule': (keras.optimizers.schedules, '''
         CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay'''),
@@ -39,7 +43,7 @@ CLASSES = {
 # Values for what has no default.
 NEEDED = {'activation': 'relu', 'axes': 1, 'boundaries': [1], 'decay_rate': 0.5, 'decay_steps': 10, 'dims': [1],
           'filepath': 'kept.keras', 'filters': 1, 'first_decay_steps': 10, 'initial_learning_rate': 0.1,
-          'kernel_size': 1, 'layer': keras.layers.Activation('relu'), 'n': 1, 'pool_size': 2, 'rate': 0.5, 'scale': 2.0, 'target_shape': [1], 'units': 1, 'values': [0.5, 0.25]}
+          'kernel_size': 1, 'layer': keras.layers.Activation('relu'), 'n': 1, 'output_size': 2, 'pool_size': 2, 'rate': 0.5, 'scale': 2.0, 'target_shape': [1], 'units': 1, 'values': [0.5, 0.25]}
 
 
 def signature(thing):

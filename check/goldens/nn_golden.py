@@ -22,7 +22,7 @@ def split(thing, config):
     given, filled = {}, {}
     for key, value in config.items():
         default = listed(options.get(key, inspect.Parameter.empty))
-        same = value in (default, [default] * 2) or (key, value) in (('activation', 'linear'), ('axis', [-1]))
+        same = value in (default, *([default] * n for n in (1, 2, 3))) or (key, value) in (('activation', 'linear'), ('axis', [-1]))
         # None stands for channels_last.
         (filled if same or default is None and key == 'data_format' else given)[key] = value
     return given, filled

@@ -93,6 +93,11 @@ std::string rangeOf(const Argument& a) {
   return cat(" from ", r.least, r.below ? " to below " : " to ", r.most);
 }
 
+std::string_view countOf(const Argument& a) {
+  constexpr std::string_view kCounts[] = {"none", "one", "two", "three"};
+  return kCounts[a.axes];
+}
+
 /// What an argument may be.
 std::string allowed(const Argument& a) {
   switch (a.kind) {
@@ -106,15 +111,17 @@ std::string allowed(const Argument& a) {
       return "a text that is not empty";
     case Argument::kChoice:
       return "one of " + listed(a.text);
-    case Argument::kPair:
-      return cat("a whole number", rangeOf(a), ", or a list of two");
+    case Argument::kPerAxis:
+      return cat("a whole number", rangeOf(a), ", or a list of ", countOf(a));
     case Argument::kWholes:
       return cat("a whole number", rangeOf(a), ", or a list of at most ", kMaxRank);
     case Argument::kShape:
       return cat("a list of at most ", kMaxRank, " whole numbers from 1, or null for an open axis");
     case Argument::kBorders:
       return cat("a whole number", rangeOf(a),
-                 ", [vertical, horizontal], or [[top, bottom], [left, right]]");
+                 a.axes == 1   ? ", or [before, after]"
+                 : a.axes == 2 ? ", [vertical, horizontal], or [[top, bottom], [left, right]]"
+                               : ", or a list of three, each such a number or [before, after]");
     case Argument::kNumbers:
       return "a list of finite numbers" + rangeOf(a);
     case Argument::kTexts:
@@ -147,8 +154,8 @@ bool isAllowed(const Argument& a, const Json& v) {
       return isText(v);
     case Argument::kChoice:
       return v.is_string() && isNamed(a.text, v.get_ref<const std::string&>());
-    case Argument::kPair:
-      return whole(v) || isListOf(v, 2, 2, whole);
+    case Argument::kPerAxis:
+      return whole(v) || isListOf(v, a.axes, a.axes, whole);
     case Argument::kWholes:
       return whole(v) || isListOf(v, 1, kMaxRank, whole);
     case Argument::kShape:
@@ -156,8 +163,10 @@ bool isAllowed(const Argument& a, const Json& v) {
                return j.is_null() || isWhole(kCount, j);
              });
     case Argument::kBorders:
-      return whole(v) ||
-             isListOf(v, 2, 2, [&](const Json& j) { return whole(j) || isListOf(j, 2, 2, whole); });
+      if (a.axes == 1) return whole(v) || isListOf(v, 2, 2, whole);
+      return whole(v) || isListOf(v, a.axes, a.axes, [&](const Json& j) {
+               return whole(j) || isListOf(j, 2, 2, whole);
+             });
     case Argument::kNumbers:
       return isListOf(v, 0, v.size(), finite);
     case Argument::kTexts:
@@ -270,10 +279,16 @@ Result<Fields> Fields::of(std::string_view owner, std::span<const Argument> tabl
   return fields;
 }
 
-const Argument& Fields::row(const char* name) const {
+const Argument* Fields::find(const char* name) const {
   auto isMeant = [&](const Argument& a) { return firstOf(a.name) == firstOf(name); };
   const Argument* a = findRow(table_, isMeant);
-  if (!a) a = findRow(common_, isMeant);
+  return a ? a : findRow(common_, isMeant);
+}
+
+bool Fields::knows(const char* name) const { return find(name) != nullptr; }
+
+const Argument& Fields::row(const char* name) const {
+  const Argument* a = find(name);
   if (!a) __builtin_trap();  // read without a row in the table: the first test of it finds that
   return *a;
 }
@@ -303,10 +318,17 @@ std::string_view Fields::choice(const char* name) const {
   return firstOf(all, [&](std::string_view one) { return !v || canonicalName(one) == wanted; });
 }
 
-std::array<int32_t, 2> Fields::pair(const char* name) const {
+Shape Fields::perAxis(const char* name) const {
   const Json* v = given(name);
-  if (v && v->is_array()) return {wholeOf((*v)[0]), wholeOf((*v)[1])};
-  return {whole(name), whole(name)};
+  if (!v || !v->is_array()) return Shape::filled(row(name).axes, whole(name));
+  Shape out;
+  for (const Json& item : *v) out.push(wholeOf(item));
+  return out;
+}
+
+std::array<int32_t, 2> Fields::pair(const char* name) const {
+  Shape both = perAxis(name);
+  return {both[0], both[1]};
 }
 
 Shape Fields::wholes(const char* name) const {
@@ -319,14 +341,15 @@ Shape Fields::wholes(const char* name) const {
   return out;
 }
 
-std::array<int32_t, 4> Fields::borders(const char* name) const {
+Shape Fields::borders(const char* name) const {
   const Json* v = given(name);
-  std::array<int32_t, 4> out;
-  for (int i = 0; i < 4; ++i) {
-    // [i / 2] of the axes, [i % 2] of its two sides.
-    const Json* side = v && v->is_array() ? &(*v)[i / 2] : nullptr;
+  int axes = row(name).axes;
+  Shape out;
+  for (int i = 0; i < 2 * axes; ++i) {
+    // [i / 2] of the axes, [i % 2] of its two sides; of one axis the sides alone.
+    const Json* side = v && v->is_array() ? &(*v)[axes == 1 ? i : i / 2] : nullptr;
     if (side && side->is_array()) side = &(*side)[i % 2];
-    out[i] = side ? wholeOf(*side) : whole(name);
+    out.push(side ? wholeOf(*side) : whole(name));
   }
   return out;
 }
@@ -416,8 +439,10 @@ Json Fields::complete() const {
                : isNumber && a.fallback == a.fallback ? Json(a.fallback)
                : a.kind != Argument::kOnly && a.text  ? Json(a.text)
                                                       : Json();
-    bool hasPair = a.kind == Argument::kPair && (value || a.fallback == a.fallback);
-    if (hasPair) one = pair(a.name);
+    if (a.kind == Argument::kPerAxis && (value || a.fallback == a.fallback)) {
+      one = Json::array();
+      for (int32_t n : perAxis(a.name)) one.push_back(n);
+    }
     if (a.kind != Argument::kOnly && !(isCommon && one.is_null()))
       out[std::string(firstOf(a.name))] = std::move(one);
     return false;

@@ -41,7 +41,7 @@ Json right(const Argument& a) {
     case Argument::kFlag:
       return a.fallback != 0;
     case Argument::kWhole:
-    case Argument::kPair:
+    case Argument::kPerAxis:
     case Argument::kWholes:
     case Argument::kBorders:
     case Argument::kNumber:
@@ -86,7 +86,7 @@ std::vector<Json> wrong(const Argument& a) {
     case Argument::kFlag:
       return {0, 1, "true", object, Json::array({true})};
     case Argument::kWhole:
-    case Argument::kPair:
+    case Argument::kPerAxis:
     case Argument::kWholes:
     case Argument::kBorders:
       out = outside(1);

@@ -27,10 +27,12 @@ struct Other {
 };
 constexpr Other kOther[] = {
     {"layer", "*", "activation", "null", "\"linear\"", "none is the linear one"},
+    {"layer", "*", "strides", "null", "[2]", "of a pooling: none are its pool_size"},
     {"layer", "*", "strides", "null", "[2,2]", "of a pooling: none are its pool_size"},
+    {"layer", "*", "strides", "null", "[2,2,2]", "of a pooling: none are its pool_size"},
     // TensorFlow.js has defaults, Keras wants to be told.
     {"layer", "Activation", "activation", "null", "needed", "TensorFlow.js: the linear one"},
-    {"layer", "AveragePooling2D", "pool_size", "2", "needed", "TensorFlow.js: as MaxPooling2D"},
+    {"layer", "*", "pool_size", "2", "needed", "TensorFlow.js: as of a maximum"},
     {"regularizer", "l1_l2", "l1", "0.01", "0.0", "TensorFlow.js's; Keras always writes both"},
     {"regularizer", "l1_l2", "l2", "0.01", "0.0", "TensorFlow.js's; Keras always writes both"},
     // Names of what is made from a description.
@@ -85,8 +87,12 @@ constexpr Lone kOurs[] = {
 constexpr Lone kKerass[] = {
     {"layer", "Dense", "lora_rank", "fine-tuning by products of thin matrices"},
     {"layer", "Dense", "lora_alpha", "fine-tuning by products of thin matrices"},
+    {"layer", "Conv1D", "lora_rank", "fine-tuning by products of thin matrices"},
+    {"layer", "Conv1D", "lora_alpha", "fine-tuning by products of thin matrices"},
     {"layer", "Conv2D", "lora_rank", "fine-tuning by products of thin matrices"},
     {"layer", "Conv2D", "lora_alpha", "fine-tuning by products of thin matrices"},
+    {"layer", "Conv3D", "lora_rank", "fine-tuning by products of thin matrices"},
+    {"layer", "Conv3D", "lora_alpha", "fine-tuning by products of thin matrices"},
     {"metric", "sparse_top_k_categorical_accuracy", "from_sorted_ids", "of lists of items"},
     {"callback", "reduce_lr_on_plateau", "baseline", "Keras takes any keyword and drops it"},
 };

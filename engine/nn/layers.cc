@@ -49,8 +49,8 @@ constexpr Argument kEveryLayer[] = {
 
 std::vector<LayerRow> joined() {
   std::vector<LayerRow> all;
-  for (auto part :
-       {coreLayers(), shapeLayers(), convolutionLayers(), normalizationLayers(), mergeLayers()})
+  for (auto part : {coreLayers(), shapeLayers(), convolutionLayers(), poolingLayers(),
+                    normalizationLayers(), mergeLayers()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }
@@ -68,10 +68,59 @@ Value weightOf(LayerContext& c, const Fields& f, std::string_view name, std::str
                   f.json((prefix + "_constraint").c_str()));
 }
 
-bool isImage(Value x) {
-  if (x && x.shape().rank() == 4) return true;
-  if (x) x.graph->fail(cat("needs an image batch [N,H,W,C], got ", x.type()));
+bool isBatch(Value x, int axes) {
+  constexpr std::string_view kBatches[] = {"samples [N,C]", "a batch of steps [N,T,C]",
+                                           "an image batch [N,H,W,C]",
+                                           "a batch of volumes [N,D,H,W,C]"};
+  if (x && x.shape().rank() == axes + 2) return true;
+  if (x) x.graph->fail(cat("needs ", kBatches[axes], ", got ", x.type()));
   return false;
+}
+
+Value withAxis(Value x, int at) {
+  if (!x) return x;
+  Shape shape;
+  for (int i = 0; i < x.shape().rank(); ++i) {
+    if (i == at) shape.push(1);
+    shape.push(x.shape()[i]);
+  }
+  return reshape(x, {.shape = shape});
+}
+
+Value withoutAxis(Value x, int at) {
+  if (!x) return x;
+  Shape shape;
+  for (int i = 0; i < x.shape().rank(); ++i) {
+    if (i != at) shape.push(x.shape()[i]);
+  }
+  return reshape(x, {.shape = shape});
+}
+
+Value axisLast(Value x, int axis) {
+  if (!x) return x;
+  Shape perm;
+  for (int i = 0; i < x.shape().rank(); ++i) {
+    if (i != axis) perm.push(i);
+  }
+  perm.push(axis);
+  return transpose(x, {.perm = perm});
+}
+
+Value lastBack(Value x, int axis) {
+  if (!x) return x;
+  int last = x.shape().rank() - 1;
+  Shape perm;
+  for (int i = 0; i <= last; ++i) perm.push(i < axis ? i : i == axis ? last : i - 1);
+  return transpose(x, {.perm = perm});
+}
+
+Value channelsLast(Value x) { return x && x.shape().rank() > 2 ? axisLast(x, 1) : x; }
+Value channelsFirst(Value x) { return x && x.shape().rank() > 2 ? lastBack(x, 1) : x; }
+
+Value inEitherLayout(LayerContext& c, const Fields& f, Inputs in, Build build) {
+  if (!areChannelsFirst(f)) return build(c, f, in);
+  Value x = channelsLast(in[0]);
+  return channelsFirst(build(c, f, {{&x, 1}, in.masks}));
 }
 
 bool isAxis(Value x, const char* name, int32_t& axis) {
@@ -114,7 +163,10 @@ Value activated(LayerContext& c, const Json& activation, Value x) {
 Value finished(LayerContext& c, const Fields& f, Value x) {
   if (!x) return x;
   if (f.flag("use_bias")) x = x + weightOf(c, f, "bias", "bias", {x.shape()[-1]});
-  return activated(c, f.json("activation"), x);
+  Json activation = f.json("activation");
+  if (activation.is_null() || !areChannelsFirst(f)) return activated(c, activation, x);
+  // A softmax is along the last axis of what the layer gives.
+  return channelsLast(activated(c, activation, channelsFirst(x)));
 }
 
 }  // namespace layer_parts

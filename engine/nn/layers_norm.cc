@@ -31,15 +31,9 @@ constexpr Argument kBatchNormalization[] = {
     only("fused", "true|false"),
     also(kNormalization),
 };
-Value batchNormalization(LayerContext& c, const Fields& f, Inputs in) {
+Value normalizedByLast(LayerContext& c, const Fields& f, Inputs in) {
   Value x = in[0];
   int rank = x.shape().rank();
-  Shape axes = f.wholes("axis");
-  if (!isAxis(x, "axis", axes[0])) return {};
-  if (axes.rank() != 1 || axes[0] != rank - 1) {
-    x.graph->fail(cat("axis must be the last one, where the channels are, got ", f.wholes("axis")));
-    return {};
-  }
   Shape size{x.shape()[-1]}, others;
   for (int i = 0; i < rank - 1; ++i) others.push(i);
   Value scale = f.flag("scale") ? weightOf(c, f, "gamma", "gamma", size)
@@ -64,6 +58,17 @@ Value batchNormalization(LayerContext& c, const Fields& f, Inputs in) {
   c.update(movingMean, movingMean * momentum + average * (1 - momentum));
   c.update(movingVariance, movingVariance * momentum + variance * (1 - momentum));
   return batchNorm(x, average, variance, offset, scale, attrs);
+}
+
+Value batchNormalization(LayerContext& c, const Fields& f, Inputs in) {
+  Shape axes = f.wholes("axis");
+  if (axes.rank() != 1) {
+    in[0].graph->fail(cat("axis must be one, that of the channels, got ", axes));
+    return {};
+  }
+  if (!isAxis(in[0], "axis", axes[0])) return {};
+  Value x = axisLast(in[0], axes[0]);
+  return lastBack(normalizedByLast(c, f, {{&x, 1}, in.masks}), axes[0]);
 }
 
 /// Ba, Kiros, Hinton 2016.

@@ -174,8 +174,8 @@ void check(const Goldens& file, const Json& c) {
   }
 }
 
-constexpr std::string_view kFiles[] = {"ops_elementwise", "ops_reduce", "ops_conv", "ops_linear",
-                                       "ops_move"};
+constexpr std::string_view kFiles[] = {"ops_elementwise", "ops_reduce", "ops_conv",
+                                       "ops_dims",        "ops_linear", "ops_move"};
 
 class OpGoldens : public ::testing::TestWithParam<std::string_view> {};
 
