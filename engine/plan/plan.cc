@@ -303,9 +303,10 @@ Plan Planner::build() {
 
 Result<Plan> compile(const Graph& graph, const PlanOptions& options) {
   FJORD_CHECK(graph.status());
-  Graph folded;
-  bool changed = options.fuse && fold(graph, folded);
-  return Planner(changed ? folded : graph, options).build();
+  if (!options.fuse) return Planner(graph, options).build();
+  Graph moved, folded;
+  const Graph& first = meetTransposes(graph, moved) ? moved : graph;
+  return Planner(fold(first, folded) ? folded : first, options).build();
 }
 
 namespace {

@@ -118,6 +118,12 @@ Result<Plan> compile(const Graph& graph, const PlanOptions& options = {});
 
 void append(std::string& out, const Plan& plan);
 
+// ---- transposes.cc
+
+/// Writes to `out` the same graph with transposes put off until they meet their inverses. False where
+/// that moves no fewer elements: then `out` is of no use.
+bool meetTransposes(const Graph& graph, Graph& out);
+
 // ---- fold.cc
 
 /// Writes to `out` the same graph with settled scales and shifts after a product (a batch
