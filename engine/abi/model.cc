@@ -134,6 +134,7 @@ int fj_modelInfo(int model) {
                  {"slots", slots},
                  {"seed", m->seed()},
                  {"summary", m->summary()},
+                 {"openSize", m->openSize()},
                  {"step", m->step()},
                  {"rate", m->rate()},
                  {"logs", m->logCount()},

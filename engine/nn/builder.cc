@@ -8,7 +8,7 @@
 namespace fjord {
 
 std::vector<Value> Model::Builder::forward() {
-  data_ = model_.graphInputs(graph, samples_);
+  data_ = inputsOf(graph, inputs_);
   LayerOutputs outputs = call_.run({data_});
   isMasked_ = std::ranges::any_of(outputs.masks, [](Value mask) { return bool(mask); });
   return outputs.values;

@@ -40,10 +40,11 @@ struct Model::Program {
 /// Builds the graph of a model in one mode.
 class Model::Builder {
  public:
-  Builder(Model& model, Mode mode, int32_t samples)
+  Builder(Model& model, Mode mode, std::vector<Type> inputs)
       : model_(model),
-        samples_(samples),
-        call_(model, graph, {.samples = samples, .training = mode == kTrain}) {}
+        inputs_(std::move(inputs)),
+        samples_(inputs_[0].shape[0]),
+        call_(model, graph, {.samples = samples_, .training = mode == kTrain}) {}
 
   std::vector<Value> forward();
   void addLoss(const std::vector<Value>& outputs);
@@ -71,6 +72,7 @@ class Model::Builder {
   Status checkOutputs(std::span<const Type> types) const;
 
   Model& model_;
+  std::vector<Type> inputs_;
   int32_t samples_;
   ModuleCall call_;
   std::vector<Value> data_;  // x, y, sample weights

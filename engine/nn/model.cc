@@ -114,7 +114,7 @@ Status Model::compile(const Json& options) {
   // Building the smallest training step finds what is wrong now and not in the middle of fit.
   WeightList slots = std::exchange(slots_, {});
   std::vector<bool> trained = std::exchange(trained_, trainable_);
-  Builder builder(*this, kTrain, 1);
+  Builder builder(*this, kTrain, inputTypesFor(1, openSize_));
   std::vector<Value> outputs = builder.forward();
   if (builder.graph.status()) builder.addLoss(outputs);
   if (builder.graph.status()) builder.addUpdates();
@@ -175,11 +175,11 @@ double Model::rateOf(int64_t step) const {
   return kTrains && optimizer_ ? optimizer_->rate(step) : 0;
 }
 
-Result<Model::Program*> Model::program(Mode mode, int32_t batch) {
+Result<Model::Program*> Model::program(Mode mode, int32_t batch, std::span<const Tensor> x) {
   for (auto& p : programs_) {
-    if (p->mode == mode && p->batch == batch) return p.get();
+    if (p->mode == mode && p->batch == batch && isFor(*p, x)) return p.get();
   }
-  Builder builder(*this, mode, batch);
+  Builder builder(*this, mode, inputTypesFor(batch, x));
   FJORD_CHECK(builder.build(mode));
   // Data sets end in a smaller batch and are tested in another: a few sizes recur, more would only
   // hold memory.
@@ -200,7 +200,7 @@ Result<StepMemory> Model::stepMemory(Mode mode, int32_t batch) {
   if (batch < 1) return fail("a batch needs at least one sample");
   bool fresh = slots().empty();
   StepMemory memory;
-  Builder builder(*this, mode, batch);
+  Builder builder(*this, mode, inputTypesFor(batch, openSize_));
   Status built = builder.build(mode);
   for (const Weight& w : weights()) memory.weights += w.value.type().bytes();
   for (const Weight& w : slots()) memory.state += mode == kTrain ? w.value.type().bytes() : 0;

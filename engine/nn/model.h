@@ -159,7 +159,8 @@ class Model : public Module {
   Status begin(Mode mode, const Batch& batch);
   /// Rows [begin, begin + count) of x.
   Status beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t count);
-  /// Plans a step before it is needed; on a GPU gpuStep then tells its program.
+  /// Plans a step before it is needed; on a GPU gpuStep then tells its program. Of a model that takes
+  /// samples of any size no step is known before there are some.
   Status prepare(Mode mode, int32_t batch);
   /// The step that has begun, or was prepared, last.
   GpuStep gpuStep() const;
@@ -214,7 +215,7 @@ class Model : public Module {
     return std::ranges::any_of(sharers_, [](const auto& s) { return s->models.size() > 1; });
   }
 
-  /// Of a step in this mode, planned and not run.
+  /// Of a step in this mode, planned and not run. Sizes that are open are openSize().
   Result<StepMemory> stepMemory(Mode mode, int32_t batch);
 
  private:
@@ -222,7 +223,11 @@ class Model : public Module {
   class Builder;
 
   explicit Model(Threads& threads);
-  Result<Program*> program(Mode mode, int32_t batch);
+  /// For samples of the sizes of those in x, where sizes are open.
+  Result<Program*> program(Mode mode, int32_t batch, std::span<const Tensor> x);
+  bool isFor(const Program& p, std::span<const Tensor> x) const;
+  using Module::inputTypesFor;
+  std::vector<Type> inputTypesFor(int32_t batch, std::span<const Tensor> x) const;
   Status forgetPrograms(std::string_view why);
   double rateOf(int64_t step) const;
   Status checkInputs(std::span<const Tensor> x) const;

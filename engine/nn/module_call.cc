@@ -148,7 +148,7 @@ struct Read {
 Value asDescribed(Value x, const Type& wanted) {
   const Shape &have = x.shape(), &want = wanted.shape;
   bool fits = have.rank() == want.rank();
-  for (int i = 1; fits && i < want.rank(); ++i) fits = have[i] == want[i];
+  for (int i = 1; fits && i < want.rank(); ++i) fits = want[i] < 0 || have[i] == want[i];
   if (fits) return cast(x, wanted.dtype);
   x.graph->fail(cat("the model takes ", wanted, ", got ", x.type()));
   return {};
@@ -190,6 +190,7 @@ LayerOutputs ModuleCall::run(const Topology& t, const LayerInputs& inputs, bool 
     training = before;
     if (!outputs) return {};
     if (isOuter && options_.makes) note(ref, outputs, made);
+    if (isOuter && options_.compares) compare(outputs);
     all[ref.layer][ref.node] = std::move(outputs);
   }
   Read results;
@@ -207,6 +208,12 @@ void ModuleCall::note(Topology::TensorRef ref, const LayerOutputs& outputs, int 
     if (y.shape().rank() > 0) info.outputs.back().shape[0] = -1;
   }
   module_.calls_.push_back(std::move(info));
+}
+
+void ModuleCall::compare(const LayerOutputs& outputs) {
+  Module::CallInfo& info = module_.calls_[compared_++];
+  for (size_t i = 0; i < outputs.values.size(); ++i)
+    openWhereOther(info.outputs[i].shape, outputs.values[i].shape());
 }
 
 // ---- one layer alone
@@ -229,13 +236,9 @@ class ShapeCall : public ModuleCall {
   Graph& graph_;
 };
 
-}  // namespace
-
-Result<std::vector<Type>> inferLayer(std::string_view className, const Json& config,
-                                     std::span<const Type> inputs) {
-  const LayerRow* row = findLayer(className);
-  if (!row) return unknownLayer(className);
-  if (inputs.empty()) return fail("a layer needs an input");
+/// What the layer gives for one sample, where what is open has this size.
+Result<std::vector<Type>> inferFor(const LayerRow& row, const Json& config,
+                                   std::span<const Type> inputs, int32_t open) {
   Graph graph;
   struct Nothing : Module {
   } nothing;
@@ -243,19 +246,46 @@ Result<std::vector<Type>> inferLayer(std::string_view className, const Json& con
   std::vector<Value> in;
   for (Type type : inputs) {
     if (type.shape.rank() > 0) type.shape[0] = 1;
+    if (open) std::ranges::replace(type.shape, -1, open);
     in.push_back(graph.input(type));
   }
   std::string name = stringOr(config, "name", "");
-  Graph::Scope scope(graph, name.empty() ? className : name);
-  LayerOutputs outputs = callLayer(*row, context, config, {in});
+  Graph::Scope scope(graph, name.empty() ? row.className : name);
+  LayerOutputs outputs = callLayer(row, context, config, {in});
   FJORD_CHECK(graph.status());
-  if (!outputs) return fail(className, ": no output");
+  if (!outputs) return fail(row.className, ": no output");
   std::vector<Type> types;
   for (Value y : outputs.values) {
     types.push_back(y.type());
     if (y.shape().rank() > 0) types.back().shape[0] = -1;
   }
   return types;
+}
+
+bool hasOpenSizes(const Type& type) {
+  return type.shape.rank() > 0 &&
+         std::find(type.shape.begin() + 1, type.shape.end(), -1) != type.shape.end();
+}
+
+}  // namespace
+
+Result<std::vector<Type>> inferLayer(std::string_view className, const Json& config,
+                                     std::span<const Type> inputs) {
+  const LayerRow* row = findLayer(className);
+  if (!row) return unknownLayer(className);
+  if (inputs.empty()) return fail("a layer needs an input");
+  if (std::ranges::none_of(inputs, hasOpenSizes)) return inferFor(*row, config, inputs, 0);
+  Result<std::vector<Type>> first = fail("");
+  for (auto [size, other] : kOpenTrials) {
+    Result<std::vector<Type>> types = inferFor(*row, config, inputs, size);
+    if (types) {
+      FJORD_TRY(std::vector<Type> others, inferFor(*row, config, inputs, other));
+      for (size_t i = 0; i < types->size(); ++i) openWhereOther((*types)[i].shape, others[i].shape);
+      return types;
+    }
+    if (first.error().message.empty()) first = std::move(types);
+  }
+  return first;
 }
 
 }  // namespace fjord

@@ -121,11 +121,11 @@ Result<bool> Model::predict(std::span<const Tensor> x, int batchSize, PausedPred
   prediction.outputs.reserve(outputTypes_.size());
   int32_t samples = x[0].shape()[0];
   std::span<const Type> types = outputTypes_;
-  if (!isBySample()) {
-    // Batches of such outputs cannot be put together: all is one.
-    batchSize = samples;
-    FJORD_TRY(Program * whole, program(kPredict, samples));
-    types = whole->outputs;
+  // Batches of such outputs cannot be put together: all is one.
+  if (!isBySample()) batchSize = samples;
+  if (!isBySample() || openSize_) {
+    FJORD_TRY(Program * first, program(kPredict, std::min(batchSize, samples), x));
+    types = first->outputs;
   }
   for (Type type : types) {
     if (isBySample()) type.shape[0] = samples;

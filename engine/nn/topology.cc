@@ -82,10 +82,6 @@ Result<Layer> inputLayer(const std::string& name, const Fields& fields,
         "input ", name,
         ": needs the shape of a sample: inputShape, such as [28, 28, 1], or batch_shape, such "
         "as [null, 28, 28, 1]");
-  for (int i = 1; i < shape->rank(); ++i) {
-    if ((*shape)[i] < 1)
-      return fail("input ", name, ": only the batch may be unknown, the shape is ", *shape);
-  }
   (*shape)[0] = -1;
   return Layer{.className = std::string(kInputClass),
                .name = name,
@@ -426,6 +422,13 @@ Result<Topology> Topology::fromJson(const Json& model) {
   FJORD_TRY(Topology t, reader.model(*j, ""));
   t.numbers = reader.numbers();
   return t;
+}
+
+bool Topology::hasOpenSizes() const {
+  return std::ranges::any_of(inputs, [&](TensorRef ref) {
+    const Shape& shape = layers[ref.layer].input.shape;
+    return std::find(shape.begin() + 1, shape.end(), -1) != shape.end();
+  });
 }
 
 namespace {

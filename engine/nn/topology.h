@@ -28,7 +28,7 @@ struct Topology {
     std::string className = {}, name = {};
     Json config = {};  // of a model without its layers
     std::vector<Call> calls = {};
-    Type input = {};  // of an input; axis 0 is -1
+    Type input = {};  // of an input; axis 0 is -1, and so are others that are open
     /// Where its weights are named: "base/dense". The same for what is the same layer, wherever it
     /// stands; and its number among those of the whole description that have one.
     std::string path = {};
@@ -47,6 +47,8 @@ struct Topology {
 
   static Result<Topology> fromJson(const Json& model);
   const Type& inputType(size_t i) const { return layers[inputs[i].layer].input; }
+  /// Whether the description leaves more than the batch open: images of any size.
+  bool hasOpenSizes() const;
 };
 
 /// A description that was read, its layers' arguments named as Keras names them: kernel_size, where

@@ -142,8 +142,6 @@ TEST(Topology, LayersThatCannotBeAreNamed) {
       {"/config/layers/0/config/batch_input_shape", "null",
        "input x: needs the shape of a sample: inputShape, such as [28, 28, 1], or batch_shape, "
        "such as [null, 28, 28, 1]"},
-      {"/config/layers/0/config/batch_input_shape", "[null, null]",
-       "input x: only the batch may be unknown, the shape is [-1,-1]"},
       {"/config/layers", "3", "a functional model needs a list of layers"},
       {"/config/layers", "null", "layers is missing"},
       {"/config/layer", "[]",

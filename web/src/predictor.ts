@@ -35,6 +35,8 @@ export interface ModelInfo {
   seed: number;
   step: number;
   rate: number;
+  /** What stands for sizes of samples that are open, in the memory of a step; 0 where none is. */
+  openSize: number;
   /** How many values a step of the compiled model logs. */
   logs: number;
   /** Whether the first axis of all outputs counts samples. */
@@ -127,9 +129,10 @@ export class Predictor {
     for (const line of this.info().summary.trimEnd().split('\n')) printFn(line);
     const training = this.trains;
     const {total, weights, optimizer, batch, arena} = this.stepMemory({training});
+    const open = this.info().openSize ? `, open sizes ${this.info().openSize},` : '';
     const mb = (bytes: number) => `${(bytes / 1e6).toPrecision(3)} MB`;
     printFn(
-      `${training ? 'a training step' : 'a prediction'} on 32 samples holds ${mb(total)}: weights ${mb(weights)}, ` +
+      `${training ? 'a training step' : 'a prediction'} on 32 samples${open} holds ${mb(total)}: weights ${mb(weights)}, ` +
         `${training ? `optimizer ${mb(optimizer)}, ` : ''}batch ${mb(batch)}, activations${training ? ' and gradients' : ''} ${mb(arena)}`,
     );
   }
