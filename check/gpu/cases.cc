@@ -188,6 +188,47 @@ void printPages() {
   t.print("pages", "of 16 KB", 5e-6, nullptr, {.bufferBytes = 16 << 10});
 }
 
+/// A network of one axis and one of three, as layers make them, with their gradients; and one whose
+/// channels come first.
+void printDimensions() {
+  uint64_t seed = 17'000;
+  auto printWithGradients = [](Trial& t, std::string_view name, Value y,
+                               std::span<const Value> xs) {
+    t.graph.output(y);
+    for (Value d : grad(mean(y * y), xs)) t.graph.output(d);
+    t.print("dimensions", name, 1e-5);
+  };
+  {
+    Trial t;
+    Value x = t.add(floats({3, 1, 37, 5}), ++seed), w = t.add(floats({1, 4, 5, 9}), ++seed);
+    Value b = t.add(floats({9}), ++seed);
+    Padding causal{Padding::kExplicit, 0, 0, 6, 0};
+    Value h = relu(conv2d(x, w, {.dilations = {1, 2}, .padding = causal}) + b);
+    Value y = reshape(maxPool(h, {{1, 2}, {1, 2}, {Padding::kSame}}), {.shape = {3, 19, 9}});
+    printWithGradients(t, "steps", y, {{x, w, b}});
+  }
+  {
+    Trial t;
+    Value x = t.add(floats({2, 5, 6, 7, 3}), ++seed), v = t.add(floats({3, 3, 3, 3, 8}), ++seed);
+    Value w = t.add(floats({2, 2, 2, 4, 8}), ++seed);
+    Value h = tanh(conv3d(x, v, {.padding = {Padding::kSame}}));
+    Value small =
+        avgPool3d(h, {.window = {2, 2, 2}, .strides = {2, 2, 2}, .padding = {Padding::kSame}});
+    Value y = conv3dTranspose(small, w, {.strides = {2, 2, 2}, .outputShape = {2, 6, 6, 8, 4}});
+    printWithGradients(t, "volumes", y, {{x, v, w}});
+  }
+  {
+    Trial t;
+    Value x = t.add(floats({2, 3, 8, 9}), ++seed), v = t.add(floats({3, 3, 3, 6}), ++seed);
+    Value w = t.add(floats({3, 3, 12, 4}), ++seed);
+    auto last = [](Value a) { return transpose(a, {.perm = {0, 2, 3, 1}}); };
+    auto first = [](Value a) { return transpose(a, {.perm = {0, 3, 1, 2}}); };
+    Value h = relu(first(conv2d(last(x), v)));
+    Value y = first(conv2d(last(concat({{h, square(h)}}, {.axis = 1})), w));
+    printWithGradients(t, "channels first", y, {{x, v, w}});
+  }
+}
+
 /// Loops: slices that do not lie at a multiple of 256 bytes, in both directions, one in the other, and
 /// their gradients.
 void printLoops() {
@@ -276,4 +317,5 @@ int main() {
   fjord::testing::printPages();
   fjord::testing::printRandom();
   fjord::testing::printLoops();
+  fjord::testing::printDimensions();
 }

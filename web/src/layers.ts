@@ -274,10 +274,18 @@ const factories = Object.fromEntries(Object.entries(layerClasses).map(([name, cl
 export const layers = {
   ...factories,
   inputLayer: (args?: LayerArgs | null) => new Layer('InputLayer', args),
+  avgPool1d: factories.averagePooling1d,
   avgPool2d: factories.averagePooling2d,
+  avgPool3d: factories.averagePooling3d,
+  avgPooling1d: factories.averagePooling1d,
   avgPooling2d: factories.averagePooling2d,
+  avgPooling3d: factories.averagePooling3d,
+  maxPool1d: factories.maxPooling1d,
   maxPool2d: factories.maxPooling2d,
+  maxPool3d: factories.maxPooling3d,
+  globalMaxPool1d: factories.globalMaxPooling1d,
   globalMaxPool2d: factories.globalMaxPooling2d,
+  globalAvgPool1d: factories.globalAveragePooling1d,
   globalAvgPool2d: factories.globalAveragePooling2d,
 };
 

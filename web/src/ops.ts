@@ -3,11 +3,13 @@
 
 import {avgPool, conv2d, conv2dTranspose, depthwiseConv2d, maxPool, separableConv2d} from './images.js';
 import {binaryNames, unaryNames, type BinaryName, type UnaryName} from './generated/tables.js';
+import {avgPool3d, batchToSpaceND, conv1d, conv3d, conv3dTranspose, maxPool3d, pool, spaceToBatchND} from './volumes.js';
 import {castTo, nameOfAttribute, run, type Attributes} from './run.js';
 import {emptyTensor, memoryOf, Tensor, tensor, tidied, toTensor, type DataType, type TensorLike} from './tensor.js';
 import {checkInt32, checkShape, flatten, shapeOf, show} from './values.js';
 
 export * from './images.js';
+export * from './volumes.js';
 
 type Input = Tensor | TensorLike;
 type Axis = number | readonly number[];
@@ -497,7 +499,8 @@ export const dropout = tidied((x: Input, rate: number, noiseShape?: readonly (nu
 const chained = {
   where: (t: Tensor, condition: Input, b: Input) => where(condition, t, b),
   clipByValue, leakyRelu, prelu, elu, step, cast, sum, mean, prod, max, min, any, all, logSumExp, argMax, argMin, cumsum, matMul, dot, outerProduct,
-  conv2d, depthwiseConv2d, separableConv2d, conv2dTranspose, maxPool, avgPool, softmax, logSoftmax, batchNorm, reshape, transpose, broadcastTo, tile,
+  conv1d, conv2d, conv3d, depthwiseConv2d, separableConv2d, conv2dTranspose, conv3dTranspose, maxPool, avgPool, maxPool3d, avgPool3d, pool,
+  spaceToBatchND, batchToSpaceND, softmax, logSoftmax, batchNorm, reshape, transpose, broadcastTo, tile,
   reverse, expandDims, squeeze, slice, stridedSlice, pad, mirrorPad, split, unstack, gather, unsortedSegmentSum, oneHot,
   flatten: (t: Tensor) => reshape(t, [t.size]),
   as1D: (t: Tensor) => reshape(t, [t.size]),

@@ -49,7 +49,7 @@ function attributeNumbers(op: OpName, name: string, given: Attributes): number[]
 // TensorFlow.js's names of the arguments, where they are not x, or a and b.
 const kArguments: {[op in OpName]?: string} = {
   pow: 'base exp', where: 'condition a b', bitwiseAnd: 'x y', bitwiseOr: 'x y', bitwiseXor: 'x y', softmax: 'logits', logSoftmax: 'logits',
-  conv2d: 'x filter', depthwiseConv2d: 'x filter', conv2dTranspose: 'x filter', batchNorm: 'x mean variance offset scale', layerNorm: 'x scale offset',
+  conv2d: 'x filter', depthwiseConv2d: 'x filter', conv2dTranspose: 'x filter', conv3d: 'x filter', conv3dTranspose: 'x filter', batchNorm: 'x mean variance offset scale', layerNorm: 'x scale offset',
   gather: 'x indices', oneHot: 'indices', leakyRelu: 'x alpha', elu: 'x alpha', step: 'x alpha',
 };
 /** The name of input i of `count`. */
