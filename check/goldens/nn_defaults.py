@@ -7,13 +7,21 @@ config does not tell}.
 import inspect
 
 from nn_golden import Golden, description, here, keras
+# After the module that settles which backend Keras has.
+from keras.src.legacy import layers as legacy
 
 CLASSES = {
     'layer': (keras.layers, '''
         Activation Add Average AveragePooling2D BatchNormalization Concatenate Conv2D Conv2DTranspose Cropping2D Dense
         DepthwiseConv2D Dot Dropout ELU Flatten GlobalAveragePooling2D GlobalMaxPooling2D LayerNormalization LeakyReLU
         Masking MaxPooling2D Maximum Minimum Multiply PReLU Permute ReLU RepeatVector Rescaling Reshape SeparableConv2D Softmax
-        Subtract TimeDistributed UpSampling2D ZeroPadding2D'''),
+        Subtract TimeDistributed UpSampling2D ZeroPadding2D
+        ActivityRegularization AlphaDropout GaussianDropout GaussianNoise Identity SpatialDropout1D SpatialDropout2D
+        SpatialDropout3D
+        CategoryEncoding CenterCrop Discretization Normalization RandomBrightness RandomContrast RandomFlip
+        RandomRotation RandomTranslation RandomZoom Resizing'''),
+    # Of Keras 2.
+    'legacy': (legacy, 'ThresholdedReLU'),
     'optimizer': (keras.optimizers, 'Adadelta Adagrad Adam AdamW Adamax Ftrl Lion Nadam RMSprop SGD'),
     'schedule': (keras.optimizers.schedules, '''
         CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay'''),
@@ -31,15 +39,18 @@ CLASSES = {
     'initializer': (keras.initializers, '''
         Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal
         RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros'''),
-    'regularizer': (keras.regularizers, 'L1 L1L2 L2'),
+    'regularizer': (keras.regularizers, 'L1 L1L2 L2 OrthogonalRegularizer'),
     'constraint': (keras.constraints, 'MaxNorm MinMaxNorm NonNeg UnitNorm'),
     'callback': (keras.callbacks, 'EarlyStopping ModelCheckpoint ReduceLROnPlateau TerminateOnNaN'),
 }
 
 # Values for what has no default.
-NEEDED = {'activation': 'relu', 'axes': 1, 'boundaries': [1], 'decay_rate': 0.5, 'decay_steps': 10, 'dims': [1],
-          'filepath': 'kept.keras', 'filters': 1, 'first_decay_steps': 10, 'initial_learning_rate': 0.1,
-          'kernel_size': 1, 'layer': keras.layers.Activation('relu'), 'n': 1, 'pool_size': 2, 'rate': 0.5, 'scale': 2.0, 'target_shape': [1], 'units': 1, 'values': [0.5, 0.25]}
+NEEDED = {'activation': 'relu', 'axes': 1, 'boundaries': [1], 'decay_rate': 0.5, 'decay_steps': 10, 'dims': [1], 'factor': 0.5,
+          'filepath': 'kept.keras', 'filters': 1, 'first_decay_steps': 10, 'height': 2, 'height_factor': 0.5, 'initial_learning_rate': 0.1,
+          'kernel_size': 1, 'layer': keras.layers.Activation('relu'), 'n': 1, 'pool_size': 2, 'rate': 0.5, 'stddev': 0.1, 'scale': 2.0, 'target_shape': [1], 'units': 1, 'values': [0.5, 0.25], 'width': 2, 'width_factor': 0.5}
+
+# What cannot be left out, although it has a default.
+ALSO = {'CategoryEncoding': {'num_tokens': 3}, 'Discretization': {'bin_boundaries': [0.5]}}
 
 
 def signature(thing):
@@ -70,6 +81,7 @@ def takes(thing, needed, name, value):
 def add(file, kind, thing):
     arguments = signature(thing)
     needed = {n: NEEDED[n] for n, default in arguments.items() if default is inspect.Parameter.empty}
+    needed |= ALSO.get(thing.__name__, {})
     # Callbacks have no config.
     config = description(thing(**needed))['config'] if hasattr(thing, 'get_config') else {}
     config = {n: v for n, v in config.items() if n not in needed and n != 'name'}
@@ -83,7 +95,7 @@ def make(folder):
     file = Golden('nn_defaults', seed=20261128)
     for kind, (module, names) in CLASSES.items():
         for name in names.split():
-            add(file, kind, getattr(module, name))
+            add(file, 'layer' if kind == 'legacy' else kind, getattr(module, name))
     file.save(folder)
 
 

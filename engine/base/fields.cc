@@ -86,11 +86,16 @@ bool isText(const Json& v) { return v.is_string() && !v.get_ref<const std::strin
 
 std::string rangeOf(const Argument& a) {
   const Range& r = *a.range;
-  if (a.kind != Argument::kNumber && a.kind != Argument::kNumbers)
+  if (a.kind != Argument::kNumber && a.kind != Argument::kNumbers &&
+      a.kind != Argument::kOneOrMore && a.kind != Argument::kInterval)
     return cat(" from ", r.least, " to ", r.most);
   if (r.most == kMostFloat)
     return r.least == -kMostFloat ? "" : cat(r.above ? " above " : " of at least ", r.least);
-  return cat(" from ", r.least, r.below ? " to below " : " to ", r.most);
+  return cat(r.above ? " above " : " from ", r.least,
+             r.below   ? " to below "
+             : r.above ? " and at most "
+                       : " to ",
+             r.most);
 }
 
 /// What an argument may be.
@@ -117,6 +122,10 @@ std::string allowed(const Argument& a) {
                  ", [vertical, horizontal], or [[top, bottom], [left, right]]");
     case Argument::kNumbers:
       return "a list of finite numbers" + rangeOf(a);
+    case Argument::kOneOrMore:
+      return cat("a finite number", rangeOf(a), ", or a list of at least one");
+    case Argument::kInterval:
+      return cat("a finite number", rangeOf(a), ", or a list of two");
     case Argument::kTexts:
       return "a list of texts that are not empty";
     case Argument::kTextsByName:
@@ -160,6 +169,10 @@ bool isAllowed(const Argument& a, const Json& v) {
              isListOf(v, 2, 2, [&](const Json& j) { return whole(j) || isListOf(j, 2, 2, whole); });
     case Argument::kNumbers:
       return isListOf(v, 0, v.size(), finite);
+    case Argument::kOneOrMore:
+      return finite(v) || isListOf(v, 1, v.size(), finite);
+    case Argument::kInterval:
+      return finite(v) || isListOf(v, 2, 2, finite);
     case Argument::kTexts:
       return isListOf(v, 0, v.size(), isText);
     case Argument::kTextsByName:
@@ -341,9 +354,22 @@ double Fields::numberAt(const char* name, size_t i) const {
 }
 
 std::vector<double> Fields::numbers(const char* name) const {
+  const Json* v = given(name);
   std::vector<double> out;
-  for (size_t i = 0; i < count(name); ++i) out.push_back(numberAt(name, i));
+  for (size_t i = 0; v && v->is_array() && i < v->size(); ++i) out.push_back(numberAt(name, i));
+  bool isOne = v ? !v->is_array() : !std::isnan(row(name).fallback);
+  if (isOne) out.push_back(number(name));
   return out;
+}
+
+std::array<double, 2> Fields::interval(const char* name) const {
+  const Json* v = given(name);
+  if (v && v->is_array()) {
+    double a = *numberIn((*v)[0]), b = *numberIn((*v)[1]);
+    return {std::min(a, b), std::max(a, b)};
+  }
+  double most = std::fabs(number(name));
+  return {std::max(-most, row(name).range->least), most};
 }
 
 std::vector<std::string> Fields::texts(const char* name) const {
@@ -409,7 +435,8 @@ Json Fields::complete() const {
   auto add = [&](const Argument& a, bool isCommon) {
     const Json* value = given(a.name);
     bool isNumber = a.kind == Argument::kWhole || a.kind == Argument::kNumber ||
-                    a.kind == Argument::kWholes || a.kind == Argument::kBorders;
+                    a.kind == Argument::kWholes || a.kind == Argument::kBorders ||
+                    a.kind == Argument::kOneOrMore;
     Json one = value                                  ? plain(a, *value)
                : a.kind == Argument::kChoice          ? Json(choice(a.name))
                : a.kind == Argument::kFlag            ? Json(a.fallback != 0)

@@ -55,6 +55,8 @@ struct Argument {
     kShape,        // a list of whole numbers, or null where an axis is open
     kBorders,      // one number, [vertical, horizontal] or [[top, bottom], [left, right]]
     kNumbers,      // a list of numbers
+    kOneOrMore,    // a number, or a list of at least one
+    kInterval,     // a list of two numbers, or a number x, which stands for [-x, x]
     kTexts,        // a list of texts
     kTextsByName,  // an object of texts
     kDescribed,    // a name, or {"class_name", "config"}, that `check` knows
@@ -107,6 +109,12 @@ constexpr Argument borders(const char* name, double fallback) {
 }
 constexpr Argument numbers(const char* name, const Range& range) {
   return {.kind = Argument::kNumbers, .name = name, .range = &range};
+}
+constexpr Argument oneOrMore(const char* name, const Range& range, double fallback = kNoDefault) {
+  return {.kind = Argument::kOneOrMore, .name = name, .range = &range, .fallback = fallback};
+}
+constexpr Argument interval(const char* name, const Range& range) {
+  return {.kind = Argument::kInterval, .name = name, .range = &range};
 }
 constexpr Argument text(const char* name, const char* fallback = nullptr) {
   return {.kind = Argument::kText, .name = name, .text = fallback};
@@ -163,7 +171,10 @@ class Fields {
   Shape wholes(const char* name) const;
   /// Top, bottom, left, right.
   std::array<int32_t, 4> borders(const char* name) const;
+  /// Also of kOneOrMore, where a number is one of them.
   std::vector<double> numbers(const char* name) const;
+  /// The lesser number and the larger one; of one number -x, or the least that is allowed, and x.
+  std::array<double, 2> interval(const char* name) const;
   /// One of them, and how many there are, without a copy of all.
   double numberAt(const char* name, size_t i) const;
   size_t count(const char* name) const;

@@ -191,6 +191,10 @@ struct AttrReader {
   void operator()(const char* name, MirrorMode& v) {
     v = static_cast<MirrorMode>(whole(name, "reflect (0) or symmetric (1)", 0, 1));
   }
+  void operator()(const char* name, FillMode& v) {
+    v = static_cast<FillMode>(
+        whole(name, "constant (0), reflect (1), wrap (2) or nearest (3)", 0, 3));
+  }
   void operator()(const char* name, Pair& v) { v = {integer(name), integer(name)}; }
   void operator()(const char* name, Padding& v);
   template <int N>

@@ -49,6 +49,8 @@ struct Padding {
 using Paddings = Ints<2 * kMaxRank>;
 
 enum class MirrorMode : int32_t { kReflect, kSymmetric };
+/// What lies beyond the border of an image abcd: kkkk (a constant), dcba, abcd, or dddd.
+enum class FillMode : int32_t { kConstant, kReflect, kWrap, kNearest };
 
 // ---- op identities and attributes, from the lists
 
@@ -189,6 +191,8 @@ Value cast(Value x, DType dtype);
 
 /// `count` equal parts along `axis`.
 std::vector<Value> split(Value x, int count, int axis);
+/// 0, 1, .., count - 1 as float32 [count].
+Value range(Graph& graph, int32_t count);
 /// Adds up what broadcasting had repeated: the inverse of broadcastTo(., ) in the sense of
 /// gradients.
 Value sumTo(Value x, const Shape& shape);

@@ -55,6 +55,9 @@ Json right(const Argument& a) {
       return Json::array({nullptr, 2});
     case Argument::kNumbers:
       return name == "values" ? Json::array({1, 2}) : Json::array({1});
+    case Argument::kOneOrMore:
+    case Argument::kInterval:
+      return Json::array({0.25, 0.5});
     case Argument::kDescribed:
       if (a.text) return a.text;
       return name == "optimizer"            ? "sgd"
@@ -98,6 +101,16 @@ std::vector<Json> wrong(const Argument& a) {
       out = outside(0);
       out.insert(out.end(), {"0.5", kNaN, "NaN", "Infinity", "-Infinity", 1e300, true, object,
                              Json::array({1})});
+      return out;
+    case Argument::kOneOrMore:
+      return {"0.5",  kNaN,          "Infinity",         true,
+              object, Json::array(), Json::array({"1"}), Json::array({0.5, nullptr})};
+    case Argument::kInterval:
+      out = outside(0);
+      out.insert(out.end(),
+                 {"0.5", kNaN, "Infinity", true, object, Json::array(), Json::array({0.5}),
+                  Json::array({0.25, 0.5, 0.5}), Json::array({0.5, "1"}),
+                  Json::array({0.5, 2e38 * 4}), Json::array({nullptr, 0.5})});
       return out;
     case Argument::kText:
       return {3, true, "", object, Json::array({"a"})};

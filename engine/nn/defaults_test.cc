@@ -28,6 +28,7 @@ struct Other {
 constexpr Other kOther[] = {
     {"layer", "*", "activation", "null", "\"linear\"", "none is the linear one"},
     {"layer", "*", "strides", "null", "[2,2]", "of a pooling: none are its pool_size"},
+    {"layer", "*", "value_range", "null", "[0,255]", "none is from 0 to 255"},
     // TensorFlow.js has defaults, Keras wants to be told.
     {"layer", "Activation", "activation", "null", "needed", "TensorFlow.js: the linear one"},
     {"layer", "AveragePooling2D", "pool_size", "2", "needed", "TensorFlow.js: as MaxPooling2D"},
@@ -59,6 +60,10 @@ constexpr Lone kOurs[] = {
     {"layer", "*", "sparse", "of an input; refused but for false"},
     {"layer", "*", "ragged", "of an input; refused but for false"},
     {"layer", "*", "quantization_config", "of some layers in Keras; refused but for null"},
+    // Of all layers, which some of Keras's do not hand on.
+    {"layer", "*", "trainable", "not among the keywords of some"},
+    {"layer", "*", "autocast", "not among the keywords of some"},
+    {"layer", "*", "activity_regularizer", "not among the keywords of some"},
     {"layer", "BatchNormalization", "virtual_batch_size", "Keras 2; refused but for null"},
     {"layer", "BatchNormalization", "adjustment", "Keras 2; refused but for null"},
     {"layer", "BatchNormalization", "fused", "Keras 2: how it is computed"},
@@ -87,6 +92,8 @@ constexpr Lone kKerass[] = {
     {"layer", "Dense", "lora_alpha", "fine-tuning by products of thin matrices"},
     {"layer", "Conv2D", "lora_rank", "fine-tuning by products of thin matrices"},
     {"layer", "Conv2D", "lora_alpha", "fine-tuning by products of thin matrices"},
+    {"layer", "*", "bounding_box_format", "of layers of images; the engine has no boxes"},
+    {"layer", "*", "factor", "of a base class; Keras refuses it, too, of layers without one"},
     {"metric", "sparse_top_k_categorical_accuracy", "from_sorted_ids", "of lists of items"},
     {"callback", "reduce_lr_on_plateau", "baseline", "Keras takes any keyword and drops it"},
 };

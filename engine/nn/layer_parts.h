@@ -14,10 +14,13 @@ namespace fjord {
 
 // The tables, one of each file.
 std::span<const LayerRow> coreLayers();
+std::span<const LayerRow> noiseLayers();
 std::span<const LayerRow> shapeLayers();
 std::span<const LayerRow> convolutionLayers();
 std::span<const LayerRow> normalizationLayers();
 std::span<const LayerRow> mergeLayers();
+std::span<const LayerRow> imageLayers();
+std::span<const LayerRow> encodingLayers();
 
 namespace layer_parts {
 

@@ -49,8 +49,8 @@ constexpr Argument kEveryLayer[] = {
 
 std::vector<LayerRow> joined() {
   std::vector<LayerRow> all;
-  for (auto part :
-       {coreLayers(), shapeLayers(), convolutionLayers(), normalizationLayers(), mergeLayers()})
+  for (auto part : {coreLayers(), noiseLayers(), shapeLayers(), convolutionLayers(),
+                    normalizationLayers(), mergeLayers(), imageLayers(), encodingLayers()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }
@@ -132,7 +132,25 @@ const LayerRow* findLayer(std::string_view className) {
   return row == rows.end() ? nullptr : &*row;
 }
 
+namespace {
+
+constexpr RefusedLayers kRefused[] = {
+    {"Lambda", "its function is a program in Python"},
+    {"Hashing|HashedCrossing|StringLookup|TextVectorization", "the engine has no texts"},
+    {"CutMix|MixUp", "it changes labels, too, which a layer does not see"},
+    {"MaxNumBoundingBoxes", "the engine has no bounding boxes"},
+    {"RandomHeight|RandomWidth", "its outputs have another size at each step"},
+};
+
+}  // namespace
+
+std::span<const RefusedLayers> refusedLayers() { return kRefused; }
+
 std::unexpected<Error> unknownLayer(std::string_view className) {
+  for (const RefusedLayers& refused : kRefused) {
+    if (!className.empty() && isAmong(className, refused.classNames, '|'))
+      return fail("the layer ", className, " is not supported: ", refused.reason);
+  }
   std::vector<std::string_view> known;
   for (const LayerRow& row : layerRows()) known.push_back(row.className);
   return unknown("layer class", className, std::move(known));

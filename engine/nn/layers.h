@@ -43,6 +43,8 @@ class LayerContext {
   virtual Value state(std::string_view name, const Shape& shape, const Json& initializer) = 0;
   /// After the step the state has this value.
   virtual void update(Value state, Value value) = 0;
+  /// Adds a scalar to the loss of the batch, by its number of samples. An empty value is nothing.
+  virtual void addLoss(Value loss) = 0;
   /// What random ops draw from.
   virtual Value randomState() = 0;
   /// Calls a layer that this one wraps, {"class_name", "config"}. Its weights are named in the scope of
@@ -79,6 +81,12 @@ struct LayerRow {
 
 std::span<const LayerRow> layerRows();
 const LayerRow* findLayer(std::string_view className);
+/// Layers that Keras or TensorFlow.js has and there will not be, with the reason.
+struct RefusedLayers {
+  std::string_view classNames;  // "Hashing|TextVectorization"
+  std::string_view reason;
+};
+std::span<const RefusedLayers> refusedLayers();
 /// What a class name that no row has is answered with.
 std::unexpected<Error> unknownLayer(std::string_view className);
 

@@ -68,7 +68,7 @@ class Module {
   struct CallInfo {
     Topology::TensorRef call;
     std::vector<Type> outputs = {};  // axis 0 is -1
-    int64_t parameters = 0;     // of the weights that were made for it
+    int64_t parameters = 0;          // of the weights that were made for it
   };
   const std::vector<CallInfo>& calls() const { return calls_; }
   /// A table of the layers for people: names, output shapes, numbers of weights.
@@ -145,6 +145,7 @@ class ModuleCall : public LayerContext {
                const Json& regularizer, const Json& constraint) override;
   Value state(std::string_view name, const Shape& shape, const Json& initializer) override;
   void update(Value state, Value value) override;
+  void addLoss(Value loss) override;
   Value randomState() override;
   LayerOutputs callInner(const Json& description, const LayerInputs& inputs) override;
 

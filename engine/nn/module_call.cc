@@ -61,6 +61,11 @@ void ModuleCall::update(Value state, Value value) {
   }
 }
 
+void ModuleCall::addLoss(Value loss) {
+  // Unlike what regularizers of weights add.
+  if (loss) activityLosses.push_back(loss / static_cast<double>(options_.samples));
+}
+
 Value ModuleCall::randomState() {
   if (!random) random = graph_.input({DType::kI32, {4}});
   return random;
@@ -77,10 +82,7 @@ LayerOutputs ModuleCall::call(const Topology::Layer& layer, const LayerInputs& i
   path_ = std::move(path);
   number_ = number;
   for (Value y : outputs.values) {
-    // Unlike those of weights, regularizers of outputs count by sample.
-    Value extra =
-        kTrains ? regularization(y, member(layer.config, "activity_regularizer")) : Value{};
-    if (extra) activityLosses.push_back(extra / static_cast<double>(options_.samples));
+    if (kTrains) addLoss(regularization(y, member(layer.config, "activity_regularizer")));
   }
   return outputs;
 }

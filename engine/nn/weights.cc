@@ -217,8 +217,47 @@ namespace {
 constexpr Argument kL1[] = {number("l1", kNotNegative, 0.01)};
 constexpr Argument kL2[] = {number("l2", kNotNegative, 0.01)};
 constexpr Argument kL1L2[] = {also(kL1), also(kL2)};
+constexpr Argument kOrthogonalRegularizer[] = {number("factor", kNotNegative, 0.01),
+                                               choice("mode", "rows|columns")};
 
-constexpr Named kRegularizers[] = {{"l1", kL1}, {"l2", kL2}, {"l1_l2", kL1L2}};
+/// Empty where nothing is to be added.
+Value penalty(Value w, double l1, double l2) {
+  Value total;
+  if (l1 != 0) total = sum(abs(w)) * l1;
+  if (l2 != 0) total = total ? total + sum(square(w)) * l2 : sum(square(w)) * l2;
+  return total;
+}
+
+/// factor times the mean of |cos| between two different rows, or columns, of a matrix.
+Value nearness(Value w, double factor, bool ofRows) {
+  const Shape& s = w.shape();
+  if (s.rank() != 2 || s[ofRows ? 0 : 1] < 2) {
+    w.graph->fail(cat("an orthogonal regularizer needs a matrix of at least two ",
+                      ofRows ? "rows" : "columns", ", got ", s));
+    return {};
+  }
+  Value lengths = sum(square(w), {.axes = {ofRows ? 1 : 0}, .keepDims = true});
+  Value unit = w * rsqrt(maximum(lengths, like(lengths, 1e-12)));
+  Value cosines = matMul(unit, unit, {.transposeA = !ofRows, .transposeB = ofRows});
+  int32_t n = cosines.shape()[0];
+  Value column = range(*w.graph, n), row = reshape(column, {.shape = {n, 1}});
+  Value others = cast(notEqual(row, column), DType::kF32);
+  return sum(abs(cosines) * others) * (factor / (static_cast<double>(n) * (n - 1)));
+}
+
+struct RegularizerRow : Named {
+  Value (*apply)(Value w, const Fields& fields);
+};
+constexpr RegularizerRow kRegularizers[] = {
+    {{"l1", kL1}, [](Value w, const Fields& f) { return penalty(w, f.number("l1"), 0); }},
+    {{"l2", kL2}, [](Value w, const Fields& f) { return penalty(w, 0, f.number("l2")); }},
+    {{"l1_l2", kL1L2},
+     [](Value w, const Fields& f) { return penalty(w, f.number("l1"), f.number("l2")); }},
+    {{"orthogonal_regularizer", kOrthogonalRegularizer},
+     [](Value w, const Fields& f) {
+       return nearness(w, f.number("factor"), f.choice("mode") == "rows");
+     }},
+};
 
 // The axes that are summed over.
 constexpr Argument kNorms[] = {wholes("axis", kAnyInt, 0)};
@@ -280,12 +319,7 @@ Value regularization(Value w, const Json& regularizer) {
     w.graph->fail(c.error().message);
     return {};
   }
-  double l1 = c->row->name == "l2" ? 0 : c->fields.number("l1");
-  double l2 = c->row->name == "l1" ? 0 : c->fields.number("l2");
-  Value total;
-  if (l1 != 0) total = sum(abs(w)) * l1;
-  if (l2 != 0) total = total ? total + sum(square(w)) * l2 : sum(square(w)) * l2;
-  return total;
+  return c->row->apply(w, c->fields);
 }
 
 Value constrained(Value w, const Json& constraint) {

@@ -47,7 +47,7 @@ class WeightList {
 /// are the receptive field.
 Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t seed);
 
-/// What a regularizer adds to the loss: l1 * sum|w| + l2 * sum w^2.
+/// What a regularizer adds to the loss, such as l1 * sum|w| + l2 * sum w^2.
 Value regularization(Value w, const Json& regularizer);
 
 /// The nearest allowed value.

@@ -5,6 +5,7 @@
 // of sum(dy * output).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -66,6 +67,14 @@ struct AttrsFromJson {
     if (const Json* j = find(name)) {
       v = *j == "symmetric" ? MirrorMode::kSymmetric : MirrorMode::kReflect;
       ok = ok && j->is_string();
+    }
+  }
+  void operator()(const char* name, FillMode& v) {
+    constexpr const char* kModes[] = {"constant", "reflect", "wrap", "nearest"};
+    if (const Json* j = find(name)) {
+      auto mode = std::ranges::find_if(kModes, [&](const char* m) { return *j == m; });
+      ok = ok && mode != std::end(kModes);
+      v = static_cast<FillMode>(mode - std::begin(kModes));
     }
   }
   void operator()(const char* name, Pair& v) {
@@ -174,8 +183,8 @@ void check(const Goldens& file, const Json& c) {
   }
 }
 
-constexpr std::string_view kFiles[] = {"ops_elementwise", "ops_reduce", "ops_conv", "ops_linear",
-                                       "ops_move"};
+constexpr std::string_view kFiles[] = {"ops_elementwise", "ops_reduce", "ops_conv",
+                                       "ops_linear",      "ops_move",   "ops_image"};
 
 class OpGoldens : public ::testing::TestWithParam<std::string_view> {};
 

@@ -79,6 +79,9 @@ struct AttrWriter {
   void operator()(const char* name, MirrorMode) {
     add(name, 0, "reflect (0) or symmetric (1)", {-1, 2, 0.5, kNaN});
   }
+  void operator()(const char* name, FillMode) {
+    add(name, 0, "constant (0), reflect (1), wrap (2) or nearest (3)", {-1, 4, 0.5, kNaN});
+  }
   void operator()(const char* name, Pair v) {
     integer(name, v.h);
     integer(name, v.w);
@@ -294,6 +297,33 @@ void addMoves(std::vector<Refused>& rows) {
                          "paddings must be at least 0, got [0,0,too large,too large]"));
 }
 
+void addSizes(std::vector<Refused>& rows) {
+  Type x = f32({2, 3, 4, 1}), t = f32({2, 8});
+  const char* size = "size must be at least 1, got 0 and 5";
+  rows.push_back(refused(OpId::resizeBilinear, "size", {x}, ResizeBilinearAttrs{{0, 5}}, size));
+  rows.push_back(
+      refused(OpId::resizeNearestNeighbor, "size", {x}, ResizeNearestNeighborAttrs{{0, 5}}, size));
+  rows.push_back(refused(OpId::transform, "size", {x, t}, TransformAttrs{{0, 5}}, size));
+  rows.push_back(refused(OpId::resizeBilinear, "", {f32({3, 4})}, ResizeBilinearAttrs{{5, 5}},
+                         "needs images [N,H,W,C], got float32[3,4]"));
+  rows.push_back(refused(OpId::resizeBilinear, "", {f32({1, 0, 4, 2})}, ResizeBilinearAttrs{{5, 5}},
+                         "needs images of at least one pixel"));
+  rows.push_back(refused(OpId::resizeBilinear, "", {x}, ResizeBilinearAttrs{{5, 5}, true, true},
+                         "only one of alignCorners and halfPixelCenters can be true"));
+  rows.push_back(refused(OpId::transform, "", {x, f32({3, 8})}, TransformAttrs{{5, 5}},
+                         "transforms must be [1,8] or [2,8], got [3,8]"));
+  for (float bad : {NAN, INFINITY}) {
+    TransformAttrs a{{5, 5}};
+    a.fillValue = bad;
+    rows.push_back(refused(OpId::transform, "fillValue", {x, t}, a,
+                           cat("fillValue must be a finite number, got ", bad)));
+  }
+  TransformAttrs half{{5, 5}};
+  half.fillValue = 0.5f;
+  rows.push_back(refused(OpId::transform, "fillValue", {i32({2, 3, 4, 1}), t}, half,
+                         "fillValue must be a finite number without a fraction, got 0.5"));
+}
+
 std::vector<Refused> refusedValues() {
   std::vector<Refused> rows;
   Type x = f32({2, 3}), b = bools({2, 3});
@@ -315,6 +345,7 @@ std::vector<Refused> refusedValues() {
   rows.push_back(refused(OpId::softmaxCrossEntropy, "", {x, f32({3})}, SoftmaxCrossEntropyAttrs(),
                          "logits and labels must have one shape"));
   addImages(rows);
+  addSizes(rows);
   addMoves(rows);
   Type c = f32({3});
   auto epsilon = [](double got) {
@@ -380,8 +411,10 @@ TEST(Attributes, ThatAnOpCannotBeAskedForAreRefusedInWords) {
   }
   forEachOp([&](OpId op, auto attrs) {
     visitAttrs(attrs, [&]<class T>(const char* name, const T&) {
-      // What the reader has taken is one of two or three values, each of which is right.
-      if (std::same_as<T, bool> || std::same_as<T, DType> || std::same_as<T, MirrorMode>) return;
+      // What the reader has taken is one of a few values, each of which is right.
+      if (std::same_as<T, bool> || std::same_as<T, DType> || std::same_as<T, MirrorMode> ||
+          std::same_as<T, FillMode>)
+        return;
       EXPECT_TRUE(covered.contains(cat(opInfo(op).name, ".", name)))
           << opInfo(op).name << "." << name << ": which values are refused?";
     });
