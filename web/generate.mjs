@@ -28,7 +28,7 @@ function typeOf({kind, choices, names: [name]}) {
   }
   const types = {
     flag: 'boolean', whole: 'number', number: 'number', text: 'string', pair: 'number | number[]', wholes: 'number | number[]',
-    shape: 'number | (number | null)[]', borders: 'number | number[] | number[][]', numbers: 'number[]', texts: 'string[]',
+    shape: 'number | (number | null)[]', borders: 'number | number[] | number[][]', numbers: 'number[]', oneOrMore: 'number | number[]', interval: 'number | number[]', texts: 'string[]',
   };
   return types[kind] ?? (name === 'layer' ? 'AnyLayer | Described' : 'unknown');
 }
@@ -71,7 +71,7 @@ export function generate() {
   const inputType = (op) => (inputs[op.row] ? `, '${inputs[op.row]}'` : floats.includes(op.name) ? ", 'float32'" : '');
   const lines = [
     '// Generated from the engine\'s tables: see web/generate.mjs.',
-    `export type AttrType = 'bool' | 'int' | 'float' | 'dtype' | 'mirror' | 'pair' | 'padding' | 'ints';`,
+    `export type AttrType = 'bool' | 'int' | 'float' | 'dtype' | 'mirror' | 'fill' | 'pair' | 'padding' | 'ints';`,
     `export type OpName = ${tables.ops.map((op) => `'${op.name}'`).join(' | ')};`,
     `export type UnaryName = ${unary.map((n) => `'${n}'`).join(' | ')};`,
     `export type BinaryName = ${binary.map((n) => `'${n}'`).join(' | ')};`,

@@ -14,6 +14,7 @@ export {
   truncatedNormal, unsortedSegmentSum, unstack, where, zeros, zerosLike,
 } from './ops.js';
 export {browser, nextFrame} from './browser.js';
+export {image} from './image.js';
 
 // The elementwise ops by name. A module's exports are fixed when it is written: a test compares them with the table.
 export const {

@@ -1,12 +1,13 @@
 // Layers as descriptions: a layer is Keras JSON, and the engine knows what it means. Applying layers to symbolic tensors
 // records how they are joined.
 
+import {statisticsOf} from './adapt.js';
 import {callForJson, withArguments} from './engine.js';
 import type {
   ConstantInitializerArgs, CosineDecayRestartsScheduleArgs, CosineDecayScheduleArgs, EarlyStoppingCallbackArgs,
   ExponentialDecayScheduleArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
   L2RegularizerArgs, LayerArgsByName, MaxNormConstraintArgs, MinMaxNormConstraintArgs, ModelCheckpointCallbackArgs,
-  OrthogonalInitializerArgs, PiecewiseConstantDecayScheduleArgs, PolynomialDecayScheduleArgs, RandomNormalInitializerArgs,
+  OrthogonalInitializerArgs, OrthogonalRegularizerRegularizerArgs, PiecewiseConstantDecayScheduleArgs, PolynomialDecayScheduleArgs, RandomNormalInitializerArgs,
   RandomUniformInitializerArgs, ReduceLrOnPlateauCallbackArgs, TruncatedNormalInitializerArgs, UnitNormConstraintArgs,
   VarianceScalingInitializerArgs,
 } from './generated/arguments.js';
@@ -140,9 +141,7 @@ export class Layer {
   ) {
     const {inputShape, batchSize, inputDType, weights, ...others} = (given ?? {}) as Given;
     this.name = others.name || uniqueName(className);
-    if (weights != null) {
-      this.initial = tensorsOf(weights, () => [], `${this.name}: weights`).map((t) => ({shape: t.shape, values: t.dataSync()}));
-    }
+    if (weights != null) this.begin(tensorsOf(weights, () => [], `${this.name}: weights`));
     const sizes = [inputShape].flat();
     // What is no shape or no type goes to the engine under its own name, which refuses it.
     const isShape = inputShape != null && sizes.every((d) => d === null || (Number.isInteger(d) && d! > 0));
@@ -153,6 +152,9 @@ export class Layer {
     if (isShape && others.batchInputShape == null) this.put('batchInputShape', [batchSize ?? null, ...sizes]);
     else if (batchSize !== undefined) this.put('batchSize', batchSize);
     this.put('name', this.name);
+  }
+  private begin(weights: Tensor[]): void {
+    this.initial = weights.map((t) => ({shape: t.shape, values: t.dataSync()}));
   }
   private put(key: string, value: unknown): void {
     const plain = isLayer(value) ? value.inKerasNames() : value;
@@ -252,6 +254,14 @@ export class Layer {
     const {model, path} = this.there;
     model.setValuesAt(path, values);
   }
+  /** Of tf.layers.normalization: the mean and the variance of the data, [N, ..], become its own. */
+  adapt(data: Tensor): void {
+    if (this.className !== 'Normalization' || this.config['mean'] != null) throw new Error(`${this.name}: adapt is of tf.layers.normalization without mean and variance`);
+    const values = statisticsOf(data, (this.config['axis'] as number | undefined) ?? -1);
+    if (this.home ?? this.homes.of(this.name)) this.setWeights(values);
+    else this.begin(values);
+    for (const t of values) t.dispose();
+  }
 }
 
 export function checkTrainable(value: unknown): void {
@@ -313,6 +323,7 @@ export const regularizers = {
   l1: described<L1RegularizerArgs>('L1'),
   l2: described<L2RegularizerArgs>('L2'),
   l1l2: described<L1L2RegularizerArgs>('L1L2'),
+  orthogonal: described<OrthogonalRegularizerRegularizerArgs>('OrthogonalRegularizer'),
 };
 export const constraints = {
   maxNorm: described<MaxNormConstraintArgs>('MaxNorm'),

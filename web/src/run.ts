@@ -19,6 +19,10 @@ function encode(type: AttrType, value: unknown): unknown[] | string {
       return [typeNumber(value as DataType)];
     case 'mirror':
       return value === 'reflect' ? [0] : value === 'symmetric' ? [1] : "'reflect' or 'symmetric'";
+    case 'fill': {
+      const mode = ['constant', 'reflect', 'wrap', 'nearest'].indexOf(value as string);
+      return mode < 0 ? "'constant', 'reflect', 'wrap' or 'nearest'" : [mode];
+    }
     case 'pair':
       return typeof value === 'number' ? [value, value] : Array.isArray(value) && value.length === 2 ? value : 'a number, or two';
     case 'padding':
