@@ -23,7 +23,8 @@ const pascalCase = (name) => camelCase(`_${name}`);
 function typeOf({kind, choices, names: [name]}) {
   if (kind === 'choice') return [...new Set(choices.flatMap((c) => [camelCase(c), c]))].map((c) => `'${c}'`).join(' | ');
   if (kind === 'described') {
-    if (name === 'activation') return `ActivationName | (string & {}) | Described | null`;
+    if (name === 'activation') return `ActivationName | (string & {}) | Described | TensorFunction | null`;
+    if (/(activation|regularizer|constraint)$/.test(name)) return 'string | Described | TensorFunction | null';
     return `${name.endsWith('initializer') ? 'InitializerName | (string & {})' : 'string'} | Described | null`;
   }
   const types = {
@@ -47,6 +48,7 @@ function argumentTypes({layers, tables}) {
     `import type {LayerArgs} from '../layers.js';`,
     `import type {AnyLayer} from '../model.js';`,
     `import type {Described} from '../predictor.js';`,
+    `import type {TensorFunction} from '../trace.js';`,
     `import type {ActivationName} from './tables.js';`,
     ...layers.flatMap((l) => interfaceOf(`${l.className}Args`, `Arguments of tf.layers.${l.name}.`, l.arguments, 'LayerArgs')),
     `export interface LayerArgsByName {`,

@@ -64,8 +64,13 @@ FJ_API int fj_op(int op, const int32_t* inputs, int count, const double* attribu
                  int attributeCount);
 FJ_TRAIN void fj_tapeStart();
 FJ_TRAIN void fj_tapeStop();
-/// A model has made `output` of `input`: a gradient through it is an error.
+/// Whether tapes leave out what runs from now on.
+FJ_TRAIN void fj_tapePause(int paused);
+/// A model has judged `input` by `output`, as evaluate does: a gradient through it is an error.
 FJ_TRAIN int fj_tapeModel(int input, int output);
+/// JSON text: the trainable weights of the models that fj_modelApply has called for the innermost tape, [[model,
+/// number of the weight], ..]. One that several models have is listed once.
+FJ_TRAIN int fj_tapeWeights();
 /// Gradients of y by xs into out[count], 0 where y does not depend on an x. dy may be 0. all: xs are all
 /// variables that there are. Returns 1, or 0 on failure.
 FJ_TRAIN int fj_gradients(int y, int dy, const int32_t* xs, int count, int all, int32_t* out);
@@ -82,15 +87,15 @@ FJ_TRAIN void fj_optimizerFree(int optimizer);
 
 // ---- models ----
 /// `draws`: 1 draws weights by their initializers, 0 leaves zeros for fj_modelSetWeight. `shared`: null, or
-/// as JSON the layers whose weights are those of another model, [[path, model, path there], ..]: "base/dense",
-/// or "" for all of a model.
+/// as JSON a list: [path, model, path there] for layers whose weights are those of another model, "base/dense",
+/// or "" for all of a model; [path, number] for layers that are written in JavaScript.
 FJ_API int fj_model(const char* json, uint32_t seed, int draws, const char* shared);
 FJ_API void fj_modelFree(int model);
 FJ_TRAIN int fj_modelCompile(int model, const char* json);
 /// Leaves the file of io/model_file.h in the message buffer: bytes, not text.
 FJ_TRAIN int fj_modelSave(int model, int optimizer);
-/// A model from such a file, which is copied.
-FJ_API int fj_modelLoad(const uint8_t* file, int length);
+/// A model from such a file, which is copied. `traced`: null, or as JSON [[path, number], ..] as above.
+FJ_API int fj_modelLoad(const uint8_t* file, int length, const char* traced);
 /// JSON text: {"model": the description, "training": the arguments of compile or null}.
 FJ_API int fj_modelDescription(int model);
 /// What layers, by their names, and the whole model are from now on: {"model": true, "layers":
@@ -127,6 +132,12 @@ FJ_API int fj_modelPrepare(int model, int train, int batch);
 /// time is stopped: another one runs the first to its end.
 FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize,
                            double milliseconds, int32_t* out, int room);
+/// The outputs for these inputs, all rows at once, as in training or as in prediction; tapes record the call, so
+/// that it can be differentiated by inputs and weights. Writes and returns as fj_modelPredict.
+FJ_TRAIN int fj_modelApply(int model, const int32_t* xs, int count, int training, int32_t* out,
+                           int room);
+/// A tensor that is a weight: what writes to it writes to the model.
+FJ_TRAIN int fj_modelVariable(int model, int index);
 /// Goes on with the prediction that has stopped, for so long. Returns 1 when it is done, 2 when there is more to do.
 FJ_API int fj_predictGoOn(double milliseconds);
 /// One training (1) or test (0) step on whole arrays. Writes loss and metrics, returns how many; they
@@ -191,4 +202,24 @@ FJ_TRAIN void fj_fitFree(int fit);
 FJ_TRAIN int fj_layerConfig(const char* className, const char* config);
 /// The outputs of a layer for these inputs, as JSON text [{"dtype", "shape"}]: inputs is such a list, too.
 FJ_TRAIN int fj_layerShape(const char* className, const char* config, const char* inputs);
+
+// ---- functions of JavaScript within models ----
+// While a graph is built the engine calls fj_trace for a function or a layer that is written in JavaScript (nn/traced.h). Tensors
+// that stand for values of the graph go through fj_op as all others do, and their results are such tensors.
+
+/// inputs: `count` tensors, then as many masks, 0 for none. Calls the function, which leaves its results by fj_traced.
+/// JavaScript has it (web/trace.js): 1, or 0 where it has failed.
+int fj_trace(int number, const int32_t* inputs, int count, int training);
+/// The results of the function that is being traced, with their masks or null; or why there are none.
+FJ_TRAIN void fj_traced(const int32_t* outputs, int count, const int32_t* masks, const char* error);
+/// A weight of the layer that is being traced, made on first use: {"name", "shape", "initializer", "regularizer", "constraint",
+/// "trainable"}. One that is not trainable can be updated.
+FJ_TRAIN int fj_traceWeight(const char* json);
+/// After the step the weight has this value.
+FJ_TRAIN int fj_traceUpdate(int weight, int value);
+/// What random ops draw from, anew in each step.
+FJ_TRAIN int fj_traceRandom();
+/// Calls a layer {"class_name", "config"} within the one that is being traced. Writes and returns as fj_modelPredict.
+FJ_TRAIN int fj_traceLayer(const char* json, const int32_t* inputs, int count, int32_t* out,
+                           int room);
 }

@@ -102,6 +102,7 @@ void fj_eagerGpu(int on, const double* device) {
   Runtime& r = runtime();
   // Plans are of one place.
   r.eager->clear();
+  r.modelCalls.clear();
   r.optimizers.forEach([](auto& o) { o->clear(); });
   r.place->isRemote = on != 0;
   if (!device) return;

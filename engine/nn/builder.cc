@@ -4,6 +4,7 @@
 
 #include "base/parts.h"
 #include "nn/optimizers.h"
+#include "nn/traced.h"
 
 namespace fjord {
 
@@ -37,7 +38,8 @@ void Model::Builder::addMetrics(const Json& metrics, const Json& loss, Value y, 
               : metrics.is_null() ? Json::array()
                                   : Json::array({metrics});
   for (const Json& metric : list) {
-    Graph::Scope scope(graph, cat("metric ", metricName(metric)));
+    // A function's name comes with the call.
+    Graph::Scope scope(graph, tracedNumber(metric) ? "metric" : cat("metric ", metricName(metric)));
     metrics_.push_back(metricParts(metric, loss, y, p));
     metricNames_.push_back(prefix + metricName(metric));
   }
@@ -130,13 +132,17 @@ void Model::Builder::addUpdates() {
   std::vector<int> indices;
   std::vector<Value> xs;
   std::vector<bool> sources = ancestors(loss_);
+  bool trainsAny = false;
   for (auto& [index, input] : call_.weights.used) {
     // What the loss does not depend on stays as it is.
+    trainsAny = trainsAny || trains(model_.weights_[index]);
     bool isUsed = input.id < static_cast<int32_t>(sources.size()) && sources[input.id];
     if (!isUsed || !trains(model_.weights_[index])) continue;
     indices.push_back(index);
     xs.push_back(input);
   }
+  if (trainsAny && xs.empty())
+    return graph.fail("the loss depends on none of the weights that are trained");
   std::vector<Value> gradients = grad(loss_, xs);
   if (!graph.status()) return;
   optimizer.clip(gradients);

@@ -11,7 +11,7 @@ namespace fjord {
 // ---- how it is made
 
 Status Module::make(const Json& model, const ModelOptions& options) {
-  FJORD_TRY(topology_, Topology::fromJson(model));
+  FJORD_TRY(topology_, Topology::fromJson(model, options.traced));
   json_ = asKerasWrites(model);
   seed_ = options.seed;
   making_ = &options;

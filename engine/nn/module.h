@@ -35,6 +35,8 @@ struct ModelOptions {
   /// takes longer than to read its file.
   std::function<Result<Tensor>(const std::string& name, const Shape& shape)> weights = nullptr;
   std::vector<SharedLayer> shared = {};
+  /// The numbers of layers that are written elsewhere (nn/traced.h), by their paths; null for none.
+  Json traced = nullptr;
 };
 
 /// The models that have some weights in common.
@@ -68,7 +70,7 @@ class Module {
   struct CallInfo {
     Topology::TensorRef call;
     std::vector<Type> outputs = {};  // axis 0 is -1
-    int64_t parameters = 0;     // of the weights that were made for it
+    int64_t parameters = 0;          // of the weights that were made for it
   };
   const std::vector<CallInfo>& calls() const { return calls_; }
   /// A table of the layers for people: names, output shapes, numbers of weights.
@@ -132,6 +134,7 @@ class ModuleCall : public LayerContext {
     int32_t samples = 1;
     bool training = false;
     bool makes = false;  // the module's list of calls
+    bool moves = false;  // weights, from run to run, as they do in training
   };
   ModuleCall(Module& module, Graph& graph, const Options& options)
       : module_(module), graph_(graph), options_(options) {

@@ -3,6 +3,7 @@
 
 #include "base/parts.h"
 #include "nn/module.h"
+#include "nn/traced.h"
 
 namespace fjord {
 
@@ -42,7 +43,8 @@ Value ModuleCall::use(std::string_view name, const Shape& shape, const Json& ini
 Value ModuleCall::weight(std::string_view name, const Shape& shape, const Json& initializer,
                          bool trainable, const Json& regularizer, const Json& constraint) {
   // Without training the weights stay as they are from run to run.
-  return use(name, shape, initializer, trainable, regularizer, constraint, !options_.training);
+  bool stay = !options_.training && !options_.moves;
+  return use(name, shape, initializer, trainable, regularizer, constraint, stay);
 }
 
 Value ModuleCall::state(std::string_view name, const Shape& shape, const Json& initializer) {
@@ -100,7 +102,7 @@ LayerOutputs ModuleCall::callInner(const Json& description, const LayerInputs& i
   std::string className = stringOr(description, "class_name", "");
   std::string name = stringOr(config, "name", canonicalName(className));
   Graph::Scope scope(graph_, name);
-  const LayerRow* row = findLayer(className);
+  const LayerRow* row = className == kTracedClass ? &tracedLayer() : findLayer(className);
   Result<Topology> inner = row ? Topology() : Topology::fromJson(description);
   if (!inner) {
     graph_.fail(inner.error().message);

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "nn/call_order.h"
+#include "nn/traced.h"
 
 namespace fjord {
 
@@ -130,6 +131,7 @@ constexpr Argument kFunctional[] = {also(kEveryModel), json("input_layers").isNe
 /// Reads a description and those of the models in it.
 class Reader {
  public:
+  explicit Reader(const Json& traced) : traced_(traced) {}
   /// {"class_name", "config"} of a model whose layers' paths begin with `prefix`.
   Result<Topology> model(const Json& description, const std::string& prefix);
   int numbers() const { return static_cast<int>(numbers_.size()); }
@@ -142,7 +144,21 @@ class Reader {
   std::unordered_map<double, std::string> shared_;  // by shared_object_id: where it was met first
   std::unordered_map<std::string, int> numbers_;    // by path
   bool isAgain_ = false;                            // a model is read that was read before
+  const Json& traced_;
 };
+
+/// One that is written elsewhere. Of what it says the engine takes what it asks of every layer.
+Result<std::pair<Layer, Fields>> tracedEntry(Layer layer, const Json& config) {
+  layer.row = &tracedLayer();
+  layer.config = {{"number", 1}};
+  for (const char* key : {"trainable", "dtype", "batch_input_shape", "activity_regularizer"}) {
+    if (const Json& value = named(config, key); !value.is_null()) layer.config[key] = value;
+  }
+  Result<Fields> fields = layerFields(*layer.row, layer.config);
+  if (!fields) return fail(layer.name, ": ", fields.error().message);
+  // What they refer to stays where it is.
+  return std::pair{std::move(layer), std::move(*fields)};
+}
 
 /// A layer, and the arguments of it. Its name may be settled later, and then its path.
 Result<std::pair<Layer, Fields>> Reader::layer(const Json& j) {
@@ -153,6 +169,10 @@ Result<std::pair<Layer, Fields>> Reader::layer(const Json& j) {
     Layer layer{.className = className, .name = stringOr(config, "name", entry.text("name"))};
     layer.config = {{"trainable", boolOr(config, "trainable", true)}};
     return std::pair{std::move(layer), std::move(entry)};
+  }
+  if (!traced_.is_null() && className != kInputClass && !findLayer(className)) {
+    std::string name = stringOr(config, "name", entry.text("name"));
+    return tracedEntry({.className = className, .name = name}, config);
   }
   Result<Fields> fields = fieldsOf(className, config);
   if (!fields) {
@@ -180,6 +200,12 @@ Status Reader::settle(Layer& layer, const Json& j, const std::string& prefix) {
     auto [first, isNew] = shared_.try_emplace(id.get<double>(), layer.path);
     layer.path = first->second;
     isAgain = isAgain || !isNew;
+  }
+  if (layer.row == &tracedLayer()) {
+    const Json& number = member(traced_, layer.path.c_str());
+    if (!number.is_number())
+      return fail(layer.name, ": ", unknownLayer(layer.className).error().message);
+    layer.config["number"] = number;
   }
   if (layer.row) {
     auto [known, isNew] = numbers_.try_emplace(layer.path, numbers());
@@ -415,14 +441,14 @@ J* modelIn(J* j) {
 
 }  // namespace
 
-Result<Topology> Topology::fromJson(const Json& model) {
+Result<Topology> Topology::fromJson(const Json& model, const Json& traced) {
   const Json* j = modelIn(&model);
   if (stringOr(model, "format", "") == "graph-model" || member(*j, "node").is_array()) {
     return fail(
         "this is a TensorFlow.js graph model, which holds operations of TensorFlow and no layers; "
         "convert the Keras model with tensorflowjs_converter --output_format=tfjs_layers_model");
   }
-  Reader reader;
+  Reader reader(traced);
   FJORD_TRY(Topology t, reader.model(*j, ""));
   t.numbers = reader.numbers();
   return t;

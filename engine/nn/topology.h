@@ -45,7 +45,8 @@ struct Topology {
   bool trainable = true;  // all of it
   int numbers = 0;        // of layers, those of inner models included
 
-  static Result<Topology> fromJson(const Json& model);
+  /// `traced`: ModelOptions::traced.
+  static Result<Topology> fromJson(const Json& model, const Json& traced = nullptr);
   const Type& inputType(size_t i) const { return layers[inputs[i].layer].input; }
 };
 

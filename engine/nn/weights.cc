@@ -5,6 +5,7 @@
 
 #include "base/parts.h"
 #include "ir/graph.h"
+#include "nn/traced.h"
 
 namespace fjord {
 
@@ -250,13 +251,13 @@ constexpr ConstraintRow kConstraints[] = {
 }  // namespace
 
 Status checkRegularizer(const Json& regularizer) {
-  if (!kTrains) return {};
+  if (!kTrains || tracedNumber(regularizer)) return {};
   auto c = chosen("regularizer", kRegularizers, regularizer);
   return c ? Status() : std::unexpected(c.error());
 }
 
 Status checkConstraint(const Json& constraint) {
-  if (!kTrains) return {};
+  if (!kTrains || tracedNumber(constraint)) return {};
   auto c = chosen("constraint", kConstraints, constraint);
   return c ? Status() : std::unexpected(c.error());
 }
@@ -275,6 +276,12 @@ Table constraintTable() {
 
 Value regularization(Value w, const Json& regularizer) {
   if (!w || regularizer.is_null()) return {};
+  if (tracedNumber(regularizer)) {
+    Value penalty = traced(regularizer, {{w}});
+    if (!penalty || penalty.shape().rank() == 0) return penalty;
+    w.graph->fail(cat("a regularizer gives a scalar, got ", penalty.type()));
+    return {};
+  }
   auto c = chosen("regularizer", kRegularizers, regularizer);
   if (!c) {
     w.graph->fail(c.error().message);
@@ -290,6 +297,7 @@ Value regularization(Value w, const Json& regularizer) {
 
 Value constrained(Value w, const Json& constraint) {
   if (!w || constraint.is_null()) return w;
+  if (tracedNumber(constraint)) return traced(constraint, {{w}});
   auto c = chosen("constraint", kConstraints, constraint);
   if (!c) {
     w.graph->fail(c.error().message);

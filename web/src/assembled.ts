@@ -1,14 +1,19 @@
 // What a model is made of: its layers and how they are joined, described in Keras JSON; and its weights, which the engine holds, and which
 // other models may have, too. model.ts trains it.
 
-import {call, callForJson, withArguments} from './engine.js';
+import {call, callForJson, heap, withArguments} from './engine.js';
+import {numbersOf} from './custom.js';
 import {checkTrainable, Homes, Layer, trainingOf, uniqueName, type CallArgs, type LayerHome} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {Home} from './place.js';
 import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight} from './predictor.js';
-import type {Data} from './samples.js';
+import {modelWeights} from './gradients.js';
+import {tensorsOf, type Data} from './samples.js';
+import {pathsOf} from './saved.js';
 import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
-import {Tensor, tensor, tidy} from './tensor.js';
+import {handleOf, Tensor, tensor, tidy} from './tensor.js';
+import {there} from './there.js';
+import {LayerVariable, WeightVariable, type WeightOwner} from './weights.js';
 
 export type Describe = (layer: AnyLayer) => Described;
 
@@ -39,6 +44,11 @@ export interface ModelOptions {
   trainable?: boolean;
 }
 
+/** By handle, for who has one of the engine. */
+const models = new Map<number, WeakRef<Assembled>>();
+const gone = new FinalizationRegistry<number>((handle) => models.delete(handle));
+modelWeights.variable = (handle, index) => models.get(handle)!.deref()!['variableAt'](index);
+
 export class Assembled extends Predictor implements LayerHome {
   readonly className: string;
   /** As a layer of others. */
@@ -54,6 +64,11 @@ export class Assembled extends Predictor implements LayerHome {
   private isBySample = true;
   protected home = new Home(() => this.built, this.held, () => (this.isSharing || !this.isBySample ? 'wasm' : undefined));
   private isTrainable = true;
+  /** Weights that were asked for as variables. */
+  private readonly variables = new Map<number, WeightVariable>();
+  private readonly weightOwner: WeightOwner = {
+    isDisposed: () => this.isDisposed, handle: () => this.built, check: (what) => this.home.gpu?.check(what), changed: () => this.home.gpu?.upload(),
+  };
   /** Layer.changes, and all flags, when the engine was told last. */
   private seenChanges = 0;
   protected flags = '';
@@ -99,9 +114,8 @@ export class Assembled extends Predictor implements LayerHome {
       const twice = names.find((name, i) => names.indexOf(name) < i);
       if (twice) throw new Error(`Two layers of the model are named ${twice}`);
       const shared = this.lent();
-      this.held.handle = withArguments((a) =>
-        call('fj_model', a.json(this.saved ?? this.described()), this.seed, this.saved ? 0 : 1, shared.length ? a.json(shared.map(({at, model, path}) => [at, model.handle, path])) : 0),
-      );
+      const given = [...shared.map(({at, model, path}) => [at, model.handle, path]), ...numbersOf(pathsOf(this.layers))];
+      this.held.handle = withArguments((a) => call('fj_model', a.json(this.saved ?? this.described()), this.seed, this.saved ? 0 : 1, given.length ? a.json(given) : 0));
       for (const {model} of shared) model.isSharing = this.isSharing = true;
       this.own();
       // A description does not say all of it.
@@ -167,6 +181,8 @@ export class Assembled extends Predictor implements LayerHome {
   }
   /** The weights are this model's from now on, too. */
   private own(): void {
+    models.set(this.handle, new WeakRef(this));
+    gone.register(this, this.handle);
     const {weights, bySample} = callForJson<ModelInfo>('fj_modelInfo', this.handle);
     this.isBySample = bySample;
     this.walk((l, path) => {
@@ -259,7 +275,28 @@ export class Assembled extends Predictor implements LayerHome {
     super.setWeights(values);
     this.home.gpu?.upload();
   }
-  weightsAt(path: string): ModelWeight[] {
+  override get weights(): LayerVariable[] {
+    return this.info().weights.map(({name, shape, trainable}, i) => new LayerVariable(name, shape, trainable, () => this.variableAt(i)));
+  }
+  override get trainableWeights(): LayerVariable[] {
+    return this.weights.filter((w) => w.trainable);
+  }
+  override get nonTrainableWeights(): LayerVariable[] {
+    return this.weights.filter((w) => !w.trainable);
+  }
+  /** A weight as a variable. */
+  private variableAt(index: number): WeightVariable {
+    const {name, trainable} = this.info().weights[index]!;
+    let made = this.variables.get(index);
+    if (!made) this.variables.set(index, (made = new WeightVariable(this.weightOwner, index, name, trainable)));
+    made.trainable = trainable;
+    return made;
+  }
+  override dispose(): void {
+    for (const variable of this.variables.values()) variable.release();
+    super.dispose();
+  }
+  weightsAt(path: string): LayerVariable[] {
     return this.weights.filter((w) => w.name.startsWith(`${path}/`));
   }
   valuesAt(path: string): Tensor[] {
@@ -280,7 +317,7 @@ export class Assembled extends Predictor implements LayerHome {
     });
     return found;
   }
-  weightsOf(layer: AnyLayer): ModelWeight[] {
+  weightsOf(layer: AnyLayer): LayerVariable[] {
     return this.weightsAt(this.pathOf(layer));
   }
   valuesOf(layer: AnyLayer): Tensor[] {
@@ -292,15 +329,29 @@ export class Assembled extends Predictor implements LayerHome {
 
   // ---- as a layer -----------------------------------------------------------------------------------------------------------------
 
-  /** Of symbolic tensors: the model is a layer of another, with the same weights. Of values: computed now, in one batch. */
+  /**
+   * Of symbolic tensors: the model is a layer of another, with the same weights. Of values: computed now, in one batch; with training as
+   * in training, where moving averages go on.
+   */
   apply(x: SymbolicTensor | SymbolicTensor[], args?: CallArgs): SymbolicTensor | SymbolicTensor[];
-  apply(x: Data): Tensor | Tensor[];
+  apply(x: Data, args?: CallArgs): Tensor | Tensor[];
   apply(x: Data | SymbolicTensor | SymbolicTensor[], args?: CallArgs): Tensor | Tensor[] | SymbolicTensor | SymbolicTensor[] {
     const training = trainingOf(args, this.name);
     const list = symbolicOf(x);
     if (list) return first(this.calls.add(list, this.typesFor(list), training));
-    if (training) throw new Error(`${this.name}: apply of values predicts; training: true goes with symbolic tensors`);
+    if (training) return first(this.recorded(tensorsOf(x, () => this.inputNames, 'apply'), true));
     return this.predictOnBatch(x as Data);
+  }
+  /** The outputs for values, computed at once, and noted by what differentiates. */
+  protected recorded(xs: Tensor[], training: boolean): Tensor[] {
+    this.home.gpu?.check('a gradient through the model');
+    return withArguments((a) => {
+      const room = this.outputNames.length;
+      const out = a.results(room);
+      const count = call('fj_modelApply', this.built, a.i32(xs.map((t) => handleOf(t))), xs.length, training ? 1 : 0, out, room);
+      there?.play();
+      return [...heap.i32(out, count)].map((handle) => new Tensor(handle));
+    });
   }
   /** The types of its outputs, where it takes these inputs. */
   private typesFor(given: readonly SymbolicType[]): SymbolicType[] {

@@ -12,10 +12,13 @@ import type {
 } from './generated/arguments.js';
 import {layerClasses, type LayerName} from './generated/tables.js';
 import type {AnyLayer} from './model.js';
-import {first, type Described, type ModelWeight, type Shape} from './predictor.js';
+import {first, type Described, type Shape} from './predictor.js';
 import {flagOf, shown, tensorsOf} from './samples.js';
 import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {Tensor, type DataType} from './tensor.js';
+import {callWithin, describedFunction, type TensorFunction} from './trace.js';
+import {tracing} from './tracing.js';
+import type {LayerVariable} from './weights.js';
 
 /** Keras writes snake_case: kernelSize is kernel_size. */
 export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
@@ -27,7 +30,7 @@ export function inKerasNames(value: unknown): unknown {
 }
 
 /** kernel_size is kernelSize, in all objects of a description. */
-function inCamelCase(value: unknown): unknown {
+export function inCamelCase(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inCamelCase);
   if (typeof value !== 'object' || value === null) return value;
   const name = (key: string) => key.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
@@ -52,7 +55,7 @@ export interface LayerArgs {
   /** What its weights are to be at first. */
   weights?: Tensor[];
   /** What its outputs add to the loss. */
-  activityRegularizer?: string | Described | null;
+  activityRegularizer?: string | Described | TensorFunction | null;
 }
 /** As the program has given them, or a file. */
 type Given = Record<string, unknown> & {name?: string; weights?: unknown; inputShape?: Shape | number; batchSize?: number | null};
@@ -77,7 +80,7 @@ export interface LayerHome {
   /** Joins layers that merely follow one another. */
   join(): void;
   /** Of the layer at a path, such as "base/dense". */
-  weightsAt(path: string): ModelWeight[];
+  weightsAt(path: string): LayerVariable[];
   valuesAt(path: string): Tensor[];
   setValuesAt(path: string, values: Tensor[]): void;
 }
@@ -117,7 +120,7 @@ export function trainingOf(args: CallArgs | null | undefined, what: string): boo
 }
 
 /** Computes with values what a layer gives: models.ts does, with a model of the layer alone. */
-export const alone: {compute?: (layer: Layer, inputs: Tensor[]) => Tensor | Tensor[]} = {};
+export const alone: {compute?: (layer: Layer, inputs: Tensor[], training?: boolean) => Tensor | Tensor[]} = {};
 
 export class Layer {
   /** Changes of `trainable`, of all layers and models. */
@@ -126,7 +129,9 @@ export class Layer {
   /** In Keras's names. */
   readonly config: Record<string, unknown> = {};
   /** The same in those that the program wrote: the engine, which knows both, names an argument by them. */
-  private readonly written: Record<string, unknown> = {};
+  protected readonly written: Record<string, unknown> = {};
+  /** Of its arguments: the engine knows them by numbers. */
+  private readonly functions: unknown[] = [];
   /** Values that its weights are to have at first, until a model has given them these. */
   initial?: {shape: number[]; values: Float32Array | Int32Array | Uint8Array}[];
   readonly calls = new Calls(this);
@@ -154,10 +159,18 @@ export class Layer {
     else if (batchSize !== undefined) this.put('batchSize', batchSize);
     this.put('name', this.name);
   }
-  private put(key: string, value: unknown): void {
-    const plain = isLayer(value) ? value.inKerasNames() : value;
+  protected put(key: string, value: unknown): void {
+    const plain = isLayer(value) ? value.inKerasNames() : (this.functionAt(key, value) ?? value);
     this.written[key] = plain;
     this.config[snakeCase(key)] = inKerasNames(plain);
+  }
+
+  /** An argument that may be a function, where it is one. */
+  private functionAt(key: string, value: unknown): Described | undefined {
+    const [kind] = /(activation|regularizer|constraint)$/.exec(snakeCase(key)) ?? [];
+    const described = kind && describedFunction(value, kind);
+    if (described) this.functions.push(value);
+    return described || undefined;
   }
 
   getClassName(): string {
@@ -180,19 +193,24 @@ export class Layer {
     return {class_name: this.className, config: this.written};
   }
 
+  /** As one that is called by a layer of the program. */
+  protected get within(): Described {
+    return this.asWritten();
+  }
+
   /** What it gives for these inputs: symbolic tensors, and the call can be a part of a model; or values, computed now. */
   apply(inputs: SymbolicTensor | SymbolicTensor[], args?: CallArgs): SymbolicTensor;
-  apply(inputs: Tensor | Tensor[]): Tensor | Tensor[];
+  apply(inputs: Tensor | Tensor[], args?: CallArgs): Tensor | Tensor[];
   apply(inputs: SymbolicTensor | SymbolicTensor[] | Tensor | Tensor[], args?: CallArgs): SymbolicTensor | Tensor | Tensor[] {
     const training = trainingOf(args, this.name);
     const list = symbolicOf(inputs);
     if (list) return first(this.calls.add(list, this.typesFor(list), training)) as SymbolicTensor;
-    if (training !== undefined) throw new Error(`${this.name}: apply of values takes no arguments`);
     const values = [inputs].flat();
     if (!alone.compute || !values.length || !values.every((t) => t instanceof Tensor)) {
       throw new Error(`${this.name}: apply takes tensors, or what tf.input() or another layer's apply() gives`);
     }
-    return alone.compute(this, values);
+    if (tracing()) return first(callWithin(this.within, values));
+    return alone.compute(this, values, training);
   }
   /** The types of its outputs. */
   typesFor(inputs: readonly SymbolicType[]): SymbolicType[] {
@@ -210,16 +228,16 @@ export class Layer {
     this.put('trainable', trainable);
     ++Layer.changes;
   }
-  private call(what: string) {
+  private onlyCall(what: string) {
     if (!this.calls.list.length) this.home?.join();
     return this.calls.only(what);
   }
   /** What its one call gave. */
   get output(): SymbolicTensor {
-    return first(this.call('output').outputs) as SymbolicTensor;
+    return first(this.onlyCall('output').outputs) as SymbolicTensor;
   }
   get input(): SymbolicTensor | SymbolicTensor[] {
-    const {inputs, outputs} = this.call('input');
+    const {inputs, outputs} = this.onlyCall('input');
     return first(inputs.length ? inputs : outputs);
   }
 
@@ -231,14 +249,14 @@ export class Layer {
     this.home.weightsAt(this.name);
     return this.homes.of(this.name) ?? {model: this.home, path: this.name};
   }
-  get weights(): ModelWeight[] {
+  get weights(): LayerVariable[] {
     const {model, path} = this.there;
     return model.weightsAt(path);
   }
-  get trainableWeights(): ModelWeight[] {
+  get trainableWeights(): LayerVariable[] {
     return this.weights.filter((w) => w.trainable);
   }
-  get nonTrainableWeights(): ModelWeight[] {
+  get nonTrainableWeights(): LayerVariable[] {
     return this.weights.filter((w) => !w.trainable);
   }
   countParams(): number {
@@ -271,7 +289,7 @@ type Factory<Args> = {} extends Args ? (args?: Args | null) => Layer : (args: Ar
 type Factories = {[name in LayerName]: Factory<LayerArgsByName[name]>};
 const factories = Object.fromEntries(Object.entries(layerClasses).map(([name, className]) => [name, (args?: object | null) => new Layer(className, args)])) as Factories;
 
-export const layers = {
+export const factoriesOfLayers = {
   ...factories,
   inputLayer: (args?: LayerArgs | null) => new Layer('InputLayer', args),
   avgPool2d: factories.averagePooling2d,

@@ -6,7 +6,7 @@
 
 import type {ModelArtifacts, ModelFile} from './io.js';
 import {alone, input, Layer, uniqueName} from './layers.js';
-import {layersOf, LayersModel, listOf, type AnyLayer} from './model.js';
+import {layersOf, LayersModel, type AnyLayer} from './model.js';
 import {descriptionIn, nameOf, type Described, type Shape} from './predictor.js';
 import {known} from './samples.js';
 import {describing} from './saved.js';
@@ -42,6 +42,8 @@ function inputShapeOf(layer: Layer): Shape | undefined {
   const {batch_input_shape: batched, batch_shape: shape, input_shape: sample, input_dim: size = sample, batch_size: batch} = layer.config;
   return (batched ?? shape ?? (size == null ? undefined : [batch ?? null, size].flat())) as Shape | undefined;
 }
+
+const listOf = <T>(x: T | T[]): T[] => (Array.isArray(x) ? x : [x]);
 
 export const sequential = (args?: {layers?: AnyLayer[]; name?: string; seed?: number}): Sequential => new Sequential(args);
 
@@ -81,7 +83,7 @@ export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs:
 
 /** Models of single layers, by the shapes of their samples. */
 const kAlone = new WeakMap<Layer, Map<string, LayersModel>>();
-alone.compute = (layer: Layer, values: Tensor[]) => {
+alone.compute = (layer: Layer, values: Tensor[], training?: boolean) => {
   const known = kAlone.get(layer) ?? new Map<string, LayersModel>();
   kAlone.set(layer, known);
   const key = values.map(({dtype, shape}) => `${dtype} ${shape.slice(1)}`).join();
@@ -107,7 +109,7 @@ alone.compute = (layer: Layer, values: Tensor[]) => {
     layer.home = home;
     known.set(key, made);
   }
-  return made.apply(values);
+  return made.apply(values, {training});
 };
 
 /** A model from what `save` has written: its own file, or TensorFlow.js's parts. */

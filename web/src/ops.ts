@@ -5,6 +5,7 @@ import {avgPool, conv2d, conv2dTranspose, depthwiseConv2d, maxPool, separableCon
 import {binaryNames, unaryNames, type BinaryName, type UnaryName} from './generated/tables.js';
 import {castTo, nameOfAttribute, run, type Attributes} from './run.js';
 import {emptyTensor, memoryOf, Tensor, tensor, tidied, toTensor, type DataType, type TensorLike} from './tensor.js';
+import {tracing} from './tracing.js';
 import {checkInt32, checkShape, flatten, shapeOf, show} from './values.js';
 
 export * from './images.js';
@@ -457,7 +458,7 @@ let draws = 0;
 const session = (Math.random() * 2 ** 31) | 0;
 /** The state of engine/ops/random.cc: the seed's words, low and high, and those of the step. */
 function stateOf(seed: number | string | null | undefined): Tensor {
-  if (seed == null) return tensor(Int32Array.of(session, 0, ++draws, 0));
+  if (seed == null) return tracing()?.random() ?? tensor(Int32Array.of(session, 0, ++draws, 0));
   if (typeof seed === 'number' && Number.isSafeInteger(seed)) return tensor(Int32Array.of(seed, (seed | 0) === seed ? 0 : Math.floor(seed / 2 ** 32), 0, 0));
   if (typeof seed !== 'number' && typeof seed !== 'string') throw new Error(`A seed must be a number or a string, got ${show(seed)}`);
   // Two hashes of the text, FNV-1a from two starts: fractions differ as well.

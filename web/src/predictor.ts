@@ -253,7 +253,7 @@ export class Predictor {
 /** A model from what was saved: Fjord's own file, or TensorFlow.js's parts. */
 export function predictorFrom(saved: ModelArtifacts | ModelFile): Predictor {
   if (saved instanceof Uint8Array) {
-    const handle = withArguments((a) => call('fj_modelLoad', a.bytes(saved), saved.length));
+    const handle = withArguments((a) => call('fj_modelLoad', a.bytes(saved), saved.length, 0));
     return new Predictor(nameOf(callForJson<{model: Described}>('fj_modelDescription', handle).model) ?? 'model', handle);
   }
   const description = descriptionIn(saved);
@@ -268,11 +268,25 @@ export function predictorFrom(saved: ModelArtifacts | ModelFile): Predictor {
   return made;
 }
 
-/** The header of a safetensors file, which has the description in it; its quotes are escaped there. */
-function descriptionOfFile(file: ModelFile): string {
+/** The header of a safetensors file, as it says how long it is. */
+function headerOf(file: ModelFile): string {
   const bytes = new DataView(file.buffer, file.byteOffset, file.length);
   const length = file.length < 8 ? 0 : Math.min(bytes.getUint32(0, true), file.length - 8);
-  return new TextDecoder().decode(file.subarray(8, 8 + length)).replaceAll('\\"', '"');
+  return new TextDecoder().decode(file.subarray(8, 8 + length));
+}
+/** The description in the header; its quotes are escaped there. */
+const descriptionOfFile = (file: ModelFile): string => headerOf(file).replaceAll('\\"', '"');
+/** The same, read; an empty one of what is no such file, which the engine says in words. */
+export function descriptionOf(file: ModelFile): Described {
+  try {
+    const {__metadata__: texts} = JSON.parse(headerOf(file)) as {__metadata__?: {model?: string}};
+    const model = JSON.parse(texts?.model ?? '{}') as Described & {modelTopology?: Described; model_config?: Described};
+    const inner = model.modelTopology ?? model;
+    const description = (inner as typeof model).model_config ?? inner;
+    return {...description, config: description.config ?? {}};
+  } catch {
+    return {class_name: '', config: {}};
+  }
 }
 
 /** A model from a place that handlers know: indexeddb://, localstorage://, http(s):// or an object with load(). */

@@ -4,6 +4,7 @@ import {call, withArguments, type Arguments} from './engine.js';
 import {ops, type AttrType, type OpName} from './generated/tables.js';
 import {Tensor, toTensor, typeNumber, type DataType, type TensorLike} from './tensor.js';
 import {there} from './there.js';
+import {tracing} from './tracing.js';
 import {show} from './values.js';
 
 export type PaddingAttr = 'valid' | 'same' | readonly [top: number, bottom: number, left: number, right: number];
@@ -58,10 +59,17 @@ function argument(op: OpName, i: number, count: number): string {
   return kArguments[op]?.split(' ')[i] ?? (count === 1 ? 'x' : 'ab'[i]!);
 }
 
+/** Of a variable in a function that is traced, the value of that moment would stay. */
+function refuseVariable(t: Tensor): void {
+  if (!('variableId' in t)) return;
+  throw new Error(`it uses the variable ${(t as Tensor & {name?: string}).name}, which would be the same in each step: a layer has weights of its own, by addWeight`);
+}
+
 /** One op. Inputs that are not tensors become tensors. `name` is the function's, where it is not the op's. */
 export function run(op: OpName, inputs: ReadonlyArray<Tensor | TensorLike>, attrs: Attributes = {}, name: string = op): Tensor {
   const row = ops[op];
   const tensors = inputs.map((x, i) => (x instanceof Tensor && !row[2] ? x : toTensor(x, argument(op, i, inputs.length), name, row[2])));
+  if (tracing()) tensors.forEach(refuseVariable);
   const numbers = row[1].length === 0 ? [] : attributeNumbers(op, name, attrs);
   const handle = withArguments((a: Arguments) => {
     try {

@@ -1,6 +1,7 @@
 // Descriptions that were saved: the layers in them, and what these say now.
 
 import type {Describe, ModelOptions} from './assembled.js';
+import {registeredLayer} from './custom.js';
 import {Layer} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {nameOf, type Described} from './predictor.js';
@@ -20,7 +21,7 @@ export function layersIn(config: SavedConfig, makeModel: MakeModel, known = new 
     const met = id === undefined ? undefined : known.get(id);
     if (met) return met;
     const made = () => {
-      if (!kModels.includes(className)) return new Layer(className, {name, ...inner});
+      if (!kModels.includes(className)) return registeredLayer(className, {name, ...inner}) ?? new Layer(className, {name, ...inner});
       const layers = layersIn(inner, makeModel, known);
       return makeModel(describing(entry, layers), layers, {name: nameOf(entry) ?? name, className, isPart: true, trainable: inner['trainable'] !== false});
     };
@@ -28,6 +29,15 @@ export function layersIn(config: SavedConfig, makeModel: MakeModel, known = new 
     if (id !== undefined) known.set(id, layer);
     return layer;
   });
+}
+
+/** All layers, those of inner models too, with the paths that name their weights: those of the first place. */
+export function pathsOf(layers: readonly AnyLayer[], prefix = '', found = new Map<AnyLayer, string>()): Map<AnyLayer, string> {
+  for (const l of layers) {
+    if (!found.has(l)) found.set(l, prefix + l.name);
+    if (!(l instanceof Layer)) pathsOf(l.layers, `${prefix}${l.name}/`, found);
+  }
+  return found;
 }
 
 /** A description that was saved, of its layers what they say now. */

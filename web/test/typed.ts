@@ -10,6 +10,7 @@ tf.layers.batchNormalization({momentum: 0.9, axis: -1, trainable: false});
 tf.layers.timeDistributed({layer: tf.layers.dense({units: 2})});
 tf.callbacks.earlyStopping({monitor: 'val_loss', patience: 3, restoreBestWeights: true});
 tf.schedules.exponentialDecay({initialLearningRate: 0.1, decaySteps: 10, decayRate: 0.5});
+tf.layers.dense({units: 1, activation: (x) => x.square(), kernelRegularizer: (w) => w.abs().sum(), biasConstraint: {apply: (w: tf.Tensor) => w.relu()}});
 const kept: tf.Conv2DArgs = {filters: 1, kernelSize: 3};
 tf.layers.conv2d({...kept, padding: 'valid'});
 
@@ -36,3 +37,18 @@ const inner = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]
 const x = tf.input({shape: [3]});
 const outer: tf.LayersModel = tf.model({inputs: x, outputs: tf.layers.dense({units: 1}).apply(inner.apply(x, {training: false}))});
 outer.getLayer(0).trainable = false;
+outer.compile({optimizer: tf.train.adam(), loss: (y, p) => y.sub(p).square(), metrics: [tf.metrics.mse]});
+class Scale extends tf.layers.Layer {
+  static className = 'Scale';
+  factor?: tf.LayerVariable;
+  override build(shape: (number | null)[]): void {
+    this.factor = this.addWeight('factor', [shape.at(-1)!], 'float32', tf.initializers.ones());
+  }
+  override call([x]: tf.Tensor[]): tf.Tensor {
+    return x!.mul(this.factor!.read());
+  }
+}
+tf.serialization.registerClass(Scale);
+tf.sequential({layers: [new Scale({inputShape: [3]}), tf.layers.dense({units: 1})]});
+const [kernel] = outer.trainableWeights;
+tf.train.sgd(0.1).minimize(() => (outer.apply(tf.ones([1, 3])) as tf.Tensor).mean(), false, [kernel!.val]);
