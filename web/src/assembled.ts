@@ -64,6 +64,7 @@ export class Assembled extends Predictor implements LayerHome {
   private isBySample = true;
   protected home = new Home(() => this.built, this.held, () => (this.isSharing || !this.isBySample ? 'wasm' : undefined));
   private isTrainable = true;
+  private isBeingBuilt = false;
   /** Weights that were asked for as variables. */
   private readonly variables = new Map<number, WeightVariable>();
   private readonly weightOwner: WeightOwner = {
@@ -110,21 +111,30 @@ export class Assembled extends Predictor implements LayerHome {
   protected override get built(): number {
     if (this.isDisposed) return super.built;
     if (!this.handle) {
-      const names = this.layers.map((l) => l.name);
-      const twice = names.find((name, i) => names.indexOf(name) < i);
-      if (twice) throw new Error(`Two layers of the model are named ${twice}`);
-      const shared = this.lent();
-      const given = [...shared.map(({at, model, path}) => [at, model.handle, path]), ...numbersOf(pathsOf(this.layers))];
-      this.held.handle = withArguments((a) => call('fj_model', a.json(this.saved ?? this.described()), this.seed, this.saved ? 0 : 1, given.length ? a.json(given) : 0));
-      for (const {model} of shared) model.isSharing = this.isSharing = true;
-      this.own();
-      // A description does not say all of it.
-      this.flags = '';
-      this.seenChanges = -1;
-      if (!this.saved) this.beginLayers();
+      if (this.isBeingBuilt) throw new Error(`The weights of ${this.name} are asked for while they are made: a call of a layer reads what addWeight has given, by read()`);
+      this.isBeingBuilt = true;
+      try {
+        this.makeWeights();
+      } finally {
+        this.isBeingBuilt = false;
+      }
     }
     if (this.seenChanges !== Layer.changes) this.tellFlags();
     return this.handle;
+  }
+  private makeWeights(): void {
+    const names = this.layers.map((l) => l.name);
+    const twice = names.find((name, i) => names.indexOf(name) < i);
+    if (twice) throw new Error(`Two layers of the model are named ${twice}`);
+    const shared = this.lent();
+    const given = [...shared.map(({at, model, path}) => [at, model.handle, path]), ...numbersOf(pathsOf(this.layers))];
+    this.held.handle = withArguments((a) => call('fj_model', a.json(this.saved ?? this.described()), this.seed, this.saved ? 0 : 1, given.length ? a.json(given) : 0));
+    for (const {model} of shared) model.isSharing = this.isSharing = true;
+    this.own();
+    // A description does not say all of it.
+    this.flags = '';
+    this.seenChanges = -1;
+    if (!this.saved) this.beginLayers();
   }
   /** In the program's words; what stands in it more than once has a number. */
   private described(): Described {

@@ -160,6 +160,9 @@ export class Layer {
     this.put('name', this.name);
   }
   protected put(key: string, value: unknown): void {
+    if (isLayer(value) && 'isOfProgram' in value) {
+      throw new Error(`${this.name}: ${key} is a layer that the program has written, which is not supported within ${this.className}: write what that does in the layer's own call`);
+    }
     const plain = isLayer(value) ? value.inKerasNames() : (this.functionAt(key, value) ?? value);
     this.written[key] = plain;
     this.config[snakeCase(key)] = inKerasNames(plain);

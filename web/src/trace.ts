@@ -7,7 +7,7 @@ import {onTrace} from './load.js';
 import type {Described} from './predictor.js';
 import {shown} from './samples.js';
 import {endScope, handleOf, keep, startScope, Tensor} from './tensor.js';
-import {beginTracing, endTracing, type Tracing} from './tracing.js';
+import {beginTracing, endTracing, tracingDepth, type Tracing} from './tracing.js';
 
 /** A layer, or what stands for a function. */
 export interface Traceable {
@@ -82,6 +82,8 @@ export function callWithin(layer: Described, inputs: Tensor[]): Tensor[] {
 }
 // Of a layer.
 const kMostOutputs = 64;
+// Of calls within calls: what is deeper would end the engine's stack.
+const kMostDepth = 12;
 
 function refuseMathRandom(): never {
   throw new Error('it calls Math.random, whose number would be the same in each step: tf.randomUniform and the like draw anew');
@@ -108,6 +110,7 @@ function trace(number: number, pointer: number, count: number, training: number)
   beginTracing(call);
   Math.random = refuseMathRandom;
   try {
+    if (tracingDepth() > kMostDepth) throw new Error('it calls itself again and again');
     if (!traceable) throw new Error('it is gone: compile the model, or load it, anew');
     const tensors = handles.map((handle) => (handle ? new Tensor(handle) : undefined));
     const result = traceable.trace(tensors.slice(0, count) as Tensor[], tensors.slice(count), training !== 0);

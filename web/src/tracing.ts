@@ -14,6 +14,8 @@ export const tracing = (): Tracing | undefined => calls.at(-1);
 export function beginTracing(call: Tracing): void {
   calls.push(call);
 }
+/** How many are being traced: functions may call layers that call others. */
+export const tracingDepth = (): number => calls.length;
 export function endTracing(): void {
   calls.pop();
 }

@@ -203,6 +203,37 @@ suite('a layer of a program', () => {
     const loaded = await fj.loadLayersModel({load: async () => parts});
     close(loaded.predict(tensor(fj, [4, 3])), theirs.predict(tensor(judge, [4, 3])));
   });
+  test('what would not end, or is not done, is refused', () => {
+    const refused = (call, words) => {
+      class Wrong extends Own {
+        static className = 'Wrong';
+        call(inputs) {
+          return call.call(this, inputs[0]);
+        }
+      }
+      const model = () => fj.sequential({layers: [new Wrong({units: 2, inputShape: [3]})]}).predict(fj.ones([1, 3]));
+      assert.throws(model, words);
+    };
+    refused(function (x) {
+      return x.mul(this.getWeights()[0].sum());
+    }, /it cannot be a part of a model: The weights of sequential_\d+ are asked for while they are made/);
+    refused(function (x) {
+      return this.apply(x);
+    }, /it calls itself again and again/);
+    refused((x) => x.matMul(x), /wrong_\d+: matMul/);
+    refused((x) => x.print(), /wrong_\d+: it cannot be a part of a model: the values of a tensor are read/);
+    refused(async (x) => x, /wrong_\d+: it cannot be a part of a model: it is asynchronous/);
+    assert.throws(() => fj.layers.timeDistributed({layer: new Own({units: 2})}), /layer is a layer that the program has written, which is not supported within TimeDistributed/);
+  });
+  test('a step does not call it again', async () => {
+    let calls = 0;
+    const model = fj.sequential({layers: [fj.layers.dense({units: 1, inputShape: [2]})]});
+    model.compile({optimizer: 'sgd', loss: (y, p) => (++calls, y.sub(p).square())});
+    const step = async (n) => (await model.trainOnBatch(fj.ones([n, 2]), fj.ones([n, 1])), calls);
+    const first = await step(4);
+    assert.equal(await step(4), first);
+    assert.equal(await step(3), first + 1);
+  });
   test('an unknown class is named', async () => {
     class Unregistered extends fj.layers.Layer {
       static className = 'Unregistered';
