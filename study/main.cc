@@ -77,9 +77,8 @@ Status report(const Common& common, const std::string& where, int64_t number) {
   return {};
 }
 
-Status run(const Common& common, const LabOptions& options) {
+Status run(const Common& common, const Catalogue& catalogue, const LabOptions& options) {
   FJORD_CHECK(makeFolder(common.out));
-  FJORD_TRY(Catalogue catalogue, readCatalogue(options.places.study));
   int64_t id;
   {
     FJORD_TRY(Store store, Store::open(storeOf(common)));
@@ -88,9 +87,9 @@ Status run(const Common& common, const LabOptions& options) {
   return report(common, storeOf(common), id);
 }
 
-Status serveUntilStopped(const Common& common, const LabOptions& options) {
+Status serveUntilStopped(const Common& common, const Catalogue& catalogue,
+                         const LabOptions& options) {
   FJORD_CHECK(makeFolder(common.out));
-  FJORD_TRY(Catalogue catalogue, readCatalogue(options.places.study));
   FJORD_TRY(Store store, Store::open(storeOf(common)));
   std::signal(SIGINT, [](int) { stopped = true; });
   std::signal(SIGTERM, [](int) { stopped = true; });
@@ -109,37 +108,50 @@ Status compare(const Common& common, const std::string& a, const std::string& b,
 /// Options of commands that make trials.
 struct TrialArguments {
   bool isQuick = false, isFull = false;
-  std::string sizes;
+  std::string workloads, suite;
   std::optional<double> minutes;
   int rounds = 0;
+  double timeout = 0;
 
   void addTo(CLI::App* app, LabOptions& options) {
     app->add_option("--subjects", options.plan.subjects, "only these: tfjs, tfjs/wasm, ..")
         ->delimiter(',');
     app->add_option("--tasks", options.plan.tasks, "only these: train, infer, ..")->delimiter(',');
-    app->add_option("--sizes", sizes, "hidden layers x units: 1x64,8x256");
+    app->add_option("--workloads,--sizes", workloads,
+                    "networks: 1x64,8x256 of dense layers, cnn/9x400, ..");
+    app->add_option("--suite", suite,
+                    "networks: section4, section5, or section5-small with smaller convolutions");
     app->add_option("--seed", options.plan.seed, "of the order of the trials")
         ->capture_default_str();
     app->add_option("--budget", options.trials.budget, "milliseconds that a trial repeats its step")
         ->capture_default_str();
+    app->add_option("--timeout", timeout,
+                    "seconds of one trial; by its network unless said: 30 to 600")
+        ->check(CLI::Range(1.0, 86400.0));
     app->add_flag("--quick", isQuick, "three subjects, one size, one round: some minutes");
     app->add_flag("--full", isFull, "the paper's twelve sizes, three rounds: hours");
   }
 
-  Status take(LabOptions& options) const {
+  Status take(const Catalogue& catalogue, LabOptions& options) const {
     if (isQuick && isFull) return fail("--quick and --full exclude each other");
     PlanOptions& plan = options.plan;
     plan.rounds = rounds ? rounds : isQuick ? 1 : 3;
     options.minutes = minutes;
+    options.timeout = std::chrono::milliseconds(static_cast<int64_t>(1000 * timeout));
     if (!minutes && !options.resume) options.minutes = isQuick ? 3 : isFull ? 0 : 13;
-    plan.sizes = isFull    ? paperSizes()
-                 : isQuick ? std::vector<Size>{{1, 64}}
-                           : std::vector<Size>{{1, 64}, {1, 256}, {8, 256}};
+    plan.workloads = isFull    ? catalogue.workloadsOf("dense")
+                     : isQuick ? std::vector<Workload>{{1, 64}}
+                               : std::vector<Workload>{{1, 64}, {1, 256}, {8, 256}};
     if (isQuick && plan.subjects.empty())
       plan.subjects = {"fjord", "tfjs/cpu", "tfjs/wasm", "convnetjs", "fjord-native"};
     if (isQuick) options.trials.budget = std::min(options.trials.budget, 500);
-    if (!sizes.empty()) {
-      FJORD_TRY(plan.sizes, parseSizes(sizes));
+    if (!workloads.empty() && !suite.empty())
+      return fail("--workloads and --suite exclude each other");
+    if (!suite.empty()) {
+      FJORD_TRY(plan.workloads, suiteOf(catalogue.families, suite));
+    }
+    if (!workloads.empty()) {
+      FJORD_TRY(plan.workloads, parseWorkloads(catalogue.families, workloads));
     }
     return {};
   }
@@ -220,8 +232,11 @@ int main(int argc, char** argv) {
 
   if (told->parsed()) return finish(report(common, storeOf(common), number));
   if (compared->parsed()) return finish(compare(common, a, b, number, other));
-  if (Status taken = trials.take(options); !taken) return finish(taken);
-  return finish(runs->parsed() ? run(common, options) : serveUntilStopped(common, options));
+  Result<Catalogue> catalogue = readCatalogue(options.places.study);
+  if (!catalogue) return finish(std::unexpected(catalogue.error()));
+  if (Status taken = trials.take(*catalogue, options); !taken) return finish(taken);
+  return finish(runs->parsed() ? run(common, *catalogue, options)
+                               : serveUntilStopped(common, *catalogue, options));
 }
 
 }  // namespace

@@ -26,8 +26,12 @@ struct AttrPrinter {
   void operator()(const char* name, const float& v) { add(name, "float", v); }
   void operator()(const char* name, const DType& v) { add(name, "dtype", fjord::name(v)); }
   void operator()(const char* name, const MirrorMode&) { add(name, "mirror", "reflect"); }
+  void operator()(const char* name, const FillMode&) { add(name, "fill", "constant"); }
   void operator()(const char* name, const Pair& v) { add(name, "pair", Json::array({v.h, v.w})); }
   void operator()(const char* name, const Padding&) { add(name, "padding", "valid"); }
+  void operator()(const char* name, const ShortText& v) {
+    add(name, "text", std::string(v.view()));
+  }
   template <int N>
   void operator()(const char* name, const Ints<N>& v) {
     Json values = Json::array();
@@ -111,9 +115,10 @@ std::string_view wordsOf(std::string_view owner, std::string_view argument) {
 }
 
 const char* kindOf(Argument::Kind kind) {
-  constexpr const char* kNames[] = {
-      "flag",    "whole",   "number", "text",        "choice",    "pair", "wholes", "shape",
-      "borders", "numbers", "texts",  "textsByName", "described", "json", "only",   "also"};
+  constexpr const char* kNames[] = {"flag",      "whole",    "number", "text",        "choice",
+                                    "perAxis",   "wholes",   "shape",  "borders",     "numbers",
+                                    "oneOrMore", "interval", "texts",  "textsByName", "described",
+                                    "json",      "only",     "also"};
   return kNames[kind];
 }
 
@@ -183,12 +188,17 @@ Json describe() {
                       {"name", row.name},
                       {"inputs", row.inputs},
                       {"arguments", argumentsOf(row.className, row.arguments)}});
+  Json refused = Json::object();
+  for (const RefusedLayers& row : refusedLayers()) {
+    for (std::string_view name : partsOf(row.classNames)) refused[std::string(name)] = row.reason;
+  }
   for (std::string_view name : activationNames()) activations.push_back(name);
   for (const OptimizerRow& row : optimizerRows())
     optimizers.push_back({{"name", row.name}, {"rate", row.rate}});
   return {{"ops", ops},
           {"layers", layers},
           {"everyLayer", argumentsOf("", everyLayer())},
+          {"refusedLayers", refused},
           {"activations", activations},
           {"optimizers", optimizers},
           {"tables", describeTables()}};

@@ -1,5 +1,6 @@
 // Writes build/docs/ops.md: all ops with their attributes and gradients, the layers with their arguments, activations and
-// optimizers, from the engine's own tables; and the lists of docs/tensorflowjs.md: what TensorFlow.js has and Fjord does not, from both packages.
+// optimizers, from the engine's own tables; the lists of docs/keras.md; and those of docs/tensorflowjs.md: what TensorFlow.js has and Fjord
+// does not, from both packages.
 //
 //   ./dev docs
 import {execFileSync} from 'node:child_process';
@@ -7,9 +8,11 @@ import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {namesInMarkdown} from '../check/tfjs/names.mjs';
 import {buildPackage, fail, root} from './build.mjs';
+import {kerasInMarkdown} from './keras.mjs';
 
 await buildPackage().catch(fail);
-const {ops, layers, everyLayer, activations, optimizers, tables} = JSON.parse(execFileSync(`${root}build/native/describe`, {encoding: 'utf8'}));
+const described = JSON.parse(execFileSync(`${root}build/native/describe`, {encoding: 'utf8'}));
+const {ops, layers, everyLayer, activations, optimizers, tables} = described;
 
 const attribute = ({name, type, default: value}) => `\`${name}\`: ${type} = ${JSON.stringify(value)}`;
 const gradient = (text) => (text === 'yes' ? 'yes' : text === 'zero' ? 'zero everywhere' : `none: ${text}`);
@@ -50,11 +53,17 @@ mkdirSync(`${root}build/docs`, {recursive: true});
 writeFileSync(`${root}build/docs/ops.md`, text);
 console.log(`build/docs/ops.md: ${ops.length} ops, ${layers.length} layers, ${activations.length} activations, ${optimizers.length} optimizers`);
 
+/** Puts a text between the marks of a page. */
+function fillIn(file, text) {
+  const page = `${root}docs/${file}`;
+  writeFileSync(page, readFileSync(page, 'utf8').replace(/(<!-- names -->\n)[^]*?(\n<!-- end -->)/, (_, start, end) => start + text + end));
+}
+fillIn('keras.md', kerasInMarkdown(described));
+console.log('docs/keras.md: what of Keras there is');
+
 const judge = createRequire(import.meta.url)('@tensorflow/tfjs');
 judge.env().set('PROD', true);
 const fj = await import('../build/npm/fjord.js');
 await Promise.all([judge.setBackend('cpu'), fj.ready()]);
-const page = `${root}docs/tensorflowjs.md`;
-const names = await namesInMarkdown(fj, judge);
-writeFileSync(page, readFileSync(page, 'utf8').replace(/(<!-- names -->\n)[^]*?(\n<!-- end -->)/, (_, start, end) => start + names + end));
+fillIn('tensorflowjs.md', await namesInMarkdown(fj, judge));
 console.log('docs/tensorflowjs.md: the names that are missing');

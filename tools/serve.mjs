@@ -20,7 +20,6 @@ const mounts = {
   '/fjord/': 'build/npm',
   '/wasm/': 'build/wasm',
   '/models/': 'build/models',
-  '/train/': 'build/train',
   '/gpu/': 'build/gpu',
   '/check/': 'check',
   '/node_modules/': 'node_modules',

@@ -47,7 +47,7 @@ async function glueOfThreads(folder = 'wasm') {
 }
 
 // What src/lean-glue.ts has for the engine.
-const given = ['_emscripten_resize_heap', '_emscripten_get_now', '__emscripten_get_now_is_monotonic', '__abort_js'];
+const given = ['_fj_trace', '_emscripten_resize_heap', '_emscripten_get_now', '__emscripten_get_now_is_monotonic', '__abort_js'];
 /** Ours, with the letters that Emscripten's has for the names. */
 function leanGlue(folder = 'wasm') {
   const glue = glueOf(false, folder);

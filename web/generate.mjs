@@ -21,16 +21,18 @@ const pascalCase = (name) => camelCase(`_${name}`);
 
 /** What an argument may be, as a type. */
 function typeOf({kind, choices, names: [name]}) {
-  if (kind === 'choice') return [...new Set(choices.flatMap((c) => [camelCase(c), c]))].map((c) => `'${c}'`).join(' | ');
+  if (kind === 'choice') return [...new Set(choices.flatMap((c) => [camelCase(c), c]))].map((c) => (c === 'null' ? c : `'${c}'`)).join(' | ');
   if (kind === 'described') {
-    if (name === 'activation') return `ActivationName | (string & {}) | Described | null`;
+    if (name === 'activation') return `ActivationName | (string & {}) | Described | TensorFunction | null`;
+    if (/(activation|regularizer|constraint)$/.test(name)) return 'string | Described | TensorFunction | null';
     return `${name.endsWith('initializer') ? 'InitializerName | (string & {})' : 'string'} | Described | null`;
   }
   const types = {
-    flag: 'boolean', whole: 'number', number: 'number', text: 'string', pair: 'number | number[]', wholes: 'number | number[]',
-    shape: 'number | (number | null)[]', borders: 'number | number[] | number[][]', numbers: 'number[]', texts: 'string[]',
+    flag: 'boolean', whole: 'number', number: 'number', text: 'string', perAxis: 'number | number[]', wholes: 'number | number[]',
+    shape: 'number | (number | null)[]', borders: 'number | number[] | number[][]', numbers: 'number[]', oneOrMore: 'number | number[]', interval: 'number | number[]', texts: 'string[]',
   };
-  return types[kind] ?? (name === 'layer' ? 'AnyLayer | Described' : 'unknown');
+  const ofLayers = {layer: 'AnyLayer | Described', backward_layer: 'AnyLayer | Described | null', cell: 'AnyLayer | Described | (AnyLayer | Described)[]', cells: '(AnyLayer | Described)[]'};
+  return types[kind] ?? ofLayers[name] ?? 'unknown';
 }
 const shown = (value) => (value === null ? '' : ` Default: ${JSON.stringify(value)}.`);
 /** The members of an interface, one for each name that an argument has. */
@@ -47,6 +49,7 @@ function argumentTypes({layers, tables}) {
     `import type {LayerArgs} from '../layers.js';`,
     `import type {AnyLayer} from '../model.js';`,
     `import type {Described} from '../predictor.js';`,
+    `import type {TensorFunction} from '../trace.js';`,
     `import type {ActivationName} from './tables.js';`,
     ...layers.flatMap((l) => interfaceOf(`${l.className}Args`, `Arguments of tf.layers.${l.name}.`, l.arguments, 'LayerArgs')),
     `export interface LayerArgsByName {`,
@@ -71,7 +74,7 @@ export function generate() {
   const inputType = (op) => (inputs[op.row] ? `, '${inputs[op.row]}'` : floats.includes(op.name) ? ", 'float32'" : '');
   const lines = [
     '// Generated from the engine\'s tables: see web/generate.mjs.',
-    `export type AttrType = 'bool' | 'int' | 'float' | 'dtype' | 'mirror' | 'pair' | 'padding' | 'ints';`,
+    `export type AttrType = 'bool' | 'int' | 'float' | 'dtype' | 'mirror' | 'fill' | 'pair' | 'padding' | 'text' | 'ints';`,
     `export type OpName = ${tables.ops.map((op) => `'${op.name}'`).join(' | ')};`,
     `export type UnaryName = ${unary.map((n) => `'${n}'`).join(' | ')};`,
     `export type BinaryName = ${binary.map((n) => `'${n}'`).join(' | ')};`,

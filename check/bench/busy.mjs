@@ -11,7 +11,7 @@ import os from 'node:os';
 import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {serve} from '../../tools/serve.mjs';
-import {networks} from './networks.mjs';
+import {mounts, networksOf, writeNumbers} from './networks.mjs';
 
 const {values: options} = parseArgs({
   options: {
@@ -23,7 +23,8 @@ const {values: options} = parseArgs({
   },
 });
 // Those of the grid and the convolutional network whose step takes more than a millisecond on one thread.
-const all = [...networks.mlp().filter(({title}) => ['2x256', '4x256', '8x256'].includes(title)), ...networks.mnist()];
+const dense = await networksOf('dense');
+const all = [...dense.filter(({title}) => ['2x256', '4x256', '8x256'].includes(title)), ...(await networksOf('mnist')).map((cell) => ({...cell, title: 'mnist'}))];
 const cells = all.filter(({title}) => !options.only || options.only.includes(title));
 if (cells.length < (options.only?.length ?? 1)) {
   console.error(`There are ${all.map(({title}) => title).join(', ')}`);
@@ -39,23 +40,20 @@ function startLoops(count) {
 }
 
 /** In the page: two instances of the engine with the same model, one with a thread, one with two. */
-async function prepare({layers, batch, input, classes}) {
-  const make = {
-    dense: (tf, {kernel, relu}) => tf.layers.dense({units: kernel[1], activation: relu ? 'relu' : 'softmax'}),
-    conv2d: (tf, {kernel}) => tf.layers.conv2d({filters: kernel[3], kernelSize: kernel[0], padding: 'same', activation: 'relu'}),
-    maxPool: (tf, {size}) => tf.layers.maxPooling2d({poolSize: size}),
-    flatten: (tf) => tf.layers.flatten(),
-  };
+async function prepare(given) {
+  const {batchesOf, networkOf} = await import('/harness/data.js');
+  const {layersModel} = await import('/subjects/tfjs/layers-model.js');
+  const network = await networkOf({network: given});
+  const [digits] = await batchesOf(1, network.batch);
   window.runs = [];
   for (const threads of [1, 2]) {
     // Another address, another instance.
     const tf = await import(`/fjord/fjord.js?threads=${threads}`);
     tf.wasm.setThreadsCount(threads);
     await tf.ready();
-    const model = tf.sequential({seed: 7, layers: [tf.layers.inputLayer({inputShape: input}), ...layers.map((layer) => make[layer.type](tf, layer))]});
-    model.compile({optimizer: tf.train.sgd(0.01), loss: 'categoricalCrossentropy'});
-    const x = tf.tensor(Float32Array.from({length: batch * input.reduce((n, d) => n * d)}, (_, i) => Math.sin(12.9898 * i)), [batch, ...input]);
-    const y = tf.oneHot(tf.range(0, batch, 1, 'int32').mod(tf.scalar(classes, 'int32')), classes);
+    const adapter = layersModel(() => tf);
+    const {model} = await adapter.build(network);
+    const [x, y] = adapter.batch(network, digits);
     // The first step of all starts the workers, behind it.
     const step = () => model.trainOnBatch(x, y);
     window.runs.push({step, bits: () => model.getWeights().map((w) => Array.from(new Int32Array(w.dataSync().buffer)).join()).join(';')});
@@ -89,13 +87,14 @@ async function time(total, slice) {
 }
 
 const [milliseconds, slice, loops] = [1e3 * options.seconds, Number(options.slice), Number(options.loops)];
-const server = await serve();
+const server = await serve({mounts});
 const browser = await launch();
 const rows = [];
 try {
   console.log(`Chromium ${browser.version()}, ${os.availableParallelism()} cores of ${os.cpus()[0].model}, ${options.seconds} s each beside ${loops} busy loops, a third of it alone`);
   console.log('ms a step  |  alone: 1 thread  2 threads  faster  |  beside the loops: 1 thread  2 threads  faster');
   for (const cell of cells) {
+    await writeNumbers(cell);
     const page = await browser.newPage();
     page.setDefaultTimeout(0);
     await page.goto(`${server.url}/check/bench/blank.html`);

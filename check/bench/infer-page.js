@@ -1,6 +1,7 @@
 // One model in every framework: compares with TensorFlow's output, then times. Called by infer.mjs as
 // window.measure(folder, options); says on window.report(text) what it is doing.
 import {sets} from './infer-frameworks.js';
+import {takeTurns} from './turns.js';
 
 // infer.html?webgpu, ?against
 const frameworks = sets[location.search.slice(1) || 'wasm'];
@@ -15,51 +16,33 @@ function wrong(output, want) {
   return far < 0 ? '' : `output ${far} is ${output[far]}, TensorFlow's ${want[far]}`;
 }
 
-window.measure = async (folder, {rounds, slice, most = Infinity, budget, only}) => {
+window.measure = async (folder, {rounds, slice, most, budget, only}) => {
   if (!crossOriginIsolated) throw new Error('the page is not cross-origin isolated, so no framework has threads in it: tools/serve.mjs sends the headers');
-  const description = await (await fetch(`${folder}/model.json`)).json();
-  const {layers} = description.config;
-  const cell = {shape: layers[0].config.batch_shape.slice(1), layers, convolutional: layers.some((layer) => layer.class_name === 'Conv2D')};
+  const {layers} = (await (await fetch(`${folder}/model.json`)).json()).config;
+  const cell = {input: layers[0].config.batch_shape.slice(1), layers, convolutional: layers.some((layer) => layer.class_name === 'Conv2D')};
   const [x, want] = [await floats(`${folder}/input.bin`), await floats(`${folder}/output.bin`)];
   const rows = [];
   for (const name of only ?? Object.keys(frameworks)) {
     const framework = frameworks[name];
-    const row = {name, samples: [], error: '', reason: framework.refuses?.(cell) ?? ''};
+    const row = {name, samples: [], error: '', reason: framework.refuses(cell)};
     rows.push(row);
     if (row.reason) continue;
     window.report(`${name} compared`);
     try {
       const start = performance.now();
-      row.model = await framework.create(folder, cell);
+      row.model = await framework.create(folder, cell, name);
       row.error = wrong(await row.model.run(x), want);
       row.first = performance.now() - start;
       if (row.first > 1e3 * budget) row.reason = `making it and its first run took ${(row.first / 1e3).toFixed(0)} s of the budget of ${budget} s`;
+      Object.assign(row, {call: () => row.model.run(x), before: framework.before});
     } catch (error) {
       row.error = String(error?.message ?? error);
     }
-    row.about = row.model?.placement?.().adapter ?? framework.about ?? '';
+    row.about = framework.about ?? '';
   }
-  // Workers start when a page pauses.
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const right = rows.filter((row) => row.model && !row.error && !row.reason);
-  const began = performance.now();
-  for (let round = 0; round < rounds && performance.now() - began < most; ++round) {
-    if (round % Math.ceil(rounds / 20) === 0) window.report(`round ${round + 1} of ${rounds}`);
-    // Another goes first in each round, so that none always follows the same.
-    for (const row of [...right.slice(round % right.length), ...right.slice(0, round % right.length)]) {
-      await frameworks[row.name].before?.();
-      // Into its caches; one that takes longer than a slice has them to itself.
-      if (!(row.samples.at(-1) > slice)) await row.model.run(x);
-      const start = performance.now();
-      let runs = 0;
-      do {
-        await row.model.run(x);
-        ++runs;
-      } while (performance.now() - start < slice);
-      row.samples.push((performance.now() - start) / runs);
-    }
-  }
+  const timed = rows.filter((row) => row.model && !row.error && !row.reason);
+  if (timed.length) await takeTurns(timed, {rounds, slice, most, report: window.report});
   for (const row of rows) row.model?.dispose();
-  return rows.map(({model: _, ...row}) => row);
+  return rows.map(({model: _model, call: _call, before: _before, ...row}) => row);
 };
 window.ready = true;

@@ -22,6 +22,7 @@ import {serve} from '../../tools/serve.mjs';
 import {chromiumArgs, isSoftware, softwareWarning} from '../gpu/adapter.mjs';
 import {buildBoth, geometricMean, inTurn, judge, packageSteps, ratiosOf, slicesOf} from './against.mjs';
 import {about, finish, isTfjs} from './last.mjs';
+import {mounts} from './networks.mjs';
 import {goldenPython, pythonWith} from './python.mjs';
 
 const {values: options} = parseArgs({
@@ -83,7 +84,7 @@ function makeModels() {
 const query = onGpu ? '?webgpu' : options.against ? '?against' : '';
 const other = options.against && (await buildBoth(options.against, packageSteps).catch(fail));
 makeModels();
-const server = await serve({mounts: other?.mounts});
+const server = await serve({mounts: {...mounts, ...other?.mounts}});
 const rows = [];
 let errors = 0;
 let version = '';

@@ -1,10 +1,9 @@
-// Programs that train natively beside the page: one line of JSON asks, one line answers (native.py says what).
+// Programs that train natively beside the page: one line of JSON asks, one line answers (study/subjects/native.py says what).
 //
 //   const natives = await startNatives({pytorch: true});
-//   await natives['TensorFlow (native)']({create: {...cell, data: file}});
+//   await natives['TensorFlow (native)']({create: network, data: folder});
 //   natives['TensorFlow (native)'].stop();
 import {spawn} from 'node:child_process';
-import os from 'node:os';
 import {createInterface} from 'node:readline';
 import {build, folderOf, root} from '../../tools/build.mjs';
 import {goldenPython, pythonWith} from './python.mjs';
@@ -39,15 +38,15 @@ function converse(command, args) {
 
 /** Fjord, built for this very processor, TensorFlow, and PyTorch if it is asked for. */
 export async function startNatives({pytorch}) {
-  await build('bench', ['fjord_bench_train']);
-  const program = `${root}check/bench/native.py`;
+  await build('bench', ['study_fjord_native']);
+  const subjects = `${root}study/subjects`;
   const natives = {
-    'Fjord (native)': converse(`${folderOf('bench')}/fjord_bench_train`, []),
-    'TensorFlow (native)': converse(goldenPython(), [program, 'tensorflow']),
+    'Fjord (native)': converse(`${folderOf('bench')}/study_fjord_native`, ['talk']),
+    'TensorFlow (native)': converse(goldenPython(), [`${subjects}/tensorflow/trial.py`, 'talk']),
   };
   if (pytorch) {
     const python = pythonWith('pytorch', "PyTorch (PyPI's package for Linux brings CUDA: 5.5 GB)");
-    natives['PyTorch (native)'] = converse(python, [program, 'pytorch']);
+    natives['PyTorch (native)'] = converse(python, [`${root}check/bench/native_pytorch.py`, 'talk']);
   }
   return natives;
 }

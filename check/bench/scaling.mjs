@@ -8,28 +8,34 @@ import {writeFileSync} from 'node:fs';
 import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {serve} from '../../tools/serve.mjs';
-import {flops, networks} from './networks.mjs';
+import {flops, mounts, networksOf, writeNumbers} from './networks.mjs';
 
 const {values: options} = parseArgs({
   options: {only: {type: 'string', multiple: true}, rounds: {type: 'string', default: '15'}, slice: {type: 'string', default: '80'}, json: {type: 'string'}},
 });
-const cells = networks.mlp().filter(({title}) => !options.only || options.only.includes(title));
+const all = await networksOf('dense');
+const cells = all.filter(({title}) => !options.only || options.only.includes(title));
 if (!cells.length) {
-  console.error(`There is no such cell; there are ${networks.mlp().map(({title}) => title).join(', ')}`);
+  console.error(`There is no such cell; there are ${all.map(({title}) => title).join(', ')}`);
   process.exit(2);
 }
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 
-const server = await serve();
+const server = await serve({mounts});
 const browser = await launch();
 const rows = [];
 try {
   console.log(['cell '.padEnd(7), ...['MFLOP', '1 thread, ms', '2 threads, ms', 'faster', 'plan, ms', 'first step, ms'].map((t) => t.padStart(15))].join(''));
   for (const cell of cells) {
+    await writeNumbers(cell);
     const page = await browser.newPage();
     await page.goto(`${server.url}/check/bench/blank.html`);
     const {samples, plan, first} = await page.evaluate(
-      async ([{layers, batch, input, classes}, rounds, slice]) => {
+      async ([given, rounds, slice]) => {
+        const {batchesOf, networkOf} = await import('/harness/data.js');
+        const {layersModel} = await import('/subjects/tfjs/layers-model.js');
+        const network = await networkOf({network: given});
+        const [digits] = await batchesOf(1, network.batch);
         const run = [];
         const samples = [[], []];
         let plan;
@@ -39,17 +45,11 @@ try {
           const tf = await import(`/fjord/fjord.js?threads=${threads}`);
           tf.wasm.setThreadsCount(threads);
           await tf.ready();
-          const model = tf.sequential({
-            layers: [
-              tf.layers.inputLayer({inputShape: input}),
-              ...layers.map(({kernel, relu}) => tf.layers.dense({units: kernel[1], activation: relu ? 'relu' : 'softmax'})),
-            ],
-          });
-          model.compile({optimizer: 'sgd', loss: 'categoricalCrossentropy'});
-          const x = tf.randomUniform([batch, ...input]);
-          const y = tf.oneHot(tf.range(0, batch, 1, 'int32').mod(tf.scalar(classes, 'int32')), classes);
+          const adapter = layersModel(() => tf);
+          const {model} = await adapter.build(network);
+          const [x, y] = adapter.batch(network, digits);
           let start = performance.now();
-          await model.warmup({batchSize: batch});
+          await model.warmup({batchSize: network.batch});
           plan = performance.now() - start;
           start = performance.now();
           await model.trainOnBatch(x, y);

@@ -1,21 +1,22 @@
 // Networks trained in headless Chromium by Fjord and by what else trains there: milliseconds a step, loss read back, and the
-// ratios. `mlp` is the grid of the paper (1 to 8 hidden layers of 64 to 256 units), `cnn` the convolutional networks of its
-// section 5, both on batches of 64 digits.
+// ratios. The networks are the study's (study/workloads/): `mlp` the dense ones of the paper (1 to 8 hidden layers of 64 to 256
+// units), `cnn` a small reading of the convolutional ones of its section 5 and `cnn-a` a large one; and so are what computes them
+// (study/subjects/), and the digits and losses that they are compared with.
 //
-//   ./dev bench train [--network mlp|cnn|mnist] [--backend webgpu] [--only 2x128] [--native] [--pytorch] [--rounds 9, or 3] [--slice 150] [--budget 10]
+//   ./dev bench train [--network mlp|cnn|cnn-a|mnist] [--backend webgpu] [--only 2x128] [--native] [--pytorch] [--rounds 9, or 3] [--slice 150] [--budget 10]
 //                     [--json rows.json] [--save]
 //   ./dev bench train --against COMMIT [--network mlp|cnn|mnist] [--only 2x128] [--quick]
 //
 // With --backend webgpu what trains on a GPU: TensorFlow.js (webgpu, webgl), jax-js. The first steps, in which shaders are
 // compiled, are told too. A software adapter computes rightly and says nothing about speed.
 //
-// A framework is timed only after its losses on real digits were those of another one. Samples are slices of `slice` ms in
+// A framework is timed only after its losses on real digits were those of the study's reference. Samples are slices of `slice` ms in
 // rotating order, so that whatever else the machine does hits all alike; the table has their medians. With --native, Fjord and
 // TensorFlow as native programs take their turns too, with --pytorch also PyTorch. A convolutional network's wide steps can take a
 // framework minutes: one whose first step takes more than `budget` seconds is left out and shown as such.
 //
 // With --against two commits of Fjord and nobody else: against.mjs.
-import {rmSync, writeFileSync} from 'node:fs';
+import {writeFileSync} from 'node:fs';
 import os from 'node:os';
 import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
@@ -25,7 +26,7 @@ import {chromiumArgs, isSoftware, softwareWarning} from '../gpu/adapter.mjs';
 import {buildBoth, inTurn, judge, packageSteps, ratiosOf, slicesOf} from './against.mjs';
 import {about, finish} from './last.mjs';
 import {startNatives} from './native.mjs';
-import {networks, writeData} from './networks.mjs';
+import {mounts, networksOf, writeNumbers} from './networks.mjs';
 
 const {values: options} = parseArgs({
   options: {
@@ -50,14 +51,15 @@ function refuse(why) {
 }
 
 if (options.network === 'rnn') refuse('Fjord has no recurrent layers yet, so there is nothing to measure: take --network mlp or cnn');
-if (!(options.network in networks)) refuse(`There is no network ${options.network}: take --network mlp, cnn or mnist`);
+const families = {mlp: 'dense', cnn: 'cnn-b', 'cnn-a': 'cnn', mnist: 'mnist'};
+if (!(options.network in families)) refuse(`There is no network ${options.network}: take --network ${Object.keys(families).join(', ')}`);
 if (!['wasm', 'webgpu'].includes(options.backend)) refuse(`There is no backend ${options.backend}: take wasm or webgpu`);
-const all = networks[options.network]();
+const all = await networksOf(families[options.network]).catch(fail);
 const cells = all.filter(({title}) => !options.only || options.only.includes(title));
 if (cells.length < (options.only?.length ?? 1)) refuse(`Not all of ${options.only.join(', ')} are cells; there are ${all.map(({title}) => title).join(', ')}`);
 // What trains a convolution in the browser may need minutes for it, and then nothing there can be compared with.
 const onGpu = options.backend === 'webgpu';
-const probing = options.network === 'cnn' && !onGpu && !options.against;
+const probing = options.network.startsWith('cnn') && !onGpu && !options.against;
 options.native ||= options.pytorch || probing;
 if (options.against && (onGpu || options.native)) refuse('--against compares what trains in WebAssembly: without --backend and --native');
 const {slice, rounds, most} = options.against ? slicesOf(options.quick) : {slice: 150, rounds: probing ? 3 : 9};
@@ -67,10 +69,11 @@ const status = (text) => process.stdout.isTTY && process.stdout.write(`\r\x1b[K$
 
 const natives = options.native ? await startNatives(options) : {};
 const other = options.against && (await buildBoth(options.against, packageSteps).catch(fail));
-const server = await serve({mounts: other?.mounts});
+const server = await serve({mounts: {...mounts, ...other?.mounts}});
 const browser = await launch({args: onGpu ? chromiumArgs() : []});
 const rows = [];
 let errors = 0;
+let numbers = '';
 const slow = [];
 
 /** Opens the benchmark's page; what it throws and reports goes to the terminal. */
@@ -79,7 +82,7 @@ async function open(browser, title) {
   page.setDefaultTimeout(0);
   page.on('pageerror', (error) => console.error(`page: ${error.message}`));
   await page.exposeFunction('report', (text) => status(`${title}: ${text}`));
-  await page.exposeFunction('native', (name, request) => natives[name](request));
+  await page.exposeFunction('native', (name, request) => natives[name]({...request, data: numbers}));
   await page.goto(`${server.url}/check/bench/train.html${onGpu ? '?webgpu' : other ? '?against' : ''}`);
   await page.waitForFunction(() => window.ready);
   return page;
@@ -89,7 +92,7 @@ async function open(browser, title) {
 async function probe(cell, name) {
   const over = {name, samples: [], over: Number(options.budget)};
   // What took too long for a smaller network will for a larger one.
-  const smaller = ({layers, width}) => layers <= cell.layers.length && width <= cell.width;
+  const smaller = ({depth, width}) => depth <= cell.depth && width <= cell.width;
   if (slow.some((other) => other.name === name && smaller(other))) return over;
   const own = await launch();
   let timer;
@@ -100,7 +103,7 @@ async function probe(cell, name) {
     status(`${cell.title}: the first step of ${name}`);
     const row = await Promise.race([page.evaluate(([c, n]) => window.probe(c, n), [cell, name]), late]);
     if (!row.over && !(row.first > options.budget)) return row;
-    slow.push({name, layers: cell.layers.length, width: cell.width});
+    slow.push({name, depth: cell.depth, width: cell.width});
     return over;
   } catch (error) {
     return {name, samples: [], error: `its page ended: ${error.message.split('\n')[0]}`};
@@ -110,10 +113,10 @@ async function probe(cell, name) {
   }
 }
 
-/** The rows of one cell, in the order of the frameworks; those whose name is not `wanted` are left out. */
-async function measure(cell, wanted = () => true, run = 0) {
+/** The rows of one cell, in the order of the frameworks. */
+async function measure(cell, run = 0) {
   const page = await open(browser, cell.title);
-  const names = (await page.evaluate(() => window.frameworks)).filter(wanted);
+  const names = await page.evaluate(() => window.frameworks);
   const probed = [];
   if (probing) for (const name of names.slice(1)) probed.push(await probe(cell, name));
   const out = probed.filter((row) => row.over || row.error);
@@ -127,14 +130,13 @@ async function measure(cell, wanted = () => true, run = 0) {
   });
 }
 
-/** Two commits: the ratios of each cell. Losses are compared with TensorFlow.js once, where that does not take minutes. */
+/** Two commits: the ratios of each cell. */
 async function ratiosOfCells(run) {
   const ratios = new Map();
   for (const cell of cells) {
     status(`run ${run + 1}, ${cell.title}: its numbers`);
-    cell.data = await writeData(cell);
-    const rows = await measure(cell, (name) => !name.endsWith('(reference)') || (run === 0 && options.network !== 'cnn'), run);
-    rmSync(cell.data);
+    numbers = await writeNumbers(cell);
+    const rows = await measure(cell, run);
     const wrong = rows.find((row) => row.error);
     if (wrong) throw new Failure(`${cell.title}, ${wrong.name === 'fjord' ? 'this tree' : wrong.name}: ${wrong.error}`);
     ratios.set(cell.title, ratiosOf(rows[1].samples, rows[0].samples));
@@ -155,9 +157,8 @@ try {
   console.log(`Chromium ${browser.version()}, ${os.availableParallelism()} cores of ${os.cpus()[0].model}; ms a step, and how many of Fjord's`);
   for (const cell of cells) {
     status(`${cell.title}: its numbers`);
-    cell.data = await writeData(cell);
+    numbers = await writeNumbers(cell);
     const measured = await measure(cell);
-    rmSync(cell.data);
     status('');
     if (!rows.length) {
       for (const row of measured.filter((r) => r.about)) console.log(`${row.name}: ${row.about}`);
@@ -200,7 +201,7 @@ function timeOf(measured, name) {
 
 /** How many times longer the fastest peer in the browser takes. */
 function ratioOf([fjord, ...peers]) {
-  const times = peers.filter((row) => row.median && !/\((native|reference)\)$/.test(row.name)).map((row) => row.median);
+  const times = peers.filter((row) => row.median && !row.name.endsWith('(native)')).map((row) => row.median);
   return times.length ? Math.min(...times) / fjord.median : NaN;
 }
 
@@ -217,7 +218,6 @@ function print(cell, measured) {
   const texts = measured.map((row) => {
     const wide = Math.max(17, row.name.length + 1);
     if (row.over) return `over ${row.over} s`.padStart(wide);
-    if (row.name.endsWith('(reference)') && !row.error) return 'compared'.padStart(wide);
     if (!row.median) return (row.refused ? 'cannot' : 'wrong').padStart(wide);
     const times = row === fjord ? '' : `${(row.median / fjord.median).toFixed(1)}x`;
     return `${row.median.toFixed(row.median < 10 ? 2 : 1)} ${times.padStart(7)}`.padStart(wide);

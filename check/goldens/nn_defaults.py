@@ -7,13 +7,27 @@ config does not tell}.
 import inspect
 
 from nn_golden import Golden, description, here, keras
+# After the module that settles which backend Keras has.
+from keras.src.legacy import layers as legacy
 
 CLASSES = {
     'layer': (keras.layers, '''
-        Activation Add Average AveragePooling2D BatchNormalization Concatenate Conv2D Conv2DTranspose Cropping2D Dense
-        DepthwiseConv2D Dot Dropout ELU Flatten GlobalAveragePooling2D GlobalMaxPooling2D LayerNormalization LeakyReLU
-        Masking MaxPooling2D Maximum Minimum Multiply PReLU Permute ReLU RepeatVector Rescaling Reshape SeparableConv2D Softmax
-        Subtract TimeDistributed UpSampling2D ZeroPadding2D'''),
+        Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
+        AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention
+        Average AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization Bidirectional CategoryEncoding
+        CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM2D
+        Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout ELU
+        EinsumDense Embedding Flatten GRU GRUCell GaussianDropout GaussianNoise GlobalAveragePooling1D
+        GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
+        GroupNormalization GroupQueryAttention Identity LSTM LSTMCell LayerNormalization LeakyReLU Masking
+        MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum MultiHeadAttention Multiply Normalization PReLU
+        Permute RMSNormalization RNN RandomBrightness RandomContrast RandomFlip RandomRotation RandomTranslation
+        RandomZoom ReLU RepeatVector Rescaling Reshape Resizing SeparableConv1D SeparableConv2D SimpleRNN
+        SimpleRNNCell Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization
+        StackedRNNCells Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D
+        ZeroPadding1D ZeroPadding2D ZeroPadding3D'''),
+    # Of Keras 2.
+    'legacy': (legacy, 'ThresholdedReLU'),
     'optimizer': (keras.optimizers, 'Adadelta Adagrad Adam AdamW Adamax Ftrl Lion Nadam RMSprop SGD'),
     'schedule': (keras.optimizers.schedules, '''
         CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay'''),
@@ -31,15 +45,22 @@ CLASSES = {
     'initializer': (keras.initializers, '''
         Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal
         RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros'''),
-    'regularizer': (keras.regularizers, 'L1 L1L2 L2'),
+    'regularizer': (keras.regularizers, 'L1 L1L2 L2 OrthogonalRegularizer'),
     'constraint': (keras.constraints, 'MaxNorm MinMaxNorm NonNeg UnitNorm'),
     'callback': (keras.callbacks, 'EarlyStopping ModelCheckpoint ReduceLROnPlateau TerminateOnNaN'),
 }
 
 # Values for what has no default.
-NEEDED = {'activation': 'relu', 'axes': 1, 'boundaries': [1], 'decay_rate': 0.5, 'decay_steps': 10, 'dims': [1],
-          'filepath': 'kept.keras', 'filters': 1, 'first_decay_steps': 10, 'initial_learning_rate': 0.1,
-          'kernel_size': 1, 'layer': keras.layers.Activation('relu'), 'n': 1, 'pool_size': 2, 'rate': 0.5, 'scale': 2.0, 'target_shape': [1], 'units': 1, 'values': [0.5, 0.25]}
+NEEDED = {'activation': 'relu', 'axes': 1, 'boundaries': [1], 'decay_rate': 0.5, 'decay_steps': 10, 'dims': [1], 'factor': 0.5,
+          'cell': keras.layers.LSTMCell(1), 'cells': [keras.layers.LSTMCell(1)], 'equation': 'ab,bc->ac',
+          'filepath': 'kept.keras', 'filters': 1, 'first_decay_steps': 10, 'head_dim': 1, 'height': 2, 'height_factor': 0.5,
+          'initial_learning_rate': 0.1, 'input_dim': 1, 'kernel_size': 1, 'key_dim': 1, 'layer': keras.layers.SimpleRNN(1),
+          'n': 1, 'num_heads': 1, 'num_key_value_heads': 1, 'num_query_heads': 1, 'output_dim': 1, 'output_shape': [1],
+          'output_size': 2, 'pool_size': 2, 'rate': 0.5, 'scale': 2.0, 'stddev': 0.1, 'target_shape': [1], 'units': 1,
+          'values': [0.5, 0.25], 'width': 2, 'width_factor': 0.5}
+
+# What cannot be left out, although it has a default.
+ALSO = {'CategoryEncoding': {'num_tokens': 3}, 'Discretization': {'bin_boundaries': [0.5]}}
 
 
 def signature(thing):
@@ -67,14 +88,19 @@ def takes(thing, needed, name, value):
     return True
 
 
-def add(file, kind, thing):
+def described(v):
+    return [described(one) for one in v] if isinstance(v, list) else description(v) if isinstance(v, keras.layers.Layer) else v
+
+
+def add(file, kind, thing, exported):
     arguments = signature(thing)
     needed = {n: NEEDED[n] for n, default in arguments.items() if default is inspect.Parameter.empty}
+    needed |= ALSO.get(thing.__name__, {})
     # Callbacks have no config.
     config = description(thing(**needed))['config'] if hasattr(thing, 'get_config') else {}
     config = {n: v for n, v in config.items() if n not in needed and n != 'name'}
-    written = {n: description(v) if isinstance(v, keras.layers.Layer) else v for n, v in needed.items()}
-    file.case(kind=kind, name=thing.__name__, needed=written, config=config,
+    written = {n: described(v) for n, v in needed.items()}
+    file.case(kind=kind, name=exported, needed=written, config=config,
               signature={n: v for n, v in arguments.items()
                          if n not in needed and n not in config and takes(thing, needed, n, v)})
 
@@ -83,7 +109,7 @@ def make(folder):
     file = Golden('nn_defaults', seed=20261128)
     for kind, (module, names) in CLASSES.items():
         for name in names.split():
-            add(file, kind, getattr(module, name))
+            add(file, 'layer' if kind == 'legacy' else kind, getattr(module, name), name)
     file.save(folder)
 
 

@@ -4,7 +4,7 @@ import json
 
 from golden import Golden, here, keras, np, tf
 
-__all__ = ['Golden', 'alone', 'description', 'here', 'keras', 'named', 'np', 'plain', 'short', 'split', 'tf', 'training']
+__all__ = ['Golden', 'alone', 'description', 'here', 'keras', 'named', 'np', 'plain', 'short', 'split', 'tf', 'training', 'within']
 
 
 def description(thing):
@@ -22,9 +22,9 @@ def split(thing, config):
     given, filled = {}, {}
     for key, value in config.items():
         default = listed(options.get(key, inspect.Parameter.empty))
-        same = value in (default, [default] * 2) or (key, value) in (('activation', 'linear'), ('axis', [-1]))
+        same = value in (default, *([default] * n for n in (1, 2, 3))) or (key, value) in (('activation', 'linear'), ('axis', [-1]))
         # None stands for channels_last.
-        (filled if same or default is None and key == 'data_format' else given)[key] = value
+        (filled if same or default is None and (key, value) == ('data_format', 'channels_last') else given)[key] = value
     return given, filled
 
 
@@ -41,6 +41,15 @@ def short(path):
     return '/'.join(path.split('/')[-2:])
 
 
+def within(layer, weight):
+    """A weight's name in its layer; query/kernel where the layer has several kernels, or a layer within it has them."""
+    if isinstance(layer, keras.layers.SpectralNormalization):
+        path = weight.path.split('/')
+        return '/'.join(path[path.index(layer.name) + 1:])
+    names = [w.name for w in layer.weights]
+    return weight.name if names.count(weight.name) == 1 else short(weight.path)
+
+
 def named(model, prefix='', seen=None):
     """A model's weights by where their layers stand, base/dense/kernel: each by the first place that it has."""
     seen = set() if seen is None else seen
@@ -51,7 +60,7 @@ def named(model, prefix='', seen=None):
             continue
         for w in layer.weights:
             if id(w) not in seen:
-                weights[f'{prefix}{layer.name}/{w.name}'] = w
+                weights[f'{prefix}{layer.name}/{within(layer, w)}'] = w
             seen.add(id(w))
     return weights
 
@@ -60,12 +69,12 @@ def alone(arrays):
     return arrays if len(arrays) > 1 else arrays[0]
 
 
-def training(file, name, model, xs, ys, batch, steps, trajectory=False, sample_weight=None, as_written=False):
+def training(file, name, model, xs, ys, batch, steps, trajectory=False, sample_weight=None, as_written=False, names=named):
     """A case of a compiled model that trains: {model, compile, x [@], y [@], sample_weight @ or absent, batch,
     weights {layer/name: @}, losses @ [steps], trajectory {layer/name: @ [steps, ..]} or after {layer/name: @},
     predictions [@] of x after the last step}. Step i takes rows [i * batch, (i + 1) * batch), from the start again where
     they end. metrics {name: value} are of the last step alone, evaluation is the loss of all rows after it."""
-    weights = named(model)
+    weights = names(model)
     assert len(weights) == len(model.weights)
     before = {n: file.put(w.numpy()) for n, w in weights.items()}
     losses, values = [], {n: [] for n in weights}

@@ -8,7 +8,8 @@ from nn_golden import Golden, description, here, keras, np, split, tf
 L = keras.layers
 
 
-def add(file, layer, *inputs, training=False, name=None):
+def add(file, layer, *inputs, training=False, name=None, shown=None):
+    """`shown` is the layer whose description is written, where `layer` computes what that one would."""
     xs = [tf.constant(x) for x in inputs]
     arg = xs if len(xs) > 1 else xs[0]
     layer(arg)
@@ -28,8 +29,8 @@ def add(file, layer, *inputs, training=False, name=None):
         s = tf.reduce_sum(y * dy)
     trained = {w.name: w.value for w in layer.trainable_weights}
     dx, dw = tape.gradient(s, (xs, trained))
-    d = description(layer)
-    given, filled = split(layer, {k: v for k, v in d['config'].items() if not k.endswith('_initializer')})
+    d = description(shown or layer)
+    given, filled = split(shown or layer, {k: v for k, v in d['config'].items() if not k.endswith('_initializer')})
     file.case(
         name=name or layer.name, class_name=d['class_name'], config=given, defaults=filled, training=training,
         inputs=[file.put(x) for x in inputs], weights=weights, output=file.put(y), dy=file.put(dy),

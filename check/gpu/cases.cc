@@ -11,6 +11,7 @@
 #include "abi/gpu_json.h"
 #include "base/random.h"
 #include "ir/loop.h"
+#include "nn/layers.h"
 #include "testing/reference.h"
 
 namespace fjord::testing {
@@ -188,6 +189,47 @@ void printPages() {
   t.print("pages", "of 16 KB", 5e-6, nullptr, {.bufferBytes = 16 << 10});
 }
 
+/// A network of one axis and one of three, as layers make them, with their gradients; and one whose
+/// channels come first.
+void printDimensions() {
+  uint64_t seed = 17'000;
+  auto printWithGradients = [](Trial& t, std::string_view name, Value y,
+                               std::span<const Value> xs) {
+    t.graph.output(y);
+    for (Value d : grad(mean(y * y), xs)) t.graph.output(d);
+    t.print("dimensions", name, 1e-5);
+  };
+  {
+    Trial t;
+    Value x = t.add(floats({3, 1, 37, 5}), ++seed), w = t.add(floats({1, 4, 5, 9}), ++seed);
+    Value b = t.add(floats({9}), ++seed);
+    Padding causal{Padding::kExplicit, 0, 0, 6, 0};
+    Value h = relu(conv2d(x, w, {.dilations = {1, 2}, .padding = causal}) + b);
+    Value y = reshape(maxPool(h, {{1, 2}, {1, 2}, {Padding::kSame}}), {.shape = {3, 19, 9}});
+    printWithGradients(t, "steps", y, {{x, w, b}});
+  }
+  {
+    Trial t;
+    Value x = t.add(floats({2, 5, 6, 7, 3}), ++seed), v = t.add(floats({3, 3, 3, 3, 8}), ++seed);
+    Value w = t.add(floats({2, 2, 2, 4, 8}), ++seed);
+    Value h = tanh(conv3d(x, v, {.padding = {Padding::kSame}}));
+    Value small =
+        avgPool3d(h, {.window = {2, 2, 2}, .strides = {2, 2, 2}, .padding = {Padding::kSame}});
+    Value y = conv3dTranspose(small, w, {.strides = {2, 2, 2}, .outputShape = {2, 6, 6, 8, 4}});
+    printWithGradients(t, "volumes", y, {{x, v, w}});
+  }
+  {
+    Trial t;
+    Value x = t.add(floats({2, 3, 8, 9}), ++seed), v = t.add(floats({3, 3, 3, 6}), ++seed);
+    Value w = t.add(floats({3, 3, 12, 4}), ++seed);
+    auto last = [](Value a) { return transpose(a, {.perm = {0, 2, 3, 1}}); };
+    auto first = [](Value a) { return transpose(a, {.perm = {0, 3, 1, 2}}); };
+    Value h = relu(first(conv2d(last(x), v)));
+    Value y = first(conv2d(last(concat({{h, square(h)}}, {.axis = 1})), w));
+    printWithGradients(t, "channels first", y, {{x, v, w}});
+  }
+}
+
 /// Loops: slices that do not lie at a multiple of 256 bytes, in both directions, one in the other, and
 /// their gradients.
 void printLoops() {
@@ -223,6 +265,109 @@ void printLoops() {
   for (Value v : all) t.graph.output(v);
   for (Value d : grad(mean(all[0]) + mean(all[1]), {{xs, w, s0}})) t.graph.output(d);
   t.print("loop", "in a loop", 1e-5);
+}
+
+/// A layer whose weights are inputs of a trial.
+class LayerTrial : public LayerContext {
+ public:
+  explicit LayerTrial(uint64_t seed) : seed_(seed) {}
+
+  Value add(const Input& input) { return trial.add(input, ++seed_); }
+  Value weight(std::string_view, const Shape& shape, const Json&, bool, const Json&,
+               const Json&) override {
+    weights.push_back(add(floats(shape, -0.6, 0.6)));
+    return weights.back();
+  }
+  Value state(std::string_view, const Shape& shape, const Json&) override {
+    return add(floats(shape));
+  }
+  Value kept(std::string_view, const Shape& shape) override { return add(floats(shape)); }
+  void update(Value, Value value) override { trial.graph.output(value); }
+  void replace(Value, Value) override {}
+  void addLoss(Value) override {}
+  Value randomState() override { return add(ints({4}, 0, 99)); }
+  LayerOutputs callInner(const Json& description, const LayerInputs& inputs) override {
+    const LayerRow* row = findLayer(stringOr(description, "class_name", ""));
+    return callLayer(*row, *this, member(description, "config"), inputs);
+  }
+
+  Trial trial;
+  std::vector<Value> weights;
+
+ private:
+  uint64_t seed_;
+};
+
+/// Recurrent layers, with masks and without, and their gradients.
+void printRecurrent() {
+  uint64_t seed = 17'000;
+  Json units = {{"units", 7}, {"return_sequences", true}};
+  Json before = units;
+  before["reset_after"] = false;
+  struct {
+    const char *name, *className;
+    Json config;
+    bool isMasked = false;
+  } layers[] = {
+      {"LSTM", "LSTM", units},
+      {"LSTM with a mask", "LSTM", units, true},
+      {"GRU", "GRU", units},
+      {"GRU reset before", "GRU", before, true},
+      {"SimpleRNN", "SimpleRNN", units},
+      {"in both directions",
+       "Bidirectional",
+       {{"layer", {{"class_name", "LSTM"}, {"config", units}}}}},
+  };
+  for (const auto& [name, className, config, isMasked] : layers) {
+    LayerTrial layer(seed += 20);
+    Trial& t = layer.trial;
+    Value x = layer.add(floats({3, 6, 5})), mask;
+    if (isMasked) mask = layer.add({{DType::kBool, {3, 6}}, 0, 2});
+    Value values[] = {x}, masks[] = {mask};
+    LayerOutputs y = callLayer(*findLayer(className), layer, config, {values, masks});
+    std::vector<Value> xs;
+    for (Value in : t.in) {
+      if (in.dtype() == DType::kF32) xs.push_back(in);
+    }
+    if (y) {
+      t.graph.output(y.values[0]);
+      for (Value d : grad(mean(y.values[0] * y.values[0]), xs)) t.graph.output(d);
+    }
+    t.print("recurrent layer", name, 1e-5);
+  }
+}
+
+/// Forward and backward, by inputs of floats and by weights.
+void printLayer(std::string_view name, std::string_view className, const Json& config,
+                const std::vector<Input>& inputs, const Json& call = nullptr) {
+  LayerTrial layer(17'000);
+  std::vector<Value> in, xs;
+  for (const Input& input : inputs) {
+    in.push_back(layer.add(input));
+    if (input.type.dtype == DType::kF32) xs.push_back(in.back());
+  }
+  LayerOutputs outputs = callLayer(*findLayer(className), layer, config, {in}, call);
+  if (outputs) {
+    for (Value y : outputs.values) layer.trial.graph.output(y);
+    xs.insert(xs.end(), layer.weights.begin(), layer.weights.end());
+    for (Value dx : grad(mean(square(outputs.values[0])), xs)) layer.trial.graph.output(dx);
+  }
+  layer.trial.print("layer", name, 1e-5);
+}
+
+void printLayers() {
+  printLayer("Embedding", "Embedding", {{"input_dim", 30}, {"output_dim", 7}},
+             {ints({4, 50}, 0, 29)});
+  Input steps = floats({2, 9, 12});
+  Json heads = {{"num_heads", 3}, {"key_dim", 4}};
+  printLayer("MultiHeadAttention", "MultiHeadAttention", heads, {steps, floats({2, 7, 5})},
+             {{"return_attention_scores", true}});
+  printLayer("MultiHeadAttention, causal", "MultiHeadAttention", heads, {steps, steps},
+             {{"use_causal_mask", true}});
+  printLayer("GroupQueryAttention", "GroupQueryAttention",
+             {{"num_query_heads", 4}, {"num_key_value_heads", 2}, {"head_dim", 3}}, {steps, steps});
+  printLayer("AdditiveAttention", "AdditiveAttention", Json::object(), {steps, steps});
+  printLayer("GroupNormalization", "GroupNormalization", {{"groups", 3}}, {steps});
 }
 
 /// Random numbers have no reference but their definition: bit for bit where they are uniform.
@@ -276,4 +421,7 @@ int main() {
   fjord::testing::printPages();
   fjord::testing::printRandom();
   fjord::testing::printLoops();
+  fjord::testing::printDimensions();
+  fjord::testing::printRecurrent();
+  fjord::testing::printLayers();
 }

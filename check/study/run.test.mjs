@@ -80,6 +80,29 @@ test('a run that is killed loses the trial in progress, and goes on where it was
   assert.equal((await rows(`${out}/study.sqlite`, 'select count(*) from run'))[0][0], 1);
 });
 
+test('convolutions are trained and inferred with, compared first, and told in a section of their own', async () => {
+  const out = `${folder}/images`;
+  const trains = ['fjord/wasm', 'tfjs/cpu', 'convnetjs/cpu', 'jax-js/wasm', 'fjord-native/threads'];
+  const infers = [...trains, 'tfjs/wasm', 'onnxruntime-web/wasm', 'litert/wasm', 'kerasjs/cpu'];
+  const subjects = [...infers, 'brainjs/cpu'].join(',');
+  // Nine layers: an image of 14 is pooled to 7, and 15 layers would pool that with padding.
+  await study('run', '--subjects', subjects, '--tasks', 'train,infer', '--workloads', 'cnn/9x4', '--rounds', '1', '--budget', '100', '--minutes', '0', '--out', out);
+  const told = await rows(`${out}/study.sqlite`, "select subject || '/' || backend, task, outcome, checked, difference, message from trial where task in ('train', 'infer')");
+  for (const [list, task, kind] of [[trains, 'train', 'loss'], [infers, 'infer', 'output']]) {
+    for (const name of list) {
+      const [, , outcome, checked, difference, message] = told.find(([of, what]) => of === name && what === task) ?? [];
+      assert.deepEqual([outcome, checked, message], ['ok', kind, ''], `${name} ${task}`);
+      assert.ok(difference > 0 && difference < 1e-4, `${name} ${task}: ${difference}`);
+    }
+  }
+  const reasons = Object.fromEntries(told.filter(([, , outcome]) => outcome === 'unsupported').map(([name, task, , , , message]) => [`${name} ${task}`, message]));
+  assert.match(reasons['tfjs/wasm train'], /no gradient of a convolution's filter/);
+  assert.match(reasons['brainjs/cpu infer'], /no convolutions/);
+  const workloads = await rows(`${out}/study.sqlite`, "select distinct workload from samples where phase = 'steady'");
+  assert.deepEqual(workloads, [['cnn/9x4']]);
+  assert.match(readFileSync(`${out}/report.md`, 'utf8'), /## Convolutional networks\n/);
+});
+
 test('two runs are compared, and a mistake is told', async () => {
   const {stdout} = await study('compare', `${quick}/study.sqlite`, `${quick}/study.sqlite`);
   assert.match(stdout, /1\.0/);

@@ -140,7 +140,7 @@ function interfaces() {
 const needed = {
   dense: {units: 1}, conv2d: {filters: 1, kernelSize: 1}, conv2dTranspose: {filters: 1, kernelSize: 1}, separableConv2d: {filters: 1, kernelSize: 1},
   depthwiseConv2d: {kernelSize: 1}, activation: {activation: 'relu'}, reshape: {targetShape: [4]}, permute: {dims: [1, 2, 3]}, repeatVector: {n: 1},
-  cropping2D: {cropping: 0}, dot: {axes: 1}, zeroPadding2d: {padding: 0}, dropout: {rate: 0.1}, rescaling: {scale: 1},
+  conv1d: {filters: 1, kernelSize: 1}, conv3d: {filters: 1, kernelSize: 1}, conv3dTranspose: {filters: 1, kernelSize: 1}, cropping2D: {cropping: 0}, dot: {axes: 1}, zeroPadding2d: {padding: 0}, dropout: {rate: 0.1}, rescaling: {scale: 1},
 };
 
 function argumentsIn(fj, judge) {
@@ -150,7 +150,8 @@ function argumentsIn(fj, judge) {
     .flatMap(([, layer, args]) => [...new Set(keysOf(args))].map((key) => `${layer}.${key}`));
   const takes = (pair) => {
     const [layer, key] = pair.split('.');
-    const args = {inputShape: layer === 'repeatVector' ? [2] : [2, 2, 1], ...needed[layer], [key]: null};
+    const axes = Number(/([123])d/i.exec(layer)?.[1] ?? 2);
+    const args = {inputShape: layer === 'repeatVector' ? [2] : [...Array(axes).fill(2), 1], ...needed[layer], [key]: null};
     return !/is not an argument of/.test(wordsOf(() => fj.sequential({layers: [fj.layers[layer](args)]}).info()));
   };
   return row('arguments of the layers that both have', pairs, takes);

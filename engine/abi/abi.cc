@@ -1,7 +1,7 @@
 // Threads, tensors, ops, the tape, optimizers.
 #include "abi/abi.h"
 
-#include "abi/runtime.h"
+#include "abi/trace.h"
 #include "base/parts.h"
 
 using namespace fjord;
@@ -38,12 +38,14 @@ Living planned() {
 
 int fj_init(int threads) {
   Runtime& r = runtime();
+  if (kTrains) startTracing();
   if (threads == r.threads->count()) return threads;
   if (Living living = planned(); living.count)
     return failure(cat("the number of threads cannot change while there are ", living.names));
   // Of a model that was given up.
   if (r.prediction && r.prediction->paused.model) r.prediction->model->complete(Model::kChange);
   r.threads->resize(threads);
+  r.modelCalls.clear();
   r.eager.reset();
   r.place = std::make_unique<Place>(*r.threads, std::move(r.place->remote), r.place->isRemote);
   r.eager = std::make_unique<Eager>(*r.place);
@@ -73,6 +75,7 @@ void fj_memory(double* out) {
   runtime().models.forEach([&](auto& model) {
     for (const Weight& w : model->weights()) add(w.value);
     for (const Weight& w : model->slots()) add(w.value);
+    for (const KeptState& s : model->keptStates()) add(s.value);
   });
   MemoryInfo info = memoryInfo();
   out[0] = tensors;
@@ -109,7 +112,11 @@ int fj_shape(int tensor, int32_t* out) {
 }
 int fj_clone(int tensor) {
   TensorEntry* t = tensorOf(tensor);
-  return t ? newTensor(*t) : 0;
+  if (!t) return 0;
+  if (!t->model) return newTensor(*t);
+  // Of a weight whose value now stays.
+  Result<Tensor> values = t->tensor.copy();
+  return values ? newTensor(Traced{std::move(*values), t->id}) : failure(values.error());
 }
 int fj_dispose(int tensor) {
   if (!runtime().tensors.find(tensor)) return 0;
@@ -138,17 +145,21 @@ int fj_op(int op, const int32_t* inputs, int count, const double* attributes, in
   Status read = info.decode(std::span(attributes, static_cast<size_t>(attributeCount)), attrs);
   if (!read) return failure(cat(info.name, ": ", read.error().message));
   std::vector<Traced> in;
+  bool isTraced = kTrains && tracesAll();
   for (int i = 0; i < count; ++i) {
     TensorEntry* t = tensorOf(inputs[i]);
     if (!t) return failure(cat(info.name, ": input ", i, " was disposed of"));
+    isTraced = isTraced || t->value;
     in.push_back(*t);
   }
+  if (kTrains && isTraced) return traceOp(id, attrs, inputs, count);
   Result<Traced> y = runtime().eager->run(id, in, attrs);
   return y ? newTensor(std::move(*y)) : failure(y.error());
 }
 
 void fj_tapeStart() { runtime().eager->startTape(); }
 void fj_tapeStop() { runtime().eager->stopTape(); }
+void fj_tapePause(int paused) { runtime().eager->pauseTapes(paused != 0); }
 
 int fj_tapeModel(int input, int output) {
   TensorEntry *x = tensorOf(input), *y = tensorOf(output);
@@ -161,6 +172,7 @@ int fj_gradients(int y, int dy, const int32_t* xs, int count, int all, int32_t* 
   TensorEntry* target = tensorOf(y);
   TensorEntry* seed = dy ? tensorOf(dy) : nullptr;
   if (!target || (dy && !seed)) return 0;
+  if (target->value) return traceGradients(y, dy, xs, count, out);
   std::vector<Traced> in;
   for (int i = 0; i < count; ++i) {
     TensorEntry* t = tensorOf(xs[i]);
@@ -191,14 +203,19 @@ int fj_optimizerApply(int optimizer, int32_t* variables, const int32_t* ids,
   for (int i = 0; i < count; ++i) {
     TensorEntry *v = tensorOf(variables[i]), *g = tensorOf(gradients[i]);
     if (!v || !g) return 0;
+    if (v->model && runtime().place->isRemote)
+      return failure(
+          "weights of models are not updated by an optimizer of variables on the GPU: "
+          "train with fit, or with the backend 'wasm'");
+    if (v->model) v->model->mutableWeights();
     // A variable's old value may be known elsewhere under another handle, or to a tape: that must
-    // not change.
-    if (v->tensor.buffer().isShared()) {
+    // not change. A weight changes where it is.
+    if (!v->model && v->tensor.buffer().isShared()) {
       Result<Tensor> own = runtime().eager->copy(v->tensor);
       if (!own) return failure(own.error());
       v->tensor = std::move(*own);
     }
-    v->id = runtime().eager->newId();
+    if (!v->model) v->id = runtime().eager->newId();
     list.push_back({static_cast<uint64_t>(ids[i]), v->tensor, g->tensor});
   }
   Status status = (*o)->apply(list);

@@ -64,8 +64,13 @@ FJ_API int fj_op(int op, const int32_t* inputs, int count, const double* attribu
                  int attributeCount);
 FJ_TRAIN void fj_tapeStart();
 FJ_TRAIN void fj_tapeStop();
-/// A model has made `output` of `input`: a gradient through it is an error.
+/// Whether tapes leave out what runs from now on.
+FJ_TRAIN void fj_tapePause(int paused);
+/// A model has judged `input` by `output`, as evaluate does: a gradient through it is an error.
 FJ_TRAIN int fj_tapeModel(int input, int output);
+/// JSON text: the trainable weights of the models that fj_modelApply has called for the innermost tape, [[model,
+/// number of the weight], ..]. One that several models have is listed once.
+FJ_TRAIN int fj_tapeWeights();
 /// Gradients of y by xs into out[count], 0 where y does not depend on an x. dy may be 0. all: xs are all
 /// variables that there are. Returns 1, or 0 on failure.
 FJ_TRAIN int fj_gradients(int y, int dy, const int32_t* xs, int count, int all, int32_t* out);
@@ -82,15 +87,15 @@ FJ_TRAIN void fj_optimizerFree(int optimizer);
 
 // ---- models ----
 /// `draws`: 1 draws weights by their initializers, 0 leaves zeros for fj_modelSetWeight. `shared`: null, or
-/// as JSON the layers whose weights are those of another model, [[path, model, path there], ..]: "base/dense",
-/// or "" for all of a model.
+/// as JSON a list: [path, model, path there] for layers whose weights are those of another model, "base/dense",
+/// or "" for all of a model; [path, number] for layers that are written in JavaScript.
 FJ_API int fj_model(const char* json, uint32_t seed, int draws, const char* shared);
 FJ_API void fj_modelFree(int model);
 FJ_TRAIN int fj_modelCompile(int model, const char* json);
 /// Leaves the file of io/model_file.h in the message buffer: bytes, not text.
 FJ_TRAIN int fj_modelSave(int model, int optimizer);
-/// A model from such a file, which is copied.
-FJ_API int fj_modelLoad(const uint8_t* file, int length);
+/// A model from such a file, which is copied. `traced`: null, or as JSON [[path, number], ..] as above.
+FJ_API int fj_modelLoad(const uint8_t* file, int length, const char* traced);
 /// JSON text: {"model": the description, "training": the arguments of compile or null}.
 FJ_API int fj_modelDescription(int model);
 /// What layers, by their names, and the whole model are from now on: {"model": true, "layers":
@@ -102,8 +107,8 @@ FJ_TRAIN int fj_modelTrainable(int model, const char* json);
 /// "shares": whether other models have some of the weights}.
 FJ_API int fj_modelInfo(int model);
 /// JSON text: how the model's layers are joined, in the order of the calls: {"calls": [{"layer", "node",
-/// "inputs": [[layer, call, output], ..], "outputs": [{dtype, shape}]}], "inputs": [[layer, call, output], ..],
-/// "outputs": likewise}.
+/// "inputs": [[layer, call, output], ..], "outputs": [{dtype, shape}], "arguments": what else the call says, if
+/// it does}], "inputs": [[layer, call, output], ..], "outputs": likewise}.
 FJ_TRAIN int fj_modelGraph(int model);
 FJ_API int fj_modelWeight(int model, int index);
 FJ_API int fj_modelSetWeight(int model, int index, int tensor);
@@ -114,6 +119,8 @@ FJ_API int fj_modelSetWeights(int model, const int32_t* tensors, int count);
 FJ_TRAIN int fj_modelSlot(int model, int index);
 FJ_TRAIN int fj_modelSetSlot(int model, const char* name, int tensor);
 FJ_TRAIN int fj_modelSetStep(int model, double step);
+/// What stateful layers keep from batch to batch begins anew: that of the layer at `path`, or "": of all.
+FJ_API int fj_modelResetStates(int model, const char* path);
 FJ_TRAIN int fj_modelSetRate(int model, double rate);
 /// Whether convolutions may use Winograd's algorithm.
 FJ_API int fj_modelSetWinograd(int model, int allowed);
@@ -127,6 +134,12 @@ FJ_API int fj_modelPrepare(int model, int train, int batch);
 /// time is stopped: another one runs the first to its end.
 FJ_API int fj_modelPredict(int model, const int32_t* xs, int count, int batchSize,
                            double milliseconds, int32_t* out, int room);
+/// The outputs for these inputs, all rows at once, as in training or as in prediction; tapes record the call, so
+/// that it can be differentiated by inputs and weights. Writes and returns as fj_modelPredict.
+FJ_TRAIN int fj_modelApply(int model, const int32_t* xs, int count, int training, int32_t* out,
+                           int room);
+/// A tensor that is a weight: what writes to it writes to the model.
+FJ_TRAIN int fj_modelVariable(int model, int index);
 /// Goes on with the prediction that has stopped, for so long. Returns 1 when it is done, 2 when there is more to do.
 FJ_API int fj_predictGoOn(double milliseconds);
 /// One training (1) or test (0) step on whole arrays. Writes loss and metrics, returns how many; they
@@ -146,12 +159,13 @@ FJ_GPU int fj_gpuPredict(int model, const int32_t* xs, int xCount, int begin, in
 /// floats they are, then for each input that is given anew its number, address and bytes. Returns how
 /// many of these there are, plus one; nothing is written where they do not fit into out[room].
 FJ_GPU int fj_gpuStep(int model, int32_t* out, int room);
-/// Its program as JSON text (abi/gpu_json.h), with "sources": for each input 0 given, 1 a weight or
-/// 2 a piece of the optimizer's state, and its number.
+/// Its program as JSON text (abi/gpu_json.h), with "sources": for each input 0 given, 1 a weight, 2 a
+/// piece of the optimizer's state or 3 what a stateful layer keeps, and its number.
 FJ_GPU int fj_gpuProgram(int model);
 /// The second half of fj_modelBatch.
 FJ_GPU int fj_gpuFinish(int model, double* out, int room);
-/// Where the host's copy of a weight (1) or a piece of the optimizer's state (2) lies.
+/// Where the host's copy of a weight (1), a piece of the optimizer's state (2) or what a stateful layer
+/// keeps (3) lies.
 FJ_GPU void* fj_gpuHostCopy(int model, int kind, int index);
 
 // ---- tensors on a GPU, which JavaScript runs ----
@@ -190,5 +204,27 @@ FJ_TRAIN void fj_fitFree(int fit);
 /// All arguments of a layer as JSON text, those that the config does not say with their defaults.
 FJ_TRAIN int fj_layerConfig(const char* className, const char* config);
 /// The outputs of a layer for these inputs, as JSON text [{"dtype", "shape"}]: inputs is such a list, too.
-FJ_TRAIN int fj_layerShape(const char* className, const char* config, const char* inputs);
+/// `arguments` is what the call says beside them, null or an object.
+FJ_TRAIN int fj_layerShape(const char* className, const char* config, const char* inputs,
+                           const char* arguments);
+
+// ---- functions of JavaScript within models ----
+// While a graph is built the engine calls fj_trace for a function or a layer that is written in JavaScript (nn/traced.h). Tensors
+// that stand for values of the graph go through fj_op as all others do, and their results are such tensors.
+
+/// inputs: `count` tensors, then as many masks, 0 for none. Calls the function, which leaves its results by fj_traced.
+/// JavaScript has it (web/trace.js): 1, or 0 where it has failed.
+int fj_trace(int number, const int32_t* inputs, int count, int training);
+/// The results of the function that is being traced, with their masks or null; or why there are none.
+FJ_TRAIN void fj_traced(const int32_t* outputs, int count, const int32_t* masks, const char* error);
+/// A weight of the layer that is being traced, made on first use: {"name", "shape", "initializer", "regularizer", "constraint",
+/// "trainable"}. One that is not trainable can be updated.
+FJ_TRAIN int fj_traceWeight(const char* json);
+/// After the step the weight has this value.
+FJ_TRAIN int fj_traceUpdate(int weight, int value);
+/// What random ops draw from, anew in each step.
+FJ_TRAIN int fj_traceRandom();
+/// Calls a layer {"class_name", "config"} within the one that is being traced. Writes and returns as fj_modelPredict.
+FJ_TRAIN int fj_traceLayer(const char* json, const int32_t* inputs, int count, int32_t* out,
+                           int room);
 }

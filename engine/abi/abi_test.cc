@@ -133,8 +133,24 @@ TEST_F(Abi, TellsAllArgumentsOfALayer) {
       said().starts_with("poolSiz is not an argument of MaxPooling2D; did you mean pool_size?"))
       << said();
   EXPECT_EQ(toldBy(fj_layerShape("Dense", R"({"units": 4})",
-                                 R"([{"dtype": "float32", "shape": [null, 3]}])")),
+                                 R"([{"dtype": "float32", "shape": [null, 3]}])", "null")),
             *parseJson(R"([{"dtype": "float32", "shape": [null, 4]}])"));
+}
+
+TEST_F(Abi, TellsWhatCallsOfALayerSay) {
+  const char* inputs = R"([{"dtype": "float32", "shape": [null, 5, 3]},
+                           {"dtype": "float32", "shape": [null, 7, 3]}])";
+  EXPECT_EQ(toldBy(fj_layerShape("MultiHeadAttention", R"({"numHeads": 2, "keyDim": 4})", inputs,
+                                 R"({"returnAttentionScores": true})")),
+            *parseJson(R"([{"dtype": "float32", "shape": [null, 5, 3]},
+                           {"dtype": "float32", "shape": [null, 2, 5, 7]}])"));
+  EXPECT_EQ(fj_layerShape("MultiHeadAttention", R"({"numHeads": 2, "keyDim": 4})", inputs,
+                          R"({"causal": true})"),
+            0);
+  EXPECT_EQ(
+      said(),
+      "MultiHeadAttention: causal is not an argument of a call of MultiHeadAttention; there are "
+      "return_attention_scores, use_causal_mask");
 }
 
 }  // namespace

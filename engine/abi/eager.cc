@@ -9,6 +9,20 @@ namespace fjord {
 
 namespace {
 
+/// The outputs of a graph, built again in another one with these as its inputs.
+std::vector<Value> splice(Graph& to, const Graph& from, std::span<const Value> inputs) {
+  std::vector<Value> copies;
+  for (const Node& node : from.nodes()) {
+    std::vector<Value> in;
+    for (int32_t input : node.inputs) in.push_back(copies[input]);
+    bool isInput = node.op == OpId::input;
+    copies.push_back(isInput ? inputs[node.attrs.as<InputAttrs>().index] : to.again(node, in));
+  }
+  std::vector<Value> outputs;
+  for (int32_t output : from.outputs()) outputs.push_back(copies[output]);
+  return outputs;
+}
+
 // The key of a plan: what it was made for, each part with its length or of one that is known, so that
 // no two are written alike.
 
@@ -96,7 +110,9 @@ Result<Traced> Eager::run(OpId op, std::span<const Traced> inputs, const Attrs& 
   }
   FJORD_TRY(std::vector<Tensor> outputs, runner->run(tensors));
   Traced result{std::move(outputs[0]), newId()};
-  for (Tape& tape : tapes_) tape.push_back({op, attrs, {inputs.begin(), inputs.end()}, result});
+  for (Tape& tape : tapes_) {
+    if (!isPaused_) tape.push_back({op, attrs, {inputs.begin(), inputs.end()}, result});
+  }
   return result;
 }
 
@@ -119,6 +135,26 @@ void Eager::recordModel(const Traced& input, const Traced& output) {
   for (Tape& tape : tapes_) tape.push_back({OpId::kCount, {}, {input}, output});
 }
 
+void Eager::record(std::shared_ptr<const TapedGraph> made, std::span<const Traced> inputs,
+                   std::span<const Traced> outputs) {
+  for (Tape& tape : tapes_) {
+    for (size_t i = 0; i < outputs.size() && !isPaused_; ++i)
+      tape.push_back({OpId::kCount,
+                      {},
+                      {inputs.begin(), inputs.end()},
+                      outputs[i],
+                      made,
+                      static_cast<int>(i)});
+  }
+}
+
+/// What an entry has computed, again, in the graph of the inputs.
+Value Eager::rebuilt(const Entry& e, std::span<const Value> inputs) {
+  if (!e.made) return emit(e.op, inputs, e.attrs);
+  // The other outputs of a model are made of the same nodes: equal nodes are one.
+  return splice(*inputs[0].graph, e.made->graph, inputs)[e.number];
+}
+
 Status Eager::refuseModels(const Traced& y, std::span<const Traced> xs, bool all) const {
   std::unordered_set<uint64_t> moving, hidden;  // what depends on xs, and that through a model
   for (const Traced& x : xs) moving.insert(x.id);
@@ -126,17 +162,14 @@ Status Eager::refuseModels(const Traced& y, std::span<const Traced> xs, bool all
     auto among = [&](const std::unordered_set<uint64_t>& ids) {
       return std::ranges::any_of(e.inputs, [&](const Traced& t) { return ids.contains(t.id); });
     };
-    bool isModel = e.op == OpId::kCount, moves = among(moving);
+    bool moves = among(moving);
     if (moves) moving.insert(e.output.id);
-    if (among(hidden) || (isModel && (moves || all))) hidden.insert(e.output.id);
+    if (among(hidden) || (e.isHidden() && (moves || all))) hidden.insert(e.output.id);
   }
   if (!hidden.contains(y.id)) return {};
   return fail(
-      "the function that is differentiated calls a model's predict, apply or evaluate, through ",
-      "which no gradient goes: train the model with compile and fit, or trainOnBatch, or write "
-      "what ",
-      "it computes with ops on tf.variable; a model that is not to be trained predicts outside of ",
-      "the function, or the variables are listed");
+      "the function that is differentiated calls a model's evaluate, through which no gradient ",
+      "goes: call predict or apply, and compute the loss of what they give");
 }
 
 Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Traced> xs,
@@ -164,15 +197,18 @@ Result<std::vector<Traced>> Eager::gradients(const Traced& y, std::span<const Tr
   for (const Entry& e : tapes_.back()) {
     bool depends =
         std::ranges::any_of(e.inputs, [&](const Traced& t) { return nodes.contains(t.id); });
-    if (!depends || e.op == OpId::kCount || nodes.contains(e.output.id)) continue;
+    if (!depends || e.isHidden() || nodes.contains(e.output.id)) continue;
     std::vector<Value> in;
     for (const Traced& t : e.inputs) in.push_back(nodeOf(t));
-    Value out = emit(e.op, in, e.attrs);
+    Value out = rebuilt(e, in);
     FJORD_CHECK(b.graph.status());
     nodes[e.output.id] = out;
     b.known.push_back(e.output);
     b.knownAt.push_back(out.id);
-    put(b.key, e.op, e.attrs);
+    // Loops are no ops of a tape, so that theirs says that a model's graph follows.
+    put(b.key, e.made ? OpId::loop : e.op, e.attrs);
+    put(b.key, e.made ? e.made->serial : 0);
+    put(b.key, e.number);
     put(b.key, static_cast<int32_t>(in.size()));
     for (Value v : in) put(b.key, v.id);
   }
@@ -218,13 +254,9 @@ Result<std::vector<Traced>> Eager::runBackward(const Backward& b) {
     for (size_t id = 0; id < copies.size(); ++id) {
       const Node& node = b.graph.nodes()[id];
       if (copies[id]) continue;
-      if (node.op == OpId::constant) {
-        copies[id] = cut.constant(node.attrs.as<ConstantAttrs>().value, node.type.dtype);
-        continue;
-      }
       std::vector<Value> in;
       for (int32_t input : node.inputs) in.push_back(copies[input]);
-      copies[id] = emit(node.op, in, node.attrs);
+      copies[id] = cut.again(node, in);
     }
     for (Value r : b.results) cut.output(copies[r.id]);
     FJORD_TRY(Runner made, place_.runner(cut));
@@ -255,6 +287,16 @@ Result<std::vector<Traced>> Eager::replay(const Backward& b) {
       if (t) values[id] = {Tensor(t->buffer(), node.type), newId()};
       if (!t) status = std::unexpected(t.error());
       continue;
+    }
+    if (node.op == OpId::array) {
+      values[id] = {node.attrs.as<ArrayAttrs>().values, newId()};
+      continue;
+    }
+    if (!node.results.empty()) {
+      status =
+          fail("a gradient of a gradient through a layer that repeats its steps, such as lstm, ",
+               "is not supported");
+      break;
     }
     std::vector<Traced> in;
     for (int32_t input : node.inputs) in.push_back(values[input]);

@@ -24,6 +24,17 @@ struct Traced {
   uint64_t id = 0;
 };
 
+/// What a model computes of inputs of certain types, as one graph (abi/model_call.h).
+struct TapedGraph {
+  Graph graph;
+  uint64_t serial = 0;  // no other one has it
+  int model = 0;        // its handle
+  /// Of the inputs after the model's own: which are weights, and their numbers in the model; and which is the
+  /// state of random ops, -1 for none.
+  std::vector<std::pair<int, int>> weights = {};
+  int random = -1;
+};
+
 /// Where ops run: on threads, or on a GPU, once there is a way to one.
 struct Place {
   Threads& threads;
@@ -68,9 +79,21 @@ class Eager {
   /// Tapes nest: each records what runs while it is the innermost or around it.
   void startTape() { tapes_.emplace_back(); }
   void stopTape();
-  /// A model has made `output` of `input`, which no tape can look into: a gradient through it is an
+  void pauseTapes(bool paused) { isPaused_ = paused; }
+  /// A model has judged `input` by `output`, which no tape can look into: a gradient through it is an
   /// error.
   void recordModel(const Traced& input, const Traced& output);
+  /// All tapes note that a graph has made its outputs, as many as are given, of its inputs.
+  void record(std::shared_ptr<const TapedGraph> made, std::span<const Traced> inputs,
+              std::span<const Traced> outputs);
+  /// f(graph of each call of a model that the innermost tape has).
+  template <class F>
+  void eachModel(F f) const {
+    if (tapes_.empty()) return;
+    for (const Entry& e : tapes_.back()) {
+      if (e.made) f(*e.made);
+    }
+  }
   /// d y / d x for each x, contracted with dy (ones where it is null), by the innermost tape; an
   /// empty value for an x that y does not depend on. With an outer tape about, the derivatives are
   /// recorded on that one, so that they can be differentiated again. `all`: xs are all variables that
@@ -84,10 +107,14 @@ class Eager {
     Attrs attrs;
     std::vector<Traced> inputs;
     Traced output;
+    std::shared_ptr<const TapedGraph> made = nullptr;  // of a model
+    int number = 0;                                    // of the output among its outputs
+    bool isHidden() const { return op == OpId::kCount && !made; }
   };
   using Tape = std::vector<Entry>;
   struct Backward;
 
+  static Value rebuilt(const Entry& e, std::span<const Value> inputs);
   Status refuseModels(const Traced& y, std::span<const Traced> xs, bool all) const;
   Result<std::vector<Traced>> runBackward(const Backward& backward);
   Result<std::vector<Traced>> replay(const Backward& backward);
@@ -95,6 +122,7 @@ class Eager {
   Place& place_;
   PlanCache ops_{512}, gradients_{64};
   std::vector<Tape> tapes_;
+  bool isPaused_ = false;
   uint64_t lastId_ = 0;
 };
 

@@ -89,8 +89,14 @@ int fj_gpuFinish(int model, double* out, int room) {
 void* fj_gpuHostCopy(int model, int kind, int index) {
   void* data = nullptr;
   withModel(model, [&](auto& m) {
-    const std::vector<Weight>& list = kind == GpuInput::kWeight ? m->mutableWeights() : m->slots();
-    if (index >= 0 && index < static_cast<int>(list.size())) data = list[index].value.view().data;
+    auto find = [&](auto& list) {
+      if (index >= 0 && index < static_cast<int>(list.size())) data = list[index].value.view().data;
+    };
+    if (kind == GpuInput::kState) {
+      find(m->keptStates());
+    } else {
+      find(kind == GpuInput::kWeight ? m->mutableWeights() : m->slots());
+    }
     return data ? 1 : failure(cat("the model has no array number ", index));
   });
   return data;
@@ -102,6 +108,7 @@ void fj_eagerGpu(int on, const double* device) {
   Runtime& r = runtime();
   // Plans are of one place.
   r.eager->clear();
+  r.modelCalls.clear();
   r.optimizers.forEach([](auto& o) { o->clear(); });
   r.place->isRemote = on != 0;
   if (!device) return;

@@ -1,6 +1,7 @@
 // Models and their training.
 #include "abi/abi.h"
 #include "abi/runtime.h"
+#include "base/parts.h"
 #include "io/model_file.h"
 
 using namespace fjord;
@@ -21,10 +22,14 @@ Json logsJson(const Logs& logs) {
   return j;
 }
 
-/// [path, model, path there] each; false, and a failure, where one cannot be.
-int collectShared(const char* source, std::vector<SharedLayer>& out) {
+/// [path, model, path there] or [path, number] each; false, and a failure, where one cannot be.
+int collectGiven(const char* source, std::vector<SharedLayer>& out, Json& traced) {
   return withJson(source, [&](const Json& list) {
     for (const Json& j : list) {
+      if (kTrains && j.size() == 2 && j[0].is_string() && j[1].is_number()) {
+        traced[j[0].get<std::string>()] = j[1];
+        continue;
+      }
       bool isShared =
           j.is_array() && j.size() == 3 && j[0].is_string() && j[1].is_number() && j[2].is_string();
       if (!isShared) return failure("a shared layer is [path, model, path there]");
@@ -53,7 +58,7 @@ class BudgetOf {
 int fj_model(const char* json, uint32_t seed, int draws, const char* shared) {
   return withJson(json, [&](const Json& j) {
     ModelOptions options{.seed = seed};
-    if (shared && !collectShared(shared, options.shared)) return 0;
+    if (shared && !collectGiven(shared, options.shared, options.traced)) return 0;
     if (!draws)
       options.weights = [](const std::string&, const Shape& shape) {
         return Tensor::zeros({DType::kF32, shape});
@@ -67,6 +72,7 @@ void fj_modelFree(int model) { runtime().models.remove(model); }
 int fj_modelCompile(int model, const char* json) {
   return withModel(model, [&](auto& m) {
     return withJson(json, [&](const Json& j) {
+      runtime().modelCalls.clear();  // they are of the layers that were trained before
       Status status = m->compile(j);
       return status ? 1 : failure(status.error());
     });
@@ -91,11 +97,14 @@ int fj_modelSave(int model, int optimizer) {
   });
 }
 
-int fj_modelLoad(const uint8_t* bytes, int length) {
+int fj_modelLoad(const uint8_t* bytes, int length, const char* traced) {
+  std::vector<SharedLayer> shared;
+  Json numbers;
+  if (traced && !collectGiven(traced, shared, numbers)) return 0;
   Result<Safetensors> file =
       readSafetensors(std::as_bytes(std::span(bytes, static_cast<size_t>(length))));
   if (!file) return failure(file.error());
-  Result<std::unique_ptr<Model>> model = loadModel(*file, *runtime().threads);
+  Result<std::unique_ptr<Model>> model = loadModel(*file, *runtime().threads, numbers);
   return model ? runtime().models.add(std::move(*model)) : failure(model.error());
 }
 
@@ -134,6 +143,7 @@ int fj_modelInfo(int model) {
                  {"slots", slots},
                  {"seed", m->seed()},
                  {"summary", m->summary()},
+                 {"openSize", m->openSize()},
                  {"step", m->step()},
                  {"rate", m->rate()},
                  {"logs", m->logCount()},
@@ -163,10 +173,14 @@ int fj_modelGraph(int model) {
       const Topology::Layer& layer = t.layers[info.call.layer];
       Json outputs = Json::array();
       for (const Type& type : info.outputs) outputs.push_back(typeJson(type));
+      const Topology::Call& call = layer.calls[info.call.node];
       calls.push_back({{"layer", layer.name},
                        {"node", info.call.node},
-                       {"inputs", refsJson(t, layer.calls[info.call.node].inputs)},
+                       {"inputs", refsJson(t, call.inputs)},
                        {"outputs", outputs}});
+      Json said = call.arguments;
+      if (call.training) said["training"] = *call.training;
+      if (!said.empty()) calls.back()["arguments"] = said;
     }
     return text(
         {{"calls", calls}, {"inputs", refsJson(t, t.inputs)}, {"outputs", refsJson(t, t.outputs)}});
@@ -229,6 +243,13 @@ int fj_modelSetSlot(int model, const char* name, int tensor) {
 int fj_modelSetStep(int model, double step) {
   return withModel(model, [&](auto& m) {
     m->setStep(static_cast<int64_t>(step));
+    return 1;
+  });
+}
+
+int fj_modelResetStates(int model, const char* path) {
+  return withModel(model, [&](auto& m) {
+    m->resetStates(path);
     return 1;
   });
 }
@@ -393,21 +414,22 @@ int fj_layerConfig(const char* className, const char* config) {
   });
 }
 
-int fj_layerShape(const char* className, const char* config, const char* inputs) {
-  return withJson(config, [&](const Json& c) {
-    return withJson(inputs, [&](const Json& list) {
-      std::vector<Type> types;
-      for (const Json& j : list) {
-        auto shape = intsOf<kMaxRank>(member(j, "shape"));
-        if (!shape) return failure("an input needs a shape");
-        types.push_back(
-            {stringOr(j, "dtype", "float32") == "int32" ? DType::kI32 : DType::kF32, *shape});
-      }
-      Result<std::vector<Type>> outputs = inferLayer(className, c, types);
-      if (!outputs) return failure(outputs.error());
-      Json described = Json::array();
-      for (const Type& type : *outputs) described.push_back(typeJson(type));
-      return text(described);
-    });
-  });
+int fj_layerShape(const char* className, const char* config, const char* inputs,
+                  const char* arguments) {
+  Result<Json> c = parseJson(config), list = parseJson(inputs), said = parseJson(arguments);
+  for (const Result<Json>* json : {&c, &list, &said}) {
+    if (!*json) return failure(json->error());
+  }
+  std::vector<Type> types;
+  for (const Json& j : *list) {
+    auto shape = intsOf<kMaxRank>(member(j, "shape"));
+    if (!shape) return failure("an input needs a shape");
+    types.push_back(
+        {stringOr(j, "dtype", "float32") == "int32" ? DType::kI32 : DType::kF32, *shape});
+  }
+  Result<std::vector<Type>> outputs = inferLayer(className, *c, types, *said);
+  if (!outputs) return failure(outputs.error());
+  Json described = Json::array();
+  for (const Type& type : *outputs) described.push_back(typeJson(type));
+  return text(described);
 }

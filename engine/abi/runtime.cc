@@ -25,19 +25,24 @@ int text(const Json& json) {
 TensorEntry* tensorOf(int handle) {
   TensorEntry* t = runtime().tensors.find(handle);
   if (!t) failure("the tensor was disposed of: it cannot be used any more");
+  if (t && t->model) t->model->complete(Model::kRead);
   return t;
 }
 TensorEntry* tensorHere(int handle) {
   TensorEntry* t = tensorOf(handle);
   if (!t) return nullptr;
+  if (t->value) {
+    failure(
+        "the values of a tensor are read (by dataSync, data, arraySync, print or the like), and it "
+        "has none "
+        "yet: the function is called once, to find out which ops it calls");
+    return nullptr;
+  }
   Status here = needHere(t->tensor);
   return here || failure(here.error()) ? t : nullptr;
 }
-int newTensor(Traced value) {
-  TensorEntry entry;
-  static_cast<Traced&>(entry) = std::move(value);
-  return runtime().tensors.add(std::move(entry));
-}
+int newTensor(TensorEntry entry) { return runtime().tensors.add(std::move(entry)); }
+int newTensor(Traced value) { return newTensor(TensorEntry{std::move(value)}); }
 int newTensor(Result<Tensor> t) {
   return t ? newTensor(Traced{std::move(*t), runtime().eager->newId()}) : failure(t.error());
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "abi/abi.h"
-#include "abi/eager.h"
+#include "abi/model_call.h"
 #include "nn/fit.h"
 
 namespace fjord {
@@ -67,7 +67,14 @@ class Handles {
 };
 
 struct TensorEntry : Traced {
-  explicit operator bool() const { return static_cast<bool>(tensor); }
+  /// Of a weight: the model whose weight it is. Its memory is the model's.
+  std::shared_ptr<Model> model = {};
+  /// Of what a function is called with while it is traced, and what it computes (abi/trace.h): a value of a
+  /// graph in place of numbers, and the number of the call that it belongs to.
+  Value value = {};
+  int32_t trace = 0;
+
+  explicit operator bool() const { return tensor || value; }
 };
 
 /// A fit keeps its model alive.
@@ -87,6 +94,7 @@ struct Runtime {
   std::unique_ptr<Threads> threads = std::make_unique<Threads>(1);
   std::unique_ptr<Place> place = std::make_unique<Place>(*threads);
   std::unique_ptr<Eager> eager = std::make_unique<Eager>(*place);
+  ModelCalls modelCalls;
   Handles<TensorEntry> tensors;
   Handles<std::unique_ptr<EagerOptimizer>> optimizers;
   Handles<std::shared_ptr<Model>> models;
@@ -112,6 +120,7 @@ TensorEntry* tensorOf(int handle);
 /// The same, and its values have to be here.
 TensorEntry* tensorHere(int handle);
 /// A handle for a value; 0 where it is a failure.
+int newTensor(TensorEntry entry);
 int newTensor(Traced value);
 int newTensor(Result<Tensor> t);
 /// The tensors of some handles; false, and a failure, where one does not exist or is on a GPU.

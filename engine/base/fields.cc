@@ -86,12 +86,26 @@ bool isText(const Json& v) { return v.is_string() && !v.get_ref<const std::strin
 
 std::string rangeOf(const Argument& a) {
   const Range& r = *a.range;
-  if (a.kind != Argument::kNumber && a.kind != Argument::kNumbers)
+  if (a.kind != Argument::kNumber && a.kind != Argument::kNumbers &&
+      a.kind != Argument::kOneOrMore && a.kind != Argument::kInterval)
     return cat(" from ", r.least, " to ", r.most);
   if (r.most == kMostFloat)
     return r.least == -kMostFloat ? "" : cat(r.above ? " above " : " of at least ", r.least);
-  return cat(" from ", r.least, r.below ? " to below " : " to ", r.most);
+  return cat(r.above ? " above " : " from ", r.least,
+             r.below   ? " to below "
+             : r.above ? " and at most "
+                       : " to ",
+             r.most);
 }
+
+std::string_view countOf(const Argument& a) {
+  constexpr std::string_view kCounts[] = {"none", "one", "two", "three"};
+  return kCounts[a.axes];
+}
+
+/// One that is missing is the default then, and null another choice.
+constexpr std::string_view kNull = "null";
+bool takesNull(const Argument& a) { return a.kind == Argument::kChoice && isNamed(a.text, kNull); }
 
 /// What an argument may be.
 std::string allowed(const Argument& a) {
@@ -106,17 +120,23 @@ std::string allowed(const Argument& a) {
       return "a text that is not empty";
     case Argument::kChoice:
       return "one of " + listed(a.text);
-    case Argument::kPair:
-      return cat("a whole number", rangeOf(a), ", or a list of two");
+    case Argument::kPerAxis:
+      return cat("a whole number", rangeOf(a), ", or a list of ", countOf(a));
     case Argument::kWholes:
       return cat("a whole number", rangeOf(a), ", or a list of at most ", kMaxRank);
     case Argument::kShape:
       return cat("a list of at most ", kMaxRank, " whole numbers from 1, or null for an open axis");
     case Argument::kBorders:
       return cat("a whole number", rangeOf(a),
-                 ", [vertical, horizontal], or [[top, bottom], [left, right]]");
+                 a.axes == 1   ? ", or [before, after]"
+                 : a.axes == 2 ? ", [vertical, horizontal], or [[top, bottom], [left, right]]"
+                               : ", or a list of three, each such a number or [before, after]");
     case Argument::kNumbers:
       return "a list of finite numbers" + rangeOf(a);
+    case Argument::kOneOrMore:
+      return cat("a finite number", rangeOf(a), ", or a list of at least one");
+    case Argument::kInterval:
+      return cat("a finite number", rangeOf(a), ", or a list of two");
     case Argument::kTexts:
       return "a list of texts that are not empty";
     case Argument::kTextsByName:
@@ -146,9 +166,10 @@ bool isAllowed(const Argument& a, const Json& v) {
     case Argument::kText:
       return isText(v);
     case Argument::kChoice:
-      return v.is_string() && isNamed(a.text, v.get_ref<const std::string&>());
-    case Argument::kPair:
-      return whole(v) || isListOf(v, 2, 2, whole);
+      return v.is_null() ||
+             (v.is_string() && v != kNull && isNamed(a.text, v.get_ref<const std::string&>()));
+    case Argument::kPerAxis:
+      return whole(v) || isListOf(v, a.axes, a.axes, whole);
     case Argument::kWholes:
       return whole(v) || isListOf(v, 1, kMaxRank, whole);
     case Argument::kShape:
@@ -156,10 +177,16 @@ bool isAllowed(const Argument& a, const Json& v) {
                return j.is_null() || isWhole(kCount, j);
              });
     case Argument::kBorders:
-      return whole(v) ||
-             isListOf(v, 2, 2, [&](const Json& j) { return whole(j) || isListOf(j, 2, 2, whole); });
+      if (a.axes == 1) return whole(v) || isListOf(v, 2, 2, whole);
+      return whole(v) || isListOf(v, a.axes, a.axes, [&](const Json& j) {
+               return whole(j) || isListOf(j, 2, 2, whole);
+             });
     case Argument::kNumbers:
       return isListOf(v, 0, v.size(), finite);
+    case Argument::kOneOrMore:
+      return finite(v) || isListOf(v, 1, v.size(), finite);
+    case Argument::kInterval:
+      return finite(v) || isListOf(v, 2, 2, finite);
     case Argument::kTexts:
       return isListOf(v, 0, v.size(), isText);
     case Argument::kTextsByName:
@@ -254,7 +281,7 @@ Result<Fields> Fields::of(std::string_view owner, std::span<const Argument> tabl
     const Argument* a = findRow(table, isMeant);
     if (!a) a = findRow(common, isMeant);
     if (!a) return std::unexpected(unknownArgument(owner, table, place, key).error());
-    if (value.is_null()) continue;
+    if (value.is_null() && !takesNull(*a)) continue;
     std::string name = cat(place, key);
     FJORD_CHECK(faultOf(*a, name, value));
     if (std::ranges::find(fields.given_, a, &decltype(fields.given_)::value_type::first) !=
@@ -270,10 +297,16 @@ Result<Fields> Fields::of(std::string_view owner, std::span<const Argument> tabl
   return fields;
 }
 
-const Argument& Fields::row(const char* name) const {
+const Argument* Fields::find(const char* name) const {
   auto isMeant = [&](const Argument& a) { return firstOf(a.name) == firstOf(name); };
   const Argument* a = findRow(table_, isMeant);
-  if (!a) a = findRow(common_, isMeant);
+  return a ? a : findRow(common_, isMeant);
+}
+
+bool Fields::knows(const char* name) const { return find(name) != nullptr; }
+
+const Argument& Fields::row(const char* name) const {
+  const Argument* a = find(name);
   if (!a) __builtin_trap();  // read without a row in the table: the first test of it finds that
   return *a;
 }
@@ -299,14 +332,22 @@ std::string Fields::text(const char* name) const {
 std::string_view Fields::choice(const char* name) const {
   const Json* v = given(name);
   const char* all = row(name).text;
+  if (v && v->is_null()) return kNull;
   std::string wanted = v ? canonicalName(v->get_ref<const std::string&>()) : "";
   return firstOf(all, [&](std::string_view one) { return !v || canonicalName(one) == wanted; });
 }
 
-std::array<int32_t, 2> Fields::pair(const char* name) const {
+Shape Fields::perAxis(const char* name) const {
   const Json* v = given(name);
-  if (v && v->is_array()) return {wholeOf((*v)[0]), wholeOf((*v)[1])};
-  return {whole(name), whole(name)};
+  if (!v || !v->is_array()) return Shape::filled(row(name).axes, whole(name));
+  Shape out;
+  for (const Json& item : *v) out.push(wholeOf(item));
+  return out;
+}
+
+std::array<int32_t, 2> Fields::pair(const char* name) const {
+  Shape both = perAxis(name);
+  return {both[0], both[1]};
 }
 
 Shape Fields::wholes(const char* name) const {
@@ -319,14 +360,15 @@ Shape Fields::wholes(const char* name) const {
   return out;
 }
 
-std::array<int32_t, 4> Fields::borders(const char* name) const {
+Shape Fields::borders(const char* name) const {
   const Json* v = given(name);
-  std::array<int32_t, 4> out;
-  for (int i = 0; i < 4; ++i) {
-    // [i / 2] of the axes, [i % 2] of its two sides.
-    const Json* side = v && v->is_array() ? &(*v)[i / 2] : nullptr;
+  int axes = row(name).axes;
+  Shape out;
+  for (int i = 0; i < 2 * axes; ++i) {
+    // [i / 2] of the axes, [i % 2] of its two sides; of one axis the sides alone.
+    const Json* side = v && v->is_array() ? &(*v)[axes == 1 ? i : i / 2] : nullptr;
     if (side && side->is_array()) side = &(*side)[i % 2];
-    out[i] = side ? wholeOf(*side) : whole(name);
+    out.push(side ? wholeOf(*side) : whole(name));
   }
   return out;
 }
@@ -341,9 +383,22 @@ double Fields::numberAt(const char* name, size_t i) const {
 }
 
 std::vector<double> Fields::numbers(const char* name) const {
+  const Json* v = given(name);
   std::vector<double> out;
-  for (size_t i = 0; i < count(name); ++i) out.push_back(numberAt(name, i));
+  for (size_t i = 0; v && v->is_array() && i < v->size(); ++i) out.push_back(numberAt(name, i));
+  bool isOne = v ? !v->is_array() : !std::isnan(row(name).fallback);
+  if (isOne) out.push_back(number(name));
   return out;
+}
+
+std::array<double, 2> Fields::interval(const char* name) const {
+  const Json* v = given(name);
+  if (v && v->is_array()) {
+    double a = *numberIn((*v)[0]), b = *numberIn((*v)[1]);
+    return {std::min(a, b), std::max(a, b)};
+  }
+  double most = std::fabs(number(name));
+  return {std::max(-most, row(name).range->least), most};
 }
 
 std::vector<std::string> Fields::texts(const char* name) const {
@@ -393,7 +448,7 @@ Json snakeCase(const Json& value) {
 }  // namespace
 
 Json Fields::plain(const Argument& row, const Json& value) const {
-  if (row.kind == Argument::kChoice) return choice(row.name);
+  if (row.kind == Argument::kChoice) return value.is_null() ? value : Json(choice(row.name));
   return row.kind == Argument::kDescribed ? snakeCase(value) : value;
 }
 
@@ -409,15 +464,18 @@ Json Fields::complete() const {
   auto add = [&](const Argument& a, bool isCommon) {
     const Json* value = given(a.name);
     bool isNumber = a.kind == Argument::kWhole || a.kind == Argument::kNumber ||
-                    a.kind == Argument::kWholes || a.kind == Argument::kBorders;
+                    a.kind == Argument::kWholes || a.kind == Argument::kBorders ||
+                    a.kind == Argument::kOneOrMore;
     Json one = value                                  ? plain(a, *value)
                : a.kind == Argument::kChoice          ? Json(choice(a.name))
                : a.kind == Argument::kFlag            ? Json(a.fallback != 0)
                : isNumber && a.fallback == a.fallback ? Json(a.fallback)
                : a.kind != Argument::kOnly && a.text  ? Json(a.text)
                                                       : Json();
-    bool hasPair = a.kind == Argument::kPair && (value || a.fallback == a.fallback);
-    if (hasPair) one = pair(a.name);
+    if (a.kind == Argument::kPerAxis && (value || a.fallback == a.fallback)) {
+      one = Json::array();
+      for (int32_t n : perAxis(a.name)) one.push_back(n);
+    }
     if (a.kind != Argument::kOnly && !(isCommon && one.is_null()))
       out[std::string(firstOf(a.name))] = std::move(one);
     return false;

@@ -49,12 +49,15 @@ struct Argument {
     kWhole,
     kNumber,
     kText,
-    kChoice,       // one of some texts, compared as names are
-    kPair,         // a whole number, or a list of two
-    kWholes,       // a whole number, or a list of up to kMaxRank
-    kShape,        // a list of whole numbers, or null where an axis is open
-    kBorders,      // one number, [vertical, horizontal] or [[top, bottom], [left, right]]
-    kNumbers,      // a list of numbers
+    kChoice,   // one of some texts, compared as names are; "null" among them is null itself
+    kPerAxis,  // a whole number for each of `axes`, or one for all
+    kWholes,   // a whole number, or a list of up to kMaxRank
+    kShape,    // a list of whole numbers, or null where an axis is open
+    kBorders,  // of two axes one number, [vertical, horizontal] or [[top, bottom], [left, right]];
+               // of one axis one number or [before, after]
+    kNumbers,  // a list of numbers
+    kOneOrMore,    // a number, or a list of at least one
+    kInterval,     // a list of two numbers, or a number x, which stands for [-x, x]
     kTexts,        // a list of texts
     kTextsByName,  // an object of texts
     kDescribed,    // a name, or {"class_name", "config"}, that `check` knows
@@ -66,11 +69,12 @@ struct Argument {
   const char* name;  // "negative_slope|alpha": or an older one
   bool needed = false;
   const Range* range = nullptr;
-  /// The default of numbers, whole numbers, flags and pairs; NaN for none.
+  /// The default of numbers, whole numbers, flags and what is per axis; NaN for none.
   double fallback = std::numeric_limits<double>::quiet_NaN();
   /// kChoice, kOnly: "valid|same", the first is the default (of kOnly as JSON); else the default.
   const char* text = nullptr;
   Status (*check)(const Json& value) = nullptr;
+  uint8_t axes = 0;  // kPerAxis, kBorders: from 1 to 3
   // Not a span: libc++'s wants the type to be complete.
   const Argument* rows = nullptr;
   size_t rowCount = 0;
@@ -95,18 +99,36 @@ constexpr Argument whole(const char* name, const Range& range, double fallback =
 constexpr Argument number(const char* name, const Range& range, double fallback = kNoDefault) {
   return {.kind = Argument::kNumber, .name = name, .range = &range, .fallback = fallback};
 }
+constexpr Argument perAxis(const char* name, int axes, const Range& range,
+                           double fallback = kNoDefault) {
+  return {.kind = Argument::kPerAxis,
+          .name = name,
+          .range = &range,
+          .fallback = fallback,
+          .axes = static_cast<uint8_t>(axes)};
+}
 constexpr Argument pair(const char* name, const Range& range, double fallback = kNoDefault) {
-  return {.kind = Argument::kPair, .name = name, .range = &range, .fallback = fallback};
+  return perAxis(name, 2, range, fallback);
 }
 constexpr Argument wholes(const char* name, const Range& range, double fallback = kNoDefault) {
   return {.kind = Argument::kWholes, .name = name, .range = &range, .fallback = fallback};
 }
 constexpr Argument shape(const char* name) { return {.kind = Argument::kShape, .name = name}; }
-constexpr Argument borders(const char* name, double fallback) {
-  return {.kind = Argument::kBorders, .name = name, .range = &kIndex, .fallback = fallback};
+constexpr Argument borders(const char* name, int axes, double fallback) {
+  return {.kind = Argument::kBorders,
+          .name = name,
+          .range = &kIndex,
+          .fallback = fallback,
+          .axes = static_cast<uint8_t>(axes)};
 }
 constexpr Argument numbers(const char* name, const Range& range) {
   return {.kind = Argument::kNumbers, .name = name, .range = &range};
+}
+constexpr Argument oneOrMore(const char* name, const Range& range, double fallback = kNoDefault) {
+  return {.kind = Argument::kOneOrMore, .name = name, .range = &range, .fallback = fallback};
+}
+constexpr Argument interval(const char* name, const Range& range) {
+  return {.kind = Argument::kInterval, .name = name, .range = &range};
 }
 constexpr Argument text(const char* name, const char* fallback = nullptr) {
   return {.kind = Argument::kText, .name = name, .text = fallback};
@@ -148,7 +170,9 @@ class Fields {
                            std::span<const Argument> common, const Json& object,
                            std::string_view place = "");
 
-  /// Whether it is there and not null.
+  /// Whether the table has such a row.
+  bool knows(const char* name) const;
+  /// Whether it is there, and not null unless that is a choice.
   bool has(const char* name) const { return given(name) != nullptr; }
 
   // What the description says, or the table's default. `name` is the first of the row's names.
@@ -158,12 +182,17 @@ class Fields {
   std::string text(const char* name) const;
   /// As the table writes it.
   std::string_view choice(const char* name) const;
+  /// One for each of the row's axes.
+  Shape perAxis(const char* name) const;
   std::array<int32_t, 2> pair(const char* name) const;
   /// Of kWholes, and of kShape, where an open axis is -1; empty without any.
   Shape wholes(const char* name) const;
-  /// Top, bottom, left, right.
-  std::array<int32_t, 4> borders(const char* name) const;
+  /// Before and after along each of the row's axes: top, bottom, left, right.
+  Shape borders(const char* name) const;
+  /// Also of kOneOrMore, where a number is one of them.
   std::vector<double> numbers(const char* name) const;
+  /// The lesser number and the larger one; of one number -x, or the least that is allowed, and x.
+  std::array<double, 2> interval(const char* name) const;
   /// One of them, and how many there are, without a copy of all.
   double numberAt(const char* name, size_t i) const;
   size_t count(const char* name) const;
@@ -182,6 +211,7 @@ class Fields {
       : table_(table), common_(common) {}
   const Json* given(const char* name) const;
   Json plain(const Argument& row, const Json& value) const;
+  const Argument* find(const char* name) const;
   const Argument& row(const char* name) const;
 
   std::span<const Argument> table_, common_;

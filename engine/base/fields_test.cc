@@ -24,7 +24,9 @@ constexpr Argument kTable[] = {
     wholes("axis", kAnyInt, -1),
     wholes("dims", kCount),
     shape("input_shape"),
-    borders("margin", 1),
+    perAxis("size", 3, kCount),
+    borders("margin", 2, 1),
+    borders("ends", 1, 0),
     numbers("values", kPositive),
     texts("files"),
     textsByName("reasons"),
@@ -55,7 +57,9 @@ TEST(Fields, WhatIsNotSaidHasItsDefault) {
     EXPECT_EQ(f->pair("kernel_size"), (std::array{3, 3}));
     EXPECT_EQ(f->wholes("axis"), (Shape{-1}));
     EXPECT_EQ(f->wholes("dims"), Shape());
-    EXPECT_EQ(f->borders("margin"), (std::array{1, 1, 1, 1}));
+    EXPECT_EQ(f->borders("margin"), (Shape{1, 1, 1, 1}));
+    EXPECT_EQ(f->borders("ends"), (Shape{0, 0}));
+    EXPECT_TRUE(f->knows("size") && !f->knows("sizes"));
     EXPECT_TRUE(f->numbers("values").empty() && f->texts("files").empty());
     EXPECT_EQ(f->json("unit"), "metre");
     EXPECT_TRUE(f->json("extra").is_null());
@@ -66,7 +70,7 @@ TEST(Fields, WhatIsNotSaidHasItsDefault) {
 TEST(Fields, WhatIsSaidIsRead) {
   Json j = parsed(R"({"units": 7, "learning_rate": 0, "gain": -2.5, "name": "x",
     "padding": "sameAsInput", "kernelSize": [1, 2], "axis": [1, -1], "dims": 4,
-    "inputShape": [null, 5], "margin": [[1, 2], 3], "values": [1, 2.5], "files": ["a", "b"],
+    "inputShape": [null, 5], "size": [1, 2, 3], "margin": [[1, 2], 3], "ends": [4, 5], "values": [1, 2.5], "files": ["a", "b"],
     "reasons": {"a": "b"}, "unit": "metre", "extra": {"any": 1}, "trainable": false,
     "sparse": "no"})");
   Result<Fields> f = Fields::of("Thing", kTable, j);
@@ -81,7 +85,9 @@ TEST(Fields, WhatIsSaidIsRead) {
   EXPECT_EQ(f->wholes("axis"), (Shape{1, -1}));
   EXPECT_EQ(f->wholes("dims"), (Shape{4}));
   EXPECT_EQ(f->wholes("input_shape"), (Shape{-1, 5}));
-  EXPECT_EQ(f->borders("margin"), (std::array{1, 2, 3, 3}));
+  EXPECT_EQ(f->perAxis("size"), (Shape{1, 2, 3}));
+  EXPECT_EQ(f->borders("margin"), (Shape{1, 2, 3, 3}));
+  EXPECT_EQ(f->borders("ends"), (Shape{4, 5}));
   EXPECT_EQ(f->numbers("values"), (std::vector{1.0, 2.5}));
   EXPECT_EQ(f->texts("files"), (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(f->textsByName("reasons").at("a"), "b");
@@ -91,8 +97,8 @@ TEST(Fields, WhatIsSaidIsRead) {
 
 TEST(Fields, NamesThatAreNotArguments) {
   const std::string all =
-      "units, rate, gain, name, padding, kernel_size, axis, dims, input_shape, margin, values, "
-      "files, reasons, unit, extra, trainable";
+      "units, rate, gain, name, padding, kernel_size, axis, dims, input_shape, size, "
+      "margin, ends, values, files, reasons, unit, extra, trainable";
   EXPECT_EQ(wrong(R"("kernel_sizes": 3)"),
             "kernel_sizes is not an argument of Thing; did you mean kernel_size? There are " + all);
   EXPECT_EQ(wrong(R"("kernalSize": 3)"),
@@ -145,6 +151,10 @@ TEST(Fields, ValuesThatAreNotAllowed) {
             "margin must be a whole number from 0 to 2147483647, [vertical, horizontal], or [[top, "
             "bottom], [left, right]], got [1,2,3]");
   EXPECT_EQ(wrong(R"("margin": [[1,2],[3]])").substr(0, 14), "margin must be");
+  EXPECT_EQ(wrong(R"("ends": [1])"),
+            "ends must be a whole number from 0 to 2147483647, or [before, after], got [1]");
+  EXPECT_EQ(wrong(R"("size": [1,2])"),
+            "size must be a whole number from 1 to 2147483647, or a list of three, got [1,2]");
   EXPECT_EQ(wrong(R"("values": [1,0])"),
             "values must be a list of finite numbers above 0, got [1,0]");
   EXPECT_EQ(wrong(R"("values": [1,1e-46])"),

@@ -32,10 +32,10 @@ namespace fjord {
 inline constexpr bool kTrains = FJORD_TRAINING, kHasShaders = FJORD_GPU;
 
 /// Whether a name stands in "one,two"; every name does in an empty list.
-constexpr bool isAmong(std::string_view name, std::string_view list) {
+constexpr bool isAmong(std::string_view name, std::string_view list, char comma = ',') {
   if (list.empty()) return true;
   for (size_t at = 0; at <= list.size();) {
-    size_t end = std::min(list.find(',', at), list.size());
+    size_t end = std::min(list.find(comma, at), list.size());
     if (list.substr(at, end - at) == name) return true;
     at = end + 1;
   }

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/parts.h"
+#include "nn/traced.h"
 
 namespace fjord {
 
@@ -74,11 +75,16 @@ Status resume(const Safetensors& file, Model& model) {
 }  // namespace
 
 Result<std::string> saveModel(Model& model, const SaveOptions& options) {
+  constexpr std::string_view kNoFunction = "is a function, which no file can hold";
+  if (namesTraced(model.json())) return fail("an argument of a layer ", kNoFunction);
+  if (options.optimizer && namesTraced(model.compileOptions()))
+    return fail("the loss or a metric ", kNoFunction, ": save the model without the optimizer");
   std::vector<NamedTensor> tensors;
   for (const Weight& w : model.weights()) tensors.push_back({w.name, w.value, options.weights});
   Metadata texts = options.metadata;
   texts.emplace_back("model", jsonText(model.json()));
-  if (model.isCompiled()) texts.emplace_back("training", jsonText(model.compileOptions()));
+  bool isTrained = model.isCompiled() && !namesTraced(model.compileOptions());
+  if (isTrained) texts.emplace_back("training", jsonText(model.compileOptions()));
   texts.emplace_back("seed", cat(model.seed()));
   if (options.optimizer) {
     for (const Weight& w : model.slots()) tensors.push_back({cat(kOptimizer, w.name), w.value});
@@ -102,10 +108,11 @@ Status loadWeights(Model& model, const Safetensors& file) {
   return {};
 }
 
-Result<std::unique_ptr<Model>> loadModel(const Safetensors& file, Threads& threads) {
+Result<std::unique_ptr<Model>> loadModel(const Safetensors& file, Threads& threads,
+                                         const Json& traced) {
   if (file.text("model").empty())
     return fail("the file holds arrays but no description of a model");
-  ModelOptions options;
+  ModelOptions options{.traced = traced};
   FJORD_CHECK(readNumber(file, "seed", options.seed));
   FJORD_TRY(Json description, parseJson(file.text("model")));
   options.weights = [&](const std::string& name, const Shape& shape) {

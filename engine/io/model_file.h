@@ -24,10 +24,14 @@ struct SaveOptions {
   Metadata metadata = {};
 };
 
+/// A function of JavaScript among the loss and the metrics is left out with these, or refused with the
+/// optimizer; one within a layer is refused.
 Result<std::string> saveModel(Model& model, const SaveOptions& options = {});
 
-/// A model of its own memory: the file may go. Compiled where the file says how.
-Result<std::unique_ptr<Model>> loadModel(const Safetensors& file, Threads& threads);
+/// A model of its own memory: the file may go. Compiled where the file says how. `traced`:
+/// ModelOptions::traced.
+Result<std::unique_ptr<Model>> loadModel(const Safetensors& file, Threads& threads,
+                                         const Json& traced = nullptr);
 
 /// Takes the weights from a file, by name; all or none. What else is in the file is an error.
 Status loadWeights(Model& model, const Safetensors& file);

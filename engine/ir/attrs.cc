@@ -41,6 +41,13 @@ void AttrReader::operator()(const char* name, Padding& v) {
   for (int32_t* side : {&v.top, &v.bottom, &v.left, &v.right}) *side = integer(name);
 }
 
+void AttrReader::operator()(const char* name, ShortText& v) {
+  constexpr int32_t kMost = ShortText::kMost;
+  int32_t count = whole(name, cat("a text of at most ", kMost, " characters"), 0, kMost);
+  for (int32_t i = 0; i < count; ++i)
+    v.chars[i] = static_cast<char>(whole(name, "a text of ASCII characters", 1, 127));
+}
+
 Status allRead(const AttrReader& reader, size_t numbers) {
   if (reader.status && !reader.rest.empty()) {
     return fail("the attributes are ", numbers - reader.rest.size(), " numbers, got ", numbers);

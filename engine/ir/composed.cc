@@ -22,6 +22,11 @@ std::vector<Value> split(Value x, int count, int axis) {
   return parts;
 }
 
+Value range(Graph& graph, int32_t count) {
+  Value ones = broadcastTo(constant(graph, 1), {.shape = {count}});
+  return cumsum(ones, {.exclusive = true});
+}
+
 Value sumTo(Value x, const Shape& shape) {
   if (!x || x.shape() == shape) return x;
   int extra = x.shape().rank() - shape.rank();

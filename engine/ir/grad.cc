@@ -1,6 +1,7 @@
 // Reverse-mode differentiation as a function from graph to graph.
 #include <algorithm>
 
+#include "base/sort.h"
 #include "ir/graph.h"
 #include "ir/loop.h"
 #include "ir/op.h"
@@ -37,7 +38,14 @@ class Reverse {
   std::vector<Value> run(std::span<const Value> xs);
 
  private:
+  /// What reaches a part of a node, through a slice.
+  struct Part {
+    const SliceAttrs* slice;
+    Value d;
+  };
+
   void add(int32_t node, Value d) { adjoint_[node] = adjoint_[node] ? adjoint_[node] + d : d; }
+  void addParts(int32_t id);
   bool visit(int32_t id);
   std::vector<Value> gradientsOf(int32_t id, const Node& node);
   /// The results of a node that has several, as far as they are read.
@@ -50,6 +58,7 @@ class Reverse {
   Graph& graph_;
   std::vector<bool> depends_;
   std::vector<Value> adjoint_;
+  std::unordered_map<int32_t, std::vector<Part>> parts_;
   std::unordered_map<int32_t, std::vector<int32_t>> results_;
 };
 
@@ -64,6 +73,45 @@ Reverse::Reverse(Graph& graph, std::span<const Seed> seeds, std::span<const Valu
     const Node& node = graph.nodes()[i];
     if (node.op == OpId::result) results_[node.inputs[0]].push_back(i);
   }
+}
+
+namespace {
+
+/// The axis along which slices, from the first one on, make up all of a shape; -1 where they do not.
+int axisOfParts(std::span<const SliceAttrs* const> slices, const Shape& whole) {
+  int axis = 0;
+  while (axis < whole.rank() && slices[0]->size[axis] == whole[axis]) ++axis;
+  if (axis == whole.rank()) return -1;
+  Shape begin = Shape::filled(whole.rank(), 0), size = whole;
+  for (const SliceAttrs* s : slices) {
+    size[axis] = s->size[axis];
+    if (s->begin != begin || s->size != size) return -1;
+    begin[axis] += s->size[axis];
+  }
+  return begin[axis] == whole[axis] ? axis : -1;
+}
+
+}  // namespace
+
+/// Slices that share out a node, as the gates of a cell do, give its adjoint piece by piece. Others are
+/// padded and added up.
+void Reverse::addParts(int32_t id) {
+  auto found = parts_.find(id);
+  if (found == parts_.end()) return;
+  std::vector<Part> parts = std::move(found->second);
+  sortFew(parts, [](const Part& a, const Part& b) {
+    return std::ranges::lexicographical_compare(a.slice->begin, b.slice->begin);
+  });
+  std::vector<const SliceAttrs*> slices;
+  std::vector<Value> pieces, in{{&graph_, id}};
+  for (const Part& part : parts) {
+    slices.push_back(part.slice);
+    pieces.push_back(part.d);
+  }
+  int axis = axisOfParts(slices, in[0].shape());
+  if (axis >= 0) return add(id, concat(pieces, {.axis = axis}));
+  for (const Part& part : parts)
+    add(id, opGradient(OpId::slice).grad({in, {}, part.d}, Attrs::of(*part.slice))[0]);
 }
 
 std::vector<Value> Reverse::gradientsOf(int32_t id, const Node& node) {
@@ -81,6 +129,7 @@ std::vector<Value> Reverse::gradientsOf(int32_t id, const Node& node) {
 
 /// Hands the node's adjoint on to its inputs. False where there is no gradient.
 bool Reverse::visit(int32_t id) {
+  addParts(id);
   // A result's waits for the node that it is one of. Nodes stay where they are while more are added.
   const Node& node = graph_.nodes()[id];
   auto isReached = [&](int32_t i) { return static_cast<bool>(adjoint_[i]); };
@@ -95,6 +144,10 @@ bool Reverse::visit(int32_t id) {
     if (own.reason.empty()) return true;
     graph_.fail(cat("grad: ", opInfo(node.op).name, " has no gradient: ", own.reason));
     return false;
+  }
+  if (node.op == OpId::slice) {
+    parts_[node.inputs[0]].push_back({&node.attrs.as<SliceAttrs>(), adjoint_[id]});
+    return true;
   }
   std::vector<Value> d = gradientsOf(id, node);
   if (!graph_.status()) return false;

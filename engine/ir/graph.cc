@@ -313,14 +313,32 @@ Value Graph::emitSeveral(OpId op, std::span<const Value> inputs, const Attrs& at
   return {};
 }
 
+namespace {
+
+/// Whether an op that moves elements leaves them where they are. `type` is that of what it gives.
+bool movesNothing(OpId op, std::span<const Value> inputs, const Type& type, const Attrs& attrs) {
+  if (inputs.empty() || type != inputs[0].type()) return false;
+  if (op == OpId::transpose) {
+    const Shape& perm = attrs.as<TransposeAttrs>().perm;
+    for (int i = 0; i < perm.rank(); ++i) {
+      if (perm[i] != i) return false;
+    }
+    return !perm.empty();
+  }
+  // Of the same shape there is nothing around it, or cut off.
+  return op == OpId::reshape || op == OpId::broadcastTo || op == OpId::pad || op == OpId::slice ||
+         (op == OpId::concat && inputs.size() == 1);
+}
+
+}  // namespace
+
 Value Graph::emitStructured(OpId op, std::span<const Value> inputs, const Attrs& attrs) {
   Result<Type> type = opInfo(op).type(typesOf(inputs), attrs);
   if (!type) {
     fail(located(op, inputs, type.error().message));
     return {};
   }
-  bool identity = (op == OpId::reshape || op == OpId::broadcastTo) && *type == inputs[0].type();
-  if (identity) return inputs[0];
+  if (movesNothing(op, inputs, *type, attrs)) return inputs[0];
   if (const double* number = op == OpId::reshape ? spreadConstant(inputs[0]) : nullptr) {
     return broadcastTo(constant(*number, type->dtype), {.shape = type->shape});
   }

@@ -264,6 +264,7 @@ struct FieldReader {
   }
   void operator()(const char* key, DType& v) { whole(key, v, 0, static_cast<int>(DType::kBool)); }
   void operator()(const char* key, MirrorMode& v) { whole(key, v, 0, 1); }
+  void operator()(const char* key, FillMode& v) { whole(key, v, 0, 3); }
   void operator()(const char* key, Pair& v) { numbers(key, {&v.h, &v.w}); }
   void operator()(const char* key, Padding& v) {
     numbers(key, {&v.kind, &v.top, &v.bottom, &v.left, &v.right});

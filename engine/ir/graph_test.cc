@@ -122,7 +122,43 @@ TEST(Grad, SecondDerivatives) {
   }
 }
 
-/// Graphs of elementwise ops, broadcasts, reductions and products over one another, some values
+/// The parts of what is shared out have a gradient each, and put together they are its gradient.
+TEST(Grad, OfPartsThatMakeUpAWhole) {
+  struct {
+    std::vector<std::pair<int, int>> columns;  // first, count
+    size_t pads;
+  } cases[] = {
+      {{{0, 2}, {2, 4}}, 0},          // all
+      {{{2, 4}, {0, 2}}, 0},          // in another order
+      {{{0, 2}, {3, 3}}, 2},          // a gap
+      {{{0, 3}, {2, 4}}, 2},          // one column twice
+      {{{0, 2}, {2, 3}}, 2},          // not to the end
+      {{{0, 2}, {2, 4}, {1, 1}}, 3},  // once more
+  };
+  for (const auto& [columns, pads] : cases) {
+    Graph graph;
+    Value x = graph.input({DType::kF32, {3, 6}}), whole = tanh(x), y = graph.constant(0);
+    for (auto [first, count] : columns) {
+      Value part = slice(whole, {.begin = {0, first}, .size = {3, count}});
+      y = y + sum(part * part * part);
+    }
+    Value dx = grad(y, {{x}})[0];
+    graph.output(dx);
+    EXPECT_EQ(std::ranges::count(graph.nodes(), OpId::pad, &Node::op), pads);
+    Reference in = draw({{DType::kF32, {3, 6}}, -1, 1}, 7);
+    Threads one(1);
+    std::vector<Tensor> inputs = {toTensor(in)};
+    auto got = evaluate(graph, inputs, one);
+    ASSERT_TRUE(got) << got.error().message;
+    for (int i = 0; i < 18; ++i) {
+      double times = 0, t = std::tanh(in.values[i]);
+      for (auto [first, count] : columns) times += i % 6 >= first && i % 6 < first + count;
+      EXPECT_NEAR((*got)[0].data<float>()[i], times * 3 * t * t * (1 - t * t), 1e-5) << i;
+    }
+  }
+}
+
+/// Graphs of elementwise ops, broadcasts, reductions, parts and products over one another, some values
 /// assigned to inputs.
 struct RandomGraph {
   Graph graph;
@@ -186,6 +222,18 @@ struct RandomGraph {
         case 12:
           values.push_back(relu6(b + a) * 0.5);
           break;
+        // Parts, which chains read where they lie: a column, and a window of two side by side.
+        case 13:
+          values.push_back(a.shape() == Shape{24, 24}
+                               ? slice(a, {.begin = {0, random.below(24)}, .size = {24, 1}})
+                               : a + b);
+          break;
+        case 14:
+          values.push_back(a.shape() == Shape{24, 24} && b.shape() == Shape{24, 24}
+                               ? slice(concat({{a, b}}, {.axis = 1}),
+                                       {.begin = {0, random.below(25)}, .size = {24, 24}})
+                               : a - b);
+          break;
         default:
           values.push_back(a * 0.5 + b * 0.25);
           break;
@@ -237,6 +285,30 @@ TEST(Plan, RandomGraphsMeanTheSameFusedThreadedOrNot) {
         }
         if (round == 1) run->executor->refresh();
       }
+    }
+  }
+}
+
+/// Chains read parts of an array where they lie; whoever else reads one has it in memory.
+TEST(Plan, ReadsPartsInPlace) {
+  for (bool isOutput : {false, true}) {
+    Graph graph;
+    Value x = graph.input({DType::kF32, {5, 8}}), row = graph.input({DType::kF32, {3, 8}});
+    std::vector<Value> halves = split(x, 2, 1);
+    Value one = slice(row, {.begin = {1, 2}, .size = {1, 4}});
+    graph.output(sigmoid(halves[0]) * tanh(halves[1]) + one);
+    if (isOutput) graph.output(halves[1]);
+    Reference inX = draw({{DType::kF32, {5, 8}}, -1, 1}, 3),
+              inRow = draw({{DType::kF32, {3, 8}}, -1, 1}, 4);
+    Threads threads(2);
+    PlanRun run(graph, tensorsOf({inX, inRow}), threads, true);
+    EXPECT_EQ(run.executor->plan().steps.size(), isOutput ? 2u : 1u) << cat(run.executor->plan());
+    run.executor->run();
+    for (int i = 0; i < 20; ++i) {
+      const double* at = &inX.values[i / 4 * 8 + i % 4];
+      double want = std::tanh(at[4]) / (1 + std::exp(-at[0])) + inRow.values[8 + 2 + i % 4];
+      EXPECT_NEAR(run.outputs[0].data<float>()[i], want, 1e-6) << i;
+      if (isOutput) EXPECT_EQ(run.outputs[1].data<float>()[i], static_cast<float>(at[4])) << i;
     }
   }
 }

@@ -204,16 +204,23 @@ void Hoister::findDepends(int32_t id) {
 }
 
 void Hoister::findProducts() {
-  for (int32_t id = 0; id < count(); ++id) {
-    if (!isStack(id)) continue;
-    bool follows = isProduct(node(id).op);
-    for (int32_t input : node(id).inputs) follows = follows || facts_[input].follows;
-    facts_[id].follows = follows;
-  }
   for (int32_t id = count() - 1; id >= 0; --id) {
     if (!isStack(id) || !(facts_[id].leads || isProduct(node(id).op))) continue;
     facts_[id].leads = true;
     for (int32_t input : node(id).inputs) facts_[input].leads = true;
+  }
+  auto follows = [&](int32_t id) { return facts_[id].follows; };
+  auto isOutside = [&](int32_t id) {
+    return !isStack(id) || isInput(id) || facts_[id].leads || follows(id);
+  };
+  for (int32_t id = 0; id < count(); ++id) {
+    if (!isStack(id)) continue;
+    const Node& n = node(id);
+    // A slice after a product is read where it lies, in the body: outside it would be an array.
+    bool stays = n.op == OpId::slice && !facts_[id].leads;
+    bool can = !stays && std::ranges::any_of(n.inputs, follows) &&
+               std::ranges::all_of(n.inputs, isOutside);
+    facts_[id].follows = isProduct(n.op) || can;
   }
 }
 

@@ -3,7 +3,7 @@
 //
 // It reads what the trip had computed: all of that which the gradients of the body's nodes ask for is
 // collected by the loop itself, which is widened for that, and scanned in reverse. Nothing is
-// computed twice, but for broadcasts and reshapes.
+// computed twice, but for broadcasts, reshapes and large slices, which are read where they lie.
 //
 // The gradient of a captured value is a sum over all trips. That of a matrix is a product in each of
 // them, of the trip's columns; it becomes one product after the loop, of the columns of all trips.
@@ -51,7 +51,11 @@ class LoopGradient {
   }
   bool isFree(int32_t id) const {
     const Node& n = work_->nodes()[id];
-    return n.op == OpId::constant || n.op == OpId::broadcastTo || n.op == OpId::reshape;
+    // Of a small part of an array, the rest would be collected for nothing.
+    constexpr int64_t kMostRest = 4;
+    bool isLarge = n.op == OpId::slice &&
+                   work_->nodes()[n.inputs[0]].type.shape.size() <= kMostRest * n.type.shape.size();
+    return isLarge || n.op == OpId::constant || n.op == OpId::broadcastTo || n.op == OpId::reshape;
   }
   int32_t numberOf(int32_t id) const { return work_->nodes()[id].attrs.as<InputAttrs>().index; }
   /// A value of the forward trip that is collected by the loop.
@@ -263,10 +267,19 @@ std::vector<Value> LoopGradient::finish() {
     reverse_->collect(values_[input.d.id], input.kind == LoopInput::kScanned);
     resultOf[i] = count++;
   }
+  // What is collected for a scanned input, in the order of the trips, serves products, too.
+  auto gradientStackOf = [&](int32_t id) {
+    auto it = std::ranges::find_if(inputs_, [&](const Input& input) {
+      return input.kind == LoopInput::kScanned && input.d.id == id;
+    });
+    return it == inputs_.end() ? -1 : resultOf[it - inputs_.begin()];
+  };
   std::vector<int32_t> columns;  // that are collected for products
   for (const Product& p : products_) {
     for (int32_t id : {p.a, p.b}) {
-      if (isStack(id) || std::ranges::find(columns, id) != columns.end()) continue;
+      if (isStack(id) || gradientStackOf(id) >= 0 ||
+          std::ranges::find(columns, id) != columns.end())
+        continue;
       reverse_->collect(values_[id], true);
       columns.push_back(id);
     }
@@ -277,9 +290,10 @@ std::vector<Value> LoopGradient::finish() {
   }
   auto columnsOf = [&](int32_t id) {
     auto at = std::ranges::find(columns, id);
-    Value stack = isSaved(id)           ? stacks_[id]
-                  : at == columns.end() ? inputs_[numberOf(id)].outside
-                                        : results[count + (at - columns.begin())];
+    Value stack = isSaved(id)                ? stacks_[id]
+                  : gradientStackOf(id) >= 0 ? results[gradientStackOf(id)]
+                  : at == columns.end()      ? inputs_[numberOf(id)].outside
+                                             : results[count + (at - columns.begin())];
     const Shape& slice = work_->nodes()[id].type.shape;
     return reshape(stack, {.shape = {int64_t{slice[0]} * attrs_.trips, slice[1]}});
   };

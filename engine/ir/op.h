@@ -126,7 +126,7 @@ enum class RowKind : uint8_t {
 using TileKernel = void (*)(void* out, const void* const* in, int n);
 
 /// Attributes from numbers, for callers that have no struct: bool and integers as they are, lists as
-/// a count and the values, enumerations by number. What a number cannot be is an error that names the
+/// a count and the values, texts as a count and the characters, enumerations by number. What a number cannot be is an error that names the
 /// attribute, the number and what is allowed.
 using DecodeAttrs = Status (*)(std::span<const double> numbers, Attrs& attrs);
 
@@ -134,6 +134,8 @@ struct OpInfo {
   std::string_view name;
   OpKind kind = OpKind::kStructured;
   bool epilogue = false;
+  /// The result may take the place of the first input.
+  bool inPlace = false;
   Result<Type> (*type)(std::span<const Type> in, const Attrs&) = nullptr;
   /// Of a node that has several results, in place of `type`.
   Result<std::vector<Type>> (*results)(std::span<const Type> in, const Attrs&) = nullptr;
@@ -191,8 +193,13 @@ struct AttrReader {
   void operator()(const char* name, MirrorMode& v) {
     v = static_cast<MirrorMode>(whole(name, "reflect (0) or symmetric (1)", 0, 1));
   }
+  void operator()(const char* name, FillMode& v) {
+    v = static_cast<FillMode>(
+        whole(name, "constant (0), reflect (1), wrap (2) or nearest (3)", 0, 3));
+  }
   void operator()(const char* name, Pair& v) { v = {integer(name), integer(name)}; }
   void operator()(const char* name, Padding& v);
+  void operator()(const char* name, ShortText& v);
   template <int N>
   void operator()(const char* name, Ints<N>& v) {
     v = {};

@@ -10,7 +10,10 @@
 // where an op needs it.
 #pragma once
 
+#include <array>
+#include <concepts>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "ir/attrs.h"
@@ -48,7 +51,23 @@ struct Padding {
 /// before0, after0, before1, after1, ...
 using Paddings = Ints<2 * kMaxRank>;
 
+/// A text that lies in place, as plain attributes do: at most kMost characters, of which none is 0.
+struct ShortText {
+  static constexpr size_t kMost = 111;
+  std::array<char, kMost + 1> chars{};
+
+  ShortText() = default;
+  /// Of a text that is not too long.
+  template <std::convertible_to<std::string_view> T>
+  ShortText(const T& text) {
+    std::string_view(text).copy(chars.data(), kMost);
+  }
+  std::string_view view() const { return chars.data(); }
+};
+
 enum class MirrorMode : int32_t { kReflect, kSymmetric };
+/// What lies beyond the border of an image abcd: kkkk (a constant), dcba, abcd, or dddd.
+enum class FillMode : int32_t { kConstant, kReflect, kWrap, kNearest };
 
 // ---- op identities and attributes, from the lists
 
@@ -189,6 +208,8 @@ Value cast(Value x, DType dtype);
 
 /// `count` equal parts along `axis`.
 std::vector<Value> split(Value x, int count, int axis);
+/// 0, 1, .., count - 1 as float32 [count].
+Value range(Graph& graph, int32_t count);
 /// Adds up what broadcasting had repeated: the inverse of broadcastTo(., ) in the sense of
 /// gradients.
 Value sumTo(Value x, const Shape& shape);

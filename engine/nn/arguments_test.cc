@@ -3,6 +3,7 @@
 // default is taken.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "nn/fit.h"
@@ -23,11 +24,13 @@ std::vector<std::string> parts(std::string_view list) {
   return out;
 }
 
+/// Of two with one name the first counts.
 void collect(std::span<const Argument> table, std::vector<Argument>& out) {
   for (const Argument& a : table) {
     if (a.kind == Argument::kAlso) {
       collect({a.rows, a.rowCount}, out);
-    } else {
+    } else if (std::ranges::none_of(
+                   out, [&](const Argument& b) { return std::string_view(a.name) == b.name; })) {
       out.push_back(a);
     }
   }
@@ -41,7 +44,7 @@ Json right(const Argument& a) {
     case Argument::kFlag:
       return a.fallback != 0;
     case Argument::kWhole:
-    case Argument::kPair:
+    case Argument::kPerAxis:
     case Argument::kWholes:
     case Argument::kBorders:
     case Argument::kNumber:
@@ -55,6 +58,9 @@ Json right(const Argument& a) {
       return Json::array({nullptr, 2});
     case Argument::kNumbers:
       return name == "values" ? Json::array({1, 2}) : Json::array({1});
+    case Argument::kOneOrMore:
+    case Argument::kInterval:
+      return Json::array({0.25, 0.5});
     case Argument::kDescribed:
       if (a.text) return a.text;
       return name == "optimizer"            ? "sgd"
@@ -65,7 +71,9 @@ Json right(const Argument& a) {
       return *a.text ? *parseJson(parts(a.text)[0]) : Json();
     default:
       return name == "loss"    ? Json("mse")
-             : name == "layer" ? Json{{"class_name", "Activation"}, {"config", Json::object()}}
+             : name == "layer" ? Json{{"class_name", "SimpleRNN"}, {"config", {{"units", 1}}}}
+             : name == "cell"  ? Json{{"class_name", "LSTMCell"}, {"config", {{"units", 1}}}}
+             : name == "cells" ? Json::array({right({.kind = a.kind, .name = "cell"})})
                                : Json();
   }
 }
@@ -86,7 +94,7 @@ std::vector<Json> wrong(const Argument& a) {
     case Argument::kFlag:
       return {0, 1, "true", object, Json::array({true})};
     case Argument::kWhole:
-    case Argument::kPair:
+    case Argument::kPerAxis:
     case Argument::kWholes:
     case Argument::kBorders:
       out = outside(1);
@@ -98,6 +106,16 @@ std::vector<Json> wrong(const Argument& a) {
       out = outside(0);
       out.insert(out.end(), {"0.5", kNaN, "NaN", "Infinity", "-Infinity", 1e300, true, object,
                              Json::array({1})});
+      return out;
+    case Argument::kOneOrMore:
+      return {"0.5",  kNaN,          "Infinity",         true,
+              object, Json::array(), Json::array({"1"}), Json::array({0.5, nullptr})};
+    case Argument::kInterval:
+      out = outside(0);
+      out.insert(out.end(),
+                 {"0.5", kNaN, "Infinity", true, object, Json::array(), Json::array({0.5}),
+                  Json::array({0.25, 0.5, 0.5}), Json::array({0.5, "1"}),
+                  Json::array({0.5, 2e38 * 4}), Json::array({nullptr, 0.5})});
       return out;
     case Argument::kText:
       return {3, true, "", object, Json::array({"a"})};

@@ -58,9 +58,10 @@ int64_t rowSize(const Shape& s) {
 }
 
 /// Whether samples of one shape serve as samples of another: last axes of 1 count for nothing, labels
-/// [n, 1] serve as [n].
+/// [n, 1] serve as [n]. What is -1 may have any size.
 bool isSample(const Shape& have, const Shape& want) {
   for (int i = 1; i < std::max(have.rank(), want.rank()); ++i) {
+    if (i < have.rank() && i < want.rank() && want[i] < 0 && have[i] > 0) continue;
     if ((i < have.rank() ? have[i] : 1) != (i < want.rank() ? want[i] : 1)) return false;
   }
   return have.rank() > 0;
@@ -69,7 +70,7 @@ bool isSample(const Shape& have, const Shape& want) {
 /// [samples, ..], of a type whose axis 0 is -1.
 std::string ofSamples(const Shape& shape) {
   std::string text = "[samples";
-  for (int i = 1; i < shape.rank(); ++i) text += cat(",", shape[i]);
+  for (int i = 1; i < shape.rank(); ++i) text += shape[i] < 0 ? ",any" : cat(",", shape[i]);
   return text + "]";
 }
 
@@ -158,11 +159,32 @@ void Model::setGpu(std::optional<GpuLimits> limits) {
   gpu_ = limits;
 }
 
+/// Of a program that is for so many samples.
+bool Model::isFor(const Program& p, std::span<const Tensor> x) const {
+  for (size_t i = 0; openSize_ && i < x.size(); ++i) {
+    if (!isSample(x[i].shape(), p.inputs[i].shape())) return false;
+  }
+  return true;
+}
+
+std::vector<Type> Model::inputTypesFor(int32_t batch, std::span<const Tensor> x) const {
+  std::vector<Type> types = inputTypesFor(batch, openSize_);
+  for (size_t i = 0; openSize_ && i < x.size(); ++i) {
+    const Shape& open = topology_.inputType(i).shape;
+    for (int k = 1; k < open.rank(); ++k) {
+      if (open[k] < 0) types[i].shape[k] = x[i].shape()[k];
+    }
+  }
+  return types;
+}
+
 Status Model::prepare(Mode mode, int32_t batch) {
   if (mode != kPredict && !isCompiled())
     return fail("the model is not compiled: call compile with an optimizer and a loss first");
   if (batch < 1) return fail("a batch needs at least one sample");
-  FJORD_TRY(begun_, program(mode, batch));
+  if (openSize_)
+    return fail("the model takes samples of any size: a step is planned when there are some");
+  FJORD_TRY(begun_, program(mode, batch, {}));
   return {};
 }
 
@@ -180,7 +202,14 @@ Status Model::begin(Mode mode, const Batch& batch) {
   for (int32_t row : batch.rows) {
     if (row < 0 || row >= available) return fail("row ", row, " of ", available, " samples");
   }
-  FJORD_TRY(Program * p, program(mode, samples));
+  FJORD_TRY(Program * p, program(mode, samples, batch.x));
+  FJORD_CHECK(useStates(*p));
+  for (size_t i = 0; openSize_ && i < batch.y.size(); ++i) {
+    const Shape& want = p->inputs[batch.x.size() + i].shape();
+    if (!isSample(batch.y[i].shape(), want))
+      return fail("the labels of ", outputName(i), " are to be ", ofSamples(want),
+                  ", got an array ", batch.y[i].shape());
+  }
   size_t next = 0;
   for (const auto& list : {batch.x, batch.y}) {
     for (const Tensor& t : list) give(*p, next++, t, 0, batch.rows);
@@ -231,7 +260,8 @@ Status Model::beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t 
   int32_t samples = samplesOf(x[0]);
   if (begin < 0 || count < 1 || begin + count > samples)
     return fail("rows ", begin, " to ", begin + count, " of ", samples, " samples");
-  FJORD_TRY(Program * p, program(kPredict, count));
+  FJORD_TRY(Program * p, program(kPredict, count, x));
+  FJORD_CHECK(useStates(*p));
   for (size_t i = 0; i < x.size(); ++i) give(*p, i, x[i], begin, {});
   // A layer may be called as in training; its draws are none of the training's.
   constexpr int64_t kPredictions = int64_t{1} << 62;

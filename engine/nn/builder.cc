@@ -4,11 +4,12 @@
 
 #include "base/parts.h"
 #include "nn/optimizers.h"
+#include "nn/traced.h"
 
 namespace fjord {
 
 std::vector<Value> Model::Builder::forward() {
-  data_ = model_.graphInputs(graph, samples_);
+  data_ = inputsOf(graph, inputs_);
   LayerOutputs outputs = call_.run({data_});
   isMasked_ = std::ranges::any_of(outputs.masks, [](Value mask) { return bool(mask); });
   return outputs.values;
@@ -37,7 +38,8 @@ void Model::Builder::addMetrics(const Json& metrics, const Json& loss, Value y, 
               : metrics.is_null() ? Json::array()
                                   : Json::array({metrics});
   for (const Json& metric : list) {
-    Graph::Scope scope(graph, cat("metric ", metricName(metric)));
+    // A function's name comes with the call.
+    Graph::Scope scope(graph, tracedNumber(metric) ? "metric" : cat("metric ", metricName(metric)));
     metrics_.push_back(metricParts(metric, loss, y, p));
     metricNames_.push_back(prefix + metricName(metric));
   }
@@ -82,7 +84,7 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
   }
   for (auto& [index, input] : call_.weights.used) {
     const Weight& w = model_.weights_[index];
-    Value extra = trains(w) ? regularization(input, w.regularizer) : Value{};
+    Value extra = trains(w) ? regularization(call_.current(input), w.regularizer) : Value{};
     if (extra) loss_ = loss_ + extra;
   }
   for (Value extra : call_.activityLosses) loss_ = loss_ + extra;
@@ -128,15 +130,24 @@ void Model::Builder::addUpdates() {
   rate_ = graph.input({DType::kF32, {}});
   step_ = graph.input({DType::kF32, {}});
   std::vector<int> indices;
-  std::vector<Value> xs;
+  std::vector<Value> xs, inputs;
   std::vector<bool> sources = ancestors(loss_);
+  bool trainsAny = false;
   for (auto& [index, input] : call_.weights.used) {
     // What the loss does not depend on stays as it is.
-    bool isUsed = input.id < static_cast<int32_t>(sources.size()) && sources[input.id];
-    if (!isUsed || !trains(model_.weights_[index])) continue;
+    trainsAny = trainsAny || trains(model_.weights_[index]);
+    Value x = call_.current(input);
+    bool isUsed = x.id < static_cast<int32_t>(sources.size()) && sources[x.id];
+    if (!isUsed || !trains(model_.weights_[index])) {
+      if (x != input) call_.updates.push_back({input, x});
+      continue;
+    }
     indices.push_back(index);
-    xs.push_back(input);
+    xs.push_back(x);
+    inputs.push_back(input);
   }
+  if (trainsAny && xs.empty())
+    return graph.fail("the loss depends on none of the weights that are trained");
   std::vector<Value> gradients = grad(loss_, xs);
   if (!graph.status()) return;
   optimizer.clip(gradients);
@@ -148,10 +159,11 @@ void Model::Builder::addUpdates() {
     Update update(*this, name);
     update.weight = xs[i];
     update.gradient = gradients[i];
+    update.changesRows = !model_.gpu_;
     update.rate = rate_;
     update.step = step_;
     Value next = optimizer.update(update);
-    graph.assign(xs[i], constrained(next, w.constraint));
+    graph.assign(inputs[i], constrained(next, w.constraint));
   }
 }
 
@@ -229,6 +241,12 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
   for (auto& [index, input] : slotInputs_.used) {
     p->bindInput(indexOf(input), model_.slots_[index].value.view().data);
     if (model_.gpu_) p->gpuInputs[indexOf(input)].setKind(GpuInput::kSlot, index);
+  }
+  for (auto& [name, input] : call_.keptStates) {
+    FJORD_TRY(int number, model_.keptState(name, input.shape()));
+    p->states.push_back(number);
+    p->bindInput(indexOf(input), model_.keptStates_[number].value.view().data);
+    if (model_.gpu_) p->gpuInputs[indexOf(input)].setKind(GpuInput::kState, number);
   }
   if (rate_) p->bindInput(indexOf(rate_), &p->scalars[0]);
   if (step_) p->bindInput(indexOf(step_), &p->scalars[1]);

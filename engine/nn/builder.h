@@ -22,6 +22,7 @@ struct Model::Program {
   int64_t serial = 0;
   std::vector<Tensor> inputs;  // x, y, sample weights: what a step copies
   std::vector<int> numbers;    // of these among the executor's inputs
+  std::vector<int> states;     // of Model::keptStates: those that it reads and leaves
   std::vector<Type> outputs;   // of a prediction
   float scalars[2] = {};       // learning rate, step
   int32_t state[4] = {};       // of the random ops
@@ -40,10 +41,11 @@ struct Model::Program {
 /// Builds the graph of a model in one mode.
 class Model::Builder {
  public:
-  Builder(Model& model, Mode mode, int32_t samples)
+  Builder(Model& model, Mode mode, std::vector<Type> inputs)
       : model_(model),
-        samples_(samples),
-        call_(model, graph, {.samples = samples, .training = mode == kTrain}) {}
+        inputs_(std::move(inputs)),
+        samples_(inputs_[0].shape[0]),
+        call_(model, graph, {.samples = samples_, .training = mode == kTrain}) {}
 
   std::vector<Value> forward();
   void addLoss(const std::vector<Value>& outputs);
@@ -71,6 +73,7 @@ class Model::Builder {
   Status checkOutputs(std::span<const Type> types) const;
 
   Model& model_;
+  std::vector<Type> inputs_;
   int32_t samples_;
   ModuleCall call_;
   std::vector<Value> data_;  // x, y, sample weights

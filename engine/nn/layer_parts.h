@@ -14,10 +14,20 @@ namespace fjord {
 
 // The tables, one of each file.
 std::span<const LayerRow> coreLayers();
+std::span<const LayerRow> noiseLayers();
 std::span<const LayerRow> shapeLayers();
 std::span<const LayerRow> convolutionLayers();
+std::span<const LayerRow> poolingLayers();
 std::span<const LayerRow> normalizationLayers();
 std::span<const LayerRow> mergeLayers();
+std::span<const LayerRow> recurrentLayers();
+std::span<const LayerRow> convolutionalRecurrentLayers();
+std::span<const LayerRow> embeddingLayers();
+std::span<const LayerRow> einsumLayers();
+std::span<const LayerRow> attentionLayers();
+std::span<const LayerRow> spectralLayers();
+std::span<const LayerRow> imageLayers();
+std::span<const LayerRow> encodingLayers();
 
 namespace layer_parts {
 
@@ -50,18 +60,28 @@ inline constexpr auto kBiasWeight = WEIGHT_ARGUMENTS("bias", "zeros");
 /// A name, or a layer as Keras also takes it: {"class_name": "LeakyReLU", "config": {..}}.
 Status checkLayerOrActivation(const Json& activation);
 
+/// A layer within another one, or a model: {"class_name", "config"}.
+Status checkInner(const Json& description);
+
 inline constexpr Argument kActivated[] = {
     arguments::described("activation", checkLayerOrActivation)};
 inline constexpr Argument kFinished[] = {arguments::flag("use_bias", true),
                                          arguments::also(kActivated), arguments::also(kBiasWeight)};
 
-/// The layout is always channels last here; other files are transposed when they are read.
+/// Of a layer that computes with channels last.
 inline constexpr Argument kLayout[] = {arguments::choice("data_format", "channels_last")};
-
-inline Pair pairOf(const Fields& f, const char* name) {
-  std::array<int32_t, 2> both = f.pair(name);
-  return {both[0], both[1]};
+/// Of one that goes through eitherLayout.
+inline constexpr Argument kEitherLayout[] = {
+    arguments::choice("data_format", "channels_last|channels_first")};
+inline bool areChannelsFirst(const Fields& f) {
+  return f.knows("data_format") && f.choice("data_format") == "channels_first";
 }
+
+/// What is said of two axes, or of one that is the width of images of one row.
+inline Pair pairOf(const Shape& numbers) {
+  return numbers.rank() == 1 ? Pair{1, numbers[0]} : Pair{numbers[0], numbers[1]};
+}
+inline Pair pairOf(const Fields& f, const char* name) { return pairOf(f.perAxis(name)); }
 inline Padding paddingOf(const Fields& f) {
   return {f.choice("padding") == "same" ? Padding::kSame : Padding::kValid};
 }
@@ -78,7 +98,28 @@ Value activated(LayerContext& c, const Json& activation, Value x);
 /// x + bias, then the activation: what every layer with a kernel ends with.
 Value finished(LayerContext& c, const Fields& f, Value x);
 
-bool isImage(Value x);
+/// Whether x is a batch [N,..,C] of what has so many axes, steps [N,T,C], images [N,H,W,C] or volumes
+/// [N,D,H,W,C]; the graph fails where it is not.
+bool isBatch(Value x, int axes);
+inline bool isImage(Value x) { return isBatch(x, 2); }
+/// With an axis of size 1 before axis `at`; without it.
+Value withAxis(Value x, int at);
+Value withoutAxis(Value x, int at);
+
+/// x with axis `axis` moved to the end, and back.
+Value axisLast(Value x, int axis);
+Value lastBack(Value x, int axis);
+/// [N,C,..] as [N,..,C], and back; what has no axes between is the same.
+Value channelsLast(Value x);
+Value channelsFirst(Value x);
+using Build = Value (*)(LayerContext&, const Fields&, Inputs);
+Value inEitherLayout(LayerContext& c, const Fields& f, Inputs in, Build build);
+/// A layer of one input that knows channels last, for data_format "channels_first", too: between
+/// transposes, which plan/transposes.cc brings together and cancels.
+template <Build build>
+Value eitherLayout(LayerContext& c, const Fields& f, Inputs in) {
+  return inEitherLayout(c, f, in, build);
+}
 /// Whether an axis of the argument `name` is one of x; it counts from 0 afterwards.
 bool isAxis(Value x, const char* name, int32_t& axis);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <utility>
 
 #include "nn/layer_parts.h"
 
@@ -49,8 +50,10 @@ constexpr Argument kEveryLayer[] = {
 
 std::vector<LayerRow> joined() {
   std::vector<LayerRow> all;
-  for (auto part :
-       {coreLayers(), shapeLayers(), convolutionLayers(), normalizationLayers(), mergeLayers()})
+  for (auto part : {coreLayers(), noiseLayers(), shapeLayers(), convolutionLayers(),
+                    poolingLayers(), normalizationLayers(), mergeLayers(), recurrentLayers(),
+                    convolutionalRecurrentLayers(), embeddingLayers(), einsumLayers(),
+                    attentionLayers(), spectralLayers(), imageLayers(), encodingLayers()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }
@@ -68,10 +71,59 @@ Value weightOf(LayerContext& c, const Fields& f, std::string_view name, std::str
                   f.json((prefix + "_constraint").c_str()));
 }
 
-bool isImage(Value x) {
-  if (x && x.shape().rank() == 4) return true;
-  if (x) x.graph->fail(cat("needs an image batch [N,H,W,C], got ", x.type()));
+bool isBatch(Value x, int axes) {
+  constexpr std::string_view kBatches[] = {"samples [N,C]", "a batch of steps [N,T,C]",
+                                           "an image batch [N,H,W,C]",
+                                           "a batch of volumes [N,D,H,W,C]"};
+  if (x && x.shape().rank() == axes + 2) return true;
+  if (x) x.graph->fail(cat("needs ", kBatches[axes], ", got ", x.type()));
   return false;
+}
+
+Value withAxis(Value x, int at) {
+  if (!x) return x;
+  Shape shape;
+  for (int i = 0; i <= x.shape().rank(); ++i) {
+    if (i == at) shape.push(1);
+    if (i < x.shape().rank()) shape.push(x.shape()[i]);
+  }
+  return reshape(x, {.shape = shape});
+}
+
+Value withoutAxis(Value x, int at) {
+  if (!x) return x;
+  Shape shape;
+  for (int i = 0; i < x.shape().rank(); ++i) {
+    if (i != at) shape.push(x.shape()[i]);
+  }
+  return reshape(x, {.shape = shape});
+}
+
+Value axisLast(Value x, int axis) {
+  if (!x) return x;
+  Shape perm;
+  for (int i = 0; i < x.shape().rank(); ++i) {
+    if (i != axis) perm.push(i);
+  }
+  perm.push(axis);
+  return transpose(x, {.perm = perm});
+}
+
+Value lastBack(Value x, int axis) {
+  if (!x) return x;
+  int last = x.shape().rank() - 1;
+  Shape perm;
+  for (int i = 0; i <= last; ++i) perm.push(i < axis ? i : i == axis ? last : i - 1);
+  return transpose(x, {.perm = perm});
+}
+
+Value channelsLast(Value x) { return x && x.shape().rank() > 2 ? axisLast(x, 1) : x; }
+Value channelsFirst(Value x) { return x && x.shape().rank() > 2 ? lastBack(x, 1) : x; }
+
+Value inEitherLayout(LayerContext& c, const Fields& f, Inputs in, Build build) {
+  if (!areChannelsFirst(f)) return build(c, f, in);
+  Value x = channelsLast(in[0]);
+  return channelsFirst(build(c, f, {{&x, 1}, in.masks}));
 }
 
 bool isAxis(Value x, const char* name, int32_t& axis) {
@@ -114,7 +166,10 @@ Value activated(LayerContext& c, const Json& activation, Value x) {
 Value finished(LayerContext& c, const Fields& f, Value x) {
   if (!x) return x;
   if (f.flag("use_bias")) x = x + weightOf(c, f, "bias", "bias", {x.shape()[-1]});
-  return activated(c, f.json("activation"), x);
+  Json activation = f.json("activation");
+  if (activation.is_null() || !areChannelsFirst(f)) return activated(c, activation, x);
+  // A softmax is along the last axis of what the layer gives.
+  return channelsLast(activated(c, activation, channelsFirst(x)));
 }
 
 }  // namespace layer_parts
@@ -132,7 +187,25 @@ const LayerRow* findLayer(std::string_view className) {
   return row == rows.end() ? nullptr : &*row;
 }
 
+namespace {
+
+constexpr RefusedLayers kRefused[] = {
+    {"Lambda", "its function is a program in Python"},
+    {"Hashing|HashedCrossing|StringLookup|TextVectorization", "the engine has no texts"},
+    {"CutMix|MixUp", "it changes labels, too, which a layer does not see"},
+    {"MaxNumBoundingBoxes", "the engine has no bounding boxes"},
+    {"RandomHeight|RandomWidth", "its outputs have another size at each step"},
+};
+
+}  // namespace
+
+std::span<const RefusedLayers> refusedLayers() { return kRefused; }
+
 std::unexpected<Error> unknownLayer(std::string_view className) {
+  for (const RefusedLayers& refused : kRefused) {
+    if (!className.empty() && isAmong(className, refused.classNames, '|'))
+      return fail("the layer ", className, " is not supported: ", refused.reason);
+  }
   std::vector<std::string_view> known;
   for (const LayerRow& row : layerRows()) known.push_back(row.className);
   return unknown("layer class", className, std::move(known));
@@ -143,16 +216,36 @@ Result<Fields> layerFields(const LayerRow& row, const Json& config) {
   return Fields::of(row.className, row.arguments, kEveryLayer, config);
 }
 
+Result<Fields> callFields(const LayerRow& row, const Json& arguments) {
+  return Fields::of(cat("a call of ", row.className), row.callArguments, arguments);
+}
+
 namespace {
 
 bool isMasked(const LayerInputs& inputs) {
   return std::ranges::any_of(inputs.masks, [](Value mask) { return bool(mask); });
 }
 
+LayerOutputs callRow(const LayerRow& row, LayerContext& context, const Fields& fields,
+                     const LayerInputs& inputs) {
+  if (row.call) return row.call(context, fields, inputs);
+  Value y = row.build(context, fields, inputs);
+  if (!y) return {};
+  LayerOutputs outputs{{y}};
+  if (row.masks == Masks::kPass && isMasked(inputs)) outputs.masks = {inputs.mask(0)};
+  if (row.masks == Masks::kEither) {
+    Value either = inputs.mask(0);
+    for (size_t i = 1; i < inputs.size(); ++i)
+      either = either && inputs.mask(i) ? either | inputs.mask(i) : Value{};
+    outputs.masks = {either};
+  }
+  return outputs;
+}
+
 }  // namespace
 
 LayerOutputs callLayer(const LayerRow& row, LayerContext& context, const Json& config,
-                       const LayerInputs& inputs) {
+                       const LayerInputs& inputs, const Json& arguments) {
   Graph& graph = *inputs[0].graph;
   size_t needed = row.inputs == 0 ? 1 : row.inputs;
   if (inputs.size() < needed || (row.inputs > 0 && inputs.size() != needed)) {
@@ -161,22 +254,20 @@ LayerOutputs callLayer(const LayerRow& row, LayerContext& context, const Json& c
     return {};
   }
   Result<Fields> fields = layerFields(row, config);
-  if (!fields) {
-    graph.fail(fields.error().message);
+  Result<Fields> said = callFields(row, arguments);
+  if (!fields || !said) {
+    graph.fail((fields ? said : fields).error().message);
     return {};
   }
   if (row.masks == Masks::kRefuse && isMasked(inputs)) {
     graph.fail("it is not supported on inputs with a mask");
     return {};
   }
-  if (row.call) return row.call(context, *fields, inputs);
-  Value y = row.build(context, *fields, inputs);
-  if (!y) return {};
-  LayerOutputs outputs{{y}};
-  if (row.masks == Masks::kPass && isMasked(inputs)) outputs.masks = {inputs.mask(0)};
+  const Fields* outer = std::exchange(context.said, &*said);
+  LayerOutputs outputs = callRow(row, context, *fields, inputs);
+  context.said = outer;
   return outputs;
 }
-
 std::span<const Argument> everyLayer() { return kEveryLayer; }
 
 DType dtypeOf(const Fields& fields) {

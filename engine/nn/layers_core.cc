@@ -1,4 +1,4 @@
-// Layers of each element and of the last axis: dense, activations, dropout.
+// Layers of each element and of the last axis: dense, activations.
 #include <algorithm>
 #include <limits>
 
@@ -9,6 +9,17 @@ namespace fjord {
 
 using namespace arguments;
 using namespace layer_parts;
+
+Status layer_parts::checkInner(const Json& description) {
+  std::string className = stringOr(description, "class_name", "");
+  if (const LayerRow* row = findLayer(className)) {
+    FJORD_CHECK(layerFields(*row, member(description, "config")));
+    return {};
+  }
+  if (!description.is_object()) return fail("must be a layer, got ", shown(description));
+  FJORD_CHECK(Topology::fromJson(description));
+  return {};
+}
 
 namespace {
 
@@ -71,20 +82,21 @@ Value softmaxLayer(LayerContext&, const Fields& f, Inputs in) {
   return isAxis(in[0], "axis", axis) ? softmax(in[0], {.axis = axis}) : Value{};
 }
 
-// A seed of its own would have to make its masks the same in every model.
-constexpr Argument kDropout[] = {number("rate", kBelowOne).isNeeded(), only("seed", ""),
-                                 only("noise_shape", "")};
-Value dropoutLayer(LayerContext& c, const Fields& f, Inputs in) {
-  if (!c.training) return in[0];
-  return dropout(
-      in[0], c.randomState(),
-      {.rate = static_cast<float>(f.number("rate")), .stream = in[0].graph->nextStream()});
+Value identity(LayerContext&, const Fields&, Inputs in) { return in[0]; }
+
+constexpr Argument kThresholdedRelu[] = {number("theta", kNotNegative, 1)};
+Value thresholdedRelu(LayerContext&, const Fields& f, Inputs in) {
+  return threshold(in[0], constant(*in[0].graph, f.number("theta")), constant(*in[0].graph, 0));
 }
 
-constexpr Argument kRescaling[] = {number("scale", kFinite).isNeeded(),
-                                   number("offset", kFinite, 0)};
-Value rescaling(LayerContext&, const Fields& f, Inputs in) {
-  return cast(in[0], DType::kF32) * f.number("scale") + f.number("offset");
+/// What it gets, which adds to the loss.
+constexpr Argument kActivityRegularization[] = {number("l1", kNotNegative, 0),
+                                                number("l2", kNotNegative, 0)};
+Value activityRegularization(LayerContext& c, const Fields& f, Inputs in) {
+  Json regularizer = {{"class_name", "L1L2"},
+                      {"config", {{"l1", f.number("l1")}, {"l2", f.number("l2")}}}};
+  if (kTrains) c.addLoss(regularization(in[0], regularizer));
+  return in[0];
 }
 
 /// Steps of which every number is mask_value do not count; they become 0.
@@ -102,17 +114,6 @@ LayerOutputs masking(LayerContext&, const Fields& f, Inputs in) {
 }
 
 // ---- a layer of another one
-
-Status checkInner(const Json& description) {
-  std::string className = stringOr(description, "class_name", "");
-  if (const LayerRow* row = findLayer(className)) {
-    FJORD_CHECK(layerFields(*row, member(description, "config")));
-    return {};
-  }
-  if (!description.is_object()) return fail("must be a layer, got ", shown(description));
-  FJORD_CHECK(Topology::fromJson(description));
-  return {};
-}
 
 /// The same layer on each step, [N,T,..]: as samples of their own.
 constexpr Argument kTimeDistributed[] = {json("layer", checkInner).isNeeded()};
@@ -141,8 +142,10 @@ constexpr auto kRows = withoutLeftOut(std::to_array<LayerRow>({
     {"ELU", "elu", kElu, eluLayer, 1, Masks::kPass},
     {"PReLU", "prelu", kPrelu, preluLayer, 1, Masks::kPass},
     {"Softmax", "softmax", kSoftmax, softmaxLayer, 1, Masks::kRefuse},
-    {"Dropout", "dropout", kDropout, dropoutLayer, 1, Masks::kPass},
-    {"Rescaling", "rescaling", kRescaling, rescaling, 1, Masks::kPass},
+    {"ThresholdedReLU", "thresholdedReLU", kThresholdedRelu, thresholdedRelu, 1, Masks::kPass},
+    {"Identity", "identity", {}, identity, 1, Masks::kPass},
+    {"ActivityRegularization", "activityRegularization", kActivityRegularization,
+     activityRegularization, 1, Masks::kPass},
     {"Masking", "masking", kMasking, nullptr, 1, Masks::kEnd, masking},
     {"TimeDistributed", "timeDistributed", kTimeDistributed, timeDistributed, 1, Masks::kPass},
 }));

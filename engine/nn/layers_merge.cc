@@ -76,12 +76,12 @@ Value dotLayer(LayerContext&, const Fields& f, Inputs in) {
 }
 
 constexpr auto kRows = withoutLeftOut(std::to_array<LayerRow>({
-    {"Add", "add", {}, merge<add>, 0, Masks::kRefuse},
-    {"Subtract", "subtract", {}, merge<sub>, 2, Masks::kRefuse},
-    {"Multiply", "multiply", {}, merge<mul>, 0, Masks::kRefuse},
-    {"Average", "average", {}, averageLayer, 0, Masks::kRefuse},
-    {"Maximum", "maximum", {}, merge<maximum>, 0, Masks::kRefuse},
-    {"Minimum", "minimum", {}, merge<minimum>, 0, Masks::kRefuse},
+    {"Add", "add", {}, merge<add>, 0, Masks::kEither},
+    {"Subtract", "subtract", {}, merge<sub>, 2, Masks::kEither},
+    {"Multiply", "multiply", {}, merge<mul>, 0, Masks::kEither},
+    {"Average", "average", {}, averageLayer, 0, Masks::kEither},
+    {"Maximum", "maximum", {}, merge<maximum>, 0, Masks::kEither},
+    {"Minimum", "minimum", {}, merge<minimum>, 0, Masks::kEither},
     {"Concatenate", "concatenate", kConcatenate, concatenate, 0, Masks::kRefuse},
     {"Dot", "dot", kDot, dotLayer, 2, Masks::kRefuse},
 }));

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ir/graph.h"
+#include "nn/traced.h"
 #include "ops/op.h"
 
 namespace fjord {
@@ -181,6 +182,7 @@ Result<Chosen<LossRow>> lossOf(const Json& loss) {
 }  // namespace
 
 Status checkLoss(const Json& loss) {
+  if (tracedNumber(loss)) return {};
   auto c = lossOf(loss);
   return c ? Status() : std::unexpected(c.error());
 }
@@ -194,8 +196,20 @@ bool takesClassNumbers(const Json& loss) {
   return c && (c->row->arguments.data() == kSparse || c->row->arguments.data() == kGeneralized);
 }
 
+namespace {
+
+/// Of each sample, or of all together: what the function gives that has another first axis is averaged.
+Value tracedLoss(const Json& loss, Value labels, Value predictions) {
+  Value y = cast(traced(loss, {{labels, predictions}}), DType::kF32);
+  if (!y || y.shape().rank() == 0 || y.shape()[0] == predictions.shape()[0]) return y;
+  return mean(y);
+}
+
+}  // namespace
+
 Value lossPerSample(const Json& loss, Value labels, Value predictions) {
   if (!labels || !predictions) return {};
+  if (tracedNumber(loss)) return tracedLoss(loss, labels, predictions);
   auto c = lossOf(loss);
   if (c) return c->row->perSample(cast(labels, DType::kF32), predictions, c->fields);
   predictions.graph->fail(c.error().message);
@@ -355,7 +369,15 @@ std::unexpected<Error> unknownMetric(const std::string& name) {
   return unknown("metric", name, std::move(known));
 }
 
+/// The mean of what a function gives, which counts as often as there are samples.
+MetricParts tracedMetric(const Json& metric, Value y, Value p) {
+  double samples = p.shape()[0];
+  Value value = cast(traced(metric, {{y, p}}), DType::kF32);
+  return {mean(value) * samples, constant(*p.graph, samples)};
+}
+
 Result<MetricParts> partsOf(const Json& metric, const Json& loss, Value y, Value p) {
+  if (tracedNumber(metric)) return tracedMetric(metric, y, p);
   FJORD_TRY(std::string name, nameIn(metric));
   if (const LossRow* row = lossNamed(name)) {
     FJORD_TRY(Fields fields, fieldsOf(*row, kEveryMetric, metric));

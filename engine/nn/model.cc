@@ -114,7 +114,7 @@ Status Model::compile(const Json& options) {
   // Building the smallest training step finds what is wrong now and not in the middle of fit.
   WeightList slots = std::exchange(slots_, {});
   std::vector<bool> trained = std::exchange(trained_, trainable_);
-  Builder builder(*this, kTrain, 1);
+  Builder builder(*this, kTrain, inputTypesFor(1, openSize_));
   std::vector<Value> outputs = builder.forward();
   if (builder.graph.status()) builder.addLoss(outputs);
   if (builder.graph.status()) builder.addUpdates();
@@ -162,6 +162,41 @@ Status Model::setSlot(std::string name, Tensor value) {
   return {};
 }
 
+// ---- what stateful layers keep
+
+/// The number of the state of this name for batches of this shape.
+Result<int> Model::keptState(const std::string& name, const Shape& shape) {
+  auto known = std::ranges::find_if(
+      keptStates_, [&](const KeptState& s) { return s.name == name && s.value.shape() == shape; });
+  if (known != keptStates_.end()) return static_cast<int>(known - keptStates_.begin());
+  FJORD_TRY(Tensor value, Tensor::zeros({DType::kF32, shape}));
+  keptStates_.push_back({name, std::move(value)});
+  return static_cast<int>(keptStates_.size()) - 1;
+}
+
+/// What was kept of one size of batch says nothing of another one's samples.
+Status Model::useStates(const Program& p) {
+  for (size_t i = 0; i < keptStates_.size(); ++i) {
+    const KeptState& state = keptStates_[i];
+    bool isOwn = std::ranges::find(p.states, static_cast<int>(i)) != p.states.end();
+    if (state.isUsed && !isOwn)
+      return fail("the layer ", state.name.substr(0, state.name.rfind('/')),
+                  " is stateful and has the states of ", state.value.shape()[0], " samples, got ",
+                  p.batch, ": batches have one size until resetStates");
+  }
+  for (int number : p.states) keptStates_[number].isUsed = true;
+  return {};
+}
+
+void Model::resetStates(std::string_view path) {
+  complete(kChange);
+  for (KeptState& state : keptStates_) {
+    if (!path.empty() && !state.name.starts_with(cat(path, "/"))) continue;
+    std::ranges::fill(state.value.span<float>(), 0.0f);
+    state.isUsed = false;
+  }
+}
+
 Status Model::setWinograd(bool allowed) {
   if (allowed != winograd_) FJORD_CHECK(forgetPrograms("setWinograd"));
   winograd_ = allowed;
@@ -175,11 +210,11 @@ double Model::rateOf(int64_t step) const {
   return kTrains && optimizer_ ? optimizer_->rate(step) : 0;
 }
 
-Result<Model::Program*> Model::program(Mode mode, int32_t batch) {
+Result<Model::Program*> Model::program(Mode mode, int32_t batch, std::span<const Tensor> x) {
   for (auto& p : programs_) {
-    if (p->mode == mode && p->batch == batch) return p.get();
+    if (p->mode == mode && p->batch == batch && isFor(*p, x)) return p.get();
   }
-  Builder builder(*this, mode, batch);
+  Builder builder(*this, mode, inputTypesFor(batch, x));
   FJORD_CHECK(builder.build(mode));
   // Data sets end in a smaller batch and are tested in another: a few sizes recur, more would only
   // hold memory.
@@ -200,7 +235,7 @@ Result<StepMemory> Model::stepMemory(Mode mode, int32_t batch) {
   if (batch < 1) return fail("a batch needs at least one sample");
   bool fresh = slots().empty();
   StepMemory memory;
-  Builder builder(*this, mode, batch);
+  Builder builder(*this, mode, inputTypesFor(batch, openSize_));
   Status built = builder.build(mode);
   for (const Weight& w : weights()) memory.weights += w.value.type().bytes();
   for (const Weight& w : slots()) memory.state += mode == kTrain ? w.value.type().bytes() : 0;

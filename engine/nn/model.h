@@ -59,12 +59,12 @@ struct StepMemory {
   int64_t total() const { return weights + state + data + arena; }
 };
 
-/// An input of a program that a GPU runs: weights and the optimizer's state stay there, the rest is
-/// given anew for each step.
+/// An input of a program that a GPU runs: weights, the optimizer's state and what stateful layers keep stay
+/// there, the rest is given anew for each step.
 struct GpuInput {
-  enum Kind : int32_t { kGiven, kWeight, kSlot };
+  enum Kind : int32_t { kGiven, kWeight, kSlot, kState };
   Kind kind = kGiven;
-  int32_t index = 0;  // of the weight or the slot
+  int32_t index = 0;  // of the weight, the slot or the state
   const void* data = nullptr;
   int64_t bytes = 0;
 
@@ -80,6 +80,13 @@ struct GpuStep {
   const GpuProgram* program = nullptr;
   std::span<const GpuInput> inputs;
   std::span<float> results;
+};
+
+/// What a stateful layer keeps from batch to batch, of batches of one size.
+struct KeptState {
+  std::string name;  // "lstm/state_0"
+  Tensor value;
+  bool isUsed = false;  // since it was reset
 };
 
 class Model;
@@ -159,7 +166,8 @@ class Model : public Module {
   Status begin(Mode mode, const Batch& batch);
   /// Rows [begin, begin + count) of x.
   Status beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t count);
-  /// Plans a step before it is needed; on a GPU gpuStep then tells its program.
+  /// Plans a step before it is needed; on a GPU gpuStep then tells its program. Of a model that takes
+  /// samples of any size no step is known before there are some.
   Status prepare(Mode mode, int32_t batch);
   /// The step that has begun, or was prepared, last.
   GpuStep gpuStep() const;
@@ -194,6 +202,9 @@ class Model : public Module {
   std::vector<Weight>& slots() { return slots_.all(); }
   /// Restores a piece of the optimizer's state, before or after the first training step.
   Status setSlot(std::string name, Tensor value);
+  /// What its stateful layers keep: all of it, or that of the layer at a path, begins anew at 0.
+  void resetStates(std::string_view path = "");
+  std::vector<KeptState>& keptStates() { return keptStates_; }
   int64_t step() const { return step_; }
   void setStep(int64_t step) {
     complete(kChange);
@@ -214,7 +225,7 @@ class Model : public Module {
     return std::ranges::any_of(sharers_, [](const auto& s) { return s->models.size() > 1; });
   }
 
-  /// Of a step in this mode, planned and not run.
+  /// Of a step in this mode, planned and not run. Sizes that are open are openSize().
   Result<StepMemory> stepMemory(Mode mode, int32_t batch);
 
  private:
@@ -222,13 +233,21 @@ class Model : public Module {
   class Builder;
 
   explicit Model(Threads& threads);
-  Result<Program*> program(Mode mode, int32_t batch);
+  /// For samples of the sizes of those in x, where sizes are open.
+  Result<Program*> program(Mode mode, int32_t batch, std::span<const Tensor> x);
+  bool isFor(const Program& p, std::span<const Tensor> x) const;
+  using Module::inputTypesFor;
+  std::vector<Type> inputTypesFor(int32_t batch, std::span<const Tensor> x) const;
   Status forgetPrograms(std::string_view why);
   double rateOf(int64_t step) const;
   Status checkInputs(std::span<const Tensor> x) const;
   Status checkLabels(size_t output, const Tensor& labels) const;
   Status checkOptions(const Json& options) const;
   void settle(Program& p) const;
+  Result<int> keptState(const std::string& name, const Shape& shape);
+  Status useStates(const Program& p);
+  /// A step that moves what stateful layers keep may not run while another one does.
+  bool isStateful() const { return !keptStates_.empty(); }
   Result<bool> predictBatches(std::span<const Tensor> x, PausedPrediction& prediction,
                               const Budget* budget);
   bool isUnfinished(const Program* p) const;
@@ -241,6 +260,7 @@ class Model : public Module {
 
   Threads& threads_;
   WeightList slots_;
+  std::vector<KeptState> keptStates_;
   Json compiled_;
   std::optional<Optimizer> optimizer_;  // of compiled_
   std::vector<std::string> metricNames_;

@@ -65,7 +65,7 @@ Json value(Bytes& bytes, const Argument& a, int depth) {
       return number(bytes);
     case Argument::kChoice:
       return partOf(bytes, a.text);
-    case Argument::kPair:
+    case Argument::kPerAxis:
     case Argument::kWholes:
     case Argument::kShape:
     case Argument::kBorders:

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/parts.h"
+#include "nn/mask_ops.h"
 #include "nn/model.h"
 
 namespace fjord {
@@ -11,51 +12,83 @@ namespace fjord {
 // ---- how it is made
 
 Status Module::make(const Json& model, const ModelOptions& options) {
-  FJORD_TRY(topology_, Topology::fromJson(model));
-  json_ = asKerasWrites(model);
+  Json read = withoutMaskOps(model);
+  FJORD_TRY(topology_, Topology::fromJson(read, options.traced));
+  json_ = asKerasWrites(std::move(read));
   seed_ = options.seed;
-  making_ = &options;
   sharers_ = {std::make_shared<Sharers>()};
   trainable_ = trainableLayers();
+  if (!topology_.hasOpenSizes()) return makeFor(options, 0, 0);
+  // Of an open size a model is made for two, which show what depends on it. The first are too small for
+  // some models.
+  Status first;
+  for (auto [size, other] : kOpenTrials) {
+    weights_ = {};
+    calls_.clear();
+    outputTypes_.clear();
+    bySample_.clear();
+    openSize_ = size;
+    Status made = makeFor(options, size, other);
+    if (made) return made;
+    if (first) first = std::move(made);
+  }
+  return first;
+}
+
+Status Module::makeFor(const ModelOptions& options, int32_t open, int32_t other) {
   // A few samples through the layers make the weights and find every error of shape. Not one: that a
   // first axis of 1 is the batch could be chance.
   constexpr int32_t kSamples = 2;
+  making_ = &options;
   Graph graph;
   ModuleCall call(*this, graph, {.samples = kSamples, .makes = true});
-  std::vector<Value> inputs = graphInputs(graph, kSamples);
+  std::vector<Value> inputs = inputsOf(graph, inputTypesFor(kSamples, open));
   LayerOutputs outputs = call.run({inputs});
   making_ = nullptr;
   FJORD_CHECK(graph.status());
-  return findOutputTypes(outputs.values, kSamples);
+  Status found = findOutputTypes(outputs.values, kSamples, other);
+  if (found || !open) return found;
+  return fail("the model takes inputs of open sizes, and with ", other, " in place of ", open, ": ",
+              found.error().message);
 }
 
-std::vector<Value> Module::graphInputs(Graph& graph, int32_t samples) const {
-  std::vector<Value> inputs;
-  for (Type type : inputTypes()) {
+std::vector<Type> Module::inputTypesFor(int32_t samples, int32_t open) const {
+  std::vector<Type> types = inputTypes();
+  for (Type& type : types) {
     type.shape[0] = samples;
-    inputs.push_back(graph.input(type));
+    std::ranges::replace(type.shape, -1, open);
   }
+  return types;
+}
+
+std::vector<Value> inputsOf(Graph& graph, std::span<const Type> types) {
+  std::vector<Value> inputs;
+  for (const Type& type : types) inputs.push_back(graph.input(type));
   return inputs;
 }
 
-Status Module::findOutputTypes(std::span<const Value> outputs, int32_t samples) {
+Status Module::findOutputTypes(std::span<const Value> outputs, int32_t samples, int32_t open) {
   for (const Value& y : outputs) {
     outputTypes_.push_back(y.type());
     bySample_.push_back(y.shape().rank() > 0 && y.shape()[0] == samples);
     if (bySample_.back()) outputTypes_.back().shape[0] = -1;
   }
-  if (isBySample()) return {};
-  // What another number of samples changes is open, too.
+  if (isBySample() && !open) return {};
+  // What another number of samples changes, or another open size, is open, too.
   Graph graph;
-  ModuleCall call(*this, graph, {.samples = samples + 1});
-  std::vector<Value> inputs = graphInputs(graph, samples + 1);
+  ModuleCall call(*this, graph, {.samples = samples + 1, .compares = true});
+  std::vector<Value> inputs = inputsOf(graph, inputTypesFor(samples + 1, open));
   LayerOutputs others = call.run({inputs});
   FJORD_CHECK(graph.status());
-  for (size_t i = 0; i < outputTypes_.size(); ++i) {
-    Shape& shape = outputTypes_[i].shape;
-    if (shape.rank() > 0 && others.values[i].shape()[0] != shape[0]) shape[0] = -1;
-  }
+  for (size_t i = 0; i < outputTypes_.size(); ++i)
+    openWhereOther(outputTypes_[i].shape, others.values[i].shape());
   return {};
+}
+
+void openWhereOther(Shape& shape, const Shape& other) {
+  for (int i = 0; i < std::min(shape.rank(), other.rank()); ++i) {
+    if (shape[i] != other[i]) shape[i] = -1;
+  }
 }
 
 namespace {

@@ -35,6 +35,8 @@ struct ModelOptions {
   /// takes longer than to read its file.
   std::function<Result<Tensor>(const std::string& name, const Shape& shape)> weights = nullptr;
   std::vector<SharedLayer> shared = {};
+  /// The numbers of layers that are written elsewhere (nn/traced.h), by their paths; null for none.
+  Json traced = nullptr;
 };
 
 /// The models that have some weights in common.
@@ -51,9 +53,11 @@ class Module {
   const std::vector<Weight>& weights() const { return weights_.all(); }
   const std::string& inputName(size_t i) const { return nameOf(topology_.inputs[i]); }
   const std::string& outputName(size_t i) const { return nameOf(topology_.outputs[i]); }
-  /// Axis 0 is -1.
+  /// Axis 0 is -1, and so are others that the description leaves open.
   std::vector<Type> inputTypes() const;
-  /// Axis 0 is -1 where it counts samples, or is another for another number of them.
+  /// What stands for open sizes where a graph is only looked at; 0 where none is open.
+  int32_t openSize() const { return openSize_; }
+  /// Axes are -1 that count samples, or are other ones for other inputs.
   const std::vector<Type>& outputTypes() const { return outputTypes_; }
   /// Whether axis 0 of all outputs counts samples.
   bool isBySample() const { return std::ranges::all_of(bySample_, std::identity()); }
@@ -67,7 +71,7 @@ class Module {
   /// A call of one of the model's own layers, as it was when the model was made.
   struct CallInfo {
     Topology::TensorRef call;
-    std::vector<Type> outputs = {};  // axis 0 is -1
+    std::vector<Type> outputs = {};  // axis 0 is -1, and so are others that depend on open sizes
     int64_t parameters = 0;          // of the weights that were made for it
   };
   const std::vector<CallInfo>& calls() const { return calls_; }
@@ -90,7 +94,8 @@ class Module {
   Status addWeight(Weight weight, const Shape& shape, const Json& initializer);
   Result<const Weight*> weightOfOther(const std::string& name);
   std::vector<bool> trainableLayers() const;
-  std::vector<Value> graphInputs(Graph& graph, int32_t samples) const;
+  /// The types of the inputs for so many samples, where what is open has this size.
+  std::vector<Type> inputTypesFor(int32_t samples, int32_t open) const;
   int64_t version() const;
   void weightsChanged();
 
@@ -102,11 +107,13 @@ class Module {
   std::vector<bool> bySample_;  // of each output
   std::vector<CallInfo> calls_;
   std::vector<bool> trainable_;  // by number of a layer
-  std::vector<bool> trained_;    // the same when the model was compiled last; empty before
+  int32_t openSize_ = 0;
+  std::vector<bool> trained_;  // the same when the model was compiled last; empty before
   std::vector<std::shared_ptr<Sharers>> sharers_;  // the first of the weights that it has made
 
  private:
-  Status findOutputTypes(std::span<const Value> outputs, int32_t samples);
+  Status makeFor(const ModelOptions& options, int32_t open, int32_t other);
+  Status findOutputTypes(std::span<const Value> outputs, int32_t samples, int32_t open);
   const ModelOptions* making_ = nullptr;  // while it is made
 };
 
@@ -131,7 +138,9 @@ class ModuleCall : public LayerContext {
   struct Options {
     int32_t samples = 1;
     bool training = false;
-    bool makes = false;  // the module's list of calls
+    bool makes = false;     // the module's list of calls
+    bool compares = false;  // what the calls give with what is noted there
+    bool moves = false;     // weights, from run to run, as they do in training
   };
   ModuleCall(Module& module, Graph& graph, const Options& options)
       : module_(module), graph_(graph), options_(options) {
@@ -144,33 +153,50 @@ class ModuleCall : public LayerContext {
   Value weight(std::string_view name, const Shape& shape, const Json& initializer, bool trainable,
                const Json& regularizer, const Json& constraint) override;
   Value state(std::string_view name, const Shape& shape, const Json& initializer) override;
+  Value kept(std::string_view name, const Shape& shape) override;
   void update(Value state, Value value) override;
+  void replace(Value weight, Value value) override;
+  /// What stands for a weight's input in this step: mostly itself.
+  Value current(Value input) const;
+  void addLoss(Value loss) override;
   Value randomState() override;
   LayerOutputs callInner(const Json& description, const LayerInputs& inputs) override;
 
   GraphInputs weights;
+  std::vector<std::pair<std::string, Value>> keptStates;  // by name: "lstm/state_0"
   std::vector<std::pair<Value, Value>> updates;
+  std::vector<std::pair<Value, Value>> replaced;  // weights, and what stands for them
   std::vector<Value> activityLosses;
   Value random;  // the state of random ops, once it is used
 
  private:
   LayerOutputs run(const Topology& t, const LayerInputs& inputs, bool isOuter);
-  LayerOutputs call(const Topology::Layer& layer, const LayerInputs& inputs);
+  LayerOutputs call(const Topology::Layer& layer, const LayerInputs& inputs, const Json& arguments);
   void note(Topology::TensorRef ref, const LayerOutputs& outputs, int weightsBefore);
+  void compare(const LayerOutputs& outputs);
   Value use(std::string_view name, const Shape& shape, const Json& initializer, bool trainable,
             const Json& regularizer, const Json& constraint, bool isParameter);
+  Value latest(Value state) const;
 
   Module& module_;
   Graph& graph_;
   Options options_;
-  std::string path_;    // of the layer that is being called
-  int number_ = -1;     // its number
-  std::string prefix_;  // of the paths of a model within a layer
+  std::string path_;     // of the layer that is being called
+  int number_ = -1;      // its number
+  std::string prefix_;   // of the paths of a model within a layer
+  size_t compared_ = 0;  // calls
 };
 
+/// Sizes that stand for an open one, two and two.
+inline constexpr int32_t kOpenTrials[][2] = {{64, 96}, {256, 320}, {4096, 5120}};
+/// Makes axes -1 that are other ones in `other`.
+void openWhereOther(Shape& shape, const Shape& other);
+/// Inputs of these types.
+std::vector<Value> inputsOf(Graph& graph, std::span<const Type> types);
+
 /// The types of what a layer gives, for builders that show shapes while a model is described. Axis 0 of all
-/// shapes is -1.
+/// shapes is -1, and so are axes that depend on such ones of the inputs.
 Result<std::vector<Type>> inferLayer(std::string_view className, const Json& config,
-                                     std::span<const Type> inputs);
+                                     std::span<const Type> inputs, const Json& arguments = nullptr);
 
 }  // namespace fjord

@@ -3,6 +3,7 @@
 
 #include "base/parts.h"
 #include "nn/module.h"
+#include "nn/traced.h"
 
 namespace fjord {
 
@@ -42,13 +43,26 @@ Value ModuleCall::use(std::string_view name, const Shape& shape, const Json& ini
 Value ModuleCall::weight(std::string_view name, const Shape& shape, const Json& initializer,
                          bool trainable, const Json& regularizer, const Json& constraint) {
   // Without training the weights stay as they are from run to run.
-  return use(name, shape, initializer, trainable, regularizer, constraint, !options_.training);
+  bool stay = !options_.training && !options_.moves;
+  return use(name, shape, initializer, trainable, regularizer, constraint, stay);
 }
 
 Value ModuleCall::state(std::string_view name, const Shape& shape, const Json& initializer) {
-  Value input = use(name, shape, initializer, false, nullptr, nullptr, false);
-  auto known = std::ranges::find(updates, input, &decltype(updates)::value_type::first);
-  return known == updates.end() ? input : known->second;
+  return latest(use(name, shape, initializer, false, nullptr, nullptr, false));
+}
+
+Value ModuleCall::kept(std::string_view name, const Shape& shape) {
+  std::string full = cat(path_, "/", name);
+  auto known = std::ranges::find(keptStates, full, &decltype(keptStates)::value_type::first);
+  if (known == keptStates.end())
+    known = keptStates.insert(known, {full, graph_.input({DType::kF32, shape})});
+  return latest(known->second);
+}
+
+/// As the last call in this graph has left it.
+Value ModuleCall::latest(Value state) const {
+  auto known = std::ranges::find(updates, state, &decltype(updates)::value_type::first);
+  return known == updates.end() ? state : known->second;
 }
 
 void ModuleCall::update(Value state, Value value) {
@@ -61,6 +75,22 @@ void ModuleCall::update(Value state, Value value) {
   }
 }
 
+void ModuleCall::replace(Value weight, Value value) {
+  if (current(weight) != weight)
+    return graph_.fail("it is called twice in training, which is not supported");
+  replaced.push_back({weight, value});
+}
+
+Value ModuleCall::current(Value input) const {
+  auto known = std::ranges::find(replaced, input, &decltype(replaced)::value_type::first);
+  return known == replaced.end() ? input : known->second;
+}
+
+void ModuleCall::addLoss(Value loss) {
+  // Unlike what regularizers of weights add.
+  if (loss) activityLosses.push_back(loss / static_cast<double>(options_.samples));
+}
+
 Value ModuleCall::randomState() {
   if (!random) random = graph_.input({DType::kI32, {4}});
   return random;
@@ -68,19 +98,17 @@ Value ModuleCall::randomState() {
 
 // ---- layers
 
-LayerOutputs ModuleCall::call(const Topology::Layer& layer, const LayerInputs& inputs) {
+LayerOutputs ModuleCall::call(const Topology::Layer& layer, const LayerInputs& inputs,
+                              const Json& arguments) {
   if (layer.inner) return run(*layer.inner, inputs, false);
   std::string path = std::exchange(path_, prefix_ + layer.path);
   int number = prefix_.empty() ? std::exchange(number_, layer.number) : number_;
   isTrained = module_.trained_.empty() || module_.trained_[number_];
-  LayerOutputs outputs = callLayer(*layer.row, *this, layer.config, inputs);
+  LayerOutputs outputs = callLayer(*layer.row, *this, layer.config, inputs, arguments);
   path_ = std::move(path);
   number_ = number;
   for (Value y : outputs.values) {
-    // Unlike those of weights, regularizers of outputs count by sample.
-    Value extra =
-        kTrains ? regularization(y, member(layer.config, "activity_regularizer")) : Value{};
-    if (extra) activityLosses.push_back(extra / static_cast<double>(options_.samples));
+    if (kTrains) addLoss(regularization(y, member(layer.config, "activity_regularizer")));
   }
   return outputs;
 }
@@ -100,7 +128,7 @@ LayerOutputs ModuleCall::callInner(const Json& description, const LayerInputs& i
   std::string className = stringOr(description, "class_name", "");
   std::string name = stringOr(config, "name", canonicalName(className));
   Graph::Scope scope(graph_, name);
-  const LayerRow* row = findLayer(className);
+  const LayerRow* row = className == kTracedClass ? &tracedLayer() : findLayer(className);
   Result<Topology> inner = row ? Topology() : Topology::fromJson(description);
   if (!inner) {
     graph_.fail(inner.error().message);
@@ -148,7 +176,7 @@ struct Read {
 Value asDescribed(Value x, const Type& wanted) {
   const Shape &have = x.shape(), &want = wanted.shape;
   bool fits = have.rank() == want.rank();
-  for (int i = 1; fits && i < want.rank(); ++i) fits = have[i] == want[i];
+  for (int i = 1; fits && i < want.rank(); ++i) fits = want[i] < 0 || have[i] == want[i];
   if (fits) return cast(x, wanted.dtype);
   x.graph->fail(cat("the model takes ", wanted, ", got ", x.type()));
   return {};
@@ -186,10 +214,11 @@ LayerOutputs ModuleCall::run(const Topology& t, const LayerInputs& inputs, bool 
     Graph::Scope scope(graph_, layer.name);
     bool before = std::exchange(training, how.training.value_or(training));
     int made = module_.weights_.size();
-    LayerOutputs outputs = call(layer, {from.values, from.masks});
+    LayerOutputs outputs = call(layer, {from.values, from.masks}, how.arguments);
     training = before;
     if (!outputs) return {};
     if (isOuter && options_.makes) note(ref, outputs, made);
+    if (isOuter && options_.compares) compare(outputs);
     all[ref.layer][ref.node] = std::move(outputs);
   }
   Read results;
@@ -207,6 +236,12 @@ void ModuleCall::note(Topology::TensorRef ref, const LayerOutputs& outputs, int 
     if (y.shape().rank() > 0) info.outputs.back().shape[0] = -1;
   }
   module_.calls_.push_back(std::move(info));
+}
+
+void ModuleCall::compare(const LayerOutputs& outputs) {
+  Module::CallInfo& info = module_.calls_[compared_++];
+  for (size_t i = 0; i < outputs.values.size(); ++i)
+    openWhereOther(info.outputs[i].shape, outputs.values[i].shape());
 }
 
 // ---- one layer alone
@@ -229,13 +264,10 @@ class ShapeCall : public ModuleCall {
   Graph& graph_;
 };
 
-}  // namespace
-
-Result<std::vector<Type>> inferLayer(std::string_view className, const Json& config,
-                                     std::span<const Type> inputs) {
-  const LayerRow* row = findLayer(className);
-  if (!row) return unknownLayer(className);
-  if (inputs.empty()) return fail("a layer needs an input");
+/// What the layer gives for one sample, where what is open has this size.
+Result<std::vector<Type>> inferFor(const LayerRow& row, const Json& config,
+                                   std::span<const Type> inputs, const Json& arguments,
+                                   int32_t open) {
   Graph graph;
   struct Nothing : Module {
   } nothing;
@@ -243,19 +275,47 @@ Result<std::vector<Type>> inferLayer(std::string_view className, const Json& con
   std::vector<Value> in;
   for (Type type : inputs) {
     if (type.shape.rank() > 0) type.shape[0] = 1;
+    if (open) std::ranges::replace(type.shape, -1, open);
     in.push_back(graph.input(type));
   }
   std::string name = stringOr(config, "name", "");
-  Graph::Scope scope(graph, name.empty() ? className : name);
-  LayerOutputs outputs = callLayer(*row, context, config, {in});
+  Graph::Scope scope(graph, name.empty() ? row.className : name);
+  LayerOutputs outputs = callLayer(row, context, config, {in}, arguments);
   FJORD_CHECK(graph.status());
-  if (!outputs) return fail(className, ": no output");
+  if (!outputs) return fail(row.className, ": no output");
   std::vector<Type> types;
   for (Value y : outputs.values) {
     types.push_back(y.type());
     if (y.shape().rank() > 0) types.back().shape[0] = -1;
   }
   return types;
+}
+
+bool hasOpenSizes(const Type& type) {
+  return type.shape.rank() > 0 &&
+         std::find(type.shape.begin() + 1, type.shape.end(), -1) != type.shape.end();
+}
+
+}  // namespace
+
+Result<std::vector<Type>> inferLayer(std::string_view className, const Json& config,
+                                     std::span<const Type> inputs, const Json& arguments) {
+  const LayerRow* row = findLayer(className);
+  if (!row) return unknownLayer(className);
+  if (inputs.empty()) return fail("a layer needs an input");
+  if (std::ranges::none_of(inputs, hasOpenSizes))
+    return inferFor(*row, config, inputs, arguments, 0);
+  Result<std::vector<Type>> first = fail("");
+  for (auto [size, other] : kOpenTrials) {
+    Result<std::vector<Type>> types = inferFor(*row, config, inputs, arguments, size);
+    if (types) {
+      FJORD_TRY(std::vector<Type> others, inferFor(*row, config, inputs, arguments, other));
+      for (size_t i = 0; i < types->size(); ++i) openWhereOther((*types)[i].shape, others[i].shape);
+      return types;
+    }
+    if (first.error().message.empty()) first = std::move(types);
+  }
+  return first;
 }
 
 }  // namespace fjord

@@ -366,12 +366,13 @@ TEST(Masks, PassWhereTheirStepsDoAndAreRefusedElsewhere) {
   EXPECT_EQ(errorOf(after({layer("Softmax", Json::object())})),
             "softmax: it is not supported on inputs with a mask");
   auto norm =
-      made(after({layer("BatchNormalization", Json::object()), layer("Flatten", Json::object())}),
+      made(after({layer("BatchNormalization", {{"axis", 1}}), layer("Flatten", Json::object())}),
            threads);
   status = norm->compile(json(R"({"optimizer": "sgd", "loss": "mse"})"));
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().message,
-            "batchnormalization: statistics over masked steps are not supported");
+            "batchnormalization: the mask bool[1,4] needs inputs of one more axis, that of the "
+            "channels, got float32[1,4,3] and axis 1");
 }
 
 TEST(TimeDistributed, NamesItsWeightsByTheLayerInIt) {

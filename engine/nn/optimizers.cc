@@ -28,10 +28,20 @@ constexpr Argument kMomentum[] = {number("momentum", kBelowOne, 0)};
 constexpr Argument kMoments[] = {number("beta_1", kBelowOne, 0.9),
                                  number("beta_2", kBelowOne, 0.999), also(kEpsilon)};
 
+/// A step down the gradient. One that is nothing but rows of a table, as an embedding's is, changes these
+/// alone: its time does not grow with the table.
+Value descended(const UpdateContext& u) {
+  Graph& graph = *u.weight.graph;
+  const Node& node = graph.node(u.gradient);
+  bool isOfRows = node.op == OpId::scatterAdd && node.attrs.as<ScatterAddAttrs>().axis == 0;
+  if (!u.changesRows || !isOfRows) return u.weight - u.gradient * u.rate;
+  return addRows(u.weight, {&graph, node.inputs[0]}, Value{&graph, node.inputs[1]} * -u.rate);
+}
+
 constexpr Argument kSgd[] = {flag("nesterov|use_nesterov", false), also(kMomentum)};
 Value sgd(UpdateContext& u, const Fields& f) {
   double momentum = f.number("momentum");
-  if (momentum == 0) return u.weight - u.gradient * u.rate;
+  if (momentum == 0) return descended(u);
   Value velocity = u.slot("momentum") * momentum - u.gradient * u.rate;
   u.setSlot("momentum", velocity);
   return f.flag("nesterov") ? u.weight + velocity * momentum - u.gradient * u.rate

@@ -22,8 +22,9 @@ class UpdateContext {
   virtual void setSlot(std::string_view name, Value value) = 0;
 
   Value weight, gradient;
-  Value rate;  // the learning rate of this step, a scalar
-  Value step;  // 1 in the first step, a scalar
+  bool changesRows = false;  // of a table may be changed alone, where it lies
+  Value rate;                // the learning rate of this step, a scalar
+  Value step;                // 1 in the first step, a scalar
 };
 
 struct OptimizerRow : Named {

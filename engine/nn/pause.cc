@@ -24,7 +24,7 @@ Result<bool> Model::run(Mode mode, const Batch& batch, Totals& totals, PausedSte
   }
   if (!step.model) {
     if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
-    if (paused_ || (prediction_ && mode == kTrain)) completeOwn(kChange);
+    if (paused_ || (prediction_ && (mode == kTrain || isStateful()))) completeOwn(kChange);
     completeOthers(mode == kTrain ? kChange : kRead);
     FJORD_CHECK(begin(mode, batch));
     step.model = this;
@@ -117,15 +117,15 @@ Result<bool> Model::predict(std::span<const Tensor> x, int batchSize, PausedPred
   if (gpu_) return fail("the model is on the GPU, where its steps are not run from here");
   FJORD_CHECK(checkInputs(x));
   if (prediction_) completePrediction();
-  complete(kRead);
+  complete(isStateful() ? kChange : kRead);
   prediction.outputs.reserve(outputTypes_.size());
   int32_t samples = x[0].shape()[0];
   std::span<const Type> types = outputTypes_;
-  if (!isBySample()) {
-    // Batches of such outputs cannot be put together: all is one.
-    batchSize = samples;
-    FJORD_TRY(Program * whole, program(kPredict, samples));
-    types = whole->outputs;
+  // Batches of such outputs cannot be put together: all is one.
+  if (!isBySample()) batchSize = samples;
+  if (!isBySample() || openSize_) {
+    FJORD_TRY(Program * first, program(kPredict, std::min(batchSize, samples), x));
+    types = first->outputs;
   }
   for (Type type : types) {
     if (isBySample()) type.shape[0] = samples;

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "nn/call_order.h"
+#include "nn/traced.h"
 
 namespace fjord {
 
@@ -60,12 +61,13 @@ bool isModel(std::string_view className) {
 }
 
 /// The shape of a first layer's input, the batch -1. Keras 3 writes batch_shape, Keras 2 and
-/// TensorFlow.js batch_input_shape, or input_shape or input_dim without the batch.
-Result<std::optional<Shape>> batchShapeOf(const Fields& fields) {
+/// TensorFlow.js batch_input_shape, or input_shape or input_dim without the batch; an embedding's input_dim
+/// is the number of its rows.
+Result<std::optional<Shape>> batchShapeOf(const Fields& fields, bool isEmbedding) {
   for (const char* key : {"batch_shape", "batch_input_shape"}) {
     if (fields.has(key) && fields.wholes(key).rank() > 0) return fields.wholes(key);
   }
-  for (const char* key : {"input_shape", "input_dim"}) {
+  for (const char* key : {"input_shape", isEmbedding ? "input_length" : "input_dim"}) {
     if (!fields.has(key)) continue;
     Shape inner = fields.wholes(key), shape{-1};
     if (inner.rank() == kMaxRank) return fail(key, " has at most ", kMaxRank - 1, " axes");
@@ -82,10 +84,6 @@ Result<Layer> inputLayer(const std::string& name, const Fields& fields,
         "input ", name,
         ": needs the shape of a sample: inputShape, such as [28, 28, 1], or batch_shape, such "
         "as [null, 28, 28, 1]");
-  for (int i = 1; i < shape->rank(); ++i) {
-    if ((*shape)[i] < 1)
-      return fail("input ", name, ": only the batch may be unknown, the shape is ", *shape);
-  }
   (*shape)[0] = -1;
   return Layer{.className = std::string(kInputClass),
                .name = name,
@@ -130,6 +128,7 @@ constexpr Argument kFunctional[] = {also(kEveryModel), json("input_layers").isNe
 /// Reads a description and those of the models in it.
 class Reader {
  public:
+  explicit Reader(const Json& traced) : traced_(traced) {}
   /// {"class_name", "config"} of a model whose layers' paths begin with `prefix`.
   Result<Topology> model(const Json& description, const std::string& prefix);
   int numbers() const { return static_cast<int>(numbers_.size()); }
@@ -142,7 +141,21 @@ class Reader {
   std::unordered_map<double, std::string> shared_;  // by shared_object_id: where it was met first
   std::unordered_map<std::string, int> numbers_;    // by path
   bool isAgain_ = false;                            // a model is read that was read before
+  const Json& traced_;
 };
+
+/// One that is written elsewhere. Of what it says the engine takes what it asks of every layer.
+Result<std::pair<Layer, Fields>> tracedEntry(Layer layer, const Json& config) {
+  layer.row = &tracedLayer();
+  layer.config = {{"number", 1}};
+  for (const char* key : {"trainable", "dtype", "batch_input_shape", "activity_regularizer"}) {
+    if (const Json& value = named(config, key); !value.is_null()) layer.config[key] = value;
+  }
+  Result<Fields> fields = layerFields(*layer.row, layer.config);
+  if (!fields) return fail(layer.name, ": ", fields.error().message);
+  // What they refer to stays where it is.
+  return std::pair{std::move(layer), std::move(*fields)};
+}
 
 /// A layer, and the arguments of it. Its name may be settled later, and then its path.
 Result<std::pair<Layer, Fields>> Reader::layer(const Json& j) {
@@ -154,6 +167,10 @@ Result<std::pair<Layer, Fields>> Reader::layer(const Json& j) {
     layer.config = {{"trainable", boolOr(config, "trainable", true)}};
     return std::pair{std::move(layer), std::move(entry)};
   }
+  if (!traced_.is_null() && className != kInputClass && !findLayer(className)) {
+    std::string name = stringOr(config, "name", entry.text("name"));
+    return tracedEntry({.className = className, .name = name}, config);
+  }
   Result<Fields> fields = fieldsOf(className, config);
   if (!fields) {
     std::string name = stringOr(config, "name", entry.text("name"));
@@ -161,7 +178,7 @@ Result<std::pair<Layer, Fields>> Reader::layer(const Json& j) {
   }
   std::string name = fields->has("name") ? fields->text("name") : entry.text("name");
   if (className == kInputClass) {
-    FJORD_TRY(std::optional<Shape> shape, batchShapeOf(*fields));
+    FJORD_TRY(std::optional<Shape> shape, batchShapeOf(*fields, false));
     FJORD_TRY(Layer layer, inputLayer(name, *fields, shape));
     return std::pair{std::move(layer), std::move(*fields)};
   }
@@ -180,6 +197,12 @@ Status Reader::settle(Layer& layer, const Json& j, const std::string& prefix) {
     auto [first, isNew] = shared_.try_emplace(id.get<double>(), layer.path);
     layer.path = first->second;
     isAgain = isAgain || !isNew;
+  }
+  if (layer.row == &tracedLayer()) {
+    const Json& number = member(traced_, layer.path.c_str());
+    if (!number.is_number())
+      return fail(layer.name, ": ", unknownLayer(layer.className).error().message);
+    layer.config["number"] = number;
   }
   if (layer.row) {
     auto [known, isNew] = numbers_.try_emplace(layer.path, numbers());
@@ -222,8 +245,11 @@ Result<Topology> Reader::sequential(const Json& config, const std::string& prefi
       names.add(input);
       t.layers.push_back(std::move(input));
     } else if (t.layers.empty() && layer.row) {
-      FJORD_TRY(std::optional<Shape> shape, batchShapeOf(fields));
+      bool isEmbedding = layer.className == "Embedding";
+      FJORD_TRY(std::optional<Shape> shape, batchShapeOf(fields, isEmbedding));
       FJORD_TRY(Layer input, inputLayer(layer.name + "_input", fields, shape ? shape : built));
+      // Not every number of a row is a float32.
+      if (isEmbedding) input.input.dtype = DType::kI32;
       input.path = prefix + input.name;
       names.add(input);
       t.layers.push_back(std::move(input));
@@ -286,29 +312,34 @@ class Joints {
     return r;
   }
 
-  Result<std::vector<TensorRef>> refs(const Json& j, const Layer* called = nullptr,
-                                      Topology::Call* call = nullptr) {
+  /// Whose call is read, and what of it beside its inputs.
+  struct Called {
+    const Layer* layer = nullptr;
+    Topology::Call* call = nullptr;
+    std::vector<TensorRef>* states = nullptr;
+  };
+
+  Result<std::vector<TensorRef>> refs(const Json& j) {
     std::vector<TensorRef> out;
-    FJORD_CHECK(collect(j, called, call, out));
+    FJORD_CHECK(collect(j, {}, out));
     return out;
   }
 
   /// All references in a nest of lists (Keras 2) or of arguments with a keras_history (Keras 3), in
   /// order.
-  Status collect(const Json& j, const Layer* called, Topology::Call* call,
-                 std::vector<TensorRef>& out) {
+  Status collect(const Json& j, const Called& called, std::vector<TensorRef>& out) {
     if (isRef(j)) {
-      if (called && j.size() == 4) FJORD_CHECK(readArguments(*called, j[3], *call));
+      if (called.layer && j.size() == 4) FJORD_CHECK(readArguments(called, j[3]));
       FJORD_TRY(TensorRef r, ref(j));
       out.push_back(r);
     } else if (const Json& history = member(member(j, "config"), "keras_history"); isRef(history)) {
       FJORD_TRY(TensorRef r, ref(history));
       out.push_back(r);
     } else if (j.is_array()) {
-      for (const Json& item : j) FJORD_CHECK(collect(item, called, call, out));
+      for (const Json& item : j) FJORD_CHECK(collect(item, called, out));
     } else if (!j.is_null()) {
-      return fail(called ? called->name : "the model", ": a connection is [layer, call, 0], got ",
-                  shown(j));
+      return fail(called.layer ? called.layer->name : "the model",
+                  ": a connection is [layer, call, 0], got ", shown(j));
     }
     return {};
   }
@@ -318,19 +349,56 @@ class Joints {
     return j.is_null() || (j.is_array() && std::ranges::all_of(j, isNothing));
   }
 
-  /// What a layer was called with beside its inputs: whether it is training. What is not known is refused.
-  static Status readArguments(const Layer& layer, const Json& arguments, Topology::Call& call) {
+  /// What a layer was called with beside its inputs: whether it is training, initial states, which are
+  /// inputs here, and what its row has. What is not known is refused.
+  Status readArguments(const Called& called, const Json& arguments) {
+    const Layer& layer = *called.layer;
+    Topology::Call& call = *called.call;
     for (const auto& [name, value] : arguments.items()) {
       if (isNothing(value)) continue;
-      if (name == "training" && value.is_boolean()) {
-        call.training = value == true;
+      if (isNamed(name, "initial_state")) {
+        FJORD_TRY(std::vector<TensorRef> more, refs(value));
+        called.states->insert(called.states->end(), more.begin(), more.end());
         continue;
       }
-      return fail(layer.name, ": it is called with ", name, " = ", shown(value),
-                  ", which is not supported: arguments of calls are training, true or false, or "
-                  "null");
+      if (name == "training" && value.is_boolean()) {
+        call.training = value == true;
+      } else if (layer.row && !layer.row->callArguments.empty()) {
+        call.arguments[name] = value;
+      } else {
+        return fail(layer.name, ": it is called with ", name, " = ", shown(value),
+                    ", which is not supported: arguments of calls are training, true or false, "
+                    "initial_state, or null");
+      }
+    }
+    if (call.arguments.empty()) return {};
+    Result<Fields> fields = callFields(*layer.row, call.arguments);
+    if (!fields) return fail(layer.name, ": ", fields.error().message);
+    call.arguments = Json(fields->plain());
+    return {};
+  }
+
+  /// Inputs that a call names, after those that it does not. One that is left out is the one before it.
+  Status readNamed(const Layer& layer, Json& arguments, Topology::Call& call) {
+    if (!layer.row || !arguments.is_object()) return {};
+    std::span<const std::string_view> names = layer.row->inputNames;
+    for (size_t i = 0; i < names.size(); ++i) {
+      auto given = arguments.find(std::string(names[i]));
+      if (given == arguments.end() || given->is_null()) continue;
+      FJORD_TRY(std::vector<TensorRef> found, refs(*given));
+      if (found.size() != 1 || call.inputs.size() > i || (call.inputs.empty() && i > 0))
+        return fail(layer.name, ": the inputs of a call are ", listed(names), ", each once, got ",
+                    shown(*given), " for ", names[i]);
+      call.inputs.resize(i, call.inputs.empty() ? found[0] : call.inputs.back());
+      call.inputs.push_back(found[0]);
+      arguments.erase(given);
     }
     return {};
+  }
+  static std::string listed(std::span<const std::string_view> names) {
+    std::string all;
+    for (std::string_view name : names) all += cat(all.empty() ? "" : ", ", name);
+    return all;
   }
 
   Status readCalls(Layer& layer, const Json& nodes) {
@@ -338,9 +406,16 @@ class Joints {
       return fail("layer ", layer.name, " is not connected to anything");
     for (const Json& node : nodes) {
       Topology::Call call;
-      if (node.is_object()) FJORD_CHECK(readArguments(layer, member(node, "kwargs"), call));
+      std::vector<TensorRef> states;
+      Called called{&layer, &call, &states};
       const Json& from = node.is_object() ? member(node, "args") : node;
-      FJORD_TRY(call.inputs, refs(from, &layer, &call));
+      FJORD_CHECK(collect(from, called, call.inputs));
+      if (node.is_object()) {
+        Json arguments = member(node, "kwargs");
+        FJORD_CHECK(readNamed(layer, arguments, call));
+        FJORD_CHECK(readArguments(called, arguments));
+      }
+      call.inputs.insert(call.inputs.end(), states.begin(), states.end());
       if (call.inputs.empty()) return fail("layer ", layer.name, ": a call without inputs");
       layer.calls.push_back(std::move(call));
     }
@@ -415,17 +490,24 @@ J* modelIn(J* j) {
 
 }  // namespace
 
-Result<Topology> Topology::fromJson(const Json& model) {
+Result<Topology> Topology::fromJson(const Json& model, const Json& traced) {
   const Json* j = modelIn(&model);
   if (stringOr(model, "format", "") == "graph-model" || member(*j, "node").is_array()) {
     return fail(
         "this is a TensorFlow.js graph model, which holds operations of TensorFlow and no layers; "
         "convert the Keras model with tensorflowjs_converter --output_format=tfjs_layers_model");
   }
-  Reader reader;
+  Reader reader(traced);
   FJORD_TRY(Topology t, reader.model(*j, ""));
   t.numbers = reader.numbers();
   return t;
+}
+
+bool Topology::hasOpenSizes() const {
+  return std::ranges::any_of(inputs, [&](TensorRef ref) {
+    const Shape& shape = layers[ref.layer].input.shape;
+    return std::find(shape.begin() + 1, shape.end(), -1) != shape.end();
+  });
 }
 
 namespace {

@@ -20,6 +20,7 @@ struct Topology {
   struct Call {
     std::vector<TensorRef> inputs;
     std::optional<bool> training = {};  // what the call itself says, whatever the model does
+    Json arguments = {};                // what else it says, by name
   };
   /// One of the table, a model, or an input.
   struct Layer {
@@ -28,7 +29,7 @@ struct Topology {
     std::string className = {}, name = {};
     Json config = {};  // of a model without its layers
     std::vector<Call> calls = {};
-    Type input = {};  // of an input; axis 0 is -1
+    Type input = {};  // of an input; axis 0 is -1, and so are others that are open
     /// Where its weights are named: "base/dense". The same for what is the same layer, wherever it
     /// stands; and its number among those of the whole description that have one.
     std::string path = {};
@@ -45,8 +46,11 @@ struct Topology {
   bool trainable = true;  // all of it
   int numbers = 0;        // of layers, those of inner models included
 
-  static Result<Topology> fromJson(const Json& model);
+  /// `traced`: ModelOptions::traced.
+  static Result<Topology> fromJson(const Json& model, const Json& traced = nullptr);
   const Type& inputType(size_t i) const { return layers[inputs[i].layer].input; }
+  /// Whether the description leaves more than the batch open: images of any size.
+  bool hasOpenSizes() const;
 };
 
 /// A description that was read, its layers' arguments named as Keras names them: kernel_size, where

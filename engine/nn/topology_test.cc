@@ -101,20 +101,25 @@ TEST(Topology, ConnectionsThatCannotBeAreNamed) {
   expectErrors(kKeras3, kKeras3Changes);
 }
 
-TEST(Topology, ArgumentsOfCallsAreTrainingAlone) {
+TEST(Topology, ArgumentsOfCallsAreTrainingAndStates) {
   constexpr const char* kMasks =
       R"(a: it is called with mask = ["x",0,0], which is not supported: arguments of calls are )"
-      "training, true or false, or null";
+      "training, true or false, initial_state, or null";
   constexpr Change kChanges[] = {
       {"/config/layers/1/inbound_nodes/0/0/3", R"({"mask": ["x", 0, 0]})", kMasks},
       {"/config/layers/1/inbound_nodes/0/0/3", R"({"mask": null})", ""},
       {"/config/layers/1/inbound_nodes/0/0/3", R"({"training": true})", ""},
       {"/config/layers/1/inbound_nodes/0/0/3", R"({"training": 1})",
        "a: it is called with training = 1, which is not supported: arguments of calls are "
-       "training, "
-       "true or false, or null"},
+       "training, true or false, initial_state, or null"},
       {"/config/layers/2/inbound_nodes/0/0/3", R"({"training": true})", ""},
       {"/config/layers/2/inbound_nodes/0/0/3", R"({"training": null})", ""},
+      {"/config/layers/1/inbound_nodes/0/0/3", R"({"initial_state": [["x", 0, 0], ["x", 0, 0]]})",
+       ""},
+      {"/config/layers/1/inbound_nodes/0/0/3", R"({"initialState": [["x", 0, 0, {}]]})", ""},
+      {"/config/layers/1/inbound_nodes/0/0/3", R"({"initial_state": null})", ""},
+      {"/config/layers/1/inbound_nodes/0/0/3", R"({"initial_state": 3})",
+       "the model: a connection is [layer, call, 0], got 3"},
   };
   expectErrors(kKeras2, kChanges);
   constexpr Change kKeras3Changes[] = {
@@ -125,6 +130,28 @@ TEST(Topology, ArgumentsOfCallsAreTrainingAlone) {
       {"/config/layers/2/inbound_nodes/0/kwargs", R"({"training": null})", ""},
   };
   expectErrors(kKeras3, kKeras3Changes);
+}
+
+/// They are inputs that come after the others, however they are written.
+TEST(Topology, StatesAreFurtherInputs) {
+  auto inputsOf = [](const char* description, std::string_view where, const char* value) {
+    Json model = json(description);
+    placeOf(model, where) = json(value);
+    Result<Topology> topology = Topology::fromJson(model);
+    EXPECT_TRUE(topology) << topology.error().message;
+    std::vector<int> layers;
+    for (Topology::TensorRef ref : topology->layers[2].calls[0].inputs) layers.push_back(ref.layer);
+    return layers;
+  };
+  constexpr const char* kState =
+      R"({"initial_state": [{"class_name": "__keras_tensor__", "config": {"keras_history": ["x", 0, 0]}}]})";
+  constexpr const char* kNode = R"([["a", 0, 0, {"initial_state": ["x", 0, 0]}]])";
+  using Layers = std::vector<int>;
+  EXPECT_EQ(inputsOf(kKeras3, "/config/layers/2/inbound_nodes/0/kwargs", kState), (Layers{1, 0}));
+  EXPECT_EQ(inputsOf(kKeras2, "/config/layers/2/inbound_nodes/0", kNode), (Layers{1, 0}));
+  EXPECT_EQ(inputsOf(kKeras2, "/config/layers/2/inbound_nodes/0",
+                     R"([["a", 0, 0, {}], ["x", 0, 0, {}]])"),
+            (Layers{1, 0}));
 }
 
 TEST(Topology, LayersThatCannotBeAreNamed) {
@@ -142,8 +169,6 @@ TEST(Topology, LayersThatCannotBeAreNamed) {
       {"/config/layers/0/config/batch_input_shape", "null",
        "input x: needs the shape of a sample: inputShape, such as [28, 28, 1], or batch_shape, "
        "such as [null, 28, 28, 1]"},
-      {"/config/layers/0/config/batch_input_shape", "[null, null]",
-       "input x: only the batch may be unknown, the shape is [-1,-1]"},
       {"/config/layers", "3", "a functional model needs a list of layers"},
       {"/config/layers", "null", "layers is missing"},
       {"/config/layer", "[]",

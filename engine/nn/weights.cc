@@ -5,6 +5,7 @@
 
 #include "base/parts.h"
 #include "ir/graph.h"
+#include "nn/traced.h"
 
 namespace fjord {
 
@@ -17,7 +18,14 @@ namespace {
 struct Fans {
   double in, out;
 };
-Fans fansOf(const Shape& s) {
+/// Those of the axes that are named; else as of the kernel of a convolution.
+Fans fansOf(const Shape& s, const Shape& inputAxes, const Shape& outputAxes) {
+  if (!inputAxes.empty() || !outputAxes.empty()) {
+    Fans fans{1, 1};
+    for (int axis : inputAxes) fans.in *= s[axis];
+    for (int axis : outputAxes) fans.out *= s[axis];
+    return fans;
+  }
   if (s.rank() == 0) return {1, 1};
   if (s.rank() == 1) return {static_cast<double>(s[0]), static_cast<double>(s[0])};
   double field = 1;
@@ -41,9 +49,8 @@ void fillTruncated(std::span<float> out, Random& random, double mean, double std
 }
 
 /// Numbers of variance scale / fan (Glorot and Bengio 2010; He et al. 2015; LeCun et al. 1998).
-void fillScaled(std::span<float> out, Random& random, const Shape& shape, double scale,
+void fillScaled(std::span<float> out, Random& random, const Fans& fans, double scale,
                 std::string_view mode, std::string_view distribution) {
-  Fans fans = fansOf(shape);
   double fan = mode == "fan_in" ? fans.in : mode == "fan_out" ? fans.out : (fans.in + fans.out) / 2;
   double variance = scale / std::max(1.0, fan);
   if (distribution == "uniform") {
@@ -89,10 +96,11 @@ void fillOrthogonal(std::span<float> out, Random& random, const Shape& shape, do
 
 // Of a seed: what JavaScript and JSON can write exactly.
 constexpr Range kSeedRange{-9007199254740991, 9007199254740991};
-// Keras names axes of its own in rare layers; older files say a dtype.
+// Older files say a dtype.
 constexpr Argument kPlain[] = {only("dtype", "\"float32\"")};
-constexpr Argument kSeeded[] = {whole("seed", kSeedRange), only("input_axes", ""),
-                                only("output_axes", ""), also(kPlain)};
+constexpr Argument kSeeded[] = {whole("seed", kSeedRange), also(kPlain)};
+constexpr Argument kFans[] = {wholes("input_axes", kIndex), wholes("output_axes", kIndex),
+                              also(kSeeded)};
 constexpr Argument kConstant[] = {number("value", kFinite, 0), also(kPlain)};
 constexpr Argument kUniform[] = {number("minval", kFinite, -0.05), number("maxval", kFinite, 0.05),
                                  also(kSeeded)};
@@ -101,9 +109,9 @@ constexpr Argument kNormal[] = {number("mean", kFinite, 0), number("stddev", kNo
 // The names are those of the distributions in scaled().
 constexpr Argument kScaling[] = {
     number("scale", kPositive, 1), choice("mode", "fan_in|fan_out|fan_avg"),
-    choice("distribution", "truncated_normal|normal|uniform|untruncated_normal"), also(kSeeded)};
+    choice("distribution", "truncated_normal|normal|uniform|untruncated_normal"), also(kFans)};
 // TensorFlow.js writes what the named ones scale by.
-constexpr Argument kScaled[] = {json("scale"), json("mode"), json("distribution"), also(kSeeded)};
+constexpr Argument kScaled[] = {json("scale"), json("mode"), json("distribution"), also(kFans)};
 constexpr Argument kOrthogonal[] = {number("gain", kFinite, 1), also(kSeeded)};
 constexpr Argument kIdentity[] = {number("gain", kFinite, 1), also(kPlain)};
 
@@ -118,10 +126,21 @@ struct InitializerRow : Named {
   Status (*fill)(Filling& to, const Fields& fields);
 };
 
-template <int scale>
-Status scaled(Filling& to, std::string_view mode, std::string_view distribution) {
-  fillScaled(to.out, to.random, to.shape, scale, mode, distribution);
+Status scaled(Filling& to, const Fields& f, double scale, std::string_view mode,
+              std::string_view distribution) {
+  Shape axes[2] = {f.wholes("input_axes"), f.wholes("output_axes")};
+  for (const Shape& list : axes) {
+    for (int axis : list) {
+      if (axis >= to.shape.rank())
+        return fail("input_axes and output_axes must be axes of ", to.shape, ", got ", axis);
+    }
+  }
+  fillScaled(to.out, to.random, fansOf(to.shape, axes[0], axes[1]), scale, mode, distribution);
   return {};
+}
+template <int scale>
+Status scaled(Filling& to, const Fields& f, std::string_view mode, std::string_view distribution) {
+  return scaled(to, f, scale, mode, distribution);
 }
 
 constexpr InitializerRow kInitializers[] = {
@@ -136,7 +155,7 @@ constexpr InitializerRow kInitializers[] = {
        std::ranges::fill(to.out, static_cast<float>(f.number("value")));
        return Status();
      }},
-    {{"random_uniform", kUniform},
+    {{"random_uniform|uniform", kUniform},
      [](Filling& to, const Fields& f) {
        double low = f.number("minval"), high = f.number("maxval");
        if (low > high)
@@ -145,7 +164,7 @@ constexpr InitializerRow kInitializers[] = {
        fillUniform(to.out, to.random, low, high);
        return Status();
      }},
-    {{"random_normal", kNormal},
+    {{"random_normal|normal", kNormal},
      [](Filling& to, const Fields& f) {
        fillNormal(to.out, to.random, f.number("mean"), f.number("stddev"));
        return Status();
@@ -157,22 +176,20 @@ constexpr InitializerRow kInitializers[] = {
      }},
     {{"variance_scaling", kScaling},
      [](Filling& to, const Fields& f) {
-       fillScaled(to.out, to.random, to.shape, f.number("scale"), f.choice("mode"),
-                  f.choice("distribution"));
-       return Status();
+       return scaled(to, f, f.number("scale"), f.choice("mode"), f.choice("distribution"));
      }},
     {{"glorot_uniform", kScaled},
-     [](Filling& to, const Fields&) { return scaled<1>(to, "fan_avg", "uniform"); }},
+     [](Filling& to, const Fields& f) { return scaled<1>(to, f, "fan_avg", "uniform"); }},
     {{"glorot_normal", kScaled},
-     [](Filling& to, const Fields&) { return scaled<1>(to, "fan_avg", "truncated_normal"); }},
+     [](Filling& to, const Fields& f) { return scaled<1>(to, f, "fan_avg", "truncated_normal"); }},
     {{"he_uniform", kScaled},
-     [](Filling& to, const Fields&) { return scaled<2>(to, "fan_in", "uniform"); }},
+     [](Filling& to, const Fields& f) { return scaled<2>(to, f, "fan_in", "uniform"); }},
     {{"he_normal", kScaled},
-     [](Filling& to, const Fields&) { return scaled<2>(to, "fan_in", "truncated_normal"); }},
+     [](Filling& to, const Fields& f) { return scaled<2>(to, f, "fan_in", "truncated_normal"); }},
     {{"lecun_uniform", kScaled},
-     [](Filling& to, const Fields&) { return scaled<1>(to, "fan_in", "uniform"); }},
+     [](Filling& to, const Fields& f) { return scaled<1>(to, f, "fan_in", "uniform"); }},
     {{"lecun_normal", kScaled},
-     [](Filling& to, const Fields&) { return scaled<1>(to, "fan_in", "truncated_normal"); }},
+     [](Filling& to, const Fields& f) { return scaled<1>(to, f, "fan_in", "truncated_normal"); }},
     {{"orthogonal", kOrthogonal},
      [](Filling& to, const Fields& f) {
        if (to.shape.rank() < 2)
@@ -198,7 +215,40 @@ Status checkInitializer(const Json& initializer) {
   return c ? Status() : std::unexpected(c.error());
 }
 
+namespace {
+
+Result<Tensor> initializeParts(const Json& list, const Shape& shape, uint64_t seed) {
+  FJORD_TRY(Tensor all, Tensor::zeros({DType::kF32, shape}));
+  int64_t parts = static_cast<int64_t>(list.size()), width = shape[-1] / parts;
+  Shape each = shape;
+  each[-1] = static_cast<int32_t>(width);
+  for (int64_t i = 0; i < parts; ++i) {
+    FJORD_TRY(Tensor part, initialize(list[i], each, seed ^ static_cast<uint64_t>(i) << 56));
+    for (int64_t row = 0; row * width < part.size(); ++row)
+      std::copy_n(part.data<float>() + row * width, width,
+                  all.data<float>() + (row * parts + i) * width);
+  }
+  return all;
+}
+
+}  // namespace
+
+Json scaledBy(const Json& initializer, const Shape& inputAxes, const Shape& outputAxes) {
+  std::optional<Choice> choice = choiceOf(initializer);
+  if (!kTrains || !choice) return initializer;
+  Json& config = choice->config;
+  auto set = [&](const char* name, const Shape& axes) {
+    if (!axes.empty() && member(config, name).is_null())
+      config[name] = std::vector<int32_t>(axes.begin(), axes.end());
+  };
+  set("input_axes", inputAxes);
+  set("output_axes", outputAxes);
+  Json scaled = {{"class_name", choice->name}, {"config", config}};
+  return chosen("initializer", kInitializers, scaled) ? scaled : initializer;
+}
+
 Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t seed) {
+  if (initializer.is_array()) return initializeParts(initializer, shape, seed);
   FJORD_TRY(auto c, chosen("initializer", kInitializers, initializer));
   FJORD_TRY(Tensor t, Tensor::zeros({DType::kF32, shape}));
   // Those without randomness have no such argument.
@@ -217,8 +267,47 @@ namespace {
 constexpr Argument kL1[] = {number("l1", kNotNegative, 0.01)};
 constexpr Argument kL2[] = {number("l2", kNotNegative, 0.01)};
 constexpr Argument kL1L2[] = {also(kL1), also(kL2)};
+constexpr Argument kOrthogonalRegularizer[] = {number("factor", kNotNegative, 0.01),
+                                               choice("mode", "rows|columns")};
 
-constexpr Named kRegularizers[] = {{"l1", kL1}, {"l2", kL2}, {"l1_l2", kL1L2}};
+/// Empty where nothing is to be added.
+Value penalty(Value w, double l1, double l2) {
+  Value total;
+  if (l1 != 0) total = sum(abs(w)) * l1;
+  if (l2 != 0) total = total ? total + sum(square(w)) * l2 : sum(square(w)) * l2;
+  return total;
+}
+
+/// factor times the mean of |cos| between two different rows, or columns, of a matrix.
+Value nearness(Value w, double factor, bool ofRows) {
+  const Shape& s = w.shape();
+  if (s.rank() != 2 || s[ofRows ? 0 : 1] < 2) {
+    w.graph->fail(cat("an orthogonal regularizer needs a matrix of at least two ",
+                      ofRows ? "rows" : "columns", ", got ", s));
+    return {};
+  }
+  Value lengths = sum(square(w), {.axes = {ofRows ? 1 : 0}, .keepDims = true});
+  Value unit = w * rsqrt(maximum(lengths, like(lengths, 1e-12)));
+  Value cosines = matMul(unit, unit, {.transposeA = !ofRows, .transposeB = ofRows});
+  int32_t n = cosines.shape()[0];
+  Value column = range(*w.graph, n), row = reshape(column, {.shape = {n, 1}});
+  Value others = cast(notEqual(row, column), DType::kF32);
+  return sum(abs(cosines) * others) * (factor / (static_cast<double>(n) * (n - 1)));
+}
+
+struct RegularizerRow : Named {
+  Value (*apply)(Value w, const Fields& fields);
+};
+constexpr RegularizerRow kRegularizers[] = {
+    {{"l1", kL1}, [](Value w, const Fields& f) { return penalty(w, f.number("l1"), 0); }},
+    {{"l2", kL2}, [](Value w, const Fields& f) { return penalty(w, 0, f.number("l2")); }},
+    {{"l1_l2", kL1L2},
+     [](Value w, const Fields& f) { return penalty(w, f.number("l1"), f.number("l2")); }},
+    {{"orthogonal_regularizer", kOrthogonalRegularizer},
+     [](Value w, const Fields& f) {
+       return nearness(w, f.number("factor"), f.choice("mode") == "rows");
+     }},
+};
 
 // The axes that are summed over.
 constexpr Argument kNorms[] = {wholes("axis", kAnyInt, 0)};
@@ -250,13 +339,13 @@ constexpr ConstraintRow kConstraints[] = {
 }  // namespace
 
 Status checkRegularizer(const Json& regularizer) {
-  if (!kTrains) return {};
+  if (!kTrains || tracedNumber(regularizer)) return {};
   auto c = chosen("regularizer", kRegularizers, regularizer);
   return c ? Status() : std::unexpected(c.error());
 }
 
 Status checkConstraint(const Json& constraint) {
-  if (!kTrains) return {};
+  if (!kTrains || tracedNumber(constraint)) return {};
   auto c = chosen("constraint", kConstraints, constraint);
   return c ? Status() : std::unexpected(c.error());
 }
@@ -275,21 +364,23 @@ Table constraintTable() {
 
 Value regularization(Value w, const Json& regularizer) {
   if (!w || regularizer.is_null()) return {};
+  if (tracedNumber(regularizer)) {
+    Value penalty = traced(regularizer, {{w}});
+    if (!penalty || penalty.shape().rank() == 0) return penalty;
+    w.graph->fail(cat("a regularizer gives a scalar, got ", penalty.type()));
+    return {};
+  }
   auto c = chosen("regularizer", kRegularizers, regularizer);
   if (!c) {
     w.graph->fail(c.error().message);
     return {};
   }
-  double l1 = c->row->name == "l2" ? 0 : c->fields.number("l1");
-  double l2 = c->row->name == "l1" ? 0 : c->fields.number("l2");
-  Value total;
-  if (l1 != 0) total = sum(abs(w)) * l1;
-  if (l2 != 0) total = total ? total + sum(square(w)) * l2 : sum(square(w)) * l2;
-  return total;
+  return c->row->apply(w, c->fields);
 }
 
 Value constrained(Value w, const Json& constraint) {
   if (!w || constraint.is_null()) return w;
+  if (tracedNumber(constraint)) return traced(constraint, {{w}});
   auto c = chosen("constraint", kConstraints, constraint);
   if (!c) {
     w.graph->fail(c.error().message);

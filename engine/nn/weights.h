@@ -44,10 +44,14 @@ class WeightList {
 };
 
 /// Fills a new weight of this shape. Kernels are [.., inputs, outputs]; axes before the last two
-/// are the receptive field.
+/// are the receptive field. A list has one initializer for each equal part of the last axis.
 Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t seed);
 
-/// What a regularizer adds to the loss: l1 * sum|w| + l2 * sum w^2.
+/// The same initializer, which counts inputs and outputs by these axes of the kernel, if it scales by their
+/// numbers and does not name others.
+Json scaledBy(const Json& initializer, const Shape& inputAxes, const Shape& outputAxes);
+
+/// What a regularizer adds to the loss, such as l1 * sum|w| + l2 * sum w^2.
 Value regularization(Value w, const Json& regularizer);
 
 /// The nearest allowed value.

@@ -253,11 +253,11 @@ void linkPasses(Chain& chain) {
 
 // ---- chains
 
-void broadcastStrides(const Shape& source, const Shape& space, Chain::Load& load) {
-  load.dense = source.size() == space.size();
+namespace {
+
+/// `steps`: between neighbours along each axis of the source.
+void collapse(const Shape& source, const Shape& steps, const Shape& space, Chain::Load& load) {
   load.dims = load.strides = {};
-  if (load.dense) return;
-  Shape steps = rowMajorStrides(source);
   for (int i = 0; i < space.rank(); ++i) {
     int from = i - (space.rank() - source.rank());
     int32_t dim = space[i], step = from >= 0 && source[from] != 1 ? steps[from] : 0;
@@ -274,6 +274,20 @@ void broadcastStrides(const Shape& source, const Shape& space, Chain::Load& load
   }
   // One axis that does not step is a scalar.
   if (load.dims.rank() == 1 && load.strides[0] == 0) load.dims = load.strides = {};
+}
+
+}  // namespace
+
+void broadcastStrides(const Shape& source, const Shape& space, Chain::Load& load) {
+  load.dense = source.size() == space.size();
+  if (!load.dense) collapse(source, rowMajorStrides(source), space, load);
+}
+
+void partStrides(const SliceAttrs& part, const Shape& whole, const Shape& space,
+                 Chain::Load& load) {
+  Shape steps = rowMajorStrides(whole);
+  for (int i = 0; i < whole.rank(); ++i) load.offset += int64_t{part.begin[i]} * steps[i];
+  collapse(part.size, steps, space, load);
 }
 
 namespace {
@@ -378,7 +392,7 @@ void runChain(const Chain& chain, std::span<const View> operands, std::span<cons
   for (const Chain::Load& load : chain.loads) {
     if (!load.dense && load.dims.empty()) {
       std::fill_n(static_cast<uint32_t*>(r.tile(load.reg)), filled,
-                  *operands[load.operand].as<uint32_t>());
+                  operands[load.operand].as<uint32_t>()[load.offset]);
     }
   }
   auto runAt = [&](int64_t begin, int64_t at, int64_t end) {
@@ -388,7 +402,7 @@ void runChain(const Chain& chain, std::span<const View> operands, std::span<cons
     bool ragged = n % kLanes != 0;
     size_t bytes = static_cast<size_t>(n) * 4;
     for (const Chain::Load& load : chain.loads) {
-      const uint32_t* source = operands[load.operand].as<uint32_t>();
+      const uint32_t* source = operands[load.operand].as<uint32_t>() + load.offset;
       if (load.dense && !ragged) {
         r.place[load.reg] = const_cast<uint32_t*>(source + at);
       } else if (load.dense) {

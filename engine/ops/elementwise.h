@@ -19,14 +19,15 @@ namespace fjord {
 inline constexpr int kTile = 512;
 
 struct Chain {
-  /// An operand array, seen through broadcasting: element i of the space is data[sum of index *
-  /// stride]. Dimensions that step alike are collapsed; `dims` empty means a scalar, `dense` the
-  /// same layout as the space.
+  /// An operand array, seen through broadcasting or in part: element i of the space is data[offset + sum
+  /// of index * stride]. Dimensions that step alike are collapsed; `dims` empty means a scalar, `dense`
+  /// the same layout as the space.
   struct Load {
     int32_t operand = 0;
     int32_t reg = 0;
     bool dense = false;
     Shape dims = {}, strides = {};
+    int64_t offset = 0;
     int32_t lastRead = -1;  // last instruction that reads it
   };
   struct Constant {
@@ -79,5 +80,7 @@ void linkPasses(Chain& chain);
 
 /// dims and strides of an array of shape `source` broadcast to `space`, collapsed.
 void broadcastStrides(const Shape& source, const Shape& space, Chain::Load& load);
+/// The same of a part of an array of shape `whole`.
+void partStrides(const SliceAttrs& part, const Shape& whole, const Shape& space, Chain::Load& load);
 
 }  // namespace fjord

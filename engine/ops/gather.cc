@@ -1,11 +1,14 @@
-// Ops that index: gather, its inverse scatterAdd, and one-hot.
+// Ops that index: gather, its inverse scatterAdd, addRows, which changes some rows where they lie, and
+// one-hot.
 //
 // What an index outside of the axis does, as in TensorFlow: gather fails, and gives zero on a GPU,
-// which cannot say so; scatterAdd drops what is negative, and fails beyond; oneHot marks nothing.
+// which cannot say so; scatterAdd and addRows drop what is negative, and fail beyond; oneHot marks
+// nothing.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include "base/sort.h"
 #include "ops/definition.h"
 #include "ops/gather.wgsl.h"
 #include "ops/long_sum.h"
@@ -277,6 +280,69 @@ struct ScatterAdd {
   }
 };
 
+/// x [size, ..], indices [n], updates [n, ..] -> x plus each update at its row. Where the result takes x's
+/// place, the other rows are not touched: the time goes by n, not by the size.
+struct AddRows {
+  using Attrs = AddRowsAttrs;
+  static constexpr bool kInPlace = true;
+  static constexpr NoGrad grad{"what changes weights is not differentiated"};
+  static constexpr NoGpu gpu{"shaders cannot read the array that they write: add scatterAdd"};
+  static Result<Type> type(std::span<const Type> in, const Attrs&) {
+    if (in[1].dtype != DType::kI32 || in[1].shape.rank() != 1)
+      return fail("indices must be int32 of rank 1, got ", in[1]);
+    if (in[0].shape.rank() < 1) return fail("needs rows, got ", in[0]);
+    Type updates{DType::kF32, in[0].shape};
+    updates.shape[0] = in[1].shape[0];
+    if (in[0].dtype != DType::kF32 || in[2] != updates)
+      return fail("needs updates ", updates, ", got ", in[2]);
+    return in[0];
+  }
+  /// The positions of the updates by their rows, after the sums of one row.
+  static int64_t scratch(const ScratchCall& c, const Attrs&) {
+    return innerOf(c.in[0].shape) * 8 + c.in[1].shape.size() * 4;
+  }
+  static int64_t innerOf(const Shape& shape) { return layoutOf(shape, 0).inner; }
+  static void run(const Call& c, const Attrs&) {
+    const Shape& shape = c.in[0].shape();
+    int64_t inner = innerOf(shape), count = c.in[1].size();
+    if (!areIndices(c, c.in[1], INT32_MIN, shape[0])) return;
+    if (c.out.data != c.in[0].data)
+      std::memcpy(c.out.data, c.in[0].data, static_cast<size_t>(c.out.type.bytes()));
+    const int32_t* indices = c.in[1].as<int32_t>();
+    double* totals = reinterpret_cast<double*>(c.scratch);
+    std::span<int32_t> order(reinterpret_cast<int32_t*>(totals + inner), count);
+    for (int32_t i = 0; i < count; ++i) order[i] = i;
+    sortFew(order, [&](int32_t a, int32_t b) {
+      return indices[a] != indices[b] ? indices[a] < indices[b] : a < b;
+    });
+    for (int64_t i = 0; i < count;) {
+      int32_t row = indices[order[i]];
+      float* to = c.out.as<float>() + row * inner;
+      std::fill_n(totals, inner, 0.0);
+      for (; i < count && indices[order[i]] == row; ++i) {
+        const float* update = c.in[2].as<float>() + order[i] * inner;
+        for (int64_t j = 0; j < inner; ++j) totals[j] += update[j];
+      }
+      for (int64_t j = 0; j < inner && row >= 0; ++j) to[j] += static_cast<float>(totals[j]);
+    }
+  }
+  static void reference(const ReferenceCall& c, const Attrs&) {
+    c.out.values = c.in[0].values;
+    forEachCoordinate(c.in[2].type.shape, [&](const Shape& update) {
+      double row = valueAt(c.in[1], {update[0]});
+      if (row < 0) return;
+      valueAt(c.out, replaced(update, 0, static_cast<int64_t>(row))) += valueAt(c.in[2], update);
+    });
+  }
+  static std::vector<Case> cases() {
+    return {makeCase("rows", {floats({9, 5}), ints({6}, 0, 8), floats({6, 5})}, Attrs{}),
+            makeCase("again and again", {floats({3, 2, 2}), ints({70}, 0, 2), floats({70, 2, 2})},
+                     Attrs{}),
+            makeCase("numbers", {floats({40}), ints({90}, -3, 39), floats({90})}, Attrs{}),
+            makeCase("nothing", {floats({4, 3}), ints({0}, 0, 0), floats({0, 3})}, Attrs{})};
+  }
+};
+
 /// A new last axis of `depth`: onValue at the index, offValue elsewhere.
 struct OneHot {
   using Attrs = OneHotAttrs;
@@ -327,6 +393,7 @@ struct OneHot {
 
 FJORD_OP(Gather, gather)
 FJORD_OP(ScatterAdd, scatterAdd)
+FJORD_OP(AddRows, addRows)
 FJORD_OP(OneHot, oneHot)
 
 }  // namespace fjord

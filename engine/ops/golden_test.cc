@@ -5,6 +5,7 @@
 // of sum(dy * output).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -68,6 +69,14 @@ struct AttrsFromJson {
       ok = ok && j->is_string();
     }
   }
+  void operator()(const char* name, FillMode& v) {
+    constexpr const char* kModes[] = {"constant", "reflect", "wrap", "nearest"};
+    if (const Json* j = find(name)) {
+      auto mode = std::ranges::find_if(kModes, [&](const char* m) { return *j == m; });
+      ok = ok && mode != std::end(kModes);
+      v = static_cast<FillMode>(mode - std::begin(kModes));
+    }
+  }
   void operator()(const char* name, Pair& v) {
     if (const Json* j = find(name)) {
       ok = ok && j->is_array() && j->size() == 2;
@@ -83,6 +92,12 @@ struct AttrsFromJson {
     } else {
       ok = ok && (*j == "same" || *j == "valid");
       v = {*j == "same" ? Padding::kSame : Padding::kValid};
+    }
+  }
+  void operator()(const char* name, ShortText& v) {
+    if (const Json* j = find(name)) {
+      ok = ok && j->is_string();
+      if (ok) v = j->get<std::string>();
     }
   }
   template <int N>
@@ -174,8 +189,9 @@ void check(const Goldens& file, const Json& c) {
   }
 }
 
-constexpr std::string_view kFiles[] = {"ops_elementwise", "ops_reduce", "ops_conv", "ops_linear",
-                                       "ops_move"};
+constexpr std::string_view kFiles[] = {"ops_elementwise", "ops_reduce", "ops_conv",
+                                       "ops_dims",        "ops_linear", "ops_move",
+                                       "ops_attention",   "ops_image"};
 
 class OpGoldens : public ::testing::TestWithParam<std::string_view> {};
 

@@ -1,5 +1,6 @@
 // Matrix products [.., M, K] x [.., K, N], either side transposed, leading axes broadcast.
 #include <cstring>
+#include <utility>
 
 #include "ops/gemm.h"
 #include "ops/matmul.wgsl.h"
@@ -14,9 +15,12 @@ struct Sizes {
   int64_t m, k, n, batch;
 };
 
-Sizes sizesOf(const Shape& a, const MatMulAttrs& attrs, const Shape& out) {
-  return {out[-2], attrs.transposeA ? a[-2] : a[-1], out[-1],
-          out.size() / std::max<int64_t>(1, int64_t{out[-1]} * out[-2])};
+/// Rows of many matrices on the left that are multiplied by one matrix are rows of one.
+Sizes sizesOf(const Shape& a, const Shape& b, const MatMulAttrs& attrs, const Shape& out) {
+  Sizes s{out[-2], attrs.transposeA ? a[-2] : a[-1], out[-1], 1};
+  for (int i = 0; i < out.rank() - 2; ++i) s.batch *= out[i];
+  if (!attrs.transposeA && b.size() == s.k * s.n) s.m *= std::exchange(s.batch, 1);
+  return s;
 }
 
 /// A [M,K], or stored as its transpose [K,M].
@@ -112,19 +116,19 @@ struct MatMul {
   }
 
   static int64_t scratch(const ScratchCall& c, const MatMulAttrs& a) {
-    Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
+    Sizes s = sizesOf(c.in[0].shape, c.in[1].shape, a, c.out.shape);
     if (s.m <= kSkinnyRows) return skinnyTotals(s.m, s.n, s.k) * 8 + s.m * s.k * 4;
     if (isNarrow(s.n)) return (totalsFloats(s.m, s.n, s.k) + s.k * kNarrowColumns) * 4;
     return gemmScratch({s.m, s.n, s.k}, leftOf(nullptr, s, a), c.threads, c.prepared) * 4;
   }
 
   static int64_t work(const ScratchCall& c, const MatMulAttrs& a) {
-    Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
+    Sizes s = sizesOf(c.in[0].shape, c.in[1].shape, a, c.out.shape);
     return s.m * s.k * s.n * s.batch;
   }
 
   static int64_t prepared(const ScratchCall& c, const MatMulAttrs& a) {
-    Sizes s = sizesOf(c.in[0].shape, a, c.out.shape);
+    Sizes s = sizesOf(c.in[0].shape, c.in[1].shape, a, c.out.shape);
     int64_t bytes = gemmPacked({s.m, s.n, s.k}) * 4;
     bool once =
         s.m > kSkinnyRows && !isNarrow(s.n) && c.in[1].shape.rank() == 2 && bytes <= kPreparedBytes;
@@ -132,7 +136,7 @@ struct MatMul {
   }
 
   static void prepare(const Call& c, const MatMulAttrs& a) {
-    Sizes s = sizesOf(c.in[0].shape(), a, c.out.shape());
+    Sizes s = sizesOf(c.in[0].shape(), c.in[1].shape(), a, c.out.shape());
     const float* b = c.in[1].as<float>();
     float* to = reinterpret_cast<float*>(c.prepared);
     if (a.transposeB) {
@@ -143,11 +147,11 @@ struct MatMul {
   }
 
   static void run(const Call& c, const MatMulAttrs& a) {
+    if (c.out.size() == 0) return;
     const Shape &x = c.in[0].shape(), &y = c.in[1].shape(), &out = c.out.shape();
-    Sizes s = sizesOf(x, a, out);
+    Sizes s = sizesOf(x, y, a, out);
     // A share is of matrices, or of a single one.
-    auto [first, last] =
-        s.batch > 1 ? c.share.of(s.batch) : std::pair<int64_t, int64_t>(0, s.batch);
+    auto [first, last] = s.batch > 1 ? c.share.of(s.batch) : std::pair<int64_t, int64_t>(0, 1);
     Share share = s.batch > 1 ? Share() : c.share;
     for (int64_t i = first; i < last; ++i) {
       const float* left = c.in[0].as<float>() + matrixOffset(x, out, i);
@@ -229,7 +233,7 @@ struct MatMul {
   /// With Y = op(A) op(B): d op(A) = dY op(B)^T, d op(B) = op(A)^T dY, each transposed back where
   /// the operand was.
   static void gpu(ShaderWriter& w, const MatMulAttrs& a) {
-    Sizes s = sizesOf(w.in(0).shape, a, w.out().shape);
+    Sizes s = sizesOf(w.in(0).shape, w.in(1).shape, a, w.out().shape);
     ShaderWriter::GemmOperand left{!a.transposeA, (a.transposeA ? s.m : s.k) % 4 == 0};
     ShaderWriter::GemmOperand right{a.transposeB, (a.transposeB ? s.k : s.n) % 4 == 0};
     w.gemm(s.m, s.n, s.k, s.batch, left, right);
@@ -255,17 +259,28 @@ struct MatMul {
     } else {
       dx = matMul(g.dy, y, {.transposeB = !a.transposeB});
     }
+    // One matrix for a whole batch: one product over the rows of all, and no sum of many.
+    bool isOne = y.shape().rank() == 2 && !a.transposeA;
+    Value rows = isOne ? asRows(x) : x, out = isOne ? asRows(g.dy) : g.dy;
     if (a.transposeB) {
-      dy = matMul(g.dy, x, {.transposeA = true, .transposeB = a.transposeA});
+      dy = matMul(out, rows, {.transposeA = true, .transposeB = a.transposeA});
     } else {
-      dy = matMul(x, g.dy, {.transposeA = !a.transposeA});
+      dy = matMul(rows, out, {.transposeA = !a.transposeA});
     }
     return {sumTo(dx, x.shape()), sumTo(dy, y.shape())};
   }
 
+  /// [.., M, N] as one matrix.
+  static Value asRows(Value x) {
+    const Shape& s = x.shape();
+    if (s.rank() == 2) return x;
+    return reshape(x, {.shape = {s.size() / std::max(1, s[-1]), s[-1]}});
+  }
+
   static void reference(const ReferenceCall& c, const MatMulAttrs& a) {
+    if (c.out.values.empty()) return;
     const Shape &x = c.in[0].type.shape, &y = c.in[1].type.shape, &out = c.out.type.shape;
-    Sizes s = sizesOf(x, a, out);
+    Sizes s = sizesOf(x, y, a, out);
     for (int64_t i = 0; i < s.batch; ++i) {
       const double* left = c.in[0].values.data() + matrixOffset(x, out, i);
       const double* right = c.in[1].values.data() + matrixOffset(y, out, i);

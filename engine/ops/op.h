@@ -12,7 +12,8 @@
 //
 // Optional: `static int64_t scratch(const ScratchCall&, const Attrs&)` asks for bytes that live as
 // long as the call; `static constexpr bool kEpilogue = true` promises to run c.epilogue over every
-// finished part of the output. `prepared` asks for bytes that `prepare` fills from the second
+// finished part of the output; `static constexpr bool kInPlace = true` that the output may lie where the
+// first input does. `prepared` asks for bytes that `prepare` fills from the second
 // operand alone (weights in the order in which the kernel reads them) where that seldom changes: run
 // finds them at c.prepared, or nullptr where nothing was prepared. `work` tells how many multiply-adds a
 // call takes, and promises that run does c.share of them only: so that a page need not wait for all.
@@ -185,6 +186,7 @@ constexpr OpInfo structuredOp(std::string_view name, OpKind kind = OpKind::kStru
     info.prepare = [](const Call& c, const Attrs& a) { T::prepare(c, a.as<A>()); };
   }
   if constexpr (requires { T::kEpilogue; }) info.epilogue = T::kEpilogue;
+  if constexpr (requires { T::kInPlace; }) info.inPlace = T::kInPlace;
   info.decode = decodeAttrs<A>;
   return info;
 }

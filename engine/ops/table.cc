@@ -17,10 +17,10 @@ EACH_OP(cast, 1)
 
 namespace {
 
-// What only gradients are made of.
+// What only gradients, and updates by them, are made of.
 constexpr std::string_view kOfGradients[] = {
     "conv2dFilter", "depthwiseConv2dInput", "depthwiseConv2dFilter", "maxPoolGrad",
-    "avgPoolGrad",  "stridedSliceGrad",     "mirrorPadGrad"};
+    "avgPoolGrad",  "stridedSliceGrad",     "mirrorPadGrad",         "addRows"};
 
 constexpr bool isOf(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();

@@ -79,6 +79,9 @@ struct AttrWriter {
   void operator()(const char* name, MirrorMode) {
     add(name, 0, "reflect (0) or symmetric (1)", {-1, 2, 0.5, kNaN});
   }
+  void operator()(const char* name, FillMode) {
+    add(name, 0, "constant (0), reflect (1), wrap (2) or nearest (3)", {-1, 4, 0.5, kNaN});
+  }
   void operator()(const char* name, Pair v) {
     integer(name, v.h);
     integer(name, v.w);
@@ -86,6 +89,10 @@ struct AttrWriter {
   void operator()(const char* name, const Padding&) {
     add(name, 2, "valid (0), same (1) or explicit (2)", {-1, 3, 0.5, kNaN});
     for (int side = 0; side < 4; ++side) integer(name, side);
+  }
+  void operator()(const char* name, const ShortText&) {
+    add(name, 1, "a text of at most 111 characters", {-1, 112, 0.5, kNaN});
+    add(name, 'a', "a text of ASCII characters", {0, 128, 1.5, kNaN});
   }
   template <int N>
   void operator()(const char* name, const Ints<N>&) {
@@ -202,6 +209,48 @@ void addWindows(std::vector<Refused>& rows, OpId op, const std::vector<Type>& in
          "the shape [1,-5,5,4] has a negative size");
 }
 
+void addVolumes(std::vector<Refused>& rows) {
+  Type x = f32({1, 5, 5, 5, 4}), filter = f32({3, 3, 3, 4, 6}), y = f32({1, 3, 3, 3, 6});
+  Shape none{1, 0, 1}, two{2, 2};
+  const char* three = " must be three whole numbers from 1, got ";
+  Pair back{-1, 0};
+  std::string depth = "depthPadding must be at least 0, got -1 and 0";
+  auto conv = [&](const char* name, const Conv3DAttrs& a, const std::string& message) {
+    rows.push_back(refused(OpId::conv3d, name, {x, filter}, a, message));
+  };
+  conv("strides", {.strides = none}, cat("strides", three, none));
+  conv("strides", {.strides = two}, cat("strides", three, two));
+  conv("dilations", {.dilations = none}, cat("dilations", three, none));
+  conv("padding", {.padding = kBelowZero}, kNoPadding);
+  conv("depthPadding", {.padding = {Padding::kExplicit}, .depthPadding = back}, depth);
+  conv("groups", {.groups = 3}, "3 groups do not divide 4 input and 6 output channels");
+  auto transposed = [&](const char* name, Conv3DTransposeAttrs a, const std::string& message) {
+    if (a.outputShape.empty()) a.outputShape = x.shape;
+    rows.push_back(refused(OpId::conv3dTranspose, name, {y, filter}, a, message));
+  };
+  transposed("strides", {.strides = none}, cat("strides", three, none));
+  transposed("padding", {.padding = kBelowZero}, kNoPadding);
+  transposed("depthPadding", {.padding = {Padding::kExplicit}, .depthPadding = back}, depth);
+  transposed("outputShape", {.outputShape = {1, 5, 5, 5}},
+             "needs x [N,D,H,W,C] and a filter [KD,KH,KW,C/groups,OC], got [1,5,5,5] and ");
+  auto pools = [&]<class A>(OpId op, A a) {
+    a.window = a.strides = {2, 2, 2};
+    auto with = [&](const char* name, auto A::* member, auto value, const std::string& message) {
+      A changed = a;
+      changed.padding = {Padding::kExplicit};
+      changed.*member = value;
+      rows.push_back(refused(op, name, {x}, changed, message));
+    };
+    with("window", &A::window, none, cat("window", three, none));
+    with("strides", &A::strides, two, cat("strides", three, two));
+    std::string images = op == OpId::maxPool3d ? "maxPool: " : "avgPool: ";
+    with("padding", &A::padding, kBelowZero, images + kNoPadding);
+    with("depthPadding", &A::depthPadding, back, depth);
+  };
+  pools(OpId::maxPool3d, MaxPool3DAttrs());
+  pools(OpId::avgPool3d, AvgPool3DAttrs());
+}
+
 void addImages(std::vector<Refused>& rows) {
   Type x = f32({1, 5, 5, 4}), filter = f32({3, 3, 4, 6}), y = f32({1, 3, 3, 6});
   addWindows(rows, OpId::conv2d, {x, filter}, Conv2DAttrs());
@@ -294,6 +343,33 @@ void addMoves(std::vector<Refused>& rows) {
                          "paddings must be at least 0, got [0,0,too large,too large]"));
 }
 
+void addSizes(std::vector<Refused>& rows) {
+  Type x = f32({2, 3, 4, 1}), t = f32({2, 8});
+  const char* size = "size must be at least 1, got 0 and 5";
+  rows.push_back(refused(OpId::resizeBilinear, "size", {x}, ResizeBilinearAttrs{{0, 5}}, size));
+  rows.push_back(
+      refused(OpId::resizeNearestNeighbor, "size", {x}, ResizeNearestNeighborAttrs{{0, 5}}, size));
+  rows.push_back(refused(OpId::transform, "size", {x, t}, TransformAttrs{{0, 5}}, size));
+  rows.push_back(refused(OpId::resizeBilinear, "", {f32({3, 4})}, ResizeBilinearAttrs{{5, 5}},
+                         "needs images [N,H,W,C], got float32[3,4]"));
+  rows.push_back(refused(OpId::resizeBilinear, "", {f32({1, 0, 4, 2})}, ResizeBilinearAttrs{{5, 5}},
+                         "needs images of at least one pixel"));
+  rows.push_back(refused(OpId::resizeBilinear, "", {x}, ResizeBilinearAttrs{{5, 5}, true, true},
+                         "only one of alignCorners and halfPixelCenters can be true"));
+  rows.push_back(refused(OpId::transform, "", {x, f32({3, 8})}, TransformAttrs{{5, 5}},
+                         "transforms must be [1,8] or [2,8], got [3,8]"));
+  for (float bad : {NAN, INFINITY}) {
+    TransformAttrs a{{5, 5}};
+    a.fillValue = bad;
+    rows.push_back(refused(OpId::transform, "fillValue", {x, t}, a,
+                           cat("fillValue must be a finite number, got ", bad)));
+  }
+  TransformAttrs half{{5, 5}};
+  half.fillValue = 0.5f;
+  rows.push_back(refused(OpId::transform, "fillValue", {i32({2, 3, 4, 1}), t}, half,
+                         "fillValue must be a finite number without a fraction, got 0.5"));
+}
+
 std::vector<Refused> refusedValues() {
   std::vector<Refused> rows;
   Type x = f32({2, 3}), b = bools({2, 3});
@@ -315,6 +391,8 @@ std::vector<Refused> refusedValues() {
   rows.push_back(refused(OpId::softmaxCrossEntropy, "", {x, f32({3})}, SoftmaxCrossEntropyAttrs(),
                          "logits and labels must have one shape"));
   addImages(rows);
+  addVolumes(rows);
+  addSizes(rows);
   addMoves(rows);
   Type c = f32({3});
   auto epsilon = [](double got) {
@@ -342,6 +420,8 @@ std::vector<Refused> refusedValues() {
                          "size must be at least 0, got -1"));
   rows.push_back(refused(OpId::oneHot, "depth", {at}, OneHotAttrs{.depth = 0},
                          "depth must be at least 1, got 0"));
+  rows.push_back(refused(OpId::einsum, "equation", {x}, EinsumAttrs{.equation = "ij"},
+                         "the equation must have one ->, as in \"ij,jk->ik\", got \"ij\""));
   rows.push_back(refused(OpId::randomUniform, "shape", {at}, RandomUniformAttrs{.shape = {2, -1}},
                          "the shape [2,-1] has a negative size"));
   rows.push_back(refused(OpId::randomUniform, "low", {at}, RandomUniformAttrs{.low = NAN},
@@ -380,8 +460,10 @@ TEST(Attributes, ThatAnOpCannotBeAskedForAreRefusedInWords) {
   }
   forEachOp([&](OpId op, auto attrs) {
     visitAttrs(attrs, [&]<class T>(const char* name, const T&) {
-      // What the reader has taken is one of two or three values, each of which is right.
-      if (std::same_as<T, bool> || std::same_as<T, DType> || std::same_as<T, MirrorMode>) return;
+      // What the reader has taken is one of a few values, each of which is right.
+      if (std::same_as<T, bool> || std::same_as<T, DType> || std::same_as<T, MirrorMode> ||
+          std::same_as<T, FillMode>)
+        return;
       EXPECT_TRUE(covered.contains(cat(opInfo(op).name, ".", name)))
           << opInfo(op).name << "." << name << ": which values are refused?";
     });

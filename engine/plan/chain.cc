@@ -53,14 +53,24 @@ class Builder {
     if (node.op == OpId::constant) {
       chain_.constants.push_back(
           {bitsOf(node.attrs.as<ConstantAttrs>().value, node.type.dtype), reg});
+    } else if (Chain::Load load{.reg = reg}; liveness_.isReadInPlace(source)) {
+      const Shape& whole = graph_.nodes()[node.inputs[0]].type.shape;
+      partStrides(node.attrs.as<SliceAttrs>(), whole, chain_.space, load);
+      addLoad(load, node.inputs[0]);
     } else {
-      Chain::Load load{.operand = static_cast<int32_t>(plan_.operands.size()), .reg = reg};
       broadcastStrides(node.type.shape, chain_.space, load);
-      chain_.loads.push_back(load);
-      plan_.operands.push_back(source);
+      addLoad(load, source);
     }
     known_.push_back({source, reg});
     return reg;
+  }
+
+  /// Parts of one array are one operand.
+  void addLoad(Chain::Load& load, int32_t array) {
+    auto known = std::ranges::find(plan_.operands, array);
+    load.operand = static_cast<int32_t>(known - plan_.operands.begin());
+    if (known == plan_.operands.end()) plan_.operands.push_back(array);
+    chain_.loads.push_back(load);
   }
 
   void addNode(int32_t id) {

@@ -3,13 +3,14 @@
 // output is passed over once less.
 //
 // A chain is followed from the product through multiplications and additions of settled values by
-// channel, as long as nothing else reads what is between.
+// channel, and reshapes that leave the channels last, as long as nothing else reads what is between.
 //
 // And a convolution that alone reads an image padded with zeros reads the image, and has the padding
 // as its own.
 #include <algorithm>
 
 #include "ops/op.h"
+#include "plan/copier.h"
 #include "plan/plan.h"
 
 namespace fjord {
@@ -85,6 +86,12 @@ bool Folder::follow(Fold& fold) const {
   const std::vector<int32_t>& readers = readers_[fold.end];
   if (readers.size() != 1 || isKept_[fold.end]) return false;
   const Node& next = node(readers[0]);
+  // Steps and volumes are images in another shape.
+  if (next.op == OpId::reshape && next.type.shape.rank() > 0 &&
+      next.type.shape[-1] == node(fold.product).type.shape[-1]) {
+    fold.end = readers[0];
+    return true;
+  }
   bool first = next.inputs[0] == fold.end;
   if (next.op != OpId::mul && next.op != OpId::add && !(next.op == OpId::sub && first))
     return false;
@@ -157,8 +164,9 @@ Value Folder::emitFold(const Fold& fold) {
   }
   Value weights = values_[product.inputs[1]];
   if (scale) weights = weights * spread(scale, product);
-  Value y = emitProduct(fold.product, weights);
-  return shift ? y + shift : y;
+  Value y = reshape(emitProduct(fold.product, weights), {.shape = node(fold.end).type.shape});
+  if (!shift) return y;
+  return y + reshape(shift, {.shape = shift.shape().size() == 1 ? Shape{} : Shape{y.shape()[-1]}});
 }
 
 bool Folder::run() {
@@ -178,30 +186,21 @@ bool Folder::run() {
   }
   if (folds.empty() && !pads) return false;
 
-  for (int32_t id : graph_.inputs()) {
-    const Type& type = node(id).type;
-    node(id).attrs.as<InputAttrs>().isParameter ? out_.parameter(type) : out_.input(type);
-  }
+  Copier copier(graph_, out_);
+  copier.addInputs();
   values_.resize(count());
   for (int32_t id = 0; id < count(); ++id) {
     if (!liveness_.isLive(id) && node(id).op != OpId::input) continue;
     const Node& n = node(id);
+    copier.comesTo(id);
     if (foldAt[id] >= 0) {
       values_[id] = emitFold(folds[foldAt[id]]);
-    } else if (n.op == OpId::input) {
-      values_[id] = {&out_, out_.inputs()[n.attrs.as<InputAttrs>().index]};
     } else if (padsFor(id)) {
       values_[id] = emitProduct(id, values_[n.inputs[1]]);
     } else {
       std::vector<Value> inputs;
       for (int32_t input : n.inputs) inputs.push_back(values_[input]);
-      // What a loop is given and does not read is not alive.
-      for (size_t i = 0; i < inputs.size(); ++i) {
-        const Type& type = node(n.inputs[i]).type;
-        if (!inputs[i])
-          inputs[i] = broadcastTo(out_.constant(0, type.dtype), {.shape = type.shape});
-      }
-      values_[id] = out_.again(n, inputs);
+      values_[id] = copier.again(n, std::move(inputs));
     }
   }
   for (int32_t id : graph_.outputs()) out_.output(values_[id]);

@@ -116,6 +116,7 @@ class Fuser {
     Group group;
     std::vector<int32_t> reads = {};    // nodes of other groups, through views and broadcasts
     std::vector<int32_t> readers = {};  // nodes that read this group, its own among them
+    std::vector<int32_t> wholes = {};   // of `reads`, arrays of which it reads a part in place
     int level = 0;                      // above those of all groups that it reads
     bool moves = false;                 // while makeLevel is at work
     bool merged = false;
@@ -166,7 +167,7 @@ Fuser::Fuser(const Liveness& liveness, const PlanOptions& options)
 void Fuser::addNode(int32_t id) {
   const Node& node = graph_.nodes()[id];
   OpKind kind = opInfo(node.op).kind;
-  if (isSource(node) || kind == OpKind::kView) return;
+  if (isSource(node) || kind == OpKind::kView || liveness_.isReadInPlace(id)) return;
   if (node.op == OpId::result) {
     // It is there as soon as the node that it is a result of.
     groupOf_[id] = groupOf_[node.inputs[0]];
@@ -181,6 +182,7 @@ void Fuser::addNode(int32_t id) {
   for (int32_t input : node.inputs) {
     int32_t read = liveness_.arrayRead(id, input);
     e.reads.push_back(read);
+    if (liveness_.isReadInPlace(liveness_.source(input))) e.wholes.push_back(read);
     if (int from = groupOf_[read]; from >= 0) {
       entries_[from].readers.push_back(id);
       e.level = std::max(e.level, entries_[from].level + 1);
@@ -264,7 +266,11 @@ bool Fuser::fits(int a, int b) const {
            std::ranges::any_of(graph_.nodes()[e.group.root].inputs,
                                [&](int32_t input) { return groupBehind(input) == chain; });
   };
-  return !feeds(a, y) && !feeds(b, x);
+  // An array is there when its chain has ended, and so are its parts.
+  auto readsPart = [&](const Entry& e, int of) {
+    return std::ranges::any_of(e.wholes, [&](int32_t whole) { return groupOf_[whole] == of; });
+  };
+  return !feeds(a, y) && !feeds(b, x) && !readsPart(x, b) && !readsPart(y, a);
 }
 
 /// Moves what reads the lower of two groups above the higher one. False, and nothing has moved,
@@ -319,6 +325,7 @@ bool Fuser::join(int a, int b) {
   take(into.group.nodes, from.group.nodes);
   take(into.reads, from.reads);
   take(into.readers, from.readers);
+  take(into.wholes, from.wholes);
   sortFew(into.group.nodes);
   std::erase_if(into.reads, [&](int32_t read) { return groupOf_[read] == a; });
   into.level = std::max(into.level, from.level);

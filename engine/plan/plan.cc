@@ -40,7 +40,7 @@ void Planner::findWanted() {
   }
 }
 
-/// A gather may find an index out of range, and a scatterAdd of other indices than a gather before it
+/// A gather may find an index out of range, and so may what adds at other indices than a gather before it
 /// (whose gradient it else is).
 void Planner::findLookUps() {
   std::unordered_set<int32_t> gathered;
@@ -50,8 +50,8 @@ void Planner::findLookUps() {
     if (kHasLoops && node.op == OpId::loop && looksUp(*node.attrs.as<LoopAttrs>().body))
       lastLookUp_ = static_cast<int32_t>(g);
     bool gathers = node.op == OpId::gather;
-    if (!gathers && node.op != OpId::scatterAdd) continue;
-    int32_t indices = liveness_.viewed(node.inputs[gathers ? 1 : 0]);
+    if (!gathers && node.op != OpId::scatterAdd && node.op != OpId::addRows) continue;
+    int32_t indices = liveness_.viewed(node.inputs[node.op == OpId::scatterAdd ? 0 : 1]);
     if (gathers || !gathered.contains(indices)) lastLookUp_ = static_cast<int32_t>(g);
     if (gathers) gathered.insert(indices);
   }
@@ -118,7 +118,8 @@ void Planner::addStructured(const Group& group, Step& step) {
   step.attrs = node.attrs;
   for (int32_t input : node.inputs) step.in.push_back(operandOf(input));
   if (storageOf_[group.root] < 0) {
-    place(group.root, newStorage(Storage::kArena, 0, node.type.bytes()));
+    int32_t own = opInfo(node.op).inPlace ? assignedStorage(group.root, step) : -1;
+    place(group.root, own >= 0 ? own : newStorage(Storage::kArena, 0, node.type.bytes()));
   }
   step.out = operandOf(group.root);
   step.prepared = prepared_[group.root];
@@ -190,9 +191,11 @@ void Planner::addGroup(const Group& group) {
 
 /// Whether every read of the storage by this step is at the element being written.
 bool Planner::readsDensely(const Step& step, int32_t storage) const {
-  for (const Operand& in : step.in) {
-    if (in.storage == storage) return false;
+  for (size_t i = 0; i < step.in.size(); ++i) {
+    bool isOwn = i == 0 && opInfo(step.op).inPlace;
+    if (step.in[i].storage == storage && !isOwn) return false;
   }
+  if (!step.chain) return true;
   for (const Chain::Load& load : step.chain->loads) {
     if (step.chainIn[load.operand].storage == storage && !load.dense) return false;
   }
@@ -306,9 +309,10 @@ Plan Planner::build() {
 
 Result<Plan> compile(const Graph& graph, const PlanOptions& options) {
   FJORD_CHECK(graph.status());
-  Graph folded;
-  bool changed = options.fuse && fold(graph, folded);
-  return Planner(changed ? folded : graph, options).build();
+  if (!options.fuse) return Planner(graph, options).build();
+  Graph moved, folded;
+  const Graph& first = meetTransposes(graph, moved) ? moved : graph;
+  return Planner(fold(first, folded) ? folded : first, options).build();
 }
 
 namespace {

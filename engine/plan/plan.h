@@ -118,6 +118,12 @@ Result<Plan> compile(const Graph& graph, const PlanOptions& options = {});
 
 void append(std::string& out, const Plan& plan);
 
+// ---- transposes.cc
+
+/// Writes to `out` the same graph with transposes put off until they meet their inverses. False where
+/// that moves no fewer elements: then `out` is of no use.
+bool meetTransposes(const Graph& graph, Graph& out);
+
 // ---- fold.cc
 
 /// Writes to `out` the same graph with settled scales and shifts after a product (a batch
@@ -157,7 +163,12 @@ class Liveness {
   int32_t source(int32_t node) const { return source_[node]; }
   /// The array that `node` reads for its input `input`.
   int32_t arrayRead(int32_t node, int32_t input) const {
-    return viewed(isElementwise(node) ? source(input) : input);
+    int32_t read = viewed(isElementwise(node) ? source(input) : input);
+    return isReadInPlace(read) ? viewed(graph_.nodes()[read].inputs[0]) : read;
+  }
+  /// A slice that chains alone read: they find it in the array that it is a part of.
+  bool isReadInPlace(int32_t node) const {
+    return graph_.nodes()[node].op == OpId::slice && live_[node] && !materialized_[node];
   }
   /// Whether the values of `node` are needed in memory by something that is not a chain.
   bool isMaterialized(int32_t node) const { return materialized_[node]; }

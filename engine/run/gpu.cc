@@ -218,10 +218,10 @@ std::string Writer::chain(std::string& functions) {
       r = {"v", step_.out.type.dtype};
     } else {
       std::string index = "i";
-      if (!load.dense && load.dims.empty()) index = "0";
+      if (!load.dense && load.dims.empty()) index = cat(load.offset);
       if (!load.dense && !load.dims.empty()) {
         std::string name = cat("walk", walks++);
-        functions += wgslWalk(name, load.dims, load.strides, 0);
+        functions += wgslWalk(name, load.dims, load.strides, load.offset);
         index = name + "(i)";
       }
       lines += cat("let ", r.name, "=", read(o, index), ";\n");

@@ -267,7 +267,7 @@ struct Lstm {
     LoopBuilder loop(graph, trips);
     Value x = loop.scan(batchFirst ? transpose(xs, {.perm = {1, 0, 2}}) : xs);
     Value hidden = loop.carry(h0), cell = loop.carry(c0);
-    std::vector<Value> z = split(matMul(x, w) + matMul(hidden, u) + b, 4, 1);
+    std::vector<Value> z = split(matMul(x, w) + b + matMul(hidden, u), 4, 1);
     Value nextCell = sigmoid(z[1]) * cell + sigmoid(z[0]) * tanh(z[2]);
     Value nextHidden = sigmoid(z[3]) * tanh(nextCell);
     loop.next(hidden, nextHidden);
@@ -459,10 +459,24 @@ TEST(Loop, IsPlannedOnceWhateverTheTrips) {
   // An axis of one trip alone is nothing to sum over: that plan is a step shorter.
   Plan one = planOf(1), two = planOf(2), many = planOf(512);
   EXPECT_EQ(two.steps.size(), many.steps.size());
-  // Stacks have other sizes, hence other places in the arena.
-  EXPECT_NEAR(static_cast<double>(two.looks), static_cast<double>(many.looks), 0.05 * two.looks);
+  // Arrays find their places in the order of their sizes, and those of many trips are the largest.
+  EXPECT_NEAR(static_cast<double>(many.looks), static_cast<double>(two.looks), 0.1 * two.looks);
   EXPECT_LE(many.steps.size(), one.steps.size() + 2);
   for (const Plan* plan : {&one, &two, &many}) EXPECT_EQ(plan->loops.size(), 2u) << cat(*plan);
+}
+
+/// What stays in the body, of slices alone, meets what has left it.
+TEST(Loop, AddsWhatItDoesNotMoveToAProductOfSlices) {
+  Graph graph;
+  Value xs = graph.input({DType::kF32, {4, 3, 5}}), w = graph.input({DType::kF32, {5, 5}});
+  Value h0 = graph.input({DType::kF32, {3, 5}});
+  LoopBuilder loop(graph, 4);
+  Value x = loop.scan(xs), h = loop.carry(h0);
+  Value both = tanh(x) + matMul(x, w);
+  loop.next(h, h * 0.5 + both);
+  loop.collect(both * both);
+  for (Value v : loop.finish()) graph.output(v);
+  check(graph, false);
 }
 
 TEST(Loop, HasItsInputProductsBeforeIt) {
@@ -493,6 +507,24 @@ TEST(Loop, HasTheProductsOfItsWeightsGradientsAfterIt) {
     for (int32_t i = loop.begin; i < loop.end; ++i) products += plan.steps[i].op == OpId::matMul;
     EXPECT_EQ(products, 1) << cat(plan);
   }
+}
+
+/// A trip of an LSTM is a product, one chain, which reads the gates where they lie, and a copy of what
+/// comes out and is carried on, too. To be trained it keeps the two states that it begins with; its
+/// gradient is two chains, as one may be so long, what puts the gradients of the gates together, a product,
+/// and a copy of what is carried.
+TEST(Loop, OfAnLstmHasFewSteps) {
+  Lstm predicting(16, 8, 12, 32), lstm(16, 8, 12, 32);
+  auto steps = [](const StepLoop& loop) { return loop.end - loop.begin; };
+  predicting.graph.output(predicting.all);
+  Plan plan = *compile(predicting.graph);
+  ASSERT_EQ(plan.loops.size(), 1u) << cat(plan);
+  EXPECT_EQ(steps(plan.loops[0]), 3) << cat(plan);
+  for (Value d : grad(mean(lstm.all), {{lstm.w, lstm.u, lstm.b}})) lstm.graph.output(d);
+  plan = *compile(lstm.graph);
+  ASSERT_EQ(plan.loops.size(), 2u) << cat(plan);
+  EXPECT_EQ(steps(plan.loops[0]), 4) << cat(plan);
+  EXPECT_EQ(steps(plan.loops[1]), 5) << cat(plan);
 }
 
 TEST(Loop, PacksItsWeightsOnce) {

@@ -61,7 +61,7 @@ async function sleep() {
 test('it walks through all trials, with a limit of time, although its worker is ended meanwhile', {timeout: 60_000}, async () => {
   await start();
   await says('1 of 3 done, 1 ok');
-  await says('endless/cpu train 1x64');
+  await says('endless/cpu train dense/1x64');
   await sleep();
   if (process.env.SHOTS) await popup.screenshot({path: `${process.env.SHOTS}/running.png`});
   await says('3 of 3 done, 1 ok');
@@ -72,8 +72,8 @@ test('it walks through all trials, with a limit of time, although its worker is 
     3: {outcome: 'wrong', message: ''},
   });
   await popup.getByText('2 were not ok').click();
-  await says('endless/cpu train 1x64: error, timeout: no result within 5 s');
-  await says('wrong/cpu train 1x64: wrong, 0.3, not 0.1');
+  await says('endless/cpu train dense/1x64: error, timeout: no result within 5 s');
+  await says('wrong/cpu train dense/1x64: wrong, 0.3, not 0.1');
   assert.deepEqual([...lab.authorizations], [`Bearer ${kToken}`]);
   assert.deepEqual(lab.profiled, ['3']);
   assert.equal(tabs().length, 1, 'one tab at a time');
@@ -94,7 +94,7 @@ test('it walks through all trials, with a limit of time, although its worker is 
 test('stopped and started again it goes on where it was; to close its tab is to stop it', {timeout: 60_000}, async () => {
   lab.usage = 404;
   await start();
-  await says('train 1x64 · steady');
+  await says('train dense/1x64 · steady');
   await popup.getByRole('button', {name: 'Stop'}).click();
   await says('Stopped.');
   await tabs().at(-1).waitForURL(`${lab.url}/?token=*`);
@@ -104,7 +104,7 @@ test('stopped and started again it goes on where it was; to close its tab is to 
   assert.deepEqual([lab.next, Object.keys(lab.results)], [2, ['1']]);
   // Offered once, and never again; on a slow machine once more by the start that was stopped, if its phase was over by then.
   assert.ok(lab.used.length >= 1 && lab.used.length <= 2 && lab.used.every(({id}) => id === 1), JSON.stringify(lab.used));
-  await says('endless/cpu train 1x64');
+  await says('endless/cpu train dense/1x64');
   await tabs().at(-1).close();
   await says('Its tab was closed.');
   assert.equal(await popup.getByRole('button', {name: 'Start'}).isEnabled(), true);

@@ -42,7 +42,7 @@ export async function standIn() {
     if (lab.refusal) return lab.refusal;
     if (pathname === '/api/next') {
       const subject = kCells[lab.next++];
-      return [200, subject ? {id: lab.next, subject, backend: 'cpu', task: 'train', size: '1x64', profile: subject === 'wrong', left: kCells.length - lab.next} : null];
+      return [200, subject ? {id: lab.next, subject, backend: 'cpu', task: 'train', workload: 'dense/1x64', profile: subject === 'wrong', left: kCells.length - lab.next} : null];
     }
     if (id && !what && method === 'GET') return [200, {id: Number(id)}];
     if (what === 'phase') return [204, void ((lab.begun[id] ??= {})[JSON.parse(body).phase] = performance.now())];

@@ -114,7 +114,7 @@ async function show(walk, path, query) {
 async function take(walk) {
   const trial = await next(walk.server);
   walk.left = trial ? (trial.left ?? null) : 0;
-  const name = trial && [`${trial.subject}/${trial.backend}`, trial.task, trial.size].filter(Boolean).join(' ');
+  const name = trial && [`${trial.subject}/${trial.backend}`, trial.task, trial.workload].filter(Boolean).join(' ');
   return trial && {id: trial.id, name, profile: Boolean(trial.profile)};
 }
 

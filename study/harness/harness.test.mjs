@@ -25,7 +25,7 @@ async function run(cell, options) {
   await page.context().close();
   return {...result, title, phases, measured: [...new Set(result?.samples.map(({phase}) => phase))]};
 }
-const kCell = {subject: 'tfjs', backend: 'cpu', task: 'train', size: '1x64'};
+const kCell = {subject: 'tfjs', backend: 'cpu', task: 'train', workload: 'dense/1x64'};
 const answers = (fulfilment) => (route) => route.fulfill(fulfilment);
 
 const kPhases = {
@@ -39,7 +39,7 @@ for (const subject of subjects().filter(({name}) => ['fjord', 'tfjs', 'onnxrunti
     for (const [i, backend] of Object.keys(subject.backends).entries()) {
       for (const task of ['probe', 'save', 'train', 'infer'].filter((task) => task !== 'save' || i === 0)) {
         test(`${backend} ${task}`, async () => {
-          const cell = {subject: subject.name, backend, task, size: task === 'probe' ? '' : '1x64'};
+          const cell = {subject: subject.name, backend, task, workload: task === 'probe' ? '' : 'dense/1x64'};
           const {outcome, message, measured, samples, check, version, engine, facts, title} = await run(cell);
           if (subject.unsupported?.[task]) {
             assert.deepEqual([outcome, message, samples], ['unsupported', subject.unsupported[task], []]);
@@ -130,7 +130,7 @@ suite('what goes wrong', () => {
   test('a step that takes longer than the budget is not repeated', async () => {
     // 300 ms, the budget being 200; the losses are the reference's own.
     const {outcome, samples} = await trained(`async (model) => {
-      const query = 'size=1x64&hidden=relu&output=softmax&bias=1&batch=64&rate=0.05&steps=3';
+      const query = 'workload=dense/1x64&hidden=relu&output=softmax&bias=1&batch=64&rate=0.05&steps=3';
       const losses = await (await fetch('/data/losses.json?' + query)).json();
       await new Promise((resolve) => setTimeout(resolve, 300));
       return losses[model.step++];
@@ -210,26 +210,26 @@ suite('the clock', () => {
 suite('the index', () => {
   test('links make trials, and a walk goes through all that the server has', async () => {
     const page = await open('/');
-    await page.click('input[value="2x64"] + span');
+    await page.click('input[value="dense/2x64"] + span');
     await page.locator('.subject', {hasText: 'TensorFlow.js'}).locator('a', {hasText: 'Training'}).first().click();
     await page.waitForFunction(() => document.title === 'done', null, {timeout: 60000});
     const {trial} = [...lab.trials.values()].at(-1);
-    assert.deepEqual([trial.subject, trial.backend, trial.task, trial.size], ['tfjs', 'cpu', 'train', '2x64']);
+    assert.deepEqual([trial.subject, trial.backend, trial.task, trial.workload], ['tfjs', 'cpu', 'train', 'dense/2x64']);
     assert.equal(new URL(page.url()).search, `?trial=${trial.id}`);
 
-    const train = {subject: 'onnxruntime-web', backend: 'wasm', task: 'train', size: '1x64'};
-    lab.queue.push({...kCell, task: 'empty', size: ''}, train, {...kCell, task: 'save'});
+    const train = {subject: 'onnxruntime-web', backend: 'wasm', task: 'train', workload: 'dense/1x64'};
+    lab.queue.push({...kCell, task: 'empty', workload: ''}, train, {...kCell, task: 'save'});
     await page.goto(lab.url);
     await page.click('#start');
     await page.waitForURL('**/index.html?walked', {timeout: 60000});
     await page.waitForFunction(() => document.querySelector('#progress').textContent.startsWith('All done'));
     assert.equal(await page.textContent('#progress'), 'All done: 2 of 3 trials have numbers.');
-    assert.match(await page.textContent('#problems'), /^onnxruntime-web wasm train 1x64: unsupported/);
+    assert.match(await page.textContent('#problems'), /^onnxruntime-web wasm train dense\/1x64: unsupported/);
     await page.context().close();
   });
   test('nothing scrolls sideways on a phone', async () => {
     const viewport = {width: 360, height: 740};
-    const {id} = lab.trial({...kCell, task: 'probe', size: ''});
+    const {id} = lab.trial({...kCell, task: 'probe', workload: ''});
     for (const path of ['/', `/harness/run.html?trial=${id}`]) {
       const page = await open(path, {viewport});
       await page.waitForFunction(() => document.querySelector('.subject, dl'));

@@ -14,7 +14,7 @@ const $ = (id) => document.getElementById(id);
 const kOrder = ['probe', 'save', 'train', 'infer'];
 const place = ({name}) => (kOrder.includes(name) ? kOrder.indexOf(name) : kOrder.length);
 
-/** A trial as a link whose size follows the choice; or, struck out, what cannot be. */
+/** A trial as a link whose network follows the choice; or, struck out, what cannot be. */
 function trialLink(subject, backend, task) {
   const reason = refusal(subject, backend, task.name);
   if (reason) return element('span', {className: 'trial', title: reason, ariaDisabled: 'true'}, task.title);
@@ -34,24 +34,30 @@ function card(subject, tasks) {
   return element('section', {className: 'subject'}, element('h2', {}, subject.title), ...note, ...backends);
 }
 
-function choose(size) {
+function choose(workload) {
   for (const link of document.querySelectorAll('a.trial')) {
-    link.href = `/harness/run.html?${link.dataset.query}${'sized' in link.dataset ? `&size=${size}` : ''}`;
+    link.href = `/harness/run.html?${link.dataset.query}${'sized' in link.dataset ? `&workload=${workload}` : ''}`;
   }
 }
 
-function showSizes(sizes) {
-  const chips = sizes.map((size, i) =>
-    element(
-      'label',
-      {},
-      element('input', {type: 'radio', name: 'size', value: size, checked: i === 0, onchange: () => choose(size)}),
-      element('span', {}, size.replace('x', ' × ')),
-    ),
-  );
-  $('sizes').replaceChildren(element('p', {}, 'Hidden layers × units'), ...chips);
+/** The networks of a family to choose from. */
+function chipsOf({name, title, depthIs, widthIs, sizes}) {
+  const chips = sizes.map((size) => {
+    const value = `${name}/${size}`;
+    const input = element('input', {type: 'radio', name: 'workload', value, onchange: () => choose(value)});
+    return element('label', {}, input, element('span', {}, size.replace('x', ' × ')));
+  });
+  return [element('p', {}, `${title}: ${depthIs} × ${widthIs}`), ...chips];
+}
+
+function showWorkloads(families) {
+  // The paper's first networks are what most ask for.
+  const inOrder = families.toSorted((a, b) => (b.name === 'dense') - (a.name === 'dense'));
+  $('sizes').replaceChildren(...inOrder.flatMap(chipsOf));
   $('sizes').hidden = false;
-  choose(sizes[0]);
+  const first = $('sizes').querySelector('input');
+  first.checked = true;
+  choose(first.value);
 }
 
 /** What of this browser a measurement depends on. */
@@ -83,10 +89,10 @@ function fail(error) {
 
 try {
   $('here').textContent = here();
-  const {subjects, tasks, sizes} = await get('/api/subjects');
+  const {subjects, tasks, workloads} = await get('/api/subjects');
   const inOrder = tasks.toSorted((a, b) => place(a) - place(b));
   $('subjects').replaceChildren(...subjects.filter(({native}) => !native).map((subject) => card(subject, inOrder)));
-  showSizes(sizes);
+  showWorkloads(workloads);
   showWalk();
 } catch (error) {
   fail(error);

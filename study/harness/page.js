@@ -32,7 +32,7 @@ export class Page {
   }
   /** Where a network's files are, for PUT and GET. */
   get filesAddress() {
-    return `/files/${this.trial.subject}/${this.trial.size}/`;
+    return `/files/${this.trial.subject}/${this.trial.workload}/`;
   }
 
   sample(phase, value) {

@@ -1,7 +1,7 @@
 // The reference network of the stand-in for the tests: plain loops in double precision, with weights and rounding of its own,
 // so that what a framework gives is compared with nothing that it shares.
 //
-//   outputs({size: '2x128', hidden: 'relu', output: 'softmax', bias: '1'}, digits(folder, 0, 10))    // [[10 numbers], ..]
+//   outputs({workload: 'dense/2x128', hidden: 'relu', output: 'softmax', bias: '1'}, digits(folder, 0, 10))    // [[10 numbers], ..]
 import {readFileSync} from 'node:fs';
 
 /** MNIST's test digits: `count` images of 784 bytes, then the labels. */
@@ -12,11 +12,11 @@ export function digits(folder, first, count) {
 }
 
 /** All weights, float32: kernel [in,out] and bias of each layer. */
-export function weights({size, bias}) {
+export function weights({workload, bias}) {
   let state = 1;
   // A linear congruential generator modulo 2^32 (Knuth's multiplier); its high bits are good enough for weights.
   const uniform = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 31 - 1;
-  const values = layersOf(size).flatMap(([inputs, outputs]) => {
+  const values = layersOf(workload).flatMap(([inputs, outputs]) => {
     const limit = Math.sqrt(6 / (inputs + outputs));
     const kernel = Array.from({length: inputs * outputs}, () => limit * uniform());
     return bias === '1' ? [...kernel, ...Array.from({length: outputs}, () => 0.1 * uniform())] : kernel;
@@ -24,8 +24,9 @@ export function weights({size, bias}) {
   return new Float32Array(values);
 }
 
-function layersOf(size) {
-  const [depth, width] = size.split('x').map(Number);
+/** [in, out] of each layer. */
+export function layersOf(workload) {
+  const [depth, width] = workload.replace('dense/', '').split('x').map(Number);
   const sizes = [784, ...Array(depth).fill(width), 10];
   return sizes.slice(1).map((outputs, i) => [sizes[i], outputs]);
 }
@@ -34,7 +35,7 @@ function layersWithWeights(query) {
   const all = Float64Array.from(weights(query));
   let at = 0;
   const take = (count) => all.subarray(at, (at += count));
-  return layersOf(query.size).map(([inputs, outputs]) => {
+  return layersOf(query.workload).map(([inputs, outputs]) => {
     const kernel = take(inputs * outputs);
     return {inputs, outputs, kernel, bias: query.bias === '1' ? take(outputs) : new Float64Array(outputs)};
   });

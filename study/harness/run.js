@@ -1,4 +1,4 @@
-// The page of a trial: run.html?trial=ID, or run.html?subject=..&backend=..&task=..&size=.. for a new one. It runs the task and
+// The page of a trial: run.html?trial=ID, or run.html?subject=..&backend=..&task=..&workload=.. for a new one. It runs the task and
 // reports; whatever goes wrong, it reports that. With &walk it then goes on to the next trial that the server has.
 import {get, send} from './api.js';
 import {Page} from './page.js';
@@ -19,7 +19,7 @@ strayed.catch(() => {});
 
 async function findTrial() {
   if (query.has('trial')) return get(`/api/trials/${query.get('trial')}`);
-  const cell = Object.fromEntries(['subject', 'backend', 'task', 'size'].map((name) => [name, query.get(name) ?? '']));
+  const cell = Object.fromEntries(['subject', 'backend', 'task', 'workload'].map((name) => [name, query.get(name) ?? '']));
   const trial = await send('POST', '/api/trials', cell);
   history.replaceState(null, '', `run.html?trial=${trial.id}`);
   return trial;
@@ -33,7 +33,7 @@ async function perform(trial, result) {
     import(`/tasks/${trial.task}/task.js`),
   ]);
   view.open(trial, subject, task);
-  const reason = refusal(subject, subject.backends[trial.backend], trial.task);
+  const reason = refusal(subject, subject.backends[trial.backend], trial.task, trial.network?.layers);
   if (reason) throw new Unsupported(reason);
   const page = new Page({trial, subject, makeAdapter: adapter, tell: (phase) => view.phase(phase)});
   Object.assign(result, {about: page.about});

@@ -2,7 +2,7 @@
 // network of its own in double precision.
 //
 //   const lab = await standIn();                         // any free port
-//   const {id} = await lab.trial({subject: 'tfjs', backend: 'cpu', task: 'train', size: '1x64'});
+//   const {id} = await lab.trial({subject: 'tfjs', backend: 'cpu', task: 'train', workload: 'dense/1x64'});
 //   await page.goto(`${lab.url}/harness/run.html?trial=${id}`);
 //   const result = await lab.result(id);
 //
@@ -11,11 +11,13 @@ import http from 'node:http';
 import {readdirSync, readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import sirv from 'sirv';
-import {digits, losses, outputs, weights} from './reference.mjs';
+import {digits, layersOf, losses, outputs, weights} from './reference.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const mounts = {'/packages/': 'node_modules', '/fjord/': 'build/npm', '/harness/': 'study/harness', '/subjects/': 'study/subjects', '/tasks/': 'study/tasks'};
-const kSizes = [1, 2, 4, 8].flatMap((depth) => [64, 128, 256].map((width) => `${depth}x${width}`));
+const kWorkloads = [
+  {name: 'dense', title: 'Dense networks', depthIs: 'hidden layers', widthIs: 'units', sizes: [1, 2, 4, 8].flatMap((depth) => [64, 128, 256].map((width) => `${depth}x${width}`))},
+];
 
 const read = (folder, file) =>
   readdirSync(`${root}study/${folder}`, {withFileTypes: true})
@@ -34,14 +36,23 @@ export const tasks = () => read('tasks', 'task.json');
 /** As the API tells it: backends are a list. */
 const listed = (subject) => ({...subject, backends: Object.entries(subject.backends).map(([name, backend]) => ({name, ...backend}))});
 
+/** A dense network as the server tells of it; null for none. */
+function networkOf(workload, style) {
+  if (!workload) return null;
+  const {hidden, output} = style;
+  const shapes = layersOf(workload);
+  const layers = shapes.map((kernel, i) => ({type: 'dense', kernel, activation: i + 1 < shapes.length ? hidden : output}));
+  return {workload, input: [784], layers, ...style, batch: 64, rate: 0.05, compared: {outputs: 10, batch: 64, steps: 3}};
+}
+
 /** What pages get for a cell. */
-function describe(id, {subject, backend, task, size = ''}, {budget, samples}) {
+function describe(id, {subject, backend, task, workload = ''}, {budget, samples}) {
   const about = subjects().find(({name}) => name === subject);
-  if (!about?.backends[backend] || !tasks().some(({name}) => name === task)) return null;
-  const [depth, width] = size.split('x').map(Number);
-  const network = {depth, width, sizes: [784, ...Array(depth || 0).fill(width), 10], ...about.network, batch: 64, rate: 0.05};
+  const own = tasks().find(({name}) => name === task);
+  if (!about?.backends[backend] || !own) return null;
+  const network = networkOf(workload || own.workload, about.network);
   const files = [...(about.files ?? []), ...(about.backends[backend].files ?? [])];
-  return {id, subject, backend, task, size, network, files, module: about.module ?? false, budget, samples};
+  return {id, subject, backend, task, workload, network, files, module: about.module ?? false, budget, samples};
 }
 
 /** `deviation` is what all numbers of the reference are multiplied by. */
@@ -71,7 +82,7 @@ export async function standIn({port = 0, deviation = 1, budget = 1000, samples =
     const json = () => JSON.parse(body.toString());
     const [, id, verb] = path.match(/^\/api\/trials\/(\d+)(?:\/(phase|result))?$/) ?? [];
     const entry = trials.get(Number(id));
-    if (path === '/api/subjects') return [200, {subjects: subjects().map(listed), tasks: tasks(), sizes: kSizes}];
+    if (path === '/api/subjects') return [200, {subjects: subjects().map(listed), tasks: tasks(), workloads: kWorkloads}];
     if (path === '/api/trials' && method === 'POST') return [201, add(json()) ?? undefined];
     if (path === '/api/next') return [200, queue.length ? {...add(queue.shift()), left: queue.length} : null];
     if (entry && !verb) return [200, entry.trial];

@@ -4,8 +4,9 @@
 //   throw new Unsupported('this browser has no WebGPU adapter');
 export class Unsupported extends Error {}
 
-/** Why a subject says that it cannot do a task on a backend of its, or undefined. */
-export function refusal({training, unsupported = {}}, backend, task) {
-  const none = task === 'train' && training === 'none' ? 'it only infers' : undefined;
-  return backend.unsupported?.[task] ?? unsupported[task] ?? none;
+/** Why a subject says that it cannot do a task on a backend of its, with a network of these layers; or undefined. */
+export function refusal({training, unsupported = {}}, backend, task, layers = []) {
+  const asked = [task, ...layers.flatMap(({type}) => [type, `${task} ${type}`])];
+  const reasons = asked.map((what) => backend.unsupported?.[what] ?? unsupported[what]);
+  return reasons.find(Boolean) ?? (task === 'train' && training === 'none' ? 'it only infers' : undefined);
 }

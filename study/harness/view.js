@@ -56,13 +56,13 @@ export class View {
   #state = document.querySelector('#state');
 
   /** Says what runs. */
-  open({backend, size, task: name, subject: folder}, subject, task) {
+  open({backend, workload, task: name, subject: folder}, subject, task) {
     document.querySelector('h1').textContent = subject.title;
-    const network = task.sized ? [`${size.replace('x', ' × ')} hidden units`] : [];
+    const network = task.sized ? [workload.replace('/', ' ').replace('x', ' × ')] : [];
     document.querySelector('#what').textContent = [task.title, subject.backends[backend]?.title ?? backend, ...network].join(' · ');
     if (subject.note) document.querySelector('#note').textContent = subject.note;
     const again = document.querySelector('#again');
-    again.href = `run.html?${new URLSearchParams({subject: folder, backend, task: name, size})}`;
+    again.href = `run.html?${new URLSearchParams({subject: folder, backend, task: name, workload})}`;
     again.hidden = false;
     const {done, left} = progress();
     if (done || left) document.querySelector('#walk').textContent = `${done} done${left === null ? '' : `, ${left} to come after this`}`;

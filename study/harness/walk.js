@@ -11,11 +11,11 @@ const keep = (walk) => sessionStorage.setItem(kKey, JSON.stringify(walk));
 export const forget = () => sessionStorage.removeItem(kKey);
 
 /** Counts a trial that has ended. */
-export function note({subject, backend, task, size}, {outcome, message}) {
+export function note({subject, backend, task, workload}, {outcome, message}) {
   const walk = progress();
   ++walk.done;
   if (outcome === 'ok') ++walk.ok;
-  else walk.problems.push([`${[subject, backend, task, size].filter(Boolean).join(' ')}: ${outcome}`, message].filter(Boolean).join(', '));
+  else walk.problems.push([`${[subject, backend, task, workload].filter(Boolean).join(' ')}: ${outcome}`, message].filter(Boolean).join(', '));
   keep(walk);
 }
 

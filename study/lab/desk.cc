@@ -1,146 +1,17 @@
 #include "lab/desk.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
-#include "plan/plan.h"
+#include "plan/data.h"
 
 namespace fjord::study {
 
-namespace {
-
-constexpr int kMostDigits = 10'000, kMostSteps = 10;
-
-/// A query's number in [least, most], `fallback` where it is not given, nothing where it is
-/// another.
-std::optional<double> numberIn(const Query& query, const char* name, double fallback, double least,
-                               double most) {
-  auto found = query.find(name);
-  if (found == query.end()) return fallback;
-  const std::string& text = found->second;
-  double number = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  bool good = error == std::errc() && end == text.data() + text.size();
-  return good && number >= least && number <= most ? std::optional(number) : std::nullopt;
-}
-
-/// A whole number of a query.
-std::optional<int> wholeIn(const Query& query, const char* name, int fallback, int least,
-                           int most) {
-  auto number = numberIn(query, name, fallback, least, most);
-  if (!number || *number != std::floor(*number)) return {};
-  return static_cast<int>(*number);
-}
-
-std::string textOr(const Query& query, const char* name, const char* fallback) {
-  auto found = query.find(name);
-  return found == query.end() ? fallback : found->second;
-}
-
-bool isOneOf(std::initializer_list<std::string_view> names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
-}
-
-std::optional<Network> networkOf(const Query& query) {
-  auto sizes = parseSizes(textOr(query, "size", ""));
-  auto bias = wholeIn(query, "bias", 1, 0, 1);
-  Network network;
-  network.hidden = textOr(query, "hidden", "relu");
-  network.output = textOr(query, "output", "softmax");
-  bool knows = isOneOf({"relu", "sigmoid", "tanh"}, network.hidden) &&
-               isOneOf({"softmax", "sigmoid", "relu", "tanh"}, network.output);
-  if (!sizes || sizes->size() != 1 || !bias || !knows) return {};
-  network.size = sizes->front();
-  network.bias = *bias != 0;
-  return network;
-}
-
-/// Pixels of digits in [0, 1], and their labels.
-struct Digits {
-  std::vector<double> images;
-  std::vector<uint8_t> labels;
-};
-std::optional<Digits> digitsOf(const std::string& folder, int count) {
-  Result<std::string> bytes = digits(folder, 0, count);
-  if (!bytes) return {};
-  Digits out;
-  size_t pixels = static_cast<size_t>(count) * kInputs;
-  for (size_t i = 0; i < bytes->size(); ++i) {
-    auto byte = static_cast<uint8_t>((*bytes)[i]);
-    if (i < pixels) {
-      out.images.push_back(byte / 255.0);
-    } else {
-      out.labels.push_back(byte);
-    }
-  }
-  return out;
-}
-
-std::optional<std::string> outputsJson(const std::string& folder, const Query& query) {
-  auto network = networkOf(query);
-  auto count = wholeIn(query, "count", 10, 1, kMostDigits);
-  if (!network || !count) return {};
-  auto digits = digitsOf(folder, *count);
-  if (!digits) return {};
-  std::vector<Layer> layers = weightsOf(*network);
-  Json out = Json::array();
-  for (size_t at = 0; at < digits->images.size(); at += kInputs)
-    out.push_back(outputs(*network, layers, std::span(digits->images).subspan(at, kInputs)));
-  return out.dump();
-}
-
-std::optional<std::string> lossesJson(const std::string& folder, const Query& query) {
-  auto network = networkOf(query);
-  auto batch = wholeIn(query, "batch", kBatch, 1, 1024);
-  auto rate = numberIn(query, "rate", kRate, 0, 10);
-  auto steps = wholeIn(query, "steps", 3, 1, kMostSteps);
-  if (!network || !batch || !rate || !steps) return {};
-  auto digits = digitsOf(folder, *batch * *steps);
-  if (!digits) return {};
-  return Json(trainingLosses(*network, weightsOf(*network), digits->images, digits->labels, *batch,
-                             *rate, *steps))
-      .dump();
-}
-
-std::optional<std::string> digitBytes(const std::string& folder, const Query& query) {
-  auto first = wholeIn(query, "first", 0, 0, kMostDigits - 1);
-  auto count = wholeIn(query, "count", kBatch, 1, kMostDigits);
-  if (!first || !count) return {};
-  Result<std::string> bytes = digits(folder, *first, *count);
-  return bytes ? std::optional(std::move(*bytes)) : std::nullopt;
-}
-
-}  // namespace
-
-Json networkJson(const Subject& subject, const Size& size) {
-  Json sizes = {kInputs};
-  for (int layer = 0; layer < size.depth; ++layer) sizes.push_back(size.width);
-  sizes.push_back(kOutputs);
-  const Network& net = subject.network;
-  return {{"depth", size.depth},  {"width", size.width},  {"sizes", sizes},
-          {"hidden", net.hidden}, {"output", net.output}, {"bias", net.bias},
-          {"batch", kBatch},      {"rate", kRate},        {"training", subject.training}};
-}
-
-std::optional<std::pair<std::string, std::string>> dataFor(const std::string& digitsFolder,
-                                                           const std::string& path,
-                                                           const Query& query) {
-  auto as =
-      [](const char* type,
-         std::optional<std::string> bytes) -> std::optional<std::pair<std::string, std::string>> {
-    if (!bytes) return {};
-    return std::pair(std::move(*bytes), std::string(type));
-  };
-  if (path == "weights.bin") {
-    auto network = networkOf(query);
-    if (!network) return {};
-    return as("application/octet-stream", weightBytes(weightsOf(*network), network->bias));
-  }
-  if (path == "digits.bin") return as("application/octet-stream", digitBytes(digitsFolder, query));
-  if (path == "outputs.json") return as("application/json", outputsJson(digitsFolder, query));
-  if (path == "losses.json") return as("application/json", lossesJson(digitsFolder, query));
-  return {};
+Json networkJson(const Catalogue& catalogue, const Cell& cell) {
+  Result<Network> network = catalogue.network(cell);
+  if (!network) return nullptr;
+  Json json = toJson(*network);
+  json["training"] = catalogue.subject(cell.subject)->training;
+  return json;
 }
 
 // ---- trials
@@ -210,8 +81,8 @@ Json Trials::json(int64_t id) {
           {"subject", cell.subject},
           {"backend", cell.backend},
           {"task", cell.task},
-          {"size", cell.size.name()},
-          {"network", networkJson(subject, cell.size)},
+          {"workload", cell.workload.name()},
+          {"network", networkJson(catalogue_, cell)},
           {"files", files},
           {"module", subject.module},
           {"profile", isProfiled},
@@ -228,10 +99,9 @@ Status Trials::check(const Cell& cell) const {
   if (subject->native) return fail(subject->title, " is a native program: no page can run it");
   if (std::ranges::find(subject->backends, cell.backend, &Backend::name) == subject->backends.end())
     return fail(subject->title, " has no backend \"", cell.backend, "\"");
-  if (task->sized != (cell.size.depth > 0))
-    return fail("the task ", cell.task, task->sized ? " needs a size" : " has no size");
-  // Larger ones could be trained, but the reference is not made for them.
-  if (task->sized) FJORD_CHECK(parseSizes(cell.size.name()));
+  if (task->sized != (cell.workload.depth > 0))
+    return fail("the task ", cell.task, task->sized ? " needs a workload" : " has no workload");
+  if (task->sized) FJORD_CHECK(catalogue_.network(cell));
   return {};
 }
 
@@ -304,7 +174,7 @@ std::optional<std::pair<std::string, std::string>> Trials::data(const std::strin
     std::lock_guard lock(mutex_);
     if (auto found = known_.find(key); found != known_.end()) return found->second;
   }
-  auto made = dataFor(options_.digits, path, query);
+  auto made = dataFor(catalogue_.families, options_.digits, path, query);
   // Pages ask for the same few things over and over; whoever asks for others gets them made anew.
   constexpr size_t kMostKnown = 100;
   std::lock_guard lock(mutex_);

@@ -23,18 +23,8 @@
 
 namespace fjord::study {
 
-/// What the paper trains with, and this lab in all subjects alike.
-inline constexpr int kBatch = 64;
-inline constexpr double kRate = 0.05;
-
-/// The network of a trial as pages and native programs are told of it.
-Json networkJson(const Subject& subject, const Size& size);
-
-/// The bytes and the type of what /data/PATH?QUERY has, or nothing. Reads MNIST from
-/// `digitsFolder`.
-std::optional<std::pair<std::string, std::string>> dataFor(const std::string& digitsFolder,
-                                                           const std::string& path,
-                                                           const Query& query);
+/// The network of a trial as pages and native programs are told of it; null where it has none.
+Json networkJson(const Catalogue& catalogue, const Cell& cell);
 
 struct TrialsOptions {
   std::string digits;  // the folder of MNIST's files

@@ -10,6 +10,8 @@
 #include <set>
 #include <thread>
 
+#include "plan/data.h"
+#include "plan/digits.h"
 #include "plan/plan.h"
 
 namespace fjord::study {
@@ -22,8 +24,13 @@ std::string errorOf(const auto& result) { return result ? "none" : result.error(
 
 // ---- data
 
+const std::vector<Family>& families() {
+  static const std::vector<Family> kFamilies = *readFamilies(FJORD_ROOT "/study");
+  return kFamilies;
+}
+
 std::string dataOf(const std::string& path, const Query& query) {
-  auto data = dataFor(kDigits, path, query);
+  auto data = dataFor(families(), kDigits, path, query);
   return data ? data->first : "";
 }
 Json jsonOf(const std::string& path, const Query& query) {
@@ -44,7 +51,8 @@ Json golden() {
   return *parseJson(text);
 }
 Query queryOf(const Json& c) {
-  return {{"size", cat(intOr(c, "depth", 0), "x", intOr(c, "width", 0))},
+  return {{"workload",
+           cat(stringOr(c, "family", ""), "/", intOr(c, "depth", 0), "x", intOr(c, "width", 0))},
           {"hidden", stringOr(c, "hidden", "")},
           {"output", stringOr(c, "output", "")},
           {"bias", boolOr(c, "bias", true) ? "1" : "0"}};
@@ -68,12 +76,14 @@ void expectNear(const Json& found, const Json& expected, const std::string& what
 TEST(Data, OutputsAndLossesAreTensorFlows) {
   NEEDS_DIGITS();
   const Json all = golden();
-  ASSERT_EQ(all["cases"].size(), 3u);
+  ASSERT_EQ(all["cases"].size(), 7u);
   for (const Json& c : all["cases"]) {
     Query query = queryOf(c);
-    expectNear(jsonOf("losses.json", query), c["losses"], "losses of " + query["size"]);
-    query["count"] = "10";
-    expectNear(jsonOf("outputs.json", query), c["outputs"], "outputs of " + query["size"]);
+    query["batch"] = c["batch"].dump(), query["rate"] = c["rate"].dump();
+    query["steps"] = cat(c["losses"].size());
+    expectNear(jsonOf("losses.json", query), c["losses"], "losses of " + query["workload"]);
+    query["count"] = cat(c["outputs"].size());
+    expectNear(jsonOf("outputs.json", query), c["outputs"], "outputs of " + query["workload"]);
   }
 }
 
@@ -88,9 +98,10 @@ TEST(Data, WeightsAreNumPys) {
     EXPECT_EQ(floatAt(bytes, bytes.size() / 4 - 1), end[2].get<float>());
   }
   // 784 x 64 + 64 x 10 weights and 74 biases of four bytes.
-  EXPECT_EQ(dataOf("weights.bin", {{"size", "1x64"}}).size(), 4 * (50176 + 640 + 74u));
-  EXPECT_EQ(dataOf("weights.bin", {{"size", "1x64"}, {"bias", "0"}}).size(), 4 * (50176 + 640u));
-  EXPECT_EQ(dataFor(kDigits, "weights.bin", {{"size", "1x64"}})->second,
+  EXPECT_EQ(dataOf("weights.bin", {{"workload", "1x64"}}).size(), 4 * (50176 + 640 + 74u));
+  EXPECT_EQ(dataOf("weights.bin", {{"workload", "1x64"}, {"bias", "0"}}).size(),
+            4 * (50176 + 640u));
+  EXPECT_EQ(dataFor(families(), kDigits, "weights.bin", {{"workload", "1x64"}})->second,
             "application/octet-stream");
 }
 
@@ -108,12 +119,12 @@ TEST(Data, DigitsAreMnists) {
 /// Without descent the losses are those of the outputs: -log of what the label got, and their mean.
 TEST(Data, LossesFollowFromOutputs) {
   NEEDS_DIGITS();
-  Query query = {{"size", "2x16"}, {"hidden", "tanh"}, {"count", "2"}};
+  Query query = {{"workload", "2x16"}, {"hidden", "tanh"}, {"count", "2"}};
   Json outputs = jsonOf("outputs.json", query);
   ASSERT_EQ(outputs.size(), 2u);
   double first = -std::log(outputs[0][7].get<double>()),
          second = -std::log(outputs[1][2].get<double>());
-  query = {{"size", "2x16"}, {"hidden", "tanh"}, {"rate", "0"}, {"batch", "1"}, {"steps", "2"}};
+  query = {{"workload", "2x16"}, {"hidden", "tanh"}, {"rate", "0"}, {"batch", "1"}, {"steps", "2"}};
   expectNear(jsonOf("losses.json", query), {first, second}, "one by one");
   query["batch"] = "2", query["steps"] = "1";
   expectNear(jsonOf("losses.json", query), Json::array({(first + second) / 2}), "their mean");
@@ -121,10 +132,10 @@ TEST(Data, LossesFollowFromOutputs) {
 
 TEST(Data, WhatIsNotSaidIsAsInThePaper) {
   NEEDS_DIGITS();
-  Query full = {{"size", "1x8"}, {"hidden", "relu"}, {"output", "softmax"}, {"bias", "1"},
-                {"batch", "64"}, {"rate", "0.05"},   {"steps", "3"},        {"count", "10"}};
+  Query full = {{"workload", "1x8"}, {"hidden", "relu"}, {"output", "softmax"}, {"bias", "1"},
+                {"batch", "64"},     {"rate", "0.05"},   {"steps", "3"},        {"count", "10"}};
   for (const char* path : {"weights.bin", "outputs.json", "losses.json"}) {
-    EXPECT_EQ(dataOf(path, {{"size", "1x8"}}), dataOf(path, full)) << path;
+    EXPECT_EQ(dataOf(path, {{"workload", "1x8"}}), dataOf(path, full)) << path;
     EXPECT_NE(dataOf(path, full), "") << path;
   }
 }
@@ -132,60 +143,61 @@ TEST(Data, WhatIsNotSaidIsAsInThePaper) {
 TEST(Data, WrongQueriesHaveNone) {
   const std::pair<const char*, Query> kWrong[] = {
       {"weights.bin", {}},
-      {"weights.bin", {{"size", ""}}},
-      {"weights.bin", {{"size", "1x64,2x64"}}},
-      {"weights.bin", {{"size", "0x64"}}},
-      {"weights.bin", {{"size", "1x0"}}},
-      {"weights.bin", {{"size", "-1x64"}}},
-      {"weights.bin", {{"size", "17x64"}}},
-      {"weights.bin", {{"size", "1x1025"}}},
-      {"weights.bin", {{"size", "99999999999x64"}}},
-      {"weights.bin", {{"size", "1x64 "}}},
-      {"weights.bin", {{"size", "1x64"}, {"bias", "2"}}},
-      {"weights.bin", {{"size", "1x64"}, {"bias", "-1"}}},
-      {"weights.bin", {{"size", "1x64"}, {"bias", "0.5"}}},
-      {"weights.bin", {{"size", "1x64"}, {"bias", "yes"}}},
-      {"weights.bin", {{"size", "1x64"}, {"bias", "nan"}}},
-      {"weights.bin", {{"size", "1x64"}, {"bias", ""}}},
-      {"weights.bin", {{"size", "1x64"}, {"hidden", "softmax"}}},
-      {"weights.bin", {{"size", "1x64"}, {"hidden", ""}}},
-      {"weights.bin", {{"size", "1x64"}, {"output", "elu"}}},
-      {"outputs.json", {{"size", "1x8"}, {"count", "0"}}},
-      {"outputs.json", {{"size", "1x8"}, {"count", "10001"}}},
-      {"outputs.json", {{"size", "1x8"}, {"count", "1.5"}}},
-      {"outputs.json", {{"size", "1x8"}, {"count", "1 "}}},
-      {"outputs.json", {{"size", "1x8"}, {"count", "1e999"}}},
-      {"losses.json", {{"size", "1x8"}, {"rate", "-0.1"}}},
-      {"losses.json", {{"size", "1x8"}, {"rate", "10.5"}}},
-      {"losses.json", {{"size", "1x8"}, {"rate", "nan"}}},
-      {"losses.json", {{"size", "1x8"}, {"rate", "0x1p-4"}}},
-      {"losses.json", {{"size", "1x8"}, {"batch", "0"}}},
-      {"losses.json", {{"size", "1x8"}, {"batch", "2.5"}}},
-      {"losses.json", {{"size", "1x8"}, {"batch", "1025"}}},
-      {"losses.json", {{"size", "1x8"}, {"steps", "0"}}},
-      {"losses.json", {{"size", "1x8"}, {"steps", "1.5"}}},
-      {"losses.json", {{"size", "1x8"}, {"steps", "11"}}},
-      {"losses.json", {{"size", "1x8"}, {"batch", "1024"}, {"steps", "10"}}},
+      {"weights.bin", {{"workload", ""}}},
+      {"weights.bin", {{"workload", "1x64,2x64"}}},
+      {"weights.bin", {{"workload", "0x64"}}},
+      {"weights.bin", {{"workload", "1x0"}}},
+      {"weights.bin", {{"workload", "-1x64"}}},
+      {"weights.bin", {{"workload", "65x64"}}},
+      {"weights.bin", {{"workload", "1x4097"}}},
+      {"weights.bin", {{"workload", "none/1x64"}}},
+      {"weights.bin", {{"workload", "99999999999x64"}}},
+      {"weights.bin", {{"workload", "1x64 "}}},
+      {"weights.bin", {{"workload", "1x64"}, {"bias", "2"}}},
+      {"weights.bin", {{"workload", "1x64"}, {"bias", "-1"}}},
+      {"weights.bin", {{"workload", "1x64"}, {"bias", "0.5"}}},
+      {"weights.bin", {{"workload", "1x64"}, {"bias", "yes"}}},
+      {"weights.bin", {{"workload", "1x64"}, {"bias", "nan"}}},
+      {"weights.bin", {{"workload", "1x64"}, {"bias", ""}}},
+      {"weights.bin", {{"workload", "1x64"}, {"hidden", "softmax"}}},
+      {"weights.bin", {{"workload", "1x64"}, {"hidden", ""}}},
+      {"weights.bin", {{"workload", "1x64"}, {"output", "elu"}}},
+      {"outputs.json", {{"workload", "1x8"}, {"count", "0"}}},
+      {"outputs.json", {{"workload", "1x8"}, {"count", "10001"}}},
+      {"outputs.json", {{"workload", "1x8"}, {"count", "1.5"}}},
+      {"outputs.json", {{"workload", "1x8"}, {"count", "1 "}}},
+      {"outputs.json", {{"workload", "1x8"}, {"count", "1e999"}}},
+      {"losses.json", {{"workload", "1x8"}, {"rate", "-0.1"}}},
+      {"losses.json", {{"workload", "1x8"}, {"rate", "10.5"}}},
+      {"losses.json", {{"workload", "1x8"}, {"rate", "nan"}}},
+      {"losses.json", {{"workload", "1x8"}, {"rate", "0x1p-4"}}},
+      {"losses.json", {{"workload", "1x8"}, {"batch", "0"}}},
+      {"losses.json", {{"workload", "1x8"}, {"batch", "2.5"}}},
+      {"losses.json", {{"workload", "1x8"}, {"batch", "1025"}}},
+      {"losses.json", {{"workload", "1x8"}, {"steps", "0"}}},
+      {"losses.json", {{"workload", "1x8"}, {"steps", "1.5"}}},
+      {"losses.json", {{"workload", "1x8"}, {"steps", "11"}}},
+      {"losses.json", {{"workload", "1x8"}, {"batch", "1024"}, {"steps", "10"}}},
       {"digits.bin", {{"first", "10000"}}},
       {"digits.bin", {{"first", "-1"}}},
       {"digits.bin", {{"first", "9999"}, {"count", "2"}}},
       {"digits.bin", {{"count", "0"}}},
       {"digits.bin", {{"first", "0.5"}}},
-      {"", {{"size", "1x8"}}},
-      {"weights", {{"size", "1x8"}}},
-      {"../weights.bin", {{"size", "1x8"}}},
+      {"", {{"workload", "1x8"}}},
+      {"weights", {{"workload", "1x8"}}},
+      {"../weights.bin", {{"workload", "1x8"}}},
   };
   for (const auto& [path, query] : kWrong) {
     std::string text = path;
     for (const auto& [name, value] : query) text += cat(" ", name, "=", value);
-    EXPECT_FALSE(dataFor(kDigits, path, query)) << text;
+    EXPECT_FALSE(dataFor(families(), kDigits, path, query)) << text;
   }
 }
 
 TEST(Data, WithoutMnistThereAreWeights) {
   for (const char* path : {"digits.bin", "outputs.json", "losses.json"})
-    EXPECT_FALSE(dataFor("/nowhere", path, {{"size", "1x8"}})) << path;
-  EXPECT_TRUE(dataFor("/nowhere", "weights.bin", {{"size", "1x8"}}));
+    EXPECT_FALSE(dataFor(families(), "/nowhere", path, {{"workload", "1x8"}})) << path;
+  EXPECT_TRUE(dataFor(families(), "/nowhere", "weights.bin", {{"workload", "1x8"}}));
 }
 
 // ---- trials
@@ -196,7 +208,7 @@ Catalogue catalogue() {
   page.name = "tfjs";
   page.title = "TensorFlow.js";
   page.files = {"tfjs/tf.js"};
-  page.network = {.size = {}, .hidden = "tanh", .output = "sigmoid", .bias = false};
+  page.style = {.hidden = "tanh", .output = "sigmoid", .bias = false};
   page.backends.resize(2);
   page.backends[0].name = "cpu";
   page.backends[1].name = "wasm";
@@ -212,6 +224,7 @@ Catalogue catalogue() {
   probe.sized = false;
   probe.phases = {"start", "depth"};
   Catalogue out;
+  out.families = families();
   out.subjects = {program, page};
   out.tasks = {probe, train};
   return out;
@@ -240,16 +253,21 @@ TEST_F(TrialsTest, PagesAreToldOfTheirTrial) {
   EXPECT_EQ(trials.open(kProbe), 2);
   std::optional<Json> json = desk.trial(id);
   ASSERT_TRUE(json);
-  EXPECT_EQ(json->dump(),
-            R"({"id":1,"subject":"tfjs","backend":"wasm","task":"train","size":"2x128",)"
-            R"("network":{"depth":2,"width":128,"sizes":[784,128,128,10],"hidden":"tanh",)"
-            R"("output":"sigmoid","bias":false,"batch":64,"rate":0.05,"training":"batch"},)"
-            R"("files":["tfjs/tf.js","wasm/wasm.js","wasm/wasm.wasm"],"module":false,)"
-            R"("profile":false,)"
-            R"("models":"tfjs","budget":700,"samples":30})");
+  EXPECT_EQ(
+      json->dump(),
+      R"({"id":1,"subject":"tfjs","backend":"wasm","task":"train",)"
+      R"("workload":"dense/2x128","network":{"workload":"dense/2x128","input":[784],"layers":[)"
+      R"({"type":"dense","kernel":[784,128],"activation":"tanh"},)"
+      R"({"type":"dense","kernel":[128,128],"activation":"tanh"},)"
+      R"({"type":"dense","kernel":[128,10],"activation":"sigmoid"}],)"
+      R"("hidden":"tanh","output":"sigmoid","bias":false,"batch":64,"rate":0.05,)"
+      R"("compared":{"outputs":10,"batch":64,"steps":3},"training":"batch"},)"
+      R"("files":["tfjs/tf.js","wasm/wasm.js","wasm/wasm.wasm"],"module":false,)"
+      R"("profile":false,)"
+      R"("models":"tfjs","budget":700,"samples":30})");
   std::optional<Json> probe = desk.trial(2);
   ASSERT_TRUE(probe);
-  EXPECT_EQ((*probe)["size"], "");
+  EXPECT_EQ((*probe)["workload"], "");
   EXPECT_EQ((*probe)["files"].size(), 1u);
   EXPECT_EQ((*probe)["profile"], true);
   EXPECT_FALSE(desk.trial(3));
@@ -351,11 +369,13 @@ TEST_F(TrialsTest, ImpossibleTrialsAreNotMade) {
   EXPECT_EQ(reason({"tfjs", "webgl", "train", {1, 8}}), "TensorFlow.js has no backend \"webgl\"");
   EXPECT_EQ(reason({"tensorflow", "cpu", "train", {1, 8}}),
             "TensorFlow is a native program: no page can run it");
-  EXPECT_EQ(reason({"tfjs", "cpu", "train", {}}), "the task train needs a size");
-  EXPECT_EQ(reason({"tfjs", "cpu", "probe", {1, 8}}), "the task probe has no size");
+  EXPECT_EQ(reason({"tfjs", "cpu", "train", {}}), "the task train needs a workload");
+  EXPECT_EQ(reason({"tfjs", "cpu", "probe", {1, 8}}), "the task probe has no workload");
   // The server lets 64x4096 through, for which /data/ has nothing.
-  EXPECT_NE(reason({"tfjs", "cpu", "train", {17, 8}}).find("at most 16x1024"), std::string::npos);
-  EXPECT_NE(reason({"tfjs", "cpu", "train", {1, 1025}}).find("at most 16x1024"), std::string::npos);
+  EXPECT_NE(reason({"tfjs", "cpu", "train", {64, 4096}}).find("choose a smaller one"),
+            std::string::npos);
+  EXPECT_NE(reason({"tfjs", "cpu", "train", {7, 8, "cnn"}}).find("so 6, 9, .. layers"),
+            std::string::npos);
   EXPECT_EQ(reason({"tfjs", "cpu", "train", {16, 1024}}), "none");
   EXPECT_FALSE(desk.trial(2)) << "a refused trial is there";
 }
@@ -413,17 +433,17 @@ TEST_F(TrialsTest, AWalkGoesThroughItsCells) {
 }
 
 TEST_F(TrialsTest, DataIsMadeOnceAndStaysTheSame) {
-  Query query = {{"size", "1x8"}, {"bias", "0"}};
+  Query query = {{"workload", "1x8"}, {"bias", "0"}};
   auto first = desk.data("weights.bin", query), second = desk.data("weights.bin", query);
   ASSERT_TRUE(first && second);
   EXPECT_EQ(first->first, dataOf("weights.bin", query));
   EXPECT_EQ(*first, *second);
   // Written one behind the other, the parameters of both are the same text.
-  EXPECT_FALSE(desk.data("weights.bin", {{"bias", "0&size=1x8"}}));
-  EXPECT_FALSE(desk.data("weights.bin", {{"size", "1x8"}, {"bias", "3"}}));
+  EXPECT_FALSE(desk.data("weights.bin", {{"bias", "0&workload=1x8"}}));
+  EXPECT_FALSE(desk.data("weights.bin", {{"workload", "1x8"}, {"bias", "3"}}));
   // More than are kept.
   for (int width = 1; width <= 120; ++width) {
-    auto data = desk.data("weights.bin", {{"size", cat("1x", width)}});
+    auto data = desk.data("weights.bin", {{"workload", cat("1x", width)}});
     ASSERT_TRUE(data) << width;
     EXPECT_EQ(data->first.size(), 4u * static_cast<size_t>(784 * width + width + 10 * width + 10));
   }
@@ -453,7 +473,7 @@ TEST_F(TrialsTest, SeveralThreadsAtOnce) {
             EXPECT_TRUE(desk.phase(id, "steady"));
             EXPECT_TRUE(desk.trial(id));
             EXPECT_TRUE(desk.result(step, good(1)));
-            EXPECT_TRUE(desk.data("weights.bin", {{"size", cat("1x", i + 1)}}));
+            EXPECT_TRUE(desk.data("weights.bin", {{"workload", cat("1x", i + 1)}}));
             EXPECT_TRUE(desk.result(id, good(static_cast<double>(id))));
           });
           std::optional<TrialResult> result = trials.wait(id, std::chrono::minutes(1));

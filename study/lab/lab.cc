@@ -21,9 +21,9 @@ constexpr Milliseconds kLook(500);
 constexpr Milliseconds kLastWords(1'000);
 
 Json toJson(const LabOptions& options) {
-  Json sizes = Json::array();
-  for (const Size& size : options.plan.sizes) sizes.push_back(size.name());
-  return {{"sizes", sizes},
+  Json workloads = Json::array();
+  for (const Workload& workload : options.plan.workloads) workloads.push_back(workload.name());
+  return {{"workloads", workloads},
           {"subjects", options.plan.subjects},
           {"tasks", options.plan.tasks},
           {"rounds", options.plan.rounds},
@@ -37,12 +37,12 @@ Json toJson(const LabOptions& options) {
 }
 
 /// The options of a run that goes on are those that it had.
-Status takeOptions(const Run& run, LabOptions& options) {
+Status takeOptions(const Catalogue& catalogue, const Run& run, LabOptions& options) {
   const Json& j = run.options;
-  FJORD_TRY(options.plan, planOptionsOf(run));
+  FJORD_TRY(options.plan, planOptionsOf(catalogue, run));
   options.trials.budget = intOr(j, "budgetMilliseconds", options.trials.budget);
   options.trials.samples = intOr(j, "samples", options.trials.samples);
-  options.timeout = Milliseconds(intOr(j, "timeoutMilliseconds", 30'000));
+  options.timeout = Milliseconds(intOr(j, "timeoutMilliseconds", 0));
   if (!options.minutes) options.minutes = numberOr(j, "minutes", 0);
   options.browser.browser = stringOr(j, "browser", options.browser.browser);
   options.browser.headless = boolOr(j, "headless", options.browser.headless);
@@ -65,7 +65,7 @@ class Lab {
         store_(store),
         trials_(catalogue, options.trials),
         natives_({options.places.study, options.trials.digits, options.places.files,
-                  options.places.build, options.places.cache}) {}
+                  options.places.build, options.places.cache, catalogue.families}) {}
 
   Status open();
   Result<Run> describe();
@@ -77,7 +77,10 @@ class Lab {
   TrialResult perform(const Cell& cell);
   TrialResult inBrowser(const Cell& cell);
   TrialResult inProcess(const Subject& subject, const Cell& cell);
-  std::optional<TrialResult> await(Session& session, int64_t id);
+  std::optional<TrialResult> await(Session& session, int64_t id, Milliseconds timeout);
+  /// How long a trial may take: half a minute, and twenty times what a step takes where plain
+  /// JavaScript computes it, 0.15 GMAC/s; ten minutes at most.
+  Milliseconds timeoutOf(const Cell& cell) const;
   /// Of the run's trials; 0: as long as it takes.
   double seconds() const { return 60 * options_.minutes.value_or(0); }
 
@@ -145,7 +148,8 @@ Status Lab::run(int64_t run, const std::vector<Trial>& trials, std::set<Cell> ho
   int done = 0;
   for (const Trial& trial : trials) {
     const Cell& cell = trial.cell;
-    std::string what = cat(cell.subject, "/", cell.backend, " ", cell.task, " ", cell.size.name());
+    std::string what =
+        cat(cell.subject, "/", cell.backend, " ", cell.task, " ", cell.workload.name());
     if (seconds() > 0 && Clock::now() - start > std::chrono::duration<double>(seconds())) break;
     progress.show(done++, what);
     if (hopeless.contains(cell)) continue;
@@ -165,9 +169,20 @@ Status Lab::run(int64_t run, const std::vector<Trial>& trials, std::set<Cell> ho
   return {};
 }
 
+Milliseconds Lab::timeoutOf(const Cell& cell) const {
+  if (options_.timeout.count() > 0) return options_.timeout;
+  constexpr double kLeast = 30, kMost = 600, kSteps = 20, kMacsPerSecond = 0.15e9;
+  Result<Network> network = catalogue_.network(cell);
+  const std::vector<std::string>& phases = catalogue_.task(cell.task)->phases;
+  bool trains = std::ranges::find(phases, "build") != phases.end();
+  double macs = !network ? 0 : trains ? network->batch * network->trainingMacs() : network->macs();
+  double seconds = std::min(kMost, kLeast + kSteps * macs / kMacsPerSecond);
+  return Milliseconds(static_cast<int64_t>(1000 * seconds));
+}
+
 TrialResult Lab::perform(const Cell& cell) {
   const Subject& subject = *catalogue_.subject(cell.subject);
-  std::string reason = subject.refuses(cell.backend, cell.task);
+  std::string reason = catalogue_.refusal(cell);
   if (!reason.empty()) return failed(Outcome::kUnsupported, reason);
   return subject.native ? inProcess(subject, cell) : inBrowser(cell);
 }
@@ -176,12 +191,13 @@ TrialResult Lab::inProcess(const Subject& subject, const Cell& cell) {
   if (auto found = unready_.find(subject.name); found != unready_.end())
     return failed(Outcome::kUnsupported, found->second);
   int64_t id = trials_.open(cell);
-  TrialResult result = natives_.run(subject, trials_.json(id), options_.timeout);
+  TrialResult result = natives_.run(subject, trials_.json(id), timeoutOf(cell));
   trials_.close(id);
   return result;
 }
 
 TrialResult Lab::inBrowser(const Cell& cell) {
+  Milliseconds timeout = timeoutOf(cell);
   Result<Session> session = driver_->open(capabilities(options_.browser));
   if (!session) return failed(Outcome::kCrash, "no browser: " + session.error().message);
   int64_t id = trials_.open(cell);
@@ -200,14 +216,14 @@ TrialResult Lab::inBrowser(const Cell& cell) {
   if (!gone && saysCrash(gone.error())) {
     result = failed(Outcome::kCrash, gone.error().message);
   } else {
-    result = await(*session, id);
+    result = await(*session, id, timeout);
   }
   trials_.close(id);
   std::lock_guard lock(mutex_);
   meter_ = nullptr;
   if (!result) {
-    return failed(Outcome::kTimeout, cat("no end within ", options_.timeout.count() / 1000,
-                                         " s, in the phase ", phase_));
+    return failed(Outcome::kTimeout,
+                  cat("no end within ", timeout.count() / 1000, " s, in the phase ", phase_));
   }
   if (meter && result->outcome == Outcome::kOk) {
     std::vector<Sample> used = meter->stop();
@@ -216,8 +232,8 @@ TrialResult Lab::inBrowser(const Cell& cell) {
   return *result;
 }
 
-std::optional<TrialResult> Lab::await(Session& session, int64_t id) {
-  Clock::time_point end = Clock::now() + options_.timeout;
+std::optional<TrialResult> Lab::await(Session& session, int64_t id, Milliseconds timeout) {
+  Clock::time_point end = Clock::now() + timeout;
   while (Clock::now() < end) {
     if (auto result = trials_.wait(id, kLook)) return result;
     // A driver that is asked meanwhile makes the page answer, and stops its requests when it does not.
@@ -260,7 +276,7 @@ Result<int64_t> conduct(const Catalogue& catalogue, LabOptions options, Store& s
     }
     if (!before)
       return fail("there is no interrupted run in this store: start one without --resume");
-    FJORD_CHECK(takeOptions(*before, options));
+    FJORD_CHECK(takeOptions(catalogue, *before, options));
   }
   // Without it Chromium tells of a page's memory after its next garbage collection, 10 to 20 s later.
   if (options.browser.browser == "chromium")
@@ -300,15 +316,14 @@ Status serve(const Catalogue& catalogue, const LabOptions& options, Store& store
   Trials trials(catalogue, options.trials);
   for (const Trial& trial : plan.trials) {
     const Subject& subject = *catalogue.subject(trial.cell.subject);
-    if (!subject.native && subject.refuses(trial.cell.backend, trial.cell.task).empty())
-      trials.walk.push_back(trial.cell);
+    if (!subject.native && catalogue.refusal(trial.cell).empty()) trials.walk.push_back(trial.cell);
   }
   std::mutex mutex;
   int64_t last = 0;
   trials.onResult = [&](const Cell& cell, double seconds, const TrialResult& result) {
     std::lock_guard lock(mutex);
     std::printf("%s/%s %s %s: %s %s\n", cell.subject.c_str(), cell.backend.c_str(),
-                cell.task.c_str(), cell.size.name().c_str(),
+                cell.task.c_str(), cell.workload.name().c_str(),
                 kOutcomeNames[static_cast<int>(result.outcome)], result.message.c_str());
     return store.addTrial({.run = id,
                            .trial = {.id = ++last, .cell = cell},

@@ -36,7 +36,7 @@ struct LabOptions {
   TrialsOptions trials;
   // No trial begins after so many; 0: as long as it takes. A run that goes on has its own.
   std::optional<double> minutes;
-  std::chrono::milliseconds timeout = std::chrono::seconds(30);  // of one trial
+  std::chrono::milliseconds timeout{0};  // of one trial; 0: what its network needs
   BrowserOptions browser;
   std::string webdriver;  // a driver or a Grid that runs already, or ""
   std::string host = "127.0.0.1";

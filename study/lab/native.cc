@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "drive/process.h"
-#include "lab/desk.h"
 #include "meter/meter.h"
+#include "plan/data.h"
 #include "serve/api.h"
 
 namespace fjord::study {
@@ -17,14 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kLook(20);
-
-Status write(const fs::path& path, const std::string& bytes) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  if (!file) return fail(path.string(), " could not be written: is the disk full?");
-  return {};
-}
 
 /// All that is in a folder, into another.
 Status copyAll(const fs::path& from, const fs::path& to) {
@@ -105,24 +97,16 @@ Status NativeRunner::prepare(const Subject& subject, void (*say)(const std::stri
   return {};
 }
 
-Status NativeRunner::writeData(const std::string& folder, const Subject& subject,
-                               const Json& trial) const {
+Status NativeRunner::writeFiles(const std::string& folder, const Subject& subject,
+                                const Json& trial) const {
   std::error_code error;
   fs::create_directories(fs::path(folder) / "files", error);
-  std::string size = stringOr(trial, "size", "");
-  if (size.empty()) return {};
-  Query query = {{"size", size},
-                 {"hidden", subject.network.hidden},
-                 {"output", subject.network.output},
-                 {"bias", subject.network.bias ? "1" : "0"}};
-  Query digits = {{"first", "0"}, {"count", std::to_string(10 * kBatch)}};
-  for (const char* name : {"weights.bin", "digits.bin", "outputs.json", "losses.json"}) {
-    bool isDigits = name == std::string("digits.bin");
-    auto data = dataFor(options_.digits, name, isDigits ? digits : query);
-    if (!data) return fail("there is no ", name, " for ", size);
-    FJORD_CHECK(write(fs::path(folder) / name, data->first));
-  }
-  fs::path models = fs::path(options_.files) / stringOr(trial, "models", subject.name) / size;
+  std::optional<Workload> workload = workloadOf(stringOr(trial, "workload", ""));
+  if (!workload) return {};
+  FJORD_TRY(Network network, networkOf(options_.families, *workload, subject.style));
+  FJORD_CHECK(writeData(options_.families, options_.digits, network, folder));
+  fs::path models =
+      fs::path(options_.files) / stringOr(trial, "models", subject.name) / workload->name();
   if (!fs::exists(models, error)) return {};
   return copyAll(models, fs::path(folder) / "files");
 }
@@ -152,11 +136,11 @@ TrialResult NativeRunner::run(const Subject& subject, const Json& trial,
                               std::chrono::milliseconds timeout) const {
   Folder folder;
   if (folder.path.empty()) return failed(Outcome::kError, "no temporary folder could be made");
-  if (Status ready = writeData(folder.path.string(), subject, trial); !ready)
+  if (Status ready = writeFiles(folder.path.string(), subject, trial); !ready)
     return failed(Outcome::kError, ready.error().message);
   Json told = {
       {"trial", trial}, {"network", member(trial, "network")}, {"data", folder.path.string()}};
-  if (Status written = write(folder.path / "trial.json", told.dump()); !written)
+  if (Status written = writeFile(folder.path / "trial.json", told.dump()); !written)
     return failed(Outcome::kError, written.error().message);
   Result<Process> process = start(subject, folder.path);
   if (!process) return failed(Outcome::kError, process.error().message);
@@ -191,7 +175,7 @@ TrialResult NativeRunner::run(const Subject& subject, const Json& trial,
   if (result->outcome != Outcome::kOk) return *result;
   result->samples.insert(result->samples.end(), used.begin(), used.end());
   if (stringOr(trial, "task", "") == "save") {
-    fs::path kept = fs::path(options_.files) / subject.name / stringOr(trial, "size", "");
+    fs::path kept = fs::path(options_.files) / subject.name / stringOr(trial, "workload", "");
     if (Status copied = copyAll(folder.path / "files", kept); !copied)
       return failed(Outcome::kError, copied.error().message);
   }

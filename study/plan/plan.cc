@@ -1,10 +1,10 @@
 #include "plan/plan.h"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include "base/random.h"
+#include "plan/folders.h"
 
 namespace fjord::study {
 
@@ -18,12 +18,6 @@ struct Selected {
       : subject(text.substr(0, text.find('/'))),
         backend(text.find('/') == std::string::npos ? "" : text.substr(text.find('/') + 1)) {}
 };
-
-std::string namesOf(const auto& list) {
-  std::string out;
-  for (const auto& entry : list) out += cat(out.empty() ? "" : ", ", entry.name);
-  return out.empty() ? "none" : out;
-}
 
 Status check(const Catalogue& catalogue, const PlanOptions& options) {
   if (options.rounds < 1) return fail("rounds: ", options.rounds, "; at least 1 is needed");
@@ -54,7 +48,8 @@ class Planner {
   Planner(const Catalogue& catalogue, const PlanOptions& options)
       : catalogue_(catalogue),
         options_(options),
-        sizes_(options.sizes.empty() ? paperSizes() : options.sizes) {}
+        workloads_(options.workloads.empty() ? catalogue.workloadsOf("dense") : options.workloads) {
+  }
 
   Plan plan() {
     for (const Task& task : catalogue_.tasks) {
@@ -108,8 +103,8 @@ class Planner {
   void add(const Subject& subject, const Backend& backend, const Task& task) {
     std::set<Cell>& cells = task.first ? first_ : each_;
     if (!task.sized) cells.insert({subject.name, backend.name, task.name, {}});
-    for (size_t i = 0; task.sized && i < sizes_.size(); ++i)
-      cells.insert({subject.name, backend.name, task.name, sizes_[i]});
+    for (size_t i = 0; task.sized && i < workloads_.size(); ++i)
+      cells.insert({subject.name, backend.name, task.name, workloads_[i]});
   }
 
   /// Shuffled (Fisher and Yates), each round by its own stream.
@@ -126,30 +121,10 @@ class Planner {
 
   const Catalogue& catalogue_;
   const PlanOptions& options_;
-  std::vector<Size> sizes_;
+  std::vector<Workload> workloads_;
   std::set<Cell> first_, each_;  // sorted: the order depends on the seed alone
   Plan plan_;
 };
-
-std::optional<int> numberIn(std::string_view text, int most) {
-  int number = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  bool good = error == std::errc() && end == text.data() + text.size() && number >= 1 &&
-              number <= most && text[0] != '0';
-  return good ? std::optional(number) : std::nullopt;
-}
-
-Result<Size> parseSize(std::string_view text) {
-  size_t x = text.find('x');
-  if (x != std::string_view::npos) {
-    auto depth = numberIn(text.substr(0, x), kMaxDepth);
-    auto width = numberIn(text.substr(x + 1), kMaxWidth);
-    if (depth && width) return Size{*depth, *width};
-  }
-  return fail("size \"", text,
-              "\": is to be like 2x128, for two hidden layers of 128 units; at most ", kMaxDepth,
-              "x", kMaxWidth);
-}
 
 }  // namespace
 
@@ -158,12 +133,13 @@ Result<Plan> makePlan(const Catalogue& catalogue, const PlanOptions& options) {
   return Planner(catalogue, options).plan();
 }
 
-Result<PlanOptions> planOptionsOf(const Run& run) {
+Result<PlanOptions> planOptionsOf(const Catalogue& catalogue, const Run& run) {
   PlanOptions options{.seed = run.seed};
-  for (const Json& size : member(run.options, "sizes")) {
-    FJORD_TRY(std::vector<Size> parsed,
-              parseSizes(size.is_string() ? size.get<std::string>() : size.dump()));
-    options.sizes.push_back(parsed.front());
+  for (const Json& name : member(run.options, "workloads")) {
+    FJORD_TRY(std::vector<Workload> parsed,
+              parseWorkloads(catalogue.families,
+                             name.is_string() ? name.get<std::string>() : name.dump()));
+    options.workloads.push_back(parsed.front());
   }
   for (auto [name, list] : {std::pair("subjects", &options.subjects), {"tasks", &options.tasks}}) {
     for (const Json& entry : member(run.options, name)) {
@@ -188,26 +164,6 @@ std::vector<Trial> remaining(const Plan& plan, const std::vector<TrialRow>& done
     left.back().id = ++last;
   }
   return left;
-}
-
-std::vector<Size> paperSizes() {
-  std::vector<Size> sizes;
-  for (int depth : {1, 2, 4, 8}) {
-    for (int width : {64, 128, 256}) sizes.push_back({depth, width});
-  }
-  return sizes;
-}
-
-Result<std::vector<Size>> parseSizes(const std::string& text) {
-  std::vector<Size> sizes;
-  for (size_t at = 0; at <= text.size();) {
-    size_t comma = std::min(text.find(',', at), text.size());
-    FJORD_TRY(Size size, parseSize(std::string_view(text).substr(at, comma - at)));
-    if (contains(sizes, size)) return fail("size ", size.name(), " is there twice");
-    sizes.push_back(size);
-    at = comma + 1;
-  }
-  return sizes;
 }
 
 }  // namespace fjord::study

@@ -1,6 +1,6 @@
 // Which trials a run has, and in which order.
 //
-//   Plan plan = makePlan(catalogue, {.sizes = {{1, 64}, {8, 256}}, .rounds = 3, .seed = 7});
+//   Plan plan = makePlan(catalogue, {.workloads = {{1, 64}, {8, 256}}, .rounds = 3, .seed = 7});
 //
 // A round has every cell once; within it the order is drawn from the seed, so that what else the
 // machine does hits all alike (interleaved samples). Tasks that others need come first, once, in
@@ -16,7 +16,7 @@
 namespace fjord::study {
 
 struct PlanOptions {
-  std::vector<Size> sizes = {};            // paperSizes() if empty
+  std::vector<Workload> workloads = {};    // the grid of dense networks if empty
   std::vector<std::string> subjects = {};  // "tfjs" or "tfjs/wasm"; all if empty
   std::vector<std::string> tasks = {};     // all if empty; those that they need come along
   int rounds = 3;
@@ -33,16 +33,10 @@ struct Plan {
 Result<Plan> makePlan(const Catalogue& catalogue, const PlanOptions& options);
 
 /// What a run was to do, as its options in the store say.
-Result<PlanOptions> planOptionsOf(const Run& run);
+Result<PlanOptions> planOptionsOf(const Catalogue& catalogue, const Run& run);
 
 /// What is left when `done` are in the store: their cells and rounds are taken away, the order
 /// stays, the numbers go on from theirs. For --resume.
 std::vector<Trial> remaining(const Plan& plan, const std::vector<TrialRow>& done);
-
-/// The sizes of the paper's grid: 1, 2, 4, 8 hidden layers of 64, 128, 256 units.
-std::vector<Size> paperSizes();
-inline constexpr int kMaxDepth = 16, kMaxWidth = 1024;
-/// "1x64,8x256": at most kMaxDepth layers of kMaxWidth units, no size twice.
-Result<std::vector<Size>> parseSizes(const std::string& text);
 
 }  // namespace fjord::study

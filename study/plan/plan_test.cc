@@ -19,6 +19,7 @@ Subject subject(const std::string& name, const std::vector<std::string>& backend
 /// Two pages and a program that reads the files of one of them.
 Catalogue catalogue() {
   Catalogue c;
+  c.families = *readFamilies(FJORD_ROOT "/study");
   c.subjects = {subject("page", {"cpu", "gpu"}), subject("program", {"native"}),
                 subject("web", {"wasm"})};
   c.subjects[1].models = "web";
@@ -36,7 +37,7 @@ std::vector<std::string> textsOf(const std::vector<Trial>& trials) {
   std::vector<std::string> out;
   for (const Trial& t : trials) {
     out.push_back(cat(t.round, " ", t.cell.subject, "/", t.cell.backend, " ", t.cell.task, " ",
-                      t.cell.size.name()));
+                      t.cell.workload.size()));
   }
   return out;
 }
@@ -47,7 +48,7 @@ std::vector<std::string> sorted(std::vector<std::string> texts) {
 }
 
 TEST(Plan, EveryCellOnceARound) {
-  Plan p = plan({.sizes = {{1, 64}, {8, 256}}, .rounds = 3});
+  Plan p = plan({.workloads = {{1, 64}, {8, 256}}, .rounds = 3});
   std::map<Cell, std::multiset<int>> rounds;
   for (const Trial& t : p.trials) rounds[t.cell].insert(t.round);
   // Four backends, two sizes, two tasks; a probe of each subject; files of each subject and size.
@@ -74,7 +75,7 @@ TEST(Plan, TheHarnessIsMeasuredOnceARound) {
                      .phases = {"steady"}});
   auto empties = [&](const std::vector<std::string>& subjects) {
     std::vector<std::string> out;
-    Plan p = *makePlan(c, {.sizes = {{1, 64}}, .subjects = subjects, .rounds = 2});
+    Plan p = *makePlan(c, {.workloads = {{1, 64}}, .subjects = subjects, .rounds = 2});
     for (const Trial& t : p.trials) {
       if (t.cell.task == "empty")
         out.push_back(cat(t.round, " ", t.cell.subject, "/", t.cell.backend));
@@ -121,16 +122,18 @@ TEST(Plan, Filters) {
 }
 
 TEST(Plan, WhatIsLoadedIsSavedBefore) {
-  Plan own = plan({.sizes = {{2, 64}}, .subjects = {"page/gpu"}, .tasks = {"infer"}, .rounds = 1});
+  Plan own =
+      plan({.workloads = {{2, 64}}, .subjects = {"page/gpu"}, .tasks = {"infer"}, .rounds = 1});
   EXPECT_EQ(textsOf(own.trials),
             (std::vector<std::string>{"0 page/cpu save 2x64", "0 page/gpu infer 2x64"}));
-  Plan read = plan({.sizes = {{2, 64}}, .subjects = {"program"}, .tasks = {"infer"}, .rounds = 1});
+  Plan read =
+      plan({.workloads = {{2, 64}}, .subjects = {"program"}, .tasks = {"infer"}, .rounds = 1});
   EXPECT_EQ(textsOf(read.trials),
             (std::vector<std::string>{"0 web/wasm save 2x64", "0 program/native infer 2x64"}));
 }
 
 TEST(Plan, WhatIsUnsupportedIsInIt) {
-  Plan p = plan({.sizes = {{1, 64}}, .subjects = {"program"}, .tasks = {"train"}, .rounds = 1});
+  Plan p = plan({.workloads = {{1, 64}}, .subjects = {"program"}, .tasks = {"train"}, .rounds = 1});
   EXPECT_EQ(textsOf(p.trials), std::vector<std::string>{"0 program/native train 1x64"});
 }
 
@@ -149,7 +152,7 @@ TEST(Plan, UnknownNames) {
 }
 
 TEST(Plan, GoesOnAfterAnInterruption) {
-  Plan p = plan({.sizes = {{1, 64}}, .rounds = 2, .seed = 3});
+  Plan p = plan({.workloads = {{1, 64}}, .rounds = 2, .seed = 3});
   std::vector<TrialRow> done;
   for (size_t i = 0; i < 5; ++i) done.emplace_back().trial = p.trials[i];
   std::vector<Trial> left = remaining(p, done);
@@ -167,34 +170,13 @@ TEST(Plan, GoesOnAfterAnInterruption) {
 TEST(Plan, NumbersGoOnFromTheStores) {
   // More rounds than before: what was measured keeps its numbers, nothing gets one of them.
   std::vector<TrialRow> done;
-  for (const Trial& t : plan({.sizes = {{1, 64}}, .rounds = 1}).trials)
+  for (const Trial& t : plan({.workloads = {{1, 64}}, .rounds = 1}).trials)
     done.emplace_back().trial = t;
-  Plan more = plan({.sizes = {{1, 64}, {2, 64}}, .rounds = 2});
+  Plan more = plan({.workloads = {{1, 64}, {2, 64}}, .rounds = 2});
   std::vector<Trial> left = remaining(more, done);
   EXPECT_EQ(left.size(), more.trials.size() - done.size());
   for (size_t i = 0; i < left.size(); ++i)
     EXPECT_EQ(left[i].id, static_cast<int64_t>(done.size() + i) + 1);
-}
-
-TEST(Sizes, OfThePaper) {
-  std::vector<Size> sizes = paperSizes();
-  ASSERT_EQ(sizes.size(), 12u);
-  EXPECT_EQ(sizes.front(), (Size{1, 64}));
-  EXPECT_EQ(sizes.back(), (Size{8, 256}));
-}
-
-TEST(Sizes, Read) {
-  auto sizes = parseSizes("1x64,8x256");
-  ASSERT_TRUE(sizes);
-  EXPECT_EQ(*sizes, (std::vector<Size>{{1, 64}, {8, 256}}));
-  for (const char* text :
-       {"", "1", "x", "1x", "x64", "0x64", "1x0", "-1x64", "1x64,", ",1x64", "1x64 ,2x64", "1X64",
-        "01x64", "1x64x2", "17x64", "1x1025", "1x99999999999", "+1x64"}) {
-    auto wrong = parseSizes(text);
-    ASSERT_FALSE(wrong) << text;
-    EXPECT_NE(wrong.error().message.find("is to be like 2x128"), std::string::npos) << text;
-  }
-  EXPECT_EQ(parseSizes("1x64,2x64,1x64").error().message, "size 1x64 is there twice");
 }
 
 }  // namespace

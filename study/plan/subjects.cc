@@ -1,14 +1,11 @@
 #include "plan/subjects.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <ranges>
 #include <regex>
-#include <sstream>
 
 #include "base/fields.h"
-#include "plan/plan.h"
+#include "plan/folders.h"
 
 namespace fjord::study {
 
@@ -17,52 +14,15 @@ namespace {
 namespace fs = std::filesystem;
 using namespace arguments;
 
-// ---- files of JSON
-
-/// Where a text stops being JSON.
-struct Offence : nlohmann::detail::json_sax_acceptor<Json> {
-  size_t at = 0;
-  // The library's name.
-  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception&) {
-    at = position;
-    return false;
-  }
-};
-
-Result<Json> readJson(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(path.string(), ": cannot be read");
-  std::ostringstream text;
-  text << file.rdbuf();
-  std::string content = text.str();
-  if (auto json = parseJson(content)) return json;
-  Offence offence;
-  Json::sax_parse(content, &offence);
-  auto end = content.begin() + static_cast<ptrdiff_t>(std::min(offence.at, content.size()));
-  return fail(path.string(), ": not valid JSON, line ", 1 + std::count(content.begin(), end, '\n'));
-}
-
-bool isName(std::string_view text) {
-  auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-  };
-  return !text.empty() && text[0] != '.' && std::ranges::all_of(text, allowed);
-}
-
-std::string listOf(const auto& names) {
-  std::string out;
-  for (const auto& name : names) out += cat(out.empty() ? "" : ", ", name);
-  return out;
-}
-
 // ---- tasks
 
 constexpr Argument kTask[] = {
     text("title").isNeeded(), flag("sized", true),  flag("perBackend", true),
     flag("perSubject", true), flag("first", false), texts("phases"),
+    text("workload"),
 };
 
-Result<Task> readTask(const fs::path& folder) {
+Result<Task> readTask(const fs::path& folder, const std::vector<Family>& families) {
   fs::path path = folder / "task.json";
   FJORD_TRY(Json json, readJson(path));
   Result<Fields> fields = Fields::of("", kTask, json);
@@ -74,6 +34,13 @@ Result<Task> readTask(const fs::path& folder) {
             .perSubject = fields->flag("perSubject"),
             .first = fields->flag("first"),
             .phases = fields->texts("phases")};
+  if (std::string name = fields->text("workload"); !name.empty()) {
+    Result<std::vector<Workload>> workloads = parseWorkloads(families, name);
+    if (!workloads) return fail(path.string(), ": ", workloads.error().message);
+    if (task.sized || workloads->size() > 1)
+      return fail(path.string(), ": workload is one network, of a task that is not \"sized\"");
+    task.workload = workloads->front();
+  }
   for (size_t i = 0; i < task.phases.size(); ++i) {
     if (std::ranges::none_of(kPhases, [&](const Phase& p) { return task.phases[i] == p.name; }))
       return fail(path.string(), ": phases/", i, " is \"", task.phases[i], "\", which is no phase");
@@ -105,7 +72,7 @@ Status readBackends(const Json& json, Subject& subject) {
   if (json.empty()) return fail("backends has none");
   for (const auto& [name, value] : json.items()) {
     std::string place = cat("backends/", name, "/");
-    if (!isName(name))
+    if (!isFolderName(name))
       return fail("backends/", name, " is not named in lower-case letters, digits, - _ .");
     FJORD_TRY(Fields fields, Fields::of("", kBackend, value, place));
     Backend backend{.name = name,
@@ -120,7 +87,7 @@ Status readBackends(const Json& json, Subject& subject) {
   return {};
 }
 
-constexpr Argument kNetwork[] = {
+constexpr Argument kStyle[] = {
     choice("hidden", "relu|sigmoid|tanh"),
     choice("output", "softmax|sigmoid|relu|tanh"),
     flag("bias", true),
@@ -171,10 +138,10 @@ Status readSubject(const Json& json, Subject& subject) {
   subject.command = fields.texts("command");
   subject.models = fields.text("models");
   subject.unsupported = fields.textsByName("unsupported");
-  FJORD_TRY(Fields network, Fields::of("", kNetwork, member(json, "network"), "network/"));
-  subject.network.hidden = network.choice("hidden");
-  subject.network.output = network.choice("output");
-  subject.network.bias = network.flag("bias");
+  FJORD_TRY(Fields style, Fields::of("", kStyle, member(json, "network"), "network/"));
+  subject.style.hidden = style.choice("hidden");
+  subject.style.output = style.choice("output");
+  subject.style.bias = style.flag("bias");
   FJORD_CHECK(readBackends(member(json, "backends"), subject));
   FJORD_CHECK(checkFiles(subject.files, subject));
   if (subject.native == subject.command.empty())
@@ -196,33 +163,18 @@ Result<Subject> readSubject(const fs::path& folder) {
 
 // ---- the catalogue
 
-/// The folders of a folder, sorted; those of tools (".cache", "__pycache__") are none of ours.
-Result<std::vector<fs::path>> foldersOf(const fs::path& folder) {
-  std::error_code error;
-  std::vector<fs::path> out;
-  fs::directory_iterator entries(folder, error);
-  if (error)
-    return fail(folder.string(), ": ", error.message(),
-                "; it is a folder of study/ in Fjord's source");
-  for (const fs::directory_entry& entry : entries) {
-    std::string name = entry.path().filename().string();
-    if (!entry.is_directory(error) || name.starts_with(".") || name.starts_with("_")) continue;
-    if (!isName(name))
-      return fail(entry.path().string(),
-                  ": its name is to be of lower-case letters, digits, - _ .");
-    out.push_back(entry.path());
-  }
-  std::ranges::sort(out);
-  return out;
-}
-
-Status checkTasks(const Catalogue& catalogue, const std::string& where,
-                  const std::map<std::string, std::string>& unsupported) {
-  for (const auto& [task, reason] : unsupported) {
-    if (!catalogue.task(task)) {
-      return fail(where, "/", task, ": there is no such task; there are ",
-                  listOf(catalogue.tasks | std::views::transform(&Task::name)));
-    }
+/// What cannot be is a task, a type of layer, or one of them with the other: "train conv2d".
+Status checkUnsupported(const Catalogue& catalogue, const std::string& where,
+                        const std::map<std::string, std::string>& unsupported) {
+  for (const auto& [what, reason] : unsupported) {
+    size_t space = std::min(what.find(' '), what.size());
+    std::string first = what.substr(0, space), last = what.substr(std::min(space + 1, what.size()));
+    bool known = last.empty() ? catalogue.task(first) || isLayerType(first)
+                              : catalogue.task(first) && isLayerType(last);
+    if (!known)
+      return fail(where, "/", what, ": there is no such task or layer; there are the tasks ",
+                  namesOf(catalogue.tasks), " and the layers ", layerTypes(),
+                  "; \"train conv2d\" is one with the other");
   }
   return {};
 }
@@ -231,20 +183,15 @@ Status checkTasks(const Catalogue& catalogue, const std::string& where,
 Status checkReferences(const fs::path& subjects, const Catalogue& catalogue) {
   for (const Subject& subject : catalogue.subjects) {
     std::string file = (subjects / subject.name / "subject.json").string() + ": ";
-    FJORD_CHECK(checkTasks(catalogue, file + "unsupported", subject.unsupported));
+    FJORD_CHECK(checkUnsupported(catalogue, file + "unsupported", subject.unsupported));
     for (const Backend& backend : subject.backends) {
       std::string where = cat(file, "backends/", backend.name, "/unsupported");
-      FJORD_CHECK(checkTasks(catalogue, where, backend.unsupported));
+      FJORD_CHECK(checkUnsupported(catalogue, where, backend.unsupported));
     }
     if (!subject.models.empty() && !catalogue.subject(subject.models))
       return fail(file, "models is \"", subject.models, "\", which is no subject");
   }
   return {};
-}
-
-const auto* findNamed(const auto& list, const std::string& name) {
-  auto found = std::ranges::find(list, name, [](const auto& entry) { return entry.name; });
-  return found == list.end() ? nullptr : &*found;
 }
 
 Json toJson(const Subject& s) {
@@ -256,8 +203,7 @@ Json toJson(const Subject& s) {
                         {"files", b.files},
                         {"unsupported", b.unsupported}});
   }
-  Json network = {
-      {"hidden", s.network.hidden}, {"output", s.network.output}, {"bias", s.network.bias}};
+  Json style = {{"hidden", s.style.hidden}, {"output", s.style.output}, {"bias", s.style.bias}};
   return {{"name", s.name},
           {"title", s.title},
           {"note", s.note},
@@ -268,18 +214,26 @@ Json toJson(const Subject& s) {
           {"files", s.files},
           {"module", s.module},
           {"models", s.models},
-          {"network", network},
+          {"network", style},
           {"backends", backends},
           {"unsupported", s.unsupported}};
 }
 
 }  // namespace
 
-std::string Subject::refuses(const std::string& backend, const std::string& task) const {
-  if (const Backend* b = findNamed(backends, backend)) {
-    if (auto found = b->unsupported.find(task); found != b->unsupported.end()) return found->second;
+std::string Subject::refuses(const std::string& backend, const std::string& task,
+                             std::span<const Layer> layers) const {
+  // What cannot be with this network, from the task alone to its layers.
+  std::vector<std::string> asked = {task};
+  for (const Layer& layer : layers) {
+    asked.push_back(layer.type);
+    asked.push_back(task + " " + layer.type);
   }
-  if (auto found = unsupported.find(task); found != unsupported.end()) return found->second;
+  const Backend* own = findNamed(backends, backend);
+  for (const std::string& what : asked) {
+    if (own && own->unsupported.contains(what)) return own->unsupported.at(what);
+    if (unsupported.contains(what)) return unsupported.at(what);
+  }
   if (native && task == "stack") return "it is a native program: the profiler is the browser's";
   return (task == "train" || task == "stack") && training == "none" ? "it only infers" : "";
 }
@@ -290,11 +244,36 @@ const Subject* Catalogue::subject(const std::string& name) const {
 
 const Task* Catalogue::task(const std::string& name) const { return findNamed(tasks, name); }
 
+std::vector<Workload> Catalogue::workloadsOf(const std::string& family) const {
+  const Family* known = findNamed(families, family);
+  return known ? known->grid() : std::vector<Workload>();
+}
+
+Result<Network> Catalogue::network(const Cell& cell) const {
+  const Subject* known = subject(cell.subject);
+  if (!known) return fail("there is no subject \"", cell.subject, "\"");
+  Workload workload = cell.workload;
+  if (const Task* own = task(cell.task); own && !workload.depth) workload = own->workload;
+  if (!workload.depth) return fail("the task ", cell.task, " has no network");
+  return networkOf(families, workload, known->style);
+}
+
+std::string Catalogue::refusal(const Cell& cell) const {
+  const Subject* known = subject(cell.subject);
+  if (!known) return "";
+  Result<Network> network = this->network(cell);
+  if (!network && cell.workload.depth) return network.error().message;
+  return known->refuses(
+      cell.backend, cell.task,
+      network ? std::span<const Layer>(network->layers) : std::span<const Layer>());
+}
+
 Result<Catalogue> readCatalogue(const std::string& study) {
   Catalogue catalogue;
+  FJORD_TRY(catalogue.families, readFamilies(study));
   FJORD_TRY(auto tasks, foldersOf(fs::path(study) / "tasks"));
   for (const fs::path& folder : tasks) {
-    FJORD_TRY(Task task, readTask(folder));
+    FJORD_TRY(Task task, readTask(folder, catalogue.families));
     catalogue.tasks.push_back(std::move(task));
   }
   FJORD_TRY(auto subjects, foldersOf(fs::path(study) / "subjects"));
@@ -307,7 +286,7 @@ Result<Catalogue> readCatalogue(const std::string& study) {
 }
 
 Json toJson(const Catalogue& catalogue) {
-  Json subjects = Json::array(), tasks = Json::array(), sizes = Json::array();
+  Json subjects = Json::array(), tasks = Json::array(), workloads = Json::array();
   for (const Subject& subject : catalogue.subjects) subjects.push_back(toJson(subject));
   for (const Task& t : catalogue.tasks) {
     tasks.push_back({{"name", t.name},
@@ -317,8 +296,16 @@ Json toJson(const Catalogue& catalogue) {
                      {"first", t.first},
                      {"phases", t.phases}});
   }
-  for (const Size& size : paperSizes()) sizes.push_back(size.name());
-  return {{"subjects", subjects}, {"tasks", tasks}, {"sizes", sizes}};
+  for (const Family& family : catalogue.families) {
+    Json sizes = Json::array();
+    for (const Workload& workload : family.grid()) sizes.push_back(workload.size());
+    workloads.push_back({{"name", family.name},
+                         {"title", family.title},
+                         {"depthIs", family.depthIs},
+                         {"widthIs", family.widthIs},
+                         {"sizes", sizes}});
+  }
+  return {{"subjects", subjects}, {"tasks", tasks}, {"workloads", workloads}};
 }
 
 }  // namespace fjord::study

@@ -13,6 +13,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kTask = R"({"title": "Training", "phases": ["build", "first", "steady"]})";
+constexpr const char* kWorkload =
+    R"({"title": "D", "depthIs": "layers", "widthIs": "units", "input": [784], "depths": [1, 2],
+        "widths": [64], "block": [{"type": "dense", "units": "width"}],
+        "tail": [{"type": "dense", "units": 10, "activation": "output"}]})";
 constexpr const char* kSubject = R"({"title": "A", "backends": {"cpu": {"title": "JavaScript"}}})";
 
 /// A folder like study/, with the task "train" and the subject "a".
@@ -22,6 +26,7 @@ class Catalogues : public testing::Test {
     fs::remove_all(study);
     write("tasks/train/task.json", kTask);
     write("subjects/a/subject.json", kSubject);
+    write("workloads/dense/workload.json", kWorkload);
   }
   ~Catalogues() override { fs::remove_all(study); }
 
@@ -56,9 +61,9 @@ TEST_F(Catalogues, WhatIsNotSaidHasItsDefault) {
   EXPECT_TRUE(task->sized && task->perBackend && !task->first);
   EXPECT_EQ(task->phases, (std::vector<std::string>{"build", "first", "steady"}));
   EXPECT_EQ(subject->training, "batch");
-  EXPECT_EQ(subject->network.hidden, "relu");
-  EXPECT_EQ(subject->network.output, "softmax");
-  EXPECT_TRUE(subject->network.bias);
+  EXPECT_EQ(subject->style.hidden, "relu");
+  EXPECT_EQ(subject->style.output, "softmax");
+  EXPECT_TRUE(subject->style.bias);
   EXPECT_FALSE(subject->native || subject->paper || subject->module || subject->backends[0].gpu);
   EXPECT_FALSE(catalogue->subject("b") || catalogue->task("b"));
 }
@@ -75,8 +80,8 @@ TEST_F(Catalogues, EverythingThatCanBeSaid) {
     "files": ["@b/c/dist/x.js", "/fjord/y.mjs"], "module": true, "training": "online",
     "network": {"hidden": "tanh", "output": "sigmoid", "bias": false},
     "backends": {"wasm": {"title": "W", "files": ["d/z.js"]},
-                 "gpu": {"title": "G", "gpu": true, "unsupported": {"train": "no GPU training"}}},
-    "unsupported": {"empty": "never empty"}})");
+                 "gpu": {"title": "G", "gpu": true, "unsupported": {"train": "no GPU training", "conv2d": "no images"}}},
+    "unsupported": {"empty": "never empty", "train conv2d": "no gradient of filters"}})");
   auto catalogue = read();
   ASSERT_TRUE(catalogue) << catalogue.error().message;
   ASSERT_EQ(catalogue->subjects.size(), 3u);
@@ -86,7 +91,7 @@ TEST_F(Catalogues, EverythingThatCanBeSaid) {
   EXPECT_TRUE(catalogue->tasks[0].first && !catalogue->tasks[0].sized &&
               !catalogue->tasks[0].perBackend);
   const Subject& b = catalogue->subjects[1];
-  EXPECT_TRUE(b.paper && b.module && !b.network.bias);
+  EXPECT_TRUE(b.paper && b.module && !b.style.bias);
   EXPECT_EQ(b.note, "noted");
   EXPECT_EQ(b.packages, (std::vector<std::string>{"@b/c", "d"}));
   EXPECT_EQ(b.files, (std::vector<std::string>{"@b/c/dist/x.js", "/fjord/y.mjs"}));
@@ -103,14 +108,19 @@ TEST_F(Catalogues, EverythingThatCanBeSaid) {
   EXPECT_EQ(b.refuses("wasm", "empty"), "never empty");
   EXPECT_EQ(native.refuses("x", "train"), "it only infers");
   EXPECT_EQ(native.refuses("x", "empty"), "");
+  const Layer conv[] = {{.type = "conv2d"}};
+  EXPECT_EQ(b.refuses("wasm", "train", conv), "no gradient of filters");
+  EXPECT_EQ(b.refuses("wasm", "infer", conv), "");
+  EXPECT_EQ(b.refuses("gpu", "infer", conv), "no images");
 }
 
 TEST_F(Catalogues, TheApiTellsAllOfIt) {
   auto catalogue = read();
   ASSERT_TRUE(catalogue);
   Json json = toJson(*catalogue);
-  EXPECT_EQ(json["sizes"].size(), 12u);
-  EXPECT_EQ(json["sizes"][0], "1x64");
+  EXPECT_EQ(json["workloads"].dump(),
+            R"([{"name":"dense","title":"D","depthIs":"layers","widthIs":"units",)"
+            R"("sizes":["1x64","2x64"]}])");
   EXPECT_EQ(json["tasks"][0]["name"], "train");
   EXPECT_EQ(json["subjects"][0]["backends"][0], Json({{"name", "cpu"},
                                                       {"title", "JavaScript"},
@@ -161,7 +171,12 @@ TEST_F(Catalogues, MistakesOfSubjects) {
   EXPECT_EQ(wrongSubject(with(R"("unsupported": {"train": true})")),
             R"(unsupported must be an object of texts that are not empty, got {"train":true})");
   EXPECT_EQ(wrongSubject(with(R"("unsupported": {"trian": "no"})")),
-            "unsupported/trian: there is no such task; there are train");
+            "unsupported/trian: there is no such task or layer; there are the tasks train and the "
+            "layers dense, conv2d, maxPool, flatten; \"train conv2d\" is one with the other");
+  EXPECT_EQ(wrongSubject(with(R"("unsupported": {"conv2d": "no", "train flatten": "no"})")),
+            "nothing");
+  EXPECT_EQ(wrongSubject(with(R"("unsupported": {"conv2d train": "no"})")).substr(0, 46),
+            "unsupported/conv2d train: there is no such tas");
   EXPECT_EQ(wrongSubject(with(R"("native": true)")),
             "command is missing: a native subject is a program");
   EXPECT_EQ(wrongSubject(with(R"("command": ["x"])")),
@@ -176,9 +191,13 @@ TEST_F(Catalogues, MistakesOfTasks) {
             R"(sized must be true or false, got "yes")");
   EXPECT_EQ(wrongTask(R"({"title": "T", "phase": []})"),
             "phase is not known; did you mean phases? There are title, sized, perBackend, "
-            "perSubject, first, phases");
+            "perSubject, first, phases, workload");
   EXPECT_EQ(wrongTask(R"({"title": "T", "phases": ["build", "warmup"]})"),
             R"(phases/1 is "warmup", which is no phase)");
+  EXPECT_EQ(wrongTask(R"({"title": "T", "workload": "1x64"})"),
+            "workload is one network, of a task that is not \"sized\"");
+  EXPECT_EQ(wrongTask(R"({"title": "T", "sized": false, "workload": "a/1x64"})"),
+            "a/1x64: there is no family \"a\"; there are dense");
 }
 
 TEST_F(Catalogues, PackagesHaveOneVersion) {
@@ -204,7 +223,7 @@ TEST_F(Catalogues, FoldersWithoutTheirFile) {
   EXPECT_TRUE(catalogue.error().message.ends_with("subjects/c/subject.json: cannot be read"));
   auto elsewhere = readCatalogue(study.string() + "/nowhere");
   ASSERT_FALSE(elsewhere);
-  EXPECT_NE(elsewhere.error().message.find("nowhere/tasks: "), std::string::npos);
+  EXPECT_NE(elsewhere.error().message.find("nowhere/workloads: "), std::string::npos);
 }
 
 TEST(Catalogue, OfThisCheckout) {

@@ -3,7 +3,8 @@
 //   subject   a framework: one folder of subjects/
 //   backend   one way in which it computes: "cpu", "wasm", "webgl", ..
 //   task      what it is asked to do: one folder of tasks/
-//   cell      subject x backend x task x size of the network: what a table has a number for
+//   workload  the network of a cell: of a family, one folder of workloads/, by depth and width
+//   cell      subject x backend x task x workload: what a table has a number for
 //   trial     one fresh page (or process) for a cell
 //   sample    one number that a trial measured, in a phase
 //   run       all trials from one call of `fjord-study run`
@@ -18,23 +19,26 @@
 
 namespace fjord::study {
 
-/// The size of the network of a cell: `depth` hidden layers of `width` units each; 0x0 for a task
-/// without a network.
-struct Size {
+/// The network of a cell: `depth` layers of `width` units or kernels, as its family counts them; 0x0
+/// for a task without a network.
+struct Workload {
   int depth = 0;
   int width = 0;
-  auto operator<=>(const Size&) const = default;
+  std::string family = "dense";  // a folder of workloads/
+  auto operator<=>(const Workload&) const = default;
   /// "2x128"; "" for 0x0.
-  std::string name() const {
+  std::string size() const {
     return depth ? std::to_string(depth) + "x" + std::to_string(width) : std::string();
   }
+  /// "dense/2x128"; "" for 0x0.
+  std::string name() const { return depth ? family + "/" + size() : std::string(); }
 };
 
 struct Cell {
   std::string subject;  // "tfjs"
   std::string backend;  // "webgl"
   std::string task;     // "train"
-  Size size;
+  Workload workload;
   auto operator<=>(const Cell&) const = default;
 };
 

@@ -18,8 +18,8 @@ Section analysisSection(const Cells& cells);
 
 // ---- models.cc
 
-/// Layers, and millions of multiplications with additions, of one step of a task.
-Work workOf(const Size& size, const std::string& task);
+/// Layers with weights, and millions of multiplications with additions, of one step of a task.
+Work workOf(const std::vector<Family>& families, const Workload& workload, const std::string& task);
 
 /// The model of a series' steady times in milliseconds; an error says what is missing.
 Result<TimeModel> modelOf(const Cells& cells, const Series& series, const std::string& task);

@@ -15,7 +15,7 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-const std::vector<Size> kSizes = {{1, 64}, {1, 256}, {4, 64}, {4, 256}};
+const std::vector<Workload> kSizes = {{1, 64}, {1, 256}, {4, 64}, {4, 256}};
 
 SampleRun emptyRun() {
   SampleRun run;
@@ -32,10 +32,10 @@ SampleRun emptyRun() {
 void timed(SampleRun& run, const char* subject, const char* backend, const char* task, double layer,
            double speed, int rounds = 3) {
   for (int round = 0; round < rounds; ++round) {
-    for (const Size& size : kSizes) {
-      Work work = workOf(size, task);
+    for (const Workload& workload : kSizes) {
+      Work work = workOf(networks(), workload, task);
       double ms = layer * work.layers + work.macs / speed;
-      run.ok({subject, backend, task, size}, {{"steady", ms * (1 + 0.1 * round)}});
+      run.ok({subject, backend, task, workload}, {{"steady", ms * (1 + 0.1 * round)}});
     }
   }
 }
@@ -59,9 +59,9 @@ const std::vector<Entry>& rowOf(const Table& table, const std::string& name) {
 /// Two layers of 64 units: 784 * 64 + 64 * 64 + 64 * 10 = 54,912 multiplications forwards; a step has
 /// 64 * (3 * 54,912 - 784 * 64).
 TEST(Analysis, WorkByHand) {
-  EXPECT_EQ(workOf({2, 64}, "infer").layers, 3);
-  EXPECT_NEAR(workOf({2, 64}, "infer").macs, 0.054912, 1e-12);
-  EXPECT_NEAR(workOf({2, 64}, "train").macs, 64 * (3 * 54912.0 - 50176) / 1e6, 1e-12);
+  EXPECT_EQ(workOf(networks(), {2, 64}, "infer").layers, 3);
+  EXPECT_NEAR(workOf(networks(), {2, 64}, "infer").macs, 0.054912, 1e-12);
+  EXPECT_NEAR(workOf(networks(), {2, 64}, "train").macs, 64 * (3 * 54912.0 - 50176) / 1e6, 1e-12);
 }
 
 /// The middle one of three rounds is 1.1 times as slow.
@@ -114,7 +114,7 @@ TEST(Analysis, SharesRefuseWhatIsNotBalanced) {
   SampleRun run = emptyRun();
   timed(run, "tfjs", "wasm", "infer", 1, 3);
   std::erase_if(run.input.trials,
-                [](const TrialRow& row) { return row.trial.cell.size == Size{4, 64}; });
+                [](const TrialRow& row) { return row.trial.cell.workload == Workload{4, 64}; });
   auto times = timesOf(Cells(run.input), seriesOf(Cells(run.input), "tfjs", "wasm"), "infer");
   ASSERT_FALSE(times);
   EXPECT_EQ(times.error().message, "the design is not balanced: layers 4, width 64 is missing");

@@ -1,9 +1,11 @@
 #include "report/cells.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "base/text.h"
+#include "plan/folders.h"
 #include "plan/plan.h"
 #include "report/format.h"
 
@@ -51,13 +53,21 @@ std::string reasonOf(const TrialRow& row) {
   return "error" + message;
 }
 
-double float32Bytes(const Size& size, bool bias) {
-  double width = size.width, inputs = kInputs, out = 0;
-  for (int layer = 0; layer < size.depth; ++layer) {
-    out += inputs * width + (bias ? width : 0);
-    inputs = width;
+double float32Bytes(const std::vector<Family>& families, const Workload& workload, bool bias) {
+  Result<Network> network = networkOf(families, workload, {.bias = bias});
+  return network ? 4 * static_cast<double>(network->weights()) : NAN;
+}
+
+std::vector<std::string> familiesOf(const ReportInput& input) {
+  // Dense networks, the paper's section 4, are before all others.
+  std::set<std::pair<bool, std::string>> found;
+  for (const TrialRow& row : input.trials) {
+    const Workload& workload = row.trial.cell.workload;
+    if (workload.depth) found.insert({workload.family != "dense", workload.family});
   }
-  return 4 * (out + inputs * kOutputs + (bias ? kOutputs : 0));
+  std::vector<std::string> out;
+  for (const auto& [isLater, name] : found) out.push_back(name);
+  return out;
 }
 
 bool softwareAdapter(const std::string& gpu) {
@@ -95,13 +105,15 @@ void addSubject(std::vector<Series>& out, const Subject& subject, int colour) {
 
 }  // namespace
 
-Cells::Cells(const ReportInput& input) : input_(input) {
-  std::set<Size> sizes;
+Cells::Cells(const ReportInput& input, const std::string& family) : input_(input) {
+  family_.name = family;
+  if (const Family* known = findNamed(input.catalogue.families, family)) family_ = *known;
+  std::set<Workload> sizes;
   for (const TrialRow& row : input.trials) {
     trials_[row.trial.cell].push_back(&row);
-    if (row.trial.cell.size.depth) sizes.insert(row.trial.cell.size);
+    if (row.trial.cell.workload.depth && has(row.trial.cell)) sizes.insert(row.trial.cell.workload);
   }
-  sizes_.assign(sizes.begin(), sizes.end());
+  workloads_.assign(sizes.begin(), sizes.end());
   findPlanned();
   std::set<std::pair<std::string, std::string>> known;
   int colour = 0;
@@ -134,8 +146,8 @@ Cells::Cells(const ReportInput& input) : input_(input) {
 
 /// A run whose subjects or tasks are not in the catalogue any more tells nothing of its plan.
 void Cells::findPlanned() {
-  if (member(input_.run.options, "sizes").is_null()) return;
-  Result<PlanOptions> options = planOptionsOf(input_.run);
+  if (member(input_.run.options, "workloads").is_null()) return;
+  Result<PlanOptions> options = planOptionsOf(input_.catalogue, input_.run);
   if (!options) return;
   Result<Plan> plan = makePlan(input_.catalogue, *options);
   if (!plan) return;
@@ -163,15 +175,14 @@ std::vector<Series> Cells::subjects() const {
 
 std::vector<int> Cells::widths() const {
   std::set<int> out;
-  for (const Size& size : sizes_) out.insert(size.width);
+  for (const Workload& workload : workloads_) out.insert(workload.width);
   return {out.begin(), out.end()};
 }
 
 // ---- cells
 
 std::string Cells::refusal(const Cell& cell) const {
-  const Subject* subject = input_.catalogue.subject(cell.subject);
-  std::string reason = subject ? subject->refuses(cell.backend, cell.task) : "";
+  std::string reason = input_.catalogue.refusal(cell);
   if (!reason.empty()) return "unsupported: " + reason;
   return planned_.contains(cell) ? "no time left" : "not in this run";
 }
@@ -207,20 +218,20 @@ Measured Cells::measure(const Cell& cell, const std::string& phase) const {
   return out;
 }
 
-Measured Cells::once(const Series& series, const std::string& task, const Size& size,
+Measured Cells::once(const Series& series, const std::string& task, const Workload& workload,
                      const std::string& phase) const {
   for (const Series& other : series_) {
-    Cell cell{other.subject, other.backend, task, size};
+    Cell cell{other.subject, other.backend, task, workload};
     if (other.subject == series.subject && trials_.contains(cell)) return at(cell, phase);
   }
-  return {.reason = refusal({series.subject, series.backend, task, size})};
+  return {.reason = refusal({series.subject, series.backend, task, workload})};
 }
 
 std::vector<double> Cells::pooled(const Series& series, const std::string& task,
                                   const std::string& phase) const {
   std::vector<double> out;
-  for (const Size& size : sizes_) {
-    Cell cell{series.subject, series.backend, task, size};
+  for (const Workload& workload : workloads_) {
+    Cell cell{series.subject, series.backend, task, workload};
     if (!at(cell, phase).value) continue;
     for (const TrialRow* row : trials_.at(cell)) {
       if (row->result.outcome != Outcome::kOk) continue;
@@ -249,8 +260,8 @@ Probe Cells::probe(const Series& series) const {
 std::string Cells::absence(const Series& series, const std::string& task,
                            const std::string& phase) const {
   std::string tried, untried;
-  for (const Size& size : sizes_) {
-    Cell cell{series.subject, series.backend, task, size};
+  for (const Workload& workload : workloads_) {
+    Cell cell{series.subject, series.backend, task, workload};
     const Measured& m = at(cell, phase);
     if (m.value) return "";
     std::string& out = trials_.contains(cell) ? tried : untried;
@@ -260,9 +271,9 @@ std::string Cells::absence(const Series& series, const std::string& task,
   return untried.empty() ? refusal({series.subject, series.backend, task, {}}) : untried;
 }
 
-std::optional<double> Cells::median(const Series& series, const std::string& task, const Size& size,
-                                    const std::string& phase) const {
-  const Measured& found = at({series.subject, series.backend, task, size}, phase);
+std::optional<double> Cells::median(const Series& series, const std::string& task,
+                                    const Workload& workload, const std::string& phase) const {
+  const Measured& found = at({series.subject, series.backend, task, workload}, phase);
   if (!found.value) return {};
   return found.value->centre;
 }

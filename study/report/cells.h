@@ -1,7 +1,7 @@
 // The trials of a run, cell by cell: one number a trial and phase, the median of the trials with
 // its interval, or the reason why there is none.
 //
-//   Cells cells(input);
+//   Cells cells(input);                    // of dense networks; Cells(input, "cnn") of those
 //   Measured m = cells.at({"tfjs", "wasm", "train", {2, 128}}, "steady");
 //   m.value ? number(m.value->centre) : m.reason   // "unsupported: no gradients", "timeout: > 60 s"
 //
@@ -45,21 +45,27 @@ struct Probe {
 
 class Cells {
  public:
-  /// `input` stays alive and as it is.
-  explicit Cells(const ReportInput& input);
+  /// `input` stays alive and as it is. Tables and figures are of one family of workloads.
+  explicit Cells(const ReportInput& input, const std::string& family = "dense");
 
   const ReportInput& input() const { return input_; }
   /// Browsers' first, then native programs; subjects of trials that the catalogue lacks, too.
   const std::vector<Series>& series() const { return series_; }
   /// The first of each subject.
   std::vector<Series> subjects() const;
-  /// Those that have a trial, by depth and width.
-  const std::vector<Size>& sizes() const { return sizes_; }
+  /// The family, as the catalogue has it; without one that it lacks.
+  const Family& family() const { return family_; }
+  /// Whether a cell is of this family, or of none.
+  bool has(const Cell& cell) const {
+    return cell.workload.depth == 0 || cell.workload.family == family_.name;
+  }
+  /// Those of the family that have a trial, by depth and width.
+  const std::vector<Workload>& workloads() const { return workloads_; }
   std::vector<int> widths() const;
 
   const Measured& at(const Cell& cell, const std::string& phase) const;
   /// Of a task that a subject does once: on whichever backend that was.
-  Measured once(const Series& series, const std::string& task, const Size& size,
+  Measured once(const Series& series, const std::string& task, const Workload& workload,
                 const std::string& phase) const;
   /// All numbers of a phase, sample by sample, in the right trials of a series and task over all
   /// sizes.
@@ -70,8 +76,8 @@ class Cells {
   std::string absence(const Series& series, const std::string& task,
                       const std::string& phase) const;
 
-  std::optional<double> median(const Series& series, const std::string& task, const Size& size,
-                               const std::string& phase) const;
+  std::optional<double> median(const Series& series, const std::string& task,
+                               const Workload& workload, const std::string& phase) const;
 
   const std::map<Cell, std::vector<const TrialRow*>>& trials() const { return trials_; }
   /// The cells that the run was to have, as far as its options tell.
@@ -85,8 +91,9 @@ class Cells {
   Measured measure(const Cell& cell, const std::string& phase) const;
 
   const ReportInput& input_;
+  Family family_;
   std::vector<Series> series_;
-  std::vector<Size> sizes_;
+  std::vector<Workload> workloads_;
   std::map<Cell, std::vector<const TrialRow*>> trials_;
   std::set<Cell> planned_;
   size_t unreached_ = 0;
@@ -99,8 +106,10 @@ std::string reasonOf(const TrialRow& row);
 /// One trial's number for a phase: the median of its samples; the 95th percentile of frame times,
 /// the longest task, the most memory. A trial that watched frames and saw no long task has 0.
 std::optional<double> ofTrial(const TrialResult& result, const std::string& phase);
-/// Bytes of a network's weights as float32.
-double float32Bytes(const Size& size, bool bias);
+/// Bytes of a network's weights as float32; not a number where there is no such network.
+double float32Bytes(const std::vector<Family>& families, const Workload& workload, bool bias);
+/// The families that a run has trials of, dense networks first.
+std::vector<std::string> familiesOf(const ReportInput& input);
 /// Whether an adapter's name tells that a processor computes what a GPU should.
 bool softwareAdapter(const std::string& gpu);
 

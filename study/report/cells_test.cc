@@ -7,7 +7,7 @@
 namespace fjord::study {
 namespace {
 
-const Size kSmall{1, 64}, kLarge{2, 128};
+const Workload kSmall{1, 64}, kLarge{2, 128};
 const Cell kTrain{"a", "cpu", "train", kSmall};
 
 SampleRun oneSubject() {
@@ -129,8 +129,8 @@ TEST(Cells, SeriesOfCatalogueAndTrials) {
 
 /// 784 * 64 + 64 + 64 * 64 + 64 + 64 * 10 + 10 = 55,050 weights.
 TEST(Cells, BytesOfWeights) {
-  EXPECT_EQ(float32Bytes({2, 64}, true), 4 * 55050);
-  EXPECT_EQ(float32Bytes({2, 64}, false), 4 * (55050 - 64 - 64 - 10));
+  EXPECT_EQ(float32Bytes(networks(), {2, 64}, true), 4 * 55050);
+  EXPECT_EQ(float32Bytes(networks(), {2, 64}, false), 4 * (55050 - 64 - 64 - 10));
 }
 
 TEST(Cells, KnowsSoftwareAdapters) {

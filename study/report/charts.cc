@@ -16,7 +16,7 @@ namespace {
 /// One median in a panel.
 struct Dot {
   Series series;
-  Size size;
+  Workload workload;
   Interval value;
   size_t trials = 0;  // 0: not told
 };
@@ -37,15 +37,15 @@ struct Frame {
 /// The labels of all series that have a dot, the fastest on top: by the mean of log(time over the
 /// fastest at that size), so that a series that lacks the large sizes does not gain by it.
 std::vector<std::string> orderOf(const std::vector<Dot>& dots) {
-  std::map<Size, double> best;
+  std::map<Workload, double> best;
   for (const Dot& dot : dots) {
-    auto [at, added] = best.insert({dot.size, dot.value.centre});
+    auto [at, added] = best.insert({dot.workload, dot.value.centre});
     at->second = std::min(at->second, dot.value.centre);
   }
   std::map<std::string, std::pair<double, int>> sums;
   for (const Dot& dot : dots) {
     auto& [sum, terms] = sums[dot.series.label];
-    sum += std::log(dot.value.centre / best[dot.size]);
+    sum += std::log(dot.value.centre / best[dot.workload]);
     ++terms;
   }
   std::vector<std::pair<double, std::string>> sorted;
@@ -64,7 +64,7 @@ Frame frameOf(const std::vector<Dot>& dots, const std::string& unit, bool one = 
   double low = one ? 1 : INFINITY, high = one ? 1 : 0;
   for (const Dot& dot : dots) {
     colours[dot.series.label] = dot.series.colour;
-    depths.insert(dot.size.depth);
+    depths.insert(dot.workload.depth);
     low = std::min(low, dot.value.low);
     high = std::max(high, dot.value.high);
   }
@@ -99,8 +99,8 @@ Json valuesOf(const std::vector<Dot>& dots) {
   Json values = Json::array();
   for (const Dot& dot : dots) {
     Json value = {{"series", dot.series.label},
-                  {"size", dot.size.name()},
-                  {"depth", dot.size.depth},
+                  {"size", dot.workload.size()},
+                  {"depth", dot.workload.depth},
                   {"centre", dot.value.centre},
                   {"low", dot.value.low},
                   {"high", dot.value.high},
@@ -192,12 +192,12 @@ std::string gpuText(const Cells& cells, const std::vector<Dot>& dots) {
 }
 
 /// "Dots from small to large: 1, 2, 4, 8 hidden layers"
-std::string depthsText(const Frame& frame) {
+std::string depthsText(const Frame& frame, const std::string& layers) {
   std::string out;
   for (int depth : frame.depths) out += cat(out.empty() ? "" : ", ", depth);
   if (frame.depths.size() < 2)
-    return "Networks of " + out + (out == "1" ? " hidden layer" : " hidden layers");
-  return "Dots from small to large: " + out + " hidden layers";
+    return cat("Networks of ", out, " ", out == "1" ? layers.substr(0, layers.size() - 1) : layers);
+  return cat("Dots from small to large: ", out, " ", layers);
 }
 
 }  // namespace
@@ -210,19 +210,21 @@ Figure timesFigure(const Cells& cells, const std::string& task, const std::strin
   std::map<int, std::vector<Dot>> byWidth;
   std::vector<Dot> all;
   for (const Series& series : cells.series()) {
-    for (const Size& size : cells.sizes()) {
-      Measured m = cells.at({series.subject, series.backend, task, size}, phase);
+    for (const Workload& workload : cells.workloads()) {
+      Measured m = cells.at({series.subject, series.backend, task, workload}, phase);
       // A logarithm has no place for what a clock did not see.
       if (!m.value || m.value->low <= 0) continue;
-      all.push_back({series, size, *m.value, m.trials.size()});
-      byWidth[size.width].push_back(all.back());
+      all.push_back({series, workload, *m.value, m.trials.size()});
+      byWidth[workload.width].push_back(all.back());
     }
   }
   if (all.empty()) return {.caption = caption};
   Frame frame = frameOf(all, "ms");
-  Figure figure{.caption = caption, .note = depthsText(frame) + gpuText(cells, all)};
+  Figure figure{.caption = caption,
+                .note = depthsText(frame, cells.family().depthIs) + gpuText(cells, all)};
   for (const auto& [width, dots] : byWidth)
-    figure.panels.push_back({cat(width, " units a layer"), specOf(dots, frame)});
+    figure.panels.push_back(
+        {cat(width, " ", cells.family().widthIs, " a layer"), specOf(dots, frame)});
   return figure;
 }
 
@@ -232,9 +234,9 @@ Figure gapFigure(const Cells& cells, const std::string& task, const std::string&
   for (const Series& native : nativeSeries(cells)) {
     std::vector<Dot> dots;
     for (const Series& series : browserSeries(cells)) {
-      for (const Size& size : cells.sizes()) {
-        auto ratio = gapAt(cells, series, native, task, size);
-        if (ratio && ratio->low > 0) dots.push_back({series, size, *ratio});
+      for (const Workload& workload : cells.workloads()) {
+        auto ratio = gapAt(cells, series, native, task, workload);
+        if (ratio && ratio->low > 0) dots.push_back({series, workload, *ratio});
       }
     }
     all.insert(all.end(), dots.begin(), dots.end());
@@ -242,7 +244,8 @@ Figure gapFigure(const Cells& cells, const std::string& task, const std::string&
   }
   if (all.empty()) return {.caption = caption};
   Frame frame = frameOf(all, "times as long", true);
-  Figure figure{.caption = caption, .note = depthsText(frame) + gpuText(cells, all)};
+  Figure figure{.caption = caption,
+                .note = depthsText(frame, cells.family().depthIs) + gpuText(cells, all)};
   for (const auto& [title, dots] : panels) figure.panels.push_back({title, specOf(dots, frame)});
   return figure;
 }

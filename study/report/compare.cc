@@ -69,7 +69,7 @@ Table pairsTable(std::vector<Pair> pairs) {
       return Entry{.text = number(value), .kind = Entry::kNumber};
     };
     table.rows.push_back({word(pair.label), word(pair.cell.task), word(pair.phase),
-                          word(pair.cell.size.name()), numeric(pair.a.centre),
+                          word(pair.cell.workload.name()), numeric(pair.a.centre),
                           numeric(pair.b.centre), numeric(factorOf(pair))});
   }
   return table;

@@ -64,9 +64,9 @@ TEST(CompareRuns, ATailDoesNot) {
 /// Factors 10, 10, 13.3, 7.5: the third first, then the first two in their order.
 TEST(CompareRuns, CellsThatDifferMostComeFirst) {
   std::string text = compared(timed({1, 2, 3, 4}), timed({10, 20, 40, 30}));
-  size_t third = text.find("| A | train | steady | 3x64 | 3.00 | 40.0 | 13.3 |");
-  size_t first = text.find("| A | train | steady | 1x64 | 1.00 | 10.0 | 10.0 |");
-  size_t last = text.find("| A | train | steady | 4x64 | 4.00 | 30.0 | 7.50 |");
+  size_t third = text.find("| A | train | steady | dense/3x64 | 3.00 | 40.0 | 13.3 |");
+  size_t first = text.find("| A | train | steady | dense/1x64 | 1.00 | 10.0 | 10.0 |");
+  size_t last = text.find("| A | train | steady | dense/4x64 | 4.00 | 30.0 | 7.50 |");
   ASSERT_NE(last, std::string::npos) << text;
   EXPECT_TRUE(third < first && first < last);
 }

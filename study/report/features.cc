@@ -53,7 +53,8 @@ std::string overheadText(const Cells& cells) {
 
 std::string sizesText(const Cells& cells) {
   std::string out;
-  for (const Size& size : cells.sizes()) out += (out.empty() ? "" : ", ") + size.name();
+  for (const Workload& workload : cells.workloads())
+    out += (out.empty() ? "" : ", ") + workload.size();
   return out.empty() ? "none" : out;
 }
 

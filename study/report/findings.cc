@@ -33,12 +33,12 @@ std::string times(double ratio) { return "× " + number(ratio); }
 
 /// The quickest backend of a browser's subject for a task at a size.
 std::optional<double> quickest(const Cells& cells, const std::string& subject,
-                               const std::string& task, const Size& size,
+                               const std::string& task, const Workload& workload,
                                const std::string& phase) {
   std::optional<double> out;
   for (const Series& series : timedSeries(cells)) {
     if (series.subject != subject) continue;
-    auto value = cells.median(series, task, size, phase);
+    auto value = cells.median(series, task, workload, phase);
     if (value && !(out <= value && out)) out = value;
   }
   return out;
@@ -59,10 +59,12 @@ namespace {
 
 /// How far apart subjects are at one size, each on its quickest backend: slowest over fastest;
 /// nothing for fewer than two.
-std::optional<double> spreadAt(const Cells& cells, const std::string& task, const Size& size) {
+std::optional<double> spreadAt(const Cells& cells, const std::string& task,
+                               const Workload& workload) {
   std::vector<double> found;
   for (const Series& subject : browserSubjects(cells)) {
-    if (auto time = quickest(cells, subject.subject, task, size, "steady")) found.push_back(*time);
+    if (auto time = quickest(cells, subject.subject, task, workload, "steady"))
+      found.push_back(*time);
   }
   if (found.size() < 2) return {};
   auto [fast, slow] = std::ranges::minmax(found);
@@ -96,11 +98,11 @@ Finding taskSupport(const Cells& cells) {
   double widest = 0;
   std::string where;
   for (const char* task : {"train", "infer"}) {
-    for (const Size& size : cells.sizes()) {
-      auto spread = spreadAt(cells, task, size);
+    for (const Workload& workload : cells.workloads()) {
+      auto spread = spreadAt(cells, task, workload);
       if (!spread) continue;
       close.add(*spread < 10);
-      if (*spread > widest) where = cat(" (", task, ", ", size.name(), ")");
+      if (*spread > widest) where = cat(" (", task, ", ", workload.size(), ")");
       widest = std::max(widest, *spread);
     }
   }
@@ -143,15 +145,16 @@ Finding fileEncoding(const Cells& cells) {
                       "framework on its quickest backend)."};
   std::vector<double> ratios, bytes, loads;
   Tally slower;
-  for (const Size& size : cells.sizes()) {
+  for (const Workload& workload : cells.workloads()) {
     ByEncoding files, times;
     for (const Series& series : browserSubjects(cells)) {
       const Subject* subject = cells.input().catalogue.subject(series.subject);
-      Measured file = cells.once(series, "save", size, "file");
+      Measured file = cells.once(series, "save", workload, "file");
       if (!file.value || file.value->centre <= 0) continue;
-      double ratio = file.value->centre / float32Bytes(size, !subject || subject->network.bias);
+      double ratio = file.value->centre / float32Bytes(cells.input().catalogue.families, workload,
+                                                       !subject || subject->style.bias);
       (ratio > kText ? files.text : files.binary).push_back(ratio);
-      auto load = quickest(cells, series.subject, "infer", size, "load");
+      auto load = quickest(cells, series.subject, "infer", workload, "load");
       if (!load || *load <= 0) continue;
       (ratio > kText ? times.text : times.binary).push_back(*load);
       bytes.push_back(file.value->centre);
@@ -216,9 +219,9 @@ Finding callStack(const Cells& cells) {
   if (!deep || !flat)
     return unknown(finding, "it needs the call stacks of TensorFlow.js and of ConvNetJS");
   Tally slower;
-  for (const Size& size : cells.sizes()) {
-    auto a = cells.median(*deep, "train", size, "steady");
-    auto b = cells.median(*flat, "train", size, "steady");
+  for (const Workload& workload : cells.workloads()) {
+    auto a = cells.median(*deep, "train", workload, "steady");
+    auto b = cells.median(*flat, "train", workload, "steady");
     if (a && b) slower.add(*a > *b);
   }
   finding.evidence.push_back(

@@ -10,7 +10,7 @@
 namespace fjord::study {
 namespace {
 
-const std::vector<Size> kSizes = {{1, 64}, {1, 128}, {2, 64}, {2, 128}};
+const std::vector<Workload> kSizes = {{1, 64}, {1, 128}, {2, 64}, {2, 128}};
 
 /// TensorFlow.js on two backends, ConvNetJS, TensorFlow: nothing measured yet.
 SampleRun emptyRun() {
@@ -25,7 +25,7 @@ SampleRun emptyRun() {
 void everywhere(SampleRun& run, const char* subject, const char* backend, const char* task,
                 const std::vector<std::pair<std::string, double>>& samples, int rounds = 2) {
   for (int round = 0; round < rounds; ++round) {
-    for (const Size& size : kSizes) run.ok({subject, backend, task, size}, samples);
+    for (const Workload& workload : kSizes) run.ok({subject, backend, task, workload}, samples);
   }
 }
 
@@ -219,13 +219,13 @@ TEST(Findings, GpuAgainstProcessor) {
 /// ConvNetJS's file has `text` and TensorFlow.js's `binary` times the bytes of the weights.
 SampleRun fileRun(double text, double binary, double textLoad, double binaryLoad) {
   SampleRun run = emptyRun();
-  for (const Size& size : kSizes) {
-    double bytes = float32Bytes(size, true);
-    run.ok({"convnetjs", "cpu", "save", size}, {{"file", text * bytes}});
-    run.ok({"tfjs", "cpu", "save", size}, {{"file", binary * bytes}});
+  for (const Workload& workload : kSizes) {
+    double bytes = float32Bytes(networks(), workload, true);
+    run.ok({"convnetjs", "cpu", "save", workload}, {{"file", text * bytes}});
+    run.ok({"tfjs", "cpu", "save", workload}, {{"file", binary * bytes}});
     if (textLoad <= 0) continue;
-    run.ok({"convnetjs", "cpu", "infer", size}, {{"load", textLoad}});
-    run.ok({"tfjs", "cpu", "infer", size}, {{"load", binaryLoad}});
+    run.ok({"convnetjs", "cpu", "infer", workload}, {{"load", textLoad}});
+    run.ok({"tfjs", "cpu", "infer", workload}, {{"load", binaryLoad}});
   }
   return run;
 }
@@ -249,13 +249,15 @@ TEST(Findings, FileEncoding) {
 TEST(Findings, FileEncodingTellsTheCorrelation) {
   SampleRun run = emptyRun();
   double load[] = {10, 20, 40, 30};
-  const Size ordered[] = {{1, 64}, {2, 64}, {1, 128}, {2, 128}};
+  const Workload ordered[] = {{1, 64}, {2, 64}, {1, 128}, {2, 128}};
   for (int i = 0; i < 4; ++i) {
-    run.ok({"tfjs", "cpu", "save", ordered[i]}, {{"file", float32Bytes(ordered[i], true)}});
+    run.ok({"tfjs", "cpu", "save", ordered[i]},
+           {{"file", float32Bytes(networks(), ordered[i], true)}});
     run.ok({"tfjs", "cpu", "infer", ordered[i]}, {{"load", load[i]}});
   }
   // One size has text: both encodings are there, without a time of loading.
-  run.ok({"convnetjs", "cpu", "save", {1, 64}}, {{"file", 7 * float32Bytes({1, 64}, true)}});
+  run.ok({"convnetjs", "cpu", "save", {1, 64}},
+         {{"file", 7 * float32Bytes(networks(), {1, 64}, true)}});
   EXPECT_TRUE(has(evidenceOf(fileEncoding, run), "bytes and time of loading: 0.800 over 4 cells"));
 }
 

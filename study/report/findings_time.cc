@@ -23,8 +23,8 @@ bool isPositive(const ByRound& numbers) {
 
 /// By how much a time grows, on average, where one side of the network doubles and the other stays:
 /// log2 of the factor. `times` [sizes] > 0.
-std::optional<double> growth(const std::vector<Size>& sizes, std::span<const double> times,
-                             int Size::* grows, int Size::* stays) {
+std::optional<double> growth(const std::vector<Workload>& sizes, std::span<const double> times,
+                             int Workload::* grows, int Workload::* stays) {
   double sum = 0;
   int pairs = 0;
   for (size_t a = 0; a < sizes.size(); ++a) {
@@ -43,28 +43,28 @@ struct Growth {
   double width = 0, depth = 0;  // log2
 };
 
-std::optional<Growth> growthOf(const std::vector<Size>& sizes, std::span<const double> times) {
-  auto width = growth(sizes, times, &Size::width, &Size::depth);
-  auto depth = growth(sizes, times, &Size::depth, &Size::width);
+std::optional<Growth> growthOf(const std::vector<Workload>& sizes, std::span<const double> times) {
+  auto width = growth(sizes, times, &Workload::width, &Workload::depth);
+  auto depth = growth(sizes, times, &Workload::depth, &Workload::width);
   if (!width || !depth) return {};
   return Growth{*width, *depth};
 }
 
 /// The times of a task's series that grow both ways.
 struct Grown {
-  std::vector<std::vector<Size>> sizes;  // of each series
-  std::vector<ByRound> times;            // series by series
+  std::vector<std::vector<Workload>> sizes;  // of each series
+  std::vector<ByRound> times;                // series by series
 };
 
 Grown grownSeries(const Cells& cells, const std::string& task) {
   Grown out;
   for (const Series& series : timedSeries(cells)) {
-    std::vector<Size> sizes;
+    std::vector<Workload> sizes;
     std::vector<ByRound> times;
-    for (const Size& size : cells.sizes()) {
-      ByRound time = byRound(cells, {series.subject, series.backend, task, size}, "steady");
+    for (const Workload& workload : cells.workloads()) {
+      ByRound time = byRound(cells, {series.subject, series.backend, task, workload}, "steady");
       if (!isPositive(time)) continue;
-      sizes.push_back(size);
+      sizes.push_back(workload);
       times.push_back(std::move(time));
     }
     if (!growthOf(sizes, std::vector<double>(sizes.size(), 1.0))) continue;
@@ -84,7 +84,7 @@ TaskGrowth growthOf(const Grown& grown) {
   for (const std::vector<double>& round : commonRounds(grown.times)) {
     double width = 0, depth = 0;
     size_t at = 0;
-    for (const std::vector<Size>& sizes : grown.sizes) {
+    for (const std::vector<Workload>& sizes : grown.sizes) {
       Growth one = *growthOf(sizes, std::span(round).subspan(at, sizes.size()));
       at += sizes.size();
       width += one.width / static_cast<double>(grown.sizes.size());
@@ -98,10 +98,11 @@ TaskGrowth growthOf(const Grown& grown) {
 }
 
 /// What the multiplications of these sizes alone grow by.
-std::string workText(const Grown& grown, const std::string& task) {
-  const std::vector<Size>& sizes = grown.sizes[0];
+std::string workText(const Cells& cells, const Grown& grown, const std::string& task) {
+  const std::vector<Workload>& sizes = grown.sizes[0];
   std::vector<double> macs;
-  for (const Size& size : sizes) macs.push_back(workOf(size, task).macs);
+  for (const Workload& workload : sizes)
+    macs.push_back(workOf(cells.input().catalogue.families, workload, task).macs);
   Growth alone = *growthOf(sizes, macs);
   return cat(task, ": multiplications alone grow × ", number(std::exp2(alone.width)), " and × ",
              number(std::exp2(alone.depth)));
@@ -131,7 +132,7 @@ Finding modelComplexity(const Cells& cells) {
             ", twice the depth × ", number(found.depth.interval.centre), " the time (",
             count(grown.sizes.size()), " series); the first over the second ",
             estimateText(found.ratio)));
-    finding.evidence.push_back(workText(grown, task));
+    finding.evidence.push_back(workText(cells, grown, task));
     Decision decision = decide(found.ratio, 1);
     if (decision == Decision::kNotDecided && finding.why.empty())
       finding = undecided(finding, found.ratio, 1);
@@ -158,8 +159,8 @@ Finding modelLoading(const Cells& cells) {
                       "one inference afterwards (geometric mean over the browser's cells)."};
   std::vector<ByRound> times;  // load, first, steady of each cell
   for (const Series& series : timedSeries(cells)) {
-    for (const Size& size : cells.sizes()) {
-      Cell cell{series.subject, series.backend, "infer", size};
+    for (const Workload& workload : cells.workloads()) {
+      Cell cell{series.subject, series.backend, "infer", workload};
       ByRound load = byRound(cells, cell, "load"), first = byRound(cells, cell, "first"),
               steady = byRound(cells, cell, "steady");
       if (load.empty() || !isPositive(first) || !isPositive(steady)) continue;

@@ -19,8 +19,8 @@ std::vector<Series> seriesWhere(const Cells& cells, bool native) {
   return out;
 }
 
-Cell cellOf(const Series& series, const std::string& task, const Size& size) {
-  return {series.subject, series.backend, task, size};
+Cell cellOf(const Series& series, const std::string& task, const Workload& workload) {
+  return {series.subject, series.backend, task, workload};
 }
 
 /// Of each round the geometric mean over sizes; their median. `times`: ours and theirs, size by size.
@@ -47,9 +47,9 @@ std::vector<Series> timedSeries(const Cells& cells) {
 }
 
 std::optional<Interval> gapAt(const Cells& cells, const Series& series, const Series& native,
-                              const std::string& task, const Size& size) {
-  auto ratio = pairedRatio(byRound(cells, cellOf(series, task, size), "steady"),
-                           byRound(cells, cellOf(native, task, size), "steady"));
+                              const std::string& task, const Workload& workload) {
+  auto ratio = pairedRatio(byRound(cells, cellOf(series, task, workload), "steady"),
+                           byRound(cells, cellOf(native, task, workload), "steady"));
   if (!ratio) return {};
   return ratio->interval;
 }
@@ -57,9 +57,9 @@ std::optional<Interval> gapAt(const Cells& cells, const Series& series, const Se
 Gap gapOf(const Cells& cells, const Series& series, const Series& native, const std::string& task) {
   Gap gap;
   std::vector<ByRound> times;  // ours and theirs of each size
-  for (const Size& size : cells.sizes()) {
-    ByRound ours = byRound(cells, cellOf(series, task, size), "steady"),
-            theirs = byRound(cells, cellOf(native, task, size), "steady");
+  for (const Workload& workload : cells.workloads()) {
+    ByRound ours = byRound(cells, cellOf(series, task, workload), "steady"),
+            theirs = byRound(cells, cellOf(native, task, workload), "steady");
     auto ratio = pairedRatio(ours, theirs);
     if (!ratio || ratio->interval.centre <= 0) continue;
     gap.ratios.push_back(ratio->interval.centre);
@@ -79,8 +79,10 @@ Gap gapOf(const Cells& cells, const Series& series, const Series& native, const 
 
 namespace {
 
-/// Section 5.2.3 compares TensorFlow.js and TensorFlow on the CPU.
-std::string paperGap(const Series& series, const Series& native, const std::string& task) {
+/// Section 5.2.3 compares TensorFlow.js and TensorFlow on the CPU, over dense networks.
+std::string paperGap(const Cells& cells, const Series& series, const Series& native,
+                     const std::string& task) {
+  if (cells.family().name != "dense") return "";
   if (series.subject != paper::kTensorFlowJs || series.backend != "cpu") return "";
   if (native.subject != paper::kTensorFlow || native.backend != "cpu") return "";
   return number(task == "train" ? paper::kTrainingGap : paper::kInferenceGap);
@@ -113,7 +115,7 @@ Table gapTable(const Cells& cells, const std::string& task, const std::string& c
     // One reason for all leaves nothing to say beside it.
     for (size_t i = 0; i < sizes.size() && i + 1 < row.size(); ++i) {
       if (!sizes[i].empty()) row[i + 1].small += (row[i + 1].small.empty() ? "" : "; ") + sizes[i];
-      row[i + 1].paper = paperGap(series, natives[i], task);
+      row[i + 1].paper = paperGap(cells, series, natives[i], task);
     }
   }
   return table;
@@ -121,15 +123,15 @@ Table gapTable(const Cells& cells, const std::string& task, const std::string& c
 
 Table gapCellsTable(const Cells& cells, const std::string& task, const std::string& caption) {
   Table table{.caption = caption, .head = {"Framework", "over"}, .folded = true};
-  for (const Size& size : cells.sizes()) table.head.push_back(size.name());
+  for (const Workload& workload : cells.workloads()) table.head.push_back(workload.size());
   for (const Series& series : browserSeries(cells)) {
     for (const Series& native : nativeSeries(cells)) {
       std::vector<Measured> row;
-      for (const Size& size : cells.sizes()) {
-        Measured m{.value = gapAt(cells, series, native, task, size)};
-        if (!m.value) m.reason = cells.at(cellOf(series, task, size), "steady").reason;
+      for (const Workload& workload : cells.workloads()) {
+        Measured m{.value = gapAt(cells, series, native, task, workload)};
+        if (!m.value) m.reason = cells.at(cellOf(series, task, workload), "steady").reason;
         if (!m.value && m.reason.empty())
-          m.reason = "no native time: " + cells.at(cellOf(native, task, size), "steady").reason;
+          m.reason = "no native time: " + cells.at(cellOf(native, task, workload), "steady").reason;
         row.push_back(m);
       }
       if (row.empty()) continue;

@@ -10,7 +10,7 @@ namespace fjord::study {
 /// How many times as long as `native` a series takes at one size, the ratios paired by round;
 /// nothing where one has no number.
 std::optional<Interval> gapAt(const Cells& cells, const Series& series, const Series& native,
-                              const std::string& task, const Size& size);
+                              const std::string& task, const Workload& workload);
 
 /// The geometric mean over all sizes that both have numbers for.
 struct Gap {

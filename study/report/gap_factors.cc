@@ -25,25 +25,25 @@ Entry numeric(const std::string& text) { return {.text = text, .kind = Entry::kN
 struct Choice {
   std::vector<std::string> tasks;
   std::vector<const Series*> backends;
-  std::vector<Size> sizes;
+  std::vector<Workload> sizes;
 };
 
 ByRound timeOf(const Cells& cells, const std::string& subject, const std::string& backend,
-               const std::string& task, const Size& size) {
-  return byRound(cells, {subject, backend, task, size}, "steady");
+               const std::string& task, const Workload& workload) {
+  return byRound(cells, {subject, backend, task, workload}, "steady");
 }
 
 bool hasAll(const Cells& cells, const std::string& subject, const std::string& backend,
             const std::string& task) {
-  return std::ranges::all_of(cells.sizes(), [&](const Size& size) {
-    return !timeOf(cells, subject, backend, task, size).empty();
+  return std::ranges::all_of(cells.workloads(), [&](const Workload& workload) {
+    return !timeOf(cells, subject, backend, task, workload).empty();
   });
 }
 
 /// The tasks that TensorFlow has all sizes of, and the backends on the processor that have all of
 /// these: what is left is a factorial if the sizes are one.
 Choice choose(const Cells& cells) {
-  Choice out{.sizes = cells.sizes()};
+  Choice out{.sizes = cells.workloads()};
   for (const char* task : {"train", "infer"}) {
     if (hasAll(cells, paper::kTensorFlow, "cpu", task)) out.tasks.emplace_back(task);
   }
@@ -57,9 +57,9 @@ Choice choose(const Cells& cells) {
   return out;
 }
 
-std::vector<int> sorted(const std::vector<Size>& sizes, int Size::* side) {
+std::vector<int> sorted(const std::vector<Workload>& sizes, int Workload::* side) {
   std::set<int> values;
-  for (const Size& size : sizes) values.insert(size.*side);
+  for (const Workload& workload : sizes) values.insert(workload.*side);
   return {values.begin(), values.end()};
 }
 
@@ -100,25 +100,25 @@ Result<Observed> gapDesign(const Cells& cells) {
     size_t dot = series->label.rfind(" · ");
     backends.push_back(dot == std::string::npos ? series->backend : series->label.substr(dot + 4));
   }
-  std::vector<int> depths = sorted(choice.sizes, &Size::depth),
-                   widths = sorted(choice.sizes, &Size::width);
+  std::vector<int> depths = sorted(choice.sizes, &Workload::depth),
+                   widths = sorted(choice.sizes, &Workload::width);
   Builder builder;
   int placesOf[] = {builder.add("task", tasks, {}), builder.add("backend", backends, {}),
                     builder.add("layers", depths), builder.add("width", widths)};
   std::vector<ByRound> times;
   for (size_t t = 0; t < choice.tasks.size(); ++t) {
     for (size_t b = 0; b < choice.backends.size(); ++b) {
-      for (const Size& size : choice.sizes) {
-        int levels[] = {static_cast<int>(t), static_cast<int>(b), placeIn(depths, size.depth),
-                        placeIn(widths, size.width)};
+      for (const Workload& workload : choice.sizes) {
+        int levels[] = {static_cast<int>(t), static_cast<int>(b), placeIn(depths, workload.depth),
+                        placeIn(widths, workload.width)};
         Row row{.levels = std::vector<int>(builder.design.factors.size())};
         for (size_t f = 0; f < std::size(levels); ++f) {
           if (placesOf[f] >= 0) row.levels[static_cast<size_t>(placesOf[f])] = levels[f];
         }
         builder.design.rows.push_back(row);
         const Series& series = *choice.backends[b];
-        times.push_back(timeOf(cells, series.subject, series.backend, choice.tasks[t], size));
-        times.push_back(timeOf(cells, paper::kTensorFlow, "cpu", choice.tasks[t], size));
+        times.push_back(timeOf(cells, series.subject, series.backend, choice.tasks[t], workload));
+        times.push_back(timeOf(cells, paper::kTensorFlow, "cpu", choice.tasks[t], workload));
       }
     }
   }

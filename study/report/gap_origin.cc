@@ -37,10 +37,10 @@ std::string labelOf(const Cells& cells, const Place& place) {
 Result<std::vector<Stage>> stagesOf(const Cells& cells, const std::string& task) {
   std::vector<ByRound> all;  // size by size, the chain within
   std::string missing;
-  for (const Size& size : cells.sizes()) {
+  for (const Workload& workload : cells.workloads()) {
     std::vector<ByRound> here;
     for (const Place& place : kChain) {
-      here.push_back(byRound(cells, {place.subject, place.backend, task, size}, "steady"));
+      here.push_back(byRound(cells, {place.subject, place.backend, task, workload}, "steady"));
       if (!here.back().empty()) continue;
       missing = labelOf(cells, place);
       break;

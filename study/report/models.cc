@@ -31,20 +31,23 @@ std::optional<double> speedOf(const TimeModel& model) {
 
 }  // namespace
 
-Work workOf(const Size& size, const std::string& task) {
-  double weights = float32Bytes(size, false) / 4, first = static_cast<double>(kInputs) * size.width;
-  // Forward, gradients of weights, and gradients of inputs, which the first layer does not need.
-  double macs = task == "train" ? kTrainingBatch * (3 * weights - first) : weights;
-  return {.layers = static_cast<double>(size.depth) + 1, .macs = macs / 1e6};
+Work workOf(const std::vector<Family>& families, const Workload& workload,
+            const std::string& task) {
+  Result<Network> network = networkOf(families, workload);
+  if (!network) return {.layers = NAN, .macs = NAN};
+  double macs = task == "train" ? network->batch * network->trainingMacs() : network->macs();
+  auto hasKernel = [](const Layer& layer) { return !layer.kernel.empty(); };
+  auto layers = std::ranges::count_if(network->layers, hasKernel);
+  return {.layers = static_cast<double>(layers), .macs = macs / 1e6};
 }
 
 Result<TimeModel> modelOf(const Cells& cells, const Series& series, const std::string& task) {
   std::vector<Work> works;
   std::vector<double> times;
-  for (const Size& size : cells.sizes()) {
-    auto time = cells.median(series, task, size, "steady");
+  for (const Workload& workload : cells.workloads()) {
+    auto time = cells.median(series, task, workload, "steady");
     if (!time) continue;
-    works.push_back(workOf(size, task));
+    works.push_back(workOf(cells.input().catalogue.families, workload, task));
     times.push_back(*time);
   }
   if (times.empty()) return fail(cells.absence(series, task, "steady"));

@@ -45,9 +45,9 @@ const Features* features(const std::string& subject) {
 
 std::span<const Cpu> cpu() { return kCpu; }
 
-std::optional<double> fileMegabytes(const std::string& subject, const Size& size) {
+std::optional<double> fileMegabytes(const std::string& subject, const Workload& workload) {
   for (const Files& row : kFiles) {
-    if (row.depth != size.depth || row.width != size.width) continue;
+    if (row.depth != workload.depth || row.width != workload.width) continue;
     if (subject == "brainjs") return row.brainjs;
     if (subject == "convnetjs") return row.convnetjs;
     if (subject == "synaptic") return row.synaptic;

@@ -47,7 +47,7 @@ std::span<const Cpu> cpu();
 
 /// Table 3: size of model files, 10^6 bytes. There is no row for 8 hidden layers; section 4.3 says
 /// that files of Keras.js and WebDNN have the size of TensorFlow.js's.
-std::optional<double> fileMegabytes(const std::string& subject, const Size& size);
+std::optional<double> fileMegabytes(const std::string& subject, const Workload& workload);
 
 /// Section 5.2.3, dense networks on the CPU: how many times as long as TensorFlow TensorFlow.js
 /// takes, on average.

@@ -100,6 +100,31 @@ Section gapSection(const Cells& cells) {
   return section;
 }
 
+/// What the paper's section 5 has of another family than the dense networks: times in the browser and
+/// natively, and what lies between them.
+Section familySection(const ReportInput& input, const std::string& name) {
+  Cells cells(input, name);
+  const Family& family = cells.family();
+  Section section{.id = "workload-" + name, .title = family.title.empty() ? name : family.title};
+  auto add = [&](Block block) { section.blocks.push_back(std::move(block)); };
+  add(Paragraph{cat("Sizes are ", family.depthIs, " × ", family.widthIs, ". ", family.note)});
+  struct Part {
+    const char *task, *name, *step;
+  };
+  for (const Part& part : {Part{"train", "Training", "a batch of 64"},
+                           Part{"infer", "Inference", "an inference of one digit"}}) {
+    add(timesFigure(cells, part.task, "steady", cat(part.name, ": time for ", part.step, ", ms")));
+    add(timesTable(cells, part.task, "steady", cat(part.name, ": time for ", part.step, ", ms")));
+    add(gapTable(cells, part.task,
+                 cat("Table 5: ", part.task, ", times as long as native, geometric means")));
+    add(gapCellsTable(cells, part.task, cat("Table 5: ", part.task, ", each size")));
+  }
+  add(timesTable(cells, "infer", "load", "Time for loading a network, ms"));
+  add(timesTable(cells, "infer", "first", "Time for the first inference, ms"));
+  add(filesTable(cells));
+  return section;
+}
+
 Document documentOf(const ReportInput& input) {
   Cells cells(input);
   Packages packages = allPackages(input.modules, input.catalogue);
@@ -123,6 +148,9 @@ Document documentOf(const ReportInput& input) {
   document.sections.push_back({"files", "Model files", {filesTable(cells)}});
   document.sections.push_back(inferenceSection(cells, packages));
   document.sections.push_back(gapSection(cells));
+  for (const std::string& family : familiesOf(input)) {
+    if (family != "dense") document.sections.push_back(familySection(input, family));
+  }
   document.sections.push_back(analysisSection(cells));
   document.sections.push_back(std::move(results));
   document.sections.push_back({"cells", "All cells", {rawTable(cells)}});

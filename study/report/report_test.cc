@@ -47,7 +47,7 @@ TEST(Report, OfAWholeRun) {
 TEST(Report, OfOneDepth) {
   ReportInput input = wholeRun();
   std::erase_if(input.trials, [](const TrialRow& row) {
-    return row.trial.cell.size.depth && row.trial.cell.size != Size{1, 64};
+    return row.trial.cell.workload.depth && row.trial.cell.workload != Workload{1, 64};
   });
   std::string page = html(input);
   EXPECT_TRUE(has(page, "Networks of 1 hidden layer"));

@@ -11,6 +11,9 @@
 
 namespace fjord::study {
 
+/// This checkout's workloads.
+const std::vector<Family>& networks();
+
 struct SampleRun {
   struct Way {
     std::string name, title;

@@ -5,12 +5,17 @@
 
 #include "base/random.h"
 #include "base/text.h"
-#include "plan/plan.h"
 #include "report/cells.h"
 
 namespace fjord::study {
 
+const std::vector<Family>& networks() {
+  static const std::vector<Family> kFamilies = *readFamilies(FJORD_ROOT "/study");
+  return kFamilies;
+}
+
 SampleRun::SampleRun() {
+  input.catalogue.families = networks();
   Run& run = input.run;
   run.id = 1;
   run.started = "2026-10-01T12:00:00Z";
@@ -93,7 +98,9 @@ struct Speed {
   double depth;     // calls
 };
 
-double multiplications(const Size& size) { return float32Bytes(size, false) / 4; }
+double multiplications(const Workload& workload) {
+  return float32Bytes(networks(), workload, false) / 4;
+}
 
 /// Values of a hidden trial: about `centre`, some percent up and down.
 double around(Random& random, double centre) { return centre * std::exp(0.05 * random.normal()); }
@@ -102,10 +109,10 @@ class Writer {
  public:
   explicit Writer(SampleRun& run) : run_(run) {}
 
-  void train(const Subject& subject, const Speed& speed, const Size& size) {
-    Cell cell{subject.name, speed.backend, "train", size};
-    double step =
-        speed.call * (size.depth + 1) * 3 + 64 * 3 * multiplications(size) / 1e6 / speed.training;
+  void train(const Subject& subject, const Speed& speed, const Workload& workload) {
+    Cell cell{subject.name, speed.backend, "train", workload};
+    double step = speed.call * (workload.depth + 1) * 3 +
+                  64 * 3 * multiplications(workload) / 1e6 / speed.training;
     if (!subject.refuses(speed.backend, "train").empty()) {
       run_.ended(cell, Outcome::kUnsupported, subject.refuses(speed.backend, "train"));
     } else if (step > 6000) {
@@ -117,17 +124,19 @@ class Writer {
       for (int i = 0; i < 12; ++i) add("cpu", around(random_, speed.cpu));
       for (int i = 0; i < 30; ++i) add("frame", std::max(16.7, around(random_, step)));
       if (step > 50) add("longtask", around(random_, step));
-      add("memory", 2e8 + 12 * float32Bytes(size, true) + 1e6 * speed.first / 40);
-      add("heap", 1e7 + 6 * float32Bytes(size, true));
+      add("memory", 2e8 + 12 * float32Bytes(networks(), workload, true) + 1e6 * speed.first / 40);
+      add("heap", 1e7 + 6 * float32Bytes(networks(), workload, true));
       result.correctness = {"loss", 1e-7 * std::abs(random_.normal()), 1e-3};
     }
   }
 
-  void infer(const Subject& subject, const Speed& speed, const Size& size) {
-    Cell cell{subject.name, speed.backend, "infer", size};
-    double step = speed.call * (size.depth + 1) + multiplications(size) / 1e6 / speed.training;
+  void infer(const Subject& subject, const Speed& speed, const Workload& workload) {
+    Cell cell{subject.name, speed.backend, "infer", workload};
+    double step =
+        speed.call * (workload.depth + 1) + multiplications(workload) / 1e6 / speed.training;
     common(cell, speed, step);
-    add("load", around(random_, speed.load + float32Bytes(size, true) / 1e6 * speed.load / 10));
+    add("load", around(random_, speed.load + float32Bytes(networks(), workload, true) / 1e6 *
+                                                 speed.load / 10));
     run_.input.trials.back().result.correctness = {"output", 2e-7, 1e-3};
   }
 
@@ -240,7 +249,7 @@ void describe(Subject& subject) {
   subject.native = name == "fjord-native" || name == "onnxruntime" || name == "tensorflow";
   if (name == "mind") {
     subject.note = "own implementation of the documented Mind 1.0.1: it is not on npm";
-    subject.network.bias = false;
+    subject.style.bias = false;
   }
   struct Package {
     const char *subject, *name, *file;
@@ -289,9 +298,9 @@ ReportInput wholeRun() {
       for (const Speed& speed : f.speeds) {
         Cell stack{f.name, speed.backend, "stack", {}};
         if (round == 0 && speed.depth > 0) run.ok(stack, {{"depth", speed.depth}});
-        for (const Size& size : paperSizes()) {
-          writer.train(subject, speed, size);
-          writer.infer(subject, speed, size);
+        for (const Workload& workload : SampleRun().input.catalogue.workloadsOf("dense")) {
+          writer.train(subject, speed, workload);
+          writer.infer(subject, speed, workload);
         }
       }
     }
@@ -299,9 +308,10 @@ ReportInput wholeRun() {
   for (const Framework& f : frameworks()) {
     run.facts(f.name, f.ways[0].name, factsOf(f.name));
     run.ok({f.name, f.ways[0].name, "empty", {}}, {{"steady", 0.0004}, {"steady", 0.0005}});
-    for (const Size& size : paperSizes()) {
-      Cell cell{f.name, f.ways[0].name, "save", size};
-      if (f.bytes > 0) run.ok(cell, {{"file", f.bytes * float32Bytes(size, true) / 4}});
+    for (const Workload& workload : SampleRun().input.catalogue.workloadsOf("dense")) {
+      Cell cell{f.name, f.ways[0].name, "save", workload};
+      if (f.bytes > 0)
+        run.ok(cell, {{"file", f.bytes * float32Bytes(networks(), workload, true) / 4}});
     }
   }
   run.ended({"jax-js", "webgpu", "infer", {8, 256}}, Outcome::kCrash, "the page was gone");

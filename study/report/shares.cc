@@ -15,9 +15,9 @@ namespace {
 
 constexpr int kResamples = 1000;
 
-Factor factorOf(const std::string& name, const std::vector<Size>& sizes, int Size::* side) {
+Factor factorOf(const std::string& name, const std::vector<Workload>& sizes, int Workload::* side) {
   std::set<int> values;
-  for (const Size& size : sizes) values.insert(size.*side);
+  for (const Workload& workload : sizes) values.insert(workload.*side);
   Factor factor{.name = name};
   for (int value : values) {
     factor.levels.push_back(cat(value));
@@ -33,7 +33,8 @@ int levelOf(const Factor& factor, int value) {
 /// What multiplications alone would take: the same design with their number.
 std::vector<double> ofWork(const Cells& cells, const std::string& task) {
   std::vector<double> out;
-  for (const Size& size : cells.sizes()) out.push_back(std::log2(workOf(size, task).macs));
+  for (const Workload& workload : cells.workloads())
+    out.push_back(std::log2(workOf(cells.input().catalogue.families, workload, task).macs));
   return out;
 }
 
@@ -57,15 +58,15 @@ Entry shareEntry(const Span& span) {
 
 Result<Observed> timesOf(const Cells& cells, const Series& series, const std::string& task) {
   Observed out;
-  const std::vector<Size>& sizes = cells.sizes();
-  out.design.factors = {factorOf("layers", sizes, &Size::depth),
-                        factorOf("width", sizes, &Size::width)};
+  const std::vector<Workload>& sizes = cells.workloads();
+  out.design.factors = {factorOf("layers", sizes, &Workload::depth),
+                        factorOf("width", sizes, &Workload::width)};
   std::vector<ByRound> times;
-  for (const Size& size : sizes) {
-    ByRound time = byRound(cells, {series.subject, series.backend, task, size}, "steady");
+  for (const Workload& workload : sizes) {
+    ByRound time = byRound(cells, {series.subject, series.backend, task, workload}, "steady");
     if (time.empty()) continue;
-    out.design.rows.push_back(
-        {{levelOf(out.design.factors[0], size.depth), levelOf(out.design.factors[1], size.width)}});
+    out.design.rows.push_back({{levelOf(out.design.factors[0], workload.depth),
+                                levelOf(out.design.factors[1], workload.width)}});
     times.push_back(std::move(time));
   }
   if (times.empty()) return fail(cells.absence(series, task, "steady"));

@@ -60,26 +60,28 @@ namespace {
 std::vector<Measured> measuredRow(const Cells& cells, const Series& series, const std::string& task,
                                   const std::string& phase) {
   std::vector<Measured> row;
-  for (const Size& size : cells.sizes())
-    row.push_back(cells.at({series.subject, series.backend, task, size}, phase));
+  for (const Workload& workload : cells.workloads())
+    row.push_back(cells.at({series.subject, series.backend, task, workload}, phase));
   if (row.empty()) row.push_back({.reason = cells.absence(series, task, phase)});
   return row;
 }
 
 /// Sizes for the extremes: the smallest and the largest network, which may be the same.
-std::vector<Size> extremes(const Cells& cells) {
-  const std::vector<Size>& sizes = cells.sizes();
+std::vector<Workload> extremes(const Cells& cells) {
+  const std::vector<Workload>& sizes = cells.workloads();
   if (sizes.empty()) return {};
-  auto weights = [](const Size& size) { return float32Bytes(size, true); };
-  Size least = *std::ranges::min_element(sizes, {}, weights);
-  Size most = *std::ranges::max_element(sizes, {}, weights);
+  auto weights = [&](const Workload& workload) {
+    return float32Bytes(cells.input().catalogue.families, workload, true);
+  };
+  Workload least = *std::ranges::min_element(sizes, {}, weights);
+  Workload most = *std::ranges::max_element(sizes, {}, weights);
   return least == most ? std::vector{least} : std::vector{least, most};
 }
 
 std::vector<std::string> sizesHead(const Cells& cells) {
   std::vector<std::string> head = {"Framework"};
-  for (const Size& size : cells.sizes()) head.push_back(size.name());
-  if (cells.sizes().empty()) head.emplace_back("Any size");
+  for (const Workload& workload : cells.workloads()) head.push_back(workload.size());
+  if (cells.workloads().empty()) head.emplace_back("Any size");
   return head;
 }
 
@@ -178,16 +180,17 @@ Table resourcesTable(const Cells& cells) {
                   "processes, the page's heap afterwards, and how it answers meanwhile (0: no "
                   "task of more than 50 ms)",
               .head = {"Framework"}};
-  std::vector<Size> sizes = extremes(cells);
+  std::vector<Workload> sizes = extremes(cells);
   for (const Column& column : kColumns) {
-    for (const Size& size : sizes) table.head.push_back(cat(column.title, ", ", size.name()));
+    for (const Workload& workload : sizes)
+      table.head.push_back(cat(column.title, ", ", workload.size()));
     if (sizes.empty()) table.head.emplace_back(column.title);
   }
   for (const Series& series : cells.series()) {
     std::vector<Measured> row;
     for (const Column& column : kColumns) {
-      for (const Size& size : sizes) {
-        Measured m = cells.at({series.subject, series.backend, "train", size}, column.phase);
+      for (const Workload& workload : sizes) {
+        Measured m = cells.at({series.subject, series.backend, "train", workload}, column.phase);
         if (m.value) {
           *m.value = {m.value->low * column.scale, m.value->centre * column.scale,
                       m.value->high * column.scale};
@@ -226,19 +229,21 @@ Table filesTable(const Cells& cells) {
   for (const Series& series : cells.subjects()) {
     const Subject* subject = cells.input().catalogue.subject(series.subject);
     std::vector<Measured> row;
-    for (const Size& size : cells.sizes()) row.push_back(cells.once(series, "save", size, "file"));
+    for (const Workload& workload : cells.workloads())
+      row.push_back(cells.once(series, "save", workload, "file"));
     if (row.empty()) row.push_back({.reason = cells.absence(series, "save", "file")});
     addRow(table, series, row);
     std::vector<Entry>& entries = table.rows.back();
-    for (size_t i = 0; i < cells.sizes().size() && entries.size() == row.size() + 1; ++i) {
-      const Size& size = cells.sizes()[i];
+    for (size_t i = 0; i < cells.workloads().size() && entries.size() == row.size() + 1; ++i) {
+      const Workload& workload = cells.workloads()[i];
       if (row[i].value) {
         double bytes = row[i].value->centre;
         entries[i + 1].text = megabytes(bytes);
         entries[i + 1].small =
-            "× " + number(bytes / float32Bytes(size, !subject || subject->network.bias));
+            "× " + number(bytes / float32Bytes(cells.input().catalogue.families, workload,
+                                               !subject || subject->style.bias));
       }
-      if (auto paper = paper::fileMegabytes(series.subject, size))
+      if (auto paper = paper::fileMegabytes(series.subject, workload))
         entries[i + 1].paper = fixed(*paper, 1);
     }
   }
@@ -284,7 +289,7 @@ Table rawTable(const Cells& cells) {
     for (const auto& [cell, rows] : cells.trials()) {
       if (cell.subject != series.subject || cell.backend != series.backend) continue;
       std::string outcome = outcomesOf(rows);
-      std::string what = cell.task + (cell.size.depth ? " " + cell.size.name() : "");
+      std::string what = cell.task + (cell.workload.depth ? " " + cell.workload.name() : "");
       table.rows.push_back({{.text = series.label, .small = what, .colour = series.colour},
                             {.text = count(rows.size()), .kind = Entry::kNumber},
                             outcome == "ok" ? word(outcome) : table.reason(outcome),

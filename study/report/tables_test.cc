@@ -10,7 +10,7 @@
 namespace fjord::study {
 namespace {
 
-const Size kSmall{1, 64}, kLarge{2, 128};
+const Workload kSmall{1, 64}, kLarge{2, 128};
 
 /// The row whose first entry has this text; an empty one where there is none.
 std::vector<Entry> rowOf(const Table& table, const std::string& name) {
@@ -197,7 +197,7 @@ TEST(Tables, MachineAndHarness) {
 /// What was planned and not reached is not what nobody asked for: one way, two sizes, three rounds.
 TEST(Tables, ARunThatWasCutSaysSo) {
   SampleRun run = twoSubjects();
-  run.input.run.options = {{"sizes", {"1x64", "2x128"}},
+  run.input.run.options = {{"workloads", {"1x64", "2x128"}},
                            {"subjects", Json::array({"convnetjs"})},
                            {"tasks", Json::array({"train"})},
                            {"rounds", 3}};

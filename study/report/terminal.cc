@@ -30,7 +30,7 @@ Line lineOf(const Cells& cells, const Series& subject, const std::string& task) 
   Line line;
   std::string phase = phaseOf(task);
   for (const auto& [cell, rows] : cells.trials()) {
-    if (cell.subject != subject.subject || cell.task != task) continue;
+    if (cell.subject != subject.subject || cell.task != task || !cells.has(cell)) continue;
     ++line.cells;
     line.backends.insert(cell.backend);
     auto good = [](const TrialRow* row) { return row->result.outcome == Outcome::kOk; };
@@ -41,16 +41,17 @@ Line lineOf(const Cells& cells, const Series& subject, const std::string& task) 
     if (!right && line.reason.empty()) line.reason = m.reason;
     if (!m.value) continue;
     double value = m.value->centre;
-    if (cells.sizes().empty() || cell.size == cells.sizes().front() || !cell.size.depth)
+    if (cells.workloads().empty() || cell.workload == cells.workloads().front() ||
+        !cell.workload.depth)
       line.least = std::min(value, line.least.value_or(value));
-    if (cells.sizes().empty() || cell.size != cells.sizes().back()) continue;
+    if (cells.workloads().empty() || cell.workload != cells.workloads().back()) continue;
     if (line.most && *line.most <= value) continue;
     line.most = value;
     line.quickest = cell.backend;
   }
   if (line.backends.size() < 2) line.quickest.clear();
   for (const Cell& cell : cells.planned()) {
-    bool isOurs = cell.subject == subject.subject && cell.task == task;
+    bool isOurs = cell.subject == subject.subject && cell.task == task && cells.has(cell);
     if (!isOurs || cells.trials().contains(cell)) continue;
     ++line.cells;
     // What was not reached may be quicker.
@@ -71,20 +72,19 @@ std::string padded(const std::string& text, size_t width, bool right = false) {
   return right ? space + text : text + space;
 }
 
-}  // namespace
+using Rows = std::vector<std::vector<std::string>>;
 
-std::string terminalTable(const ReportInput& input) {
-  Cells cells(input);
-  std::vector<std::vector<std::string>> rows;
-  std::string least = cells.sizes().empty() ? "smallest" : cells.sizes().front().name();
-  std::string most = cells.sizes().empty() ? "largest" : cells.sizes().back().name();
-  rows.push_back({"framework", "task", "cells", least, most, "quickest, and what went wrong"});
+/// A line a subject and task, of one family; what has no network is told with the first one.
+Rows rowsOf(const Cells& cells, bool isFirst) {
+  std::string least = cells.workloads().empty() ? "smallest" : cells.workloads().front().size();
+  std::string most = cells.workloads().empty() ? "largest" : cells.workloads().back().size();
+  Rows rows = {{"framework", "task", "cells", least, most, "quickest, and what went wrong"}};
   constexpr size_t kLabel = 40, kReason = 60;
   for (const Series& subject : cells.subjects()) {
-    for (const Task& task : input.catalogue.tasks) {
+    for (const Task& task : cells.input().catalogue.tasks) {
       Line line = lineOf(cells, subject, task.name);
       // Of what is not timed at a size only failures are news.
-      if (!line.cells || (!task.sized && line.right == line.cells)) continue;
+      if (!line.cells || (!task.sized && (!isFirst || line.right == line.cells))) continue;
       std::string phase = phaseOf(task.name);
       auto text = [&](std::optional<double> v) { return v ? valueText(phase, *v) : "–"; };
       std::string last = line.quickest;
@@ -93,9 +93,13 @@ std::string terminalTable(const ReportInput& input) {
                       text(line.least), text(line.most), last});
     }
   }
-  if (cells.sizes().size() == 1) {
+  if (cells.workloads().size() == 1) {
     for (auto& row : rows) row.erase(row.begin() + 4);  // the largest is the smallest
   }
+  return rows;
+}
+
+std::string textOf(const Rows& rows) {
   std::vector<size_t> widths(rows[0].size());
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], characters(row[i]));
@@ -107,7 +111,22 @@ std::string terminalTable(const ReportInput& input) {
     text += row.back();
     out += text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
   }
-  if (rows.size() == 1) out += "no trial in this run\n";
+  return out;
+}
+
+}  // namespace
+
+std::string terminalTable(const ReportInput& input) {
+  std::vector<std::string> families = familiesOf(input);
+  if (families.empty()) families.emplace_back("dense");
+  std::string out;
+  for (const std::string& family : families) {
+    Cells cells(input, family);
+    Rows rows = rowsOf(cells, family == families[0]);
+    if (families.size() > 1) out += cat(out.empty() ? "" : "\n", cells.family().title, "\n");
+    out += textOf(rows);
+    if (rows.size() == 1) out += "no trial in this run\n";
+  }
   return out;
 }
 

@@ -41,18 +41,6 @@ bool isName(std::string_view name) {
          std::ranges::all_of(name, allowed);
 }
 
-std::optional<Size> sizeOf(std::string_view name) {
-  Size size;
-  const char* end = name.data() + name.size();
-  auto [times, error] = std::from_chars(name.data(), end, size.depth);
-  if (times == end || *times != 'x') return {};
-  std::from_chars(times + 1, end, size.width);
-  if (size.depth < 1 || size.depth > 64 || size.width < 1 || size.width > 4096) return {};
-  // Written back it is the same, so there was nothing else: no sign, no leading zero, no end.
-  if (size.name() != name) return {};
-  return size;
-}
-
 // ---- JSON
 
 namespace {
@@ -257,17 +245,17 @@ Checked<std::string> phaseOf(const Json& json) {
 }
 
 Checked<Cell> cellOf(const Json& json) {
-  FJORD_CHECK(checkKeys(json, {"subject", "backend", "task", "size"}, ""));
+  FJORD_CHECK(checkKeys(json, {"subject", "backend", "task", "workload"}, ""));
   Cell cell;
   for (auto [key, part] : {std::pair{"subject", &cell.subject}, std::pair{"backend", &cell.backend},
                            std::pair{"task", &cell.task}}) {
     FJORD_TRY(*part, textOf(json, key, kLongestText));
     if (!isName(*part)) return bad(key, "is \"", shown(*part), "\", not a name");
   }
-  FJORD_TRY(std::string name, textOf(json, "size", kLongestText));
-  std::optional<Size> size = name.empty() ? Size{} : sizeOf(name);
-  if (!size) return bad("size", "is \"", shown(name), "\", not such as 2x128");
-  cell.size = *size;
+  FJORD_TRY(std::string name, textOf(json, "workload", kLongestText));
+  std::optional<Workload> workload = name.empty() ? Workload{} : workloadOf(name);
+  if (!workload) return bad("workload", "is \"", shown(name), "\", not such as dense/2x128");
+  cell.workload = *workload;
   return cell;
 }
 

@@ -5,8 +5,8 @@
 //   Reply reply = answer(desk, request);
 //   Checked<TrialResult> result = resultOf(json);        // or what is wrong with it, and where
 //
-// Everything that is sent is checked here, before a Desk sees it, so a Desk gets only names, sizes
-// and numbers in their ranges. docs/study.md has the schemas.
+// Everything that is sent is checked here, before a Desk sees it, so a Desk gets only names,
+// workloads and numbers in their ranges. docs/study.md has the schemas.
 #pragma once
 
 #include <expected>
@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "plan/types.h"
+#include "plan/workload.h"
 #include "serve/server.h"
 
 namespace fjord::study {
@@ -63,13 +63,11 @@ Checked<TrialResult> resultOf(const Json& json);
 Checked<std::vector<Sample>> usageOf(const Json& json);
 /// {"phase": "steady"}
 Checked<std::string> phaseOf(const Json& json);
-/// {"subject", "backend", "task", "size"}; the size is "" or left out for a task without a network.
+/// {"subject", "backend", "task", "workload"}; the last is "" or left out for a task without a network.
 Checked<Cell> cellOf(const Json& json);
 
 /// A name of a file or of a part of a cell: 1 to 100 of A-Z, a-z, 0-9, ".", "_", "-", the first not
 /// a dot.
 bool isName(std::string_view name);
-/// "2x128": 1 to 64 layers of 1 to 4096 units, without leading zeros.
-std::optional<Size> sizeOf(std::string_view name);
 
 }  // namespace fjord::study

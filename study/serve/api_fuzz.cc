@@ -52,7 +52,7 @@ Desk soundDesk() {
   desk.subjects = desk.next = [] { return Json(); };
   desk.create = [](const Cell& cell) -> Result<Json> {
     require(isName(cell.subject) && isName(cell.backend) && isName(cell.task));
-    require(cell.size == Size{} || sizeOf(cell.size.name()) == cell.size);
+    require(cell.workload == Workload{} || workloadOf(cell.workload.name()) == cell.workload);
     return Json();
   };
   desk.trial = [](int64_t id) -> std::optional<Json> {

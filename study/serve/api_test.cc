@@ -66,12 +66,6 @@ TEST(Names, OfFilesAndSizes) {
     EXPECT_FALSE(isName(name)) << name;
   EXPECT_TRUE(isName(std::string(100, 'a')));
   EXPECT_FALSE(isName(std::string(101, 'a')));
-  EXPECT_EQ(sizeOf("2x128"), (Size{2, 128}));
-  EXPECT_EQ(sizeOf("64x4096"), (Size{64, 4096}));
-  for (const char* name : {"", "x", "2x", "x128", "2x0", "0x128", "02x128", "2x0128", "+2x128",
-                           "2x-1", "2X128", "2x128 ", " 2x128", "2x128x2", "65x1", "1x4097", "-1x1",
-                           "99999999999999999999x1", "1x99999999999999999999"})
-    EXPECT_FALSE(sizeOf(name)) << name;
 }
 
 // ---- JSON
@@ -252,11 +246,14 @@ TEST(PhaseOf, KnowsAllOfThem) {
 }
 
 TEST(CellOf, ChecksEachPart) {
-  Json json = {{"subject", "tfjs"}, {"backend", "wasm"}, {"task", "train"}, {"size", "2x128"}};
+  Json json = {
+      {"subject", "tfjs"}, {"backend", "wasm"}, {"task", "train"}, {"workload", "dense/2x128"}};
   EXPECT_EQ(cellOf(json).value(), (Cell{"tfjs", "wasm", "train", {2, 128}}));
-  json["size"] = "";
+  json["workload"] = "cnn/9x400";
+  EXPECT_EQ(cellOf(json).value(), (Cell{"tfjs", "wasm", "train", {9, 400, "cnn"}}));
+  json["workload"] = "";
   EXPECT_EQ(cellOf(json).value(), (Cell{"tfjs", "wasm", "train", {}}));
-  json.erase("size");
+  json.erase("workload");
   EXPECT_EQ(cellOf(json).value(), (Cell{"tfjs", "wasm", "train", {}}));
   for (const char* key : {"subject", "backend", "task"}) {
     for (const Json& value : {Json("../x"), Json(""), Json(3), Json(nullptr)}) {
@@ -265,9 +262,9 @@ TEST(CellOf, ChecksEachPart) {
       EXPECT_EQ(cellOf(wrong).error().at, key);
     }
   }
-  json["size"] = "2x";
-  EXPECT_EQ(cellOf(json).error().at, "size");
-  json["size"] = "2x128";
+  json["workload"] = "2x";
+  EXPECT_EQ(cellOf(json).error().at, "workload");
+  json["workload"] = "2x128";
   json["user"] = "me";
   EXPECT_EQ(cellOf(json).error().at, "user");
 }

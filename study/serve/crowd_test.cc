@@ -177,9 +177,10 @@ int sendMutants(const Server& server, uint32_t seed, int count) {
         client.request("GET", "/data/echo?size=2x128&bias=1"),
         client.request("POST", "/api/trials/123/result", kResult),
         client.request("POST", "/api/trials/7/phase", R"({"phase":"steady"})"),
-        client.request("PUT", "/files/tfjs/2x128/model.json", "{}", "Expect: 100-continue\r\n"),
+        client.request("PUT", "/files/tfjs/dense/2x128/model.json", "{}",
+                       "Expect: 100-continue\r\n"),
         client.request("POST", "/api/trials",
-                       R"({"subject":"a","backend":"b","task":"c","size":"1x64"})") +
+                       R"({"subject":"a","backend":"b","task":"c","workload":"1x64"})") +
             client.request("GET", "/api/subjects"),
     };
     std::string text = seeds[random.below(std::size(seeds))];

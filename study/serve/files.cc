@@ -133,16 +133,18 @@ Fault writeFault(int error) {
 }
 
 Checked<Upload> Upload::begin(const std::string& folder, std::string_view name) {
-  size_t first = name.find('/'), second = name.find('/', first + 1);
-  bool three = first != std::string_view::npos && second != std::string_view::npos;
-  if (!three || !isName(name.substr(0, first)) ||
-      !sizeOf(name.substr(first + 1, second - first - 1)) || !isName(name.substr(second + 1)))
-    return std::unexpected(Fault{
-        400, "files have paths such as /files/tfjs/2x128/model.json: a subject, a size, a name",
-        ""});
+  size_t first = name.find('/'), last = name.rfind('/');
+  std::optional<Workload> workload;
+  if (first < last) workload = workloadOf(name.substr(first + 1, last - first - 1));
+  bool good = workload && workload->name().size() == last - first - 1;  // its family is there
+  if (!good || !isName(name.substr(0, first)) || !isName(name.substr(last + 1)))
+    return std::unexpected(Fault{400,
+                                 "files have paths such as /files/tfjs/dense/2x128/model.json: a "
+                                 "subject, a workload, a name",
+                                 ""});
   Upload out;
   out.name_ = cat(folder, "/", name);
-  out.hidden_ = cat(folder, "/", name.substr(0, second), "/.upload-XXXXXX");
+  out.hidden_ = cat(folder, "/", name.substr(0, last), "/.upload-XXXXXX");
   std::error_code error;
   fs::create_directories(fs::path(out.name_).parent_path(), error);
   if (!error) {

@@ -65,7 +65,7 @@ class Folders {
 /// A file on its way in: under a hidden name until it is whole.
 class Upload {
  public:
-  /// `name` is SUBJECT/SIZE/NAME; 400 where it is something else.
+  /// `name` is SUBJECT/FAMILY/SIZE/NAME; 400 where it is something else.
   static Checked<Upload> begin(const std::string& folder, std::string_view name);
   Upload(Upload&& other) noexcept;
   Upload& operator=(Upload&&) = delete;

@@ -174,7 +174,7 @@ TEST_F(FilesTest, SaysWhichMethodsThereAre) {
     EXPECT_EQ(response.status, 405) << method;
     EXPECT_EQ(response.field("allow"), "GET, HEAD");
   }
-  EXPECT_EQ(ask("DELETE", "/files/tfjs/2x128/a.bin").field("allow"), "GET, HEAD, PUT");
+  EXPECT_EQ(ask("DELETE", "/files/tfjs/dense/2x128/a.bin").field("allow"), "GET, HEAD, PUT");
   EXPECT_EQ(ask("GET", "/api/trials/3/result").field("allow"), "POST");
 }
 
@@ -184,24 +184,25 @@ TEST_F(FilesTest, KeepsUploads) {
   start();
   std::string bytes("\0\1\2\xff\r\n\r\n", 8);
   bytes.resize(3 << 20, 'x');
-  EXPECT_EQ(status("GET", "/files/tfjs/2x128/weights.bin"), 404);
+  EXPECT_EQ(status("GET", "/files/tfjs/dense/2x128/weights.bin"), 404);
   Client client(*server);
-  EXPECT_EQ(client.ask("PUT", "/files/tfjs/2x128/weights.bin", bytes).status, 201);
-  EXPECT_TRUE(client.ask("GET", "/files/tfjs/2x128/weights.bin").body == bytes);
-  EXPECT_EQ(client.ask("PUT", "/files/tfjs/2x128/weights.bin", "new").status, 204);
-  EXPECT_EQ(client.ask("GET", "/files/tfjs/2x128/weights.bin").body, "new");
-  EXPECT_EQ(client.ask("PUT", "/files/tfjs/2x128/empty.bin", "").status, 201);
-  EXPECT_EQ(client.ask("HEAD", "/files/tfjs/2x128/empty.bin").field("content-length"), "0");
-  EXPECT_EQ(client.ask("GET", "/files/tfjs/2x128/").status, 404);
+  EXPECT_EQ(client.ask("PUT", "/files/tfjs/dense/2x128/weights.bin", bytes).status, 201);
+  EXPECT_TRUE(client.ask("GET", "/files/tfjs/dense/2x128/weights.bin").body == bytes);
+  EXPECT_EQ(client.ask("PUT", "/files/tfjs/dense/2x128/weights.bin", "new").status, 204);
+  EXPECT_EQ(client.ask("GET", "/files/tfjs/dense/2x128/weights.bin").body, "new");
+  EXPECT_EQ(client.ask("PUT", "/files/tfjs/dense/2x128/empty.bin", "").status, 201);
+  EXPECT_EQ(client.ask("HEAD", "/files/tfjs/dense/2x128/empty.bin").field("content-length"), "0");
+  EXPECT_EQ(client.ask("GET", "/files/tfjs/dense/2x128/").status, 404);
 }
 
 TEST_F(FilesTest, RefusesUploadsElsewhere) {
   start();
   for (const char* path :
-       {"/files/", "/files/a", "/files/tfjs/a.bin", "/files/tfjs/2x128/", "/files/tfjs/2x128/.a",
-        "/files/tfjs/2x128/a/b", "/files/../2x128/a", "/files/tfjs/%2e%2e/a",
-        "/files/tfjs/../../secret.txt", "/files/tfjs/2x128/..%2fa", "/files//2x128/a",
-        "/files/tfjs/0x1/a", "/files/tfjs/2x128/a%20b"})
+       {"/files/", "/files/a", "/files/tfjs/a.bin", "/files/tfjs/dense/2x128/",
+        "/files/tfjs/dense/2x128/.a", "/files/tfjs/dense/2x128/a/b", "/files/../dense/2x128/a",
+        "/files/tfjs/%2e%2e/a", "/files/tfjs/2x128/a", "/files/tfjs/../../secret.txt",
+        "/files/tfjs/dense/2x128/..%2fa", "/files//dense/2x128/a", "/files/tfjs/dense/0x1/a",
+        "/files/tfjs/dense/2x128/a%20b"})
     EXPECT_EQ(status("PUT", path, "x"), 400) << path;
   EXPECT_EQ(status("PUT", "/run.js", "x"), 405);
   EXPECT_EQ(status("PUT", "/packages/tf/tf.js", "x"), 405);
@@ -211,18 +212,18 @@ TEST_F(FilesTest, RefusesUploadsElsewhere) {
 TEST_F(FilesTest, KeepsNothingOfWhatIsNotWhole) {
   options.largestFile = 1000;
   start();
-  EXPECT_EQ(status("PUT", "/files/tfjs/2x128/a.bin", std::string(1001, 'x')), 413);
-  EXPECT_EQ(status("PUT", "/files/tfjs/2x128/b.bin", std::string(1000, 'x')), 201);
+  EXPECT_EQ(status("PUT", "/files/tfjs/dense/2x128/a.bin", std::string(1001, 'x')), 413);
+  EXPECT_EQ(status("PUT", "/files/tfjs/dense/2x128/b.bin", std::string(1000, 'x')), 201);
   {
     Client client(*server);
-    client.send(
-        client.request("PUT", "/files/tfjs/2x128/c.bin", std::string(900, 'x')).substr(0, 500));
+    client.send(client.request("PUT", "/files/tfjs/dense/2x128/c.bin", std::string(900, 'x'))
+                    .substr(0, 500));
   }
-  std::filesystem::create_directories(folder / "files/tfjs/2x128/d.bin");
-  EXPECT_EQ(status("PUT", "/files/tfjs/2x128/d.bin", "x"), 500);
+  std::filesystem::create_directories(folder / "files/tfjs/dense/2x128/d.bin");
+  EXPECT_EQ(status("PUT", "/files/tfjs/dense/2x128/d.bin", "x"), 500);
   server.reset();
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder / "files/tfjs/2x128")) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "files/tfjs/dense/2x128")) {
     EXPECT_TRUE(entry.path().filename() == "b.bin" || entry.path().filename() == "d.bin")
         << entry.path();
     ++files;
@@ -239,21 +240,21 @@ TEST_F(FilesTest, SaysThatTheDiskIsFull) {
   rlimit small = before;
   small.rlim_cur = 100'000;
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  Response full = ask("PUT", "/files/tfjs/2x128/a.bin", std::string(300'000, 'x'));
+  Response full = ask("PUT", "/files/tfjs/dense/2x128/a.bin", std::string(300'000, 'x'));
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
   EXPECT_EQ(full.status, 507);
   EXPECT_NE(full.body.find("cannot be written"), std::string::npos) << full.body;
   EXPECT_EQ(full.field("connection"), "close");
-  EXPECT_EQ(status("GET", "/files/tfjs/2x128/a.bin"), 404);
-  EXPECT_EQ(status("PUT", "/files/tfjs/2x128/a.bin", "x"), 201);
+  EXPECT_EQ(status("GET", "/files/tfjs/dense/2x128/a.bin"), 404);
+  EXPECT_EQ(status("PUT", "/files/tfjs/dense/2x128/a.bin", "x"), 201);
 }
 
 TEST_F(FilesTest, AsksForABodyThatWaitsToBeAskedFor) {
   start();
   Client client(*server);
   std::string request =
-      client.request("PUT", "/files/tfjs/2x128/a.bin", "bytes", "Expect: 100-continue\r\n");
+      client.request("PUT", "/files/tfjs/dense/2x128/a.bin", "bytes", "Expect: 100-continue\r\n");
   client.send(request.substr(0, request.size() - 5));
   EXPECT_EQ(client.read().status, 100);
   client.send("bytes");

@@ -248,7 +248,8 @@ TEST_F(ServerTest, GivesLargeBodiesMoreTime) {
   start();
   Client client(*server);
   // A MiB may take five times as long as the head: this takes a quarter longer.
-  std::string request = client.request("PUT", "/files/tfjs/2x128/a.bin", std::string(1 << 20, 'x'));
+  std::string request =
+      client.request("PUT", "/files/tfjs/dense/2x128/a.bin", std::string(1 << 20, 'x'));
   for (size_t at = 0; at < request.size(); at += 1 << 18) {
     ASSERT_TRUE(client.send(std::string_view(request).substr(at, 1 << 18)));
     std::this_thread::sleep_for(milliseconds(125));
@@ -290,7 +291,7 @@ TEST_F(ServerTest, OtherPagesCannotUseTheApi) {
   start();
   const std::string evil = "Origin: http://evil.example\r\n";
   EXPECT_EQ(ask("POST", "/api/trials/3/result", kResult, evil).status, 403);
-  EXPECT_EQ(ask("PUT", "/files/tfjs/2x128/a.bin", "x", evil).status, 403);
+  EXPECT_EQ(ask("PUT", "/files/tfjs/dense/2x128/a.bin", "x", evil).status, 403);
   EXPECT_EQ(ask("GET", "/api/next", "", "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n")
                 .status,
             403);
@@ -316,7 +317,7 @@ TEST_F(ServerTest, WantsATokenFromElsewhere) {
     EXPECT_EQ(response.field("www-authenticate"), "Bearer");
     EXPECT_EQ(response.field("set-cookie"), "");
   }
-  EXPECT_EQ(ask("PUT", "/files/tfjs/2x128/a.bin", "x").status, 401);
+  EXPECT_EQ(ask("PUT", "/files/tfjs/dense/2x128/a.bin", "x").status, 401);
   Response page = ask("GET", "/?token=" + token);
   EXPECT_EQ(page.status, 200);
   EXPECT_EQ(page.field("set-cookie"),
@@ -401,14 +402,14 @@ TEST_F(ServerTest, FinishesWhatIsUnderWay) {
 TEST_F(ServerTest, StopsInTheMiddleOfAnUpload) {
   start();
   Client client(*server);
-  client.send(
-      client.request("PUT", "/files/tfjs/2x128/a.bin", std::string(1000, 'x')).substr(0, 400));
+  client.send(client.request("PUT", "/files/tfjs/dense/2x128/a.bin", std::string(1000, 'x'))
+                  .substr(0, 400));
   // The upload has begun when its folder is there.
-  while (!std::filesystem::exists(folder / "files/tfjs/2x128")) std::this_thread::yield();
+  while (!std::filesystem::exists(folder / "files/tfjs/dense/2x128")) std::this_thread::yield();
   auto begin = steady_clock::now();
   server.reset();
   EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(10));
-  EXPECT_TRUE(std::filesystem::is_empty(folder / "files/tfjs/2x128"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "files/tfjs/dense/2x128"));
 }
 
 }  // namespace

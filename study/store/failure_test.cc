@@ -165,7 +165,7 @@ TEST(StorePostgresql, SaysThatTheServerIsNotThere) {
 TEST_P(StoreIn, RefusesAnotherVersion) {
   open();
   ASSERT_KEPT(database()->script("UPDATE study SET schema_version = 99"));
-  expectError(Store::open(where), {"version 99", "knows 1", "newer fjord-study"});
+  expectError(Store::open(where), {"version 99", "knows 2", "newer fjord-study"});
   ASSERT_KEPT(database()->script("UPDATE study SET schema_version = 0"));
   expectError(Store::open(where), {"version 0", "older fjord-study"});
 }

@@ -1,6 +1,6 @@
 -- What the lab keeps, in SQLite and in PostgreSQL alike. docs/study.md explains the words.
 --
---   sqlite3 -box study.sqlite "SELECT subject, size, value FROM samples WHERE phase = 'steady'"
+--   sqlite3 -box study.sqlite "SELECT subject, workload, value FROM samples WHERE phase = 'steady'"
 --
 -- Every sample of every trial stands here as it was measured. To take a run away, delete its
 -- samples, its trials, and then the run.
@@ -29,7 +29,7 @@ CREATE TABLE run (
   ended   TEXT NOT NULL,        -- UTC, ISO 8601; empty while it goes on or if it was stopped
   browser TEXT NOT NULL,        -- name and version
   seed    TEXT NOT NULL,        -- of the order of the trials: decimal, up to 2^64 - 1
-  options TEXT NOT NULL         -- JSON: sizes, rounds, budgets, subjects, frozen for the run
+  options TEXT NOT NULL         -- JSON: workloads, rounds, budgets, subjects, frozen for the run
 );
 
 -- One fresh page, or one process, for a cell. Written once, when it has ended.
@@ -40,8 +40,9 @@ CREATE TABLE trial (
   subject    TEXT NOT NULL,              -- a folder of study/subjects: 'tfjs'
   backend    TEXT NOT NULL,              -- 'webgl'
   task       TEXT NOT NULL,              -- a folder of study/tasks: 'train'
-  depth      INTEGER NOT NULL,           -- hidden layers of the network; 0 for a task without one
-  width      INTEGER NOT NULL,           -- units of each; 0 likewise
+  family     TEXT NOT NULL,              -- a folder of study/workloads: 'dense'; '' for a task without a network
+  depth      INTEGER NOT NULL,           -- layers of the network, as the family counts them; 0 likewise
+  width      INTEGER NOT NULL,           -- units or kernels of each; 0 likewise
   started    TEXT NOT NULL,              -- UTC, ISO 8601
   seconds    DOUBLE PRECISION NOT NULL,  -- wall clock, all of the trial
   outcome    TEXT NOT NULL,              -- ok, wrong, unsupported, timeout, crash or error
@@ -77,11 +78,11 @@ SELECT
   machine.system, machine.gpu,
   trial.id AS trial, trial.round, trial.subject, trial.version, trial.backend, trial.engine,
   trial.task,
-  CASE trial.depth  -- '2x128', as in docs/study.md
+  CASE trial.depth  -- 'dense/2x128', as in docs/study.md
     WHEN 0 THEN ''
-    ELSE CAST(trial.depth AS TEXT) || 'x' || CAST(trial.width AS TEXT)
-  END AS size,
-  trial.depth, trial.width, trial.started, trial.seconds, trial.outcome, trial.message,
+    ELSE trial.family || '/' || CAST(trial.depth AS TEXT) || 'x' || CAST(trial.width AS TEXT)
+  END AS workload,
+  trial.family, trial.depth, trial.width, trial.started, trial.seconds, trial.outcome, trial.message,
   trial.checked, trial.difference, trial.tolerance,
   sample.position, sample.phase, sample.unit, sample.value
 FROM sample

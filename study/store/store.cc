@@ -12,7 +12,7 @@ namespace fjord::study {
 
 namespace {
 
-constexpr int64_t kSchemaVersion = 1;
+constexpr int64_t kSchemaVersion = 2;
 
 // ---- between C++ and the columns
 
@@ -133,7 +133,8 @@ Status checkRun(Database& database, int64_t run) {
 }
 
 constexpr const char* kTrialColumns =
-    "run, id, round, subject, backend, task, depth, width, started, seconds, outcome, message, "
+    "run, id, round, subject, backend, task, family, depth, width, started, seconds, outcome, "
+    "message, "
     "version, engine, checked, difference, tolerance, facts";
 
 Row rowOf(const TrialRow& row) {
@@ -144,8 +145,9 @@ Row rowOf(const TrialRow& row) {
           clean(trial.cell.subject),
           clean(trial.cell.backend),
           clean(trial.cell.task),
-          int64_t{trial.cell.size.depth},
-          int64_t{trial.cell.size.width},
+          clean(trial.cell.workload.depth ? trial.cell.workload.family : ""),
+          int64_t{trial.cell.workload.depth},
+          int64_t{trial.cell.workload.width},
           clean(started),
           seconds,
           std::string(kOutcomeNames[static_cast<size_t>(result.outcome)]),
@@ -167,7 +169,10 @@ Result<TrialRow> trialOf(const Row& columns) {
   row.trial.round = static_cast<int>(integer(*next++));
   Cell& cell = row.trial.cell;
   for (std::string* name : {&cell.subject, &cell.backend, &cell.task}) *name = text(*next++);
-  for (int* size : {&cell.size.depth, &cell.size.width}) *size = static_cast<int>(integer(*next++));
+  // A task without a network has no family; a Workload that is none has its default.
+  if (std::string family = text(*next++); !family.empty()) cell.workload.family = family;
+  for (int* side : {&cell.workload.depth, &cell.workload.width})
+    *side = static_cast<int>(integer(*next++));
   row.started = text(*next++);
   row.seconds = real(*next++);
   auto outcome = outcomeOf(text(*next++));

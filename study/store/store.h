@@ -40,7 +40,7 @@ struct Run {
   Machine machine;
   std::string browser;  // "Chromium 156.0.8078.108"
   uint64_t seed = 0;
-  Json options;  // the frozen parameters: sizes, rounds, budgets, subjects
+  Json options;  // the frozen parameters: workloads, rounds, budgets, subjects
 };
 
 /// A trial as it stands in the plan.

@@ -185,7 +185,7 @@ TEST_P(StoreIn, ShowsSamplesInOneView) {
   ASSERT_KEPT(store.addTrial(second));
   auto rows = must(database()->rows(
       "SELECT run, machine, cpu, cores, machine_memory, system, gpu, browser, seed, trial, round, "
-      "subject, version, backend, engine, task, size, outcome, checked, difference, tolerance, "
+      "subject, version, backend, engine, task, workload, outcome, checked, difference, tolerance, "
       "position, phase, unit, value FROM samples WHERE phase = $1 ORDER BY position",
       {"steady"}));
   ASSERT_EQ(rows.size(), 2u);
@@ -205,7 +205,7 @@ TEST_P(StoreIn, ShowsSamplesInOneView) {
                           "webgl",
                           "webgl 2",
                           "train",
-                          "2x128",
+                          "cnn/2x128",
                           "ok",
                           "loss",
                           2e-7,

@@ -42,7 +42,7 @@ inline Run someRun() {
                  .gpu = "SwiftShader"};
   run.browser = "Chromium 156.0.8078.108";
   run.seed = 7;
-  run.options = {{"rounds", 3}, {"sizes", {"1x64", "8x256"}}};
+  run.options = {{"rounds", 3}, {"workloads", {"dense/1x64", "dense/8x256"}}};
   return run;
 }
 
@@ -51,7 +51,7 @@ inline Run someRun() {
 inline TrialRow someTrial(int64_t run, int64_t id, int samples) {
   TrialRow row;
   row.run = run;
-  row.trial = {id, static_cast<int>(id % 3), {"tfjs", "webgl", "train", {2, 128}}};
+  row.trial = {id, static_cast<int>(id % 3), {"tfjs", "webgl", "train", {2, 128, "cnn"}}};
   row.started = "2026-01-02T03:04:06Z";
   row.seconds = 2.5;
   row.result.outcome = Outcome::kOk;

@@ -2,23 +2,25 @@
 
     import native
     native.run(Framework)       # reads the trial from standard input, writes the result to standard output
+    python trial.py talk        # takes its turns beside pages instead: ./dev bench train --native
 
 Framework(backend) imports the package and has what a page's adapter has; every call returns when its result is readable:
 
     info()                      starts the backend: {'version': '2.21.0', 'engine': 'XLA, 2 cores'}
     facts()                     {'training': True, .., 'layers': ['Dense', ..], ..}
-    build(network)              a model to train; network as docs/study.md has it, weights: [(kernel [in,out], bias [out]), ..]
-    train(model, x, one_hot)    [64,784], [64,10] -> the mean loss before the update
+    build(network)              a model to train; network as docs/study.md has it, weights of layers: (kernel, bias [out])
+    batch(x, one_hot)           [64,..input], [64,10] as train() takes them
+    train(model, batch)         -> the mean loss before the update
     save(network, folder)       writes the files in which the framework keeps it
     load(folder, network)       a model to infer with
-    infer(model, x)             [784] -> [10]
+    infer(model, x)             [..input] -> [10]
 """
 import json
 import os
 import sys
 import time
 
-BATCHES, COMPARED, DIGITS = 10, 3, 10
+BATCHES = 10
 # Of losses relative, of outputs absolute: as in the tasks of pages.
 TOLERANCE = 1e-3
 # Milliseconds of a slice, at least.
@@ -66,22 +68,27 @@ class Trial:
     def network_with_weights(self):
         import numpy as np
         values, at = np.frombuffer(self.read('weights.bin'), '<f4'), 0
-        layers = []
-        for inputs, outputs in zip(self.network['sizes'], self.network['sizes'][1:]):
-            kernel = values[at:at + inputs * outputs].reshape(inputs, outputs)
-            at += inputs * outputs
-            bias = np.zeros(outputs, np.float32)
-            if self.network['bias']:
-                bias, at = values[at:at + outputs], at + outputs
-            layers.append((kernel, bias))
-        return {**self.network, 'weights': layers}
+
+        def take(*shape):
+            nonlocal at
+            at += int(np.prod(shape))
+            return values[at - int(np.prod(shape)):at].reshape(shape)
+
+        layers = [dict(layer) for layer in self.network['layers']]
+        for layer in layers:
+            if 'kernel' not in layer:
+                continue
+            units = layer['kernel'][-1]
+            kernel = take(*layer['kernel'])
+            layer['weights'] = kernel, take(units) if self.network['bias'] else np.zeros(units, np.float32)
+        return {**self.network, 'layers': layers}
 
     def digits(self):
-        """Images [n,784] in [0, 1], and labels [n]."""
+        """Images [n,..input] in [0, 1], and labels [n]."""
         import numpy as np
         data = np.frombuffer(self.read('digits.bin'), np.uint8)
         count = len(data) // 785
-        return data[:count * 784].reshape(count, 784).astype(np.float32) / 255, data[count * 784:]
+        return data[:count * 784].reshape(count, *self.network['input']).astype(np.float32) / 255, data[count * 784:]
 
     def compare(self, kind, what, found, expected, relative):
         """Only right answers are timed."""
@@ -118,32 +125,39 @@ class Trial:
 def train(trial, framework):
     opened = trial.open(framework)
     network = trial.network_with_weights()
-    batches = batches_of(trial, network['batch'])
+    compared, same = network['compared'], network['compared']['batch'] == network['batch']
+    batches = batches_of(trial, opened, network['batch'], BATCHES)
+    asked = batches[:compared['steps']] if same else batches_of(trial, opened, compared['batch'], compared['steps'])
     expected = json.loads(trial.read('losses.json'))
     model = trial.timed('build', lambda: opened.build(network))
-    losses = [trial.timed('first', lambda: opened.train(model, *batches[0]))]
-    for batch in batches[1:COMPARED]:
+    losses = [trial.timed('first', lambda: opened.train(model, batches[0]))]
+    if not same:
+        # Fewer digits are compared where the reference would take long, on a network of their own.
+        model, losses = opened.build(network), []
+    for batch in asked[len(losses):]:
         start = now()
-        losses.append(opened.train(model, *batch))
+        losses.append(opened.train(model, batch))
         last = now() - start
-    trial.compare('loss', 'step', losses, expected[:COMPARED], relative=True)
-    if last <= trial.trial['budget']:
+    trial.compare('loss', 'step', losses, expected[:len(losses)], relative=True)
+    if not same or last <= trial.trial['budget']:
         model = opened.build(network)
-        # Untimed: what compiles for each new network does so here.
-        opened.train(model, *batches[0])
-    trial.steady(round_robin(lambda batch: opened.train(model, *batch), batches), last)
+        # What compiles for each new network does so here.
+        start = now()
+        opened.train(model, batches[0])
+        last = last if same else now() - start
+    trial.steady(round_robin(lambda batch: opened.train(model, batch), batches), last)
 
 
-def batches_of(trial, size):
+def batches_of(trial, framework, size, count):
     import numpy as np
     images, labels = trial.digits()
     one_hot = np.eye(10, dtype=np.float32)[labels]
-    return [(images[at:at + size], one_hot[at:at + size]) for at in range(0, BATCHES * size, size)]
+    return [framework.batch(images[at:at + size], one_hot[at:at + size]) for at in range(0, count * size, size)]
 
 
 def infer(trial, framework):
     opened = trial.open(framework)
-    images = list(trial.digits()[0][:DIGITS])
+    images = list(trial.digits()[0][:trial.network['compared']['outputs']])
     if not os.listdir(trial.files):
         raise FileNotFoundError('there are no files of the network: they come from the task "save"')
     model = trial.timed('load', lambda: opened.load(trial.files, trial.network))
@@ -152,7 +166,7 @@ def infer(trial, framework):
         start = now()
         outputs.append(opened.infer(model, image))
         last = now() - start
-    expected = json.loads(trial.read('outputs.json'))[:DIGITS]
+    expected = json.loads(trial.read('outputs.json'))
     trial.compare('output', 'digit', outputs, expected, relative=False)
     trial.steady(round_robin(lambda image: opened.infer(model, image), images), last)
 
@@ -204,6 +218,71 @@ def result_of(trial, framework):
             'samples': trial.samples if good else [], 'facts': trial.facts if good else None}
 
 
+class Turns:
+    """A network that is trained in slices, for `talk`. Of the framework's backends the fastest is taken."""
+
+    def __init__(self, framework, network, folder):
+        best = None
+        for backend in getattr(framework, 'backends', ['cpu']):
+            trial = Trial({'trial': {'backend': backend}, 'network': network, 'data': folder}, None)
+            opened = framework(backend)
+            about = opened.info()
+            made = self.begin(opened, trial)
+            took = self.fastest(*made[:2])
+            if best is None or took < best[0]:
+                best = took, about, made
+        about, (self.train, self.batches, self.losses, self.first) = best[1:]
+        self.about, self.next = f"{about['version']}, {about['engine']}", 0
+
+    @staticmethod
+    def begin(opened, trial):
+        """The first step, compared losses, and the network as all start with it: (call, batches, losses, s)."""
+        network = trial.network_with_weights()
+        compared = network['compared']
+        batches = batches_of(trial, opened, network['batch'], BATCHES)
+        model, start = opened.build(network), now()
+        opened.train(model, batches[0])
+        first, model = (now() - start) / 1e3, opened.build(network)
+        losses = [opened.train(model, b) for b in batches_of(trial, opened, compared['batch'], compared['steps'])]
+        model = opened.build(network)
+        return lambda batch: opened.train(model, batch), batches, losses, first
+
+    @staticmethod
+    def fastest(train, batches):
+        """ms of the fastest of some steps, or of the second where one takes longer."""
+        train(batches[0])
+        end, took = now() + 150, []
+        while not took or now() < end:
+            start = now()
+            train(batches[0])
+            took.append(now() - start)
+        return min(took)
+
+    def slice(self, ms):
+        start, steps = now(), 0
+        while True:
+            self.next += 1
+            self.train(self.batches[self.next % len(self.batches)])
+            steps += 1
+            if now() - start >= ms:
+                return (now() - start) / steps
+
+
+def talk(framework, answers):
+    """A line of JSON asks, a line answers: {"create": network, "data": folder} -> {"about", "losses", "first": s}; {"slice": ms} -> {"ms"}."""
+    turns = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        if 'create' in request:
+            turns = None
+            turns = Turns(framework, request['create'], request['data'])
+            answer = {'about': turns.about, 'losses': turns.losses, 'first': turns.first}
+        else:
+            turns.train(turns.batches[0])
+            answer = {'ms': turns.slice(request['slice'])}
+        answers.write(json.dumps(answer) + '\n')
+
+
 def cores():
     count = len(os.sched_getaffinity(0))
     return f'{count} core{"" if count == 1 else "s"}'
@@ -213,5 +292,7 @@ def run(framework):
     # What libraries print must not get between the lines.
     answers = os.fdopen(os.dup(1), 'w', buffering=1)
     os.dup2(2, 1)
+    if sys.argv[1:] == ['talk']:
+        return talk(framework, answers)
     say = lambda line: answers.write(json.dumps(line) + '\n')
     say(result_of(Trial(json.load(sys.stdin), say), framework))

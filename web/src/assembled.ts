@@ -1,14 +1,19 @@
 // What a model is made of: its layers and how they are joined, described in Keras JSON; and its weights, which the engine holds, and which
 // other models may have, too. model.ts trains it.
 
-import {call, callForJson, withArguments} from './engine.js';
+import {call, callForJson, heap, withArguments} from './engine.js';
+import {numbersOf} from './custom.js';
 import {checkTrainable, Homes, Layer, trainingOf, uniqueName, type CallArgs, type LayerHome} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {Home} from './place.js';
 import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight} from './predictor.js';
-import type {Data} from './samples.js';
+import {modelWeights} from './gradients.js';
+import {tensorsOf, type Data} from './samples.js';
+import {pathsOf} from './saved.js';
 import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
-import {Tensor, tensor, tidy} from './tensor.js';
+import {handleOf, Tensor, tensor, tidy} from './tensor.js';
+import {there} from './there.js';
+import {LayerVariable, WeightVariable, type WeightOwner} from './weights.js';
 
 export type Describe = (layer: AnyLayer) => Described;
 
@@ -20,7 +25,7 @@ export interface Ends {
 /** How the engine says that layers are joined: [layer, call, output]. */
 type Ref = [string, number, number];
 interface ModelGraph {
-  calls: {layer: string; node: number; inputs: Ref[]; outputs: SymbolicType[]}[];
+  calls: {layer: string; node: number; inputs: Ref[]; outputs: SymbolicType[]; arguments?: Record<string, unknown>}[];
   inputs: Ref[];
   outputs: Ref[];
 }
@@ -39,6 +44,11 @@ export interface ModelOptions {
   trainable?: boolean;
 }
 
+/** By handle, for who has one of the engine. */
+const models = new Map<number, WeakRef<Assembled>>();
+const gone = new FinalizationRegistry<number>((handle) => models.delete(handle));
+modelWeights.variable = (handle, index) => models.get(handle)!.deref()!['variableAt'](index);
+
 export class Assembled extends Predictor implements LayerHome {
   readonly className: string;
   /** As a layer of others. */
@@ -54,6 +64,12 @@ export class Assembled extends Predictor implements LayerHome {
   private isBySample = true;
   protected home = new Home(() => this.built, this.held, () => (this.isSharing || !this.isBySample ? 'wasm' : undefined));
   private isTrainable = true;
+  private isBeingBuilt = false;
+  /** Weights that were asked for as variables. */
+  private readonly variables = new Map<number, WeightVariable>();
+  private readonly weightOwner: WeightOwner = {
+    isDisposed: () => this.isDisposed, handle: () => this.built, check: (what) => this.home.gpu?.check(what), changed: () => this.home.gpu?.upload(),
+  };
   /** Layer.changes, and all flags, when the engine was told last. */
   private seenChanges = 0;
   protected flags = '';
@@ -97,22 +113,30 @@ export class Assembled extends Predictor implements LayerHome {
   protected override get built(): number {
     if (this.isDisposed) return super.built;
     if (!this.handle) {
-      const names = this.layers.map((l) => l.name);
-      const twice = names.find((name, i) => names.indexOf(name) < i);
-      if (twice) throw new Error(`Two layers of the model are named ${twice}`);
-      const shared = this.lent();
-      this.held.handle = withArguments((a) =>
-        call('fj_model', a.json(this.saved ?? this.described()), this.seed, this.saved ? 0 : 1, shared.length ? a.json(shared.map(({at, model, path}) => [at, model.handle, path])) : 0),
-      );
-      for (const {model} of shared) model.isSharing = this.isSharing = true;
-      this.own();
-      // A description does not say all of it.
-      this.flags = '';
-      this.seenChanges = -1;
-      if (!this.saved) this.beginLayers();
+      if (this.isBeingBuilt) throw new Error(`The weights of ${this.name} are asked for while they are made: a call of a layer reads what addWeight has given, by read()`);
+      this.isBeingBuilt = true;
+      try {
+        this.makeWeights();
+      } finally {
+        this.isBeingBuilt = false;
+      }
     }
     if (this.seenChanges !== Layer.changes) this.tellFlags();
     return this.handle;
+  }
+  private makeWeights(): void {
+    const names = this.layers.map((l) => l.name);
+    const twice = names.find((name, i) => names.indexOf(name) < i);
+    if (twice) throw new Error(`Two layers of the model are named ${twice}`);
+    const shared = this.lent();
+    const given = [...shared.map(({at, model, path}) => [at, model.handle, path]), ...numbersOf(pathsOf(this.layers))];
+    this.held.handle = withArguments((a) => call('fj_model', a.json(this.saved ?? this.described()), this.seed, this.saved ? 0 : 1, given.length ? a.json(given) : 0));
+    for (const {model} of shared) model.isSharing = this.isSharing = true;
+    this.own();
+    // A description does not say all of it.
+    this.flags = '';
+    this.seenChanges = -1;
+    if (!this.saved) this.beginLayers();
   }
   /** In the program's words; what stands in it more than once has a number. */
   private described(): Described {
@@ -169,6 +193,8 @@ export class Assembled extends Predictor implements LayerHome {
   }
   /** The weights are this model's from now on, too. */
   private own(): void {
+    models.set(this.handle, new WeakRef(this));
+    gone.register(this, this.handle);
     const {weights, bySample} = callForJson<ModelInfo>('fj_modelInfo', this.handle);
     this.isBySample = bySample;
     this.walk((l, path) => {
@@ -207,8 +233,8 @@ export class Assembled extends Predictor implements LayerHome {
       const layer = this.layers.find((l) => l.name === name) ?? new Layer('InputLayer', {name, batchInputShape: shape, dtype});
       given.set(`${name} ${node}`, layer.calls.list[0]?.outputs ?? layer.calls.add([], [{dtype, shape}]));
     });
-    for (const {layer: name, node, inputs, outputs} of graph.calls) {
-      given.set(`${name} ${node}`, this.getLayer(name).calls.add(inputs.map(find), outputs));
+    for (const {layer: name, node, inputs, outputs, arguments: args} of graph.calls) {
+      given.set(`${name} ${node}`, this.getLayer(name).calls.add(inputs.map(find), outputs, args));
     }
     this.ends = {inputs: graph.inputs.map(find), outputs: graph.outputs.map(find)};
   }
@@ -261,8 +287,29 @@ export class Assembled extends Predictor implements LayerHome {
     super.setWeights(values);
     this.home.gpu?.upload();
   }
+  override get weights(): LayerVariable[] {
+    return this.info().weights.map(({name, shape, trainable}, i) => new LayerVariable(name, shape, trainable, () => this.variableAt(i)));
+  }
+  override get trainableWeights(): LayerVariable[] {
+    return this.weights.filter((w) => w.trainable);
+  }
+  override get nonTrainableWeights(): LayerVariable[] {
+    return this.weights.filter((w) => !w.trainable);
+  }
+  /** A weight as a variable. */
+  private variableAt(index: number): WeightVariable {
+    const {name, trainable} = this.info().weights[index]!;
+    let made = this.variables.get(index);
+    if (!made) this.variables.set(index, (made = new WeightVariable(this.weightOwner, index, name, trainable)));
+    made.trainable = trainable;
+    return made;
+  }
+  override dispose(): void {
+    for (const variable of this.variables.values()) variable.release();
+    super.dispose();
+  }
   /** @internal */
-  weightsAt(path: string): ModelWeight[] {
+  weightsAt(path: string): LayerVariable[] {
     return this.weights.filter((w) => w.name.startsWith(`${path}/`));
   }
   /** @internal */
@@ -278,6 +325,16 @@ export class Assembled extends Predictor implements LayerHome {
     this.setWeights(all.map((t, i) => (places.includes(i) ? values[places.indexOf(i)]! : t)));
     for (const t of all) t.dispose();
   }
+  /** What its stateful layers keep from batch to batch begins anew at 0. */
+  resetStates(): void {
+    this.resetStatesAt('');
+  }
+  /** @internal */
+  resetStatesAt(path: string): void {
+    if (!this.isBuilt) return;
+    withArguments((a) => call('fj_modelResetStates', this.handle, a.text(path)));
+    this.home.gpu?.uploadStates();
+  }
   private pathOf(layer: AnyLayer): string {
     let found = layer.name;
     this.walk((l, path) => {
@@ -286,7 +343,7 @@ export class Assembled extends Predictor implements LayerHome {
     return found;
   }
   /** @internal */
-  weightsOf(layer: AnyLayer): ModelWeight[] {
+  weightsOf(layer: AnyLayer): LayerVariable[] {
     return this.weightsAt(this.pathOf(layer));
   }
   /** @internal */
@@ -300,15 +357,29 @@ export class Assembled extends Predictor implements LayerHome {
 
   // ---- as a layer -----------------------------------------------------------------------------------------------------------------
 
-  /** Of symbolic tensors: the model is a layer of another, with the same weights. Of values: computed now, in one batch. */
+  /**
+   * Of symbolic tensors: the model is a layer of another, with the same weights. Of values: computed now, in one batch; with training as
+   * in training, where moving averages go on.
+   */
   apply(x: SymbolicTensor | SymbolicTensor[], args?: CallArgs): SymbolicTensor | SymbolicTensor[];
-  apply(x: Data): Tensor | Tensor[];
+  apply(x: Data, args?: CallArgs): Tensor | Tensor[];
   apply(x: Data | SymbolicTensor | SymbolicTensor[], args?: CallArgs): Tensor | Tensor[] | SymbolicTensor | SymbolicTensor[] {
     const training = trainingOf(args, this.name);
     const list = symbolicOf(x);
-    if (list) return first(this.calls.add(list, this.typesFor(list), training));
-    if (training) throw new Error(`${this.name}: apply of values predicts; training: true goes with symbolic tensors`);
+    if (list) return first(this.calls.add(list, this.typesFor(list), training === undefined ? undefined : {training}));
+    if (training) return first(this.recorded(tensorsOf(x, () => this.inputNames, 'apply'), true));
     return this.predictOnBatch(x as Data);
+  }
+  /** The outputs for values, computed at once, and noted by what differentiates. */
+  protected recorded(xs: Tensor[], training: boolean): Tensor[] {
+    this.home.gpu?.check('a gradient through the model');
+    return withArguments((a) => {
+      const room = this.outputNames.length;
+      const out = a.results(room);
+      const count = call('fj_modelApply', this.built, a.i32(xs.map((t) => handleOf(t))), xs.length, training ? 1 : 0, out, room);
+      there?.play();
+      return [...heap.i32(out, count)].map((handle) => new Tensor(handle));
+    });
   }
   /** The types of its outputs, where it takes these inputs. */
   private typesFor(given: readonly SymbolicType[]): SymbolicType[] {

@@ -16,6 +16,7 @@ interface ModelProgram extends GpuProgram {
 }
 // Kinds of sources.
 const kGiven = 0;
+const kState = 3;
 const kMostPrograms = 8;
 
 /** An input that a step is given anew, from the engine's memory. */
@@ -75,10 +76,12 @@ function openGpu(): Promise<Gpu> {
 export class GpuModel {
   /** By the number of their program. */
   private readonly players = new Map<number, Player>();
-  /** By kind and number: 1 weights, 2 the optimizer's state. */
+  /** By kind and number: 1 weights, 2 the optimizer's state, 3 what stateful layers keep. */
   private readonly resident = new Map<string, {buffer: GPUBuffer; bytes: number; kind: number; index: number}>();
   /** Whether the GPU's arrays are newer than the engine's copy. */
   private ahead = false;
+  /** Whether a prediction changes some, too. */
+  private keepsStates = false;
   steps = 0;
   /** Room for what fj_gpuStep says of a step: enough for ten inputs, and grown where there are more. */
   private numbers = new Int32Array(33);
@@ -134,6 +137,13 @@ export class GpuModel {
     this.ahead = false;
   }
 
+  /** The same of what stateful layers keep. */
+  uploadStates(): void {
+    for (const {buffer, bytes, kind, index} of this.resident.values()) {
+      if (kind === kState) this.gpu.write(buffer, this.host(kind, index, bytes));
+    }
+  }
+
   /** Throws where the engine's copy is older than what is on the GPU. */
   check(what: string): void {
     if (this.ahead) throw new Error(`${what} would see old values: the weights are on the GPU. Await model.sync() first`);
@@ -173,8 +183,8 @@ export class GpuModel {
     const player = this.players.get(serial) ?? (await this.prepare(serial));
     this.give(player, uploads);
     player.run();
+    this.ahead ||= trains || this.keepsStates;
     if (trains) {
-      this.ahead = true;
       for (const other of this.players.values()) if (other !== player) other.refresh();
     }
     const values = this.outputsOf(player, ++this.steps);
@@ -227,6 +237,7 @@ export class GpuModel {
   private sharedBy(program: ModelProgram): (GPUBuffer | undefined)[] {
     return program.sources.map(([kind, index], input) => {
       if (kind === kGiven) return undefined;
+      this.keepsStates ||= kind === kState;
       const key = `${kind} ${index}`;
       const known = this.resident.get(key);
       if (known) return known.buffer;
@@ -268,6 +279,7 @@ export class GpuModel {
         this.gpu.copy(values[i]!, buffer, begin * rowBytes, program.outputs[i]!);
       });
     }
+    this.ahead ||= this.keepsStates;
     return made.map(({handle}) => handle);
   }
   private give(player: Player, uploads: Upload[]): void {

@@ -22,7 +22,9 @@ export type FunctionName =
   | 'fj_op'
   | 'fj_tapeStart'
   | 'fj_tapeStop'
+  | 'fj_tapePause'
   | 'fj_tapeModel'
+  | 'fj_tapeWeights'
   | 'fj_gradients'
   | 'fj_optimizer'
   | 'fj_optimizerApply'
@@ -45,10 +47,13 @@ export type FunctionName =
   | 'fj_modelSetSlot'
   | 'fj_modelSetStep'
   | 'fj_modelSetRate'
+  | 'fj_modelResetStates'
   | 'fj_modelSetWinograd'
   | 'fj_modelMemory'
   | 'fj_modelPredict'
   | 'fj_predictGoOn'
+  | 'fj_modelApply'
+  | 'fj_modelVariable'
   | 'fj_modelPrepare'
   | 'fj_modelSetGpu'
   | 'fj_gpuBatch'
@@ -71,7 +76,12 @@ export type FunctionName =
   | 'fj_fitStop'
   | 'fj_fitFree'
   | 'fj_layerConfig'
-  | 'fj_layerShape';
+  | 'fj_layerShape'
+  | 'fj_traced'
+  | 'fj_traceWeight'
+  | 'fj_traceUpdate'
+  | 'fj_traceRandom'
+  | 'fj_traceLayer';
 
 /** What the module exports. Pointers are numbers of bytes into its memory. */
 export type Exports = Record<FunctionName | 'malloc' | 'free', (...numbers: number[]) => number>;
@@ -145,14 +155,16 @@ function written(key: string, value: unknown): unknown {
 
 /** Room for short arguments in one call: arrays of int32 and float64, and texts. Longer ones are allocated and freed. */
 export class Arguments {
-  private used = 0;
+  /** Of the room, by calls that go on: the engine may call a function of the program, which calls the engine. */
+  private static used = 0;
+  private readonly before = Arguments.used;
   private readonly allocated: number[] = [];
 
   private room(bytes: number): number {
     const padded = (bytes + 15) & ~15;
-    if (this.used + padded <= kScratchBytes) {
-      this.used += padded;
-      return scratch + this.used - padded;
+    if (Arguments.used + padded <= kScratchBytes) {
+      Arguments.used += padded;
+      return scratch + Arguments.used - padded;
     }
     const pointer = engine().malloc(padded);
     if (pointer === 0) throw new Error(`Out of memory: ${padded} bytes were asked for`);
@@ -192,6 +204,7 @@ export class Arguments {
     return this.text(JSON.stringify(value, written));
   }
   free(): void {
+    Arguments.used = this.before;
     for (const pointer of this.allocated) engine().free(pointer);
   }
 }

@@ -1,11 +1,24 @@
-// What fit and evaluate are given and give, and how the engine takes their batches one by one.
+// What compile, fit and evaluate are given and give, and how the engine takes their batches one by one.
 
 import type {CallbackArg, Logs, YieldEvery} from './callbacks.js';
 import {call, callForJson, heap, withArguments} from './engine.js';
+import type {Optimizer} from './gradients.js';
+import type {Described} from './predictor.js';
 import type {Data} from './samples.js';
+import type {Tensor} from './tensor.js';
 
 export type ClassWeight = Record<number | string, number>;
 
+/** Of a batch: a number, or one for each sample, or more, of which the mean is taken. It is called once, to find out which ops it calls. */
+export type LossOrMetricFn = (yTrue: Tensor, yPred: Tensor) => Tensor;
+type Loss = string | Described | LossOrMetricFn;
+export interface CompileArgs {
+  optimizer: string | Optimizer | Described;
+  loss: Loss | Loss[] | Record<string, Loss>;
+  /** Named, described, or functions; logs name those as the function is named. */
+  metrics?: unknown;
+  lossWeights?: unknown;
+}
 export interface FitArgs {
   batchSize?: number;
   epochs?: number;
@@ -88,9 +101,3 @@ export function advanceHere(fit: number, milliseconds = 0): Advance {
 export const logsOf = (fit: number): Logs => numbers(callForJson<FitState>('fj_fitState', fit).logs);
 /** NaN and infinity travel as texts. */
 export const numbers = (logs: Logs): Logs => Object.fromEntries(Object.entries(logs).map(([key, value]) => [key, Number(value)]));
-
-/** Throws where a function stands in the place of a name. */
-export function checkNamed(given: unknown, words: string): void {
-  if (typeof given === 'function') throw new Error(words);
-  if (typeof given === 'object' && given !== null) for (const part of Object.values(given)) checkNamed(part, words);
-}

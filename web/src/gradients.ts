@@ -3,64 +3,16 @@
 //   const df = tf.grad((x) => x.square().sum());
 //   const {value, grads} = tf.variableGrads(() => loss());
 
+import {endCustomCalls, startCustomCalls, throughCustomCalls} from './custom_grad.js';
 import {play} from './eager.js';
-import {call, engine, heap, withArguments} from './engine.js';
+import {call, callForJson, engine, heap, withArguments} from './engine.js';
 import {Held} from './held.js';
 import {inKerasNames, snakeCase} from './layers.js';
-import {onReset} from './load.js';
 import type {Described} from './predictor.js';
 import {castTo} from './run.js';
 import {shown} from './samples.js';
-import {endScope, handleOf, startScope, Tensor, tidied, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
-
-// ---- variables ------------------------------------------------------------------------------------------------------------------
-
-/** By name. */
-const variables = new Map<string, Variable>();
-onReset(() => variables.clear());
-
-/** A tensor whose value can change. It lives until it is disposed of. */
-export class Variable extends Tensor {
-  private static count = 0;
-  readonly variableId = ++Variable.count;
-
-  constructor(
-    handle: number,
-    readonly trainable: boolean,
-    readonly name: string,
-  ) {
-    super(handle);
-    this.kept = true;
-    variables.set(name, this);
-  }
-  assign(value: Tensor): void {
-    if (String(value.shape) !== String(this.shape) || value.dtype !== this.dtype) {
-      throw new Error(`The variable ${this.name} is ${this.dtype} [${this.shape}]: it cannot take ${value.dtype} [${value.shape}]`);
-    }
-    this.replaceHandle(() => call('fj_clone', handleOf(value)));
-  }
-  override dispose(): void {
-    if (!this.isDisposed) variables.delete(this.name);
-    super.dispose();
-  }
-}
-
-let unnamed = 0;
-
-function unnamedVariable(): string {
-  let name: string;
-  do name = `variable_${++unnamed}`;
-  while (variables.has(name));
-  return name;
-}
-
-export const variable = tidied((initialValue: Tensor | TensorLike, trainable: boolean = true, name?: string, dtype?: DataType | null): Variable => {
-  const t = initialValue instanceof Tensor ? initialValue : toTensor(initialValue, 'initialValue', 'variable', dtype ?? undefined);
-  if (name !== undefined && variables.has(name)) {
-    throw new Error(`Variable with name ${name} was already registered: dispose of it first, or give this one another name`);
-  }
-  return new Variable(call('fj_clone', castTo(t, dtype ?? t.dtype).handle), trainable, name ?? unnamedVariable());
-});
+import {endScope, handleOf, startScope, Tensor, tidy, toTensor, type TensorLike} from './tensor.js';
+import {allVariables, variableNamed, Variable} from './variables.js';
 
 // ---- recording ------------------------------------------------------------------------------------------------------------------
 
@@ -68,36 +20,52 @@ let tapes = 0;
 /** Whether what is computed now is differentiated. */
 export const isRecording = (): boolean => tapes > 0;
 
-/** Tells the tapes that a model has made `ys` of `xs`: what it does is not recorded, and a gradient through it is refused. */
+/** Tells the tapes that a model has judged `xs` by `ys`: what it does is not recorded, and a gradient through it is refused. */
 export function recordModel(xs: readonly Tensor[], ys: readonly Tensor[]): void {
   if (tapes === 0) return;
   for (const x of xs) for (const y of ys) call('fj_tapeModel', handleOf(x), handleOf(y));
 }
 
+/** Weights as variables, of models by their handles: models.ts knows them. */
+export const modelWeights: {variable?: (model: number, index: number) => Variable} = {};
+/** The trainable weights of the models that the innermost tape has seen. */
+function tapedWeights(): Variable[] {
+  return callForJson<[number, number][]>('fj_tapeWeights').map(([model, index]) => modelWeights.variable!(model, index));
+}
+
+function tapedGradients(y: Tensor, dy: Tensor | undefined, xs: readonly Tensor[], all: boolean): (Tensor | undefined)[] {
+  return withArguments((a) => {
+    const out = a.results(xs.length);
+    call('fj_gradients', handleOf(y), dy ? handleOf(dy) : 0, a.i32(xs.map((t) => handleOf(t))), xs.length, all ? 1 : 0, out);
+    play();
+    return [...heap.i32(out, xs.length)].map((handle) => (handle ? new Tensor(handle) : undefined));
+  });
+}
+
 /**
- * Runs f with a tape around it, then takes the derivatives of its result; none by what it does not depend on. `all`: xs are all
- * trainable variables.
+ * Runs f with a tape around it, then takes the derivatives of its result by xs, which may be known after it alone; none by what it does not
+ * depend on. `all`: xs are all trainable variables.
  */
-function differentiate(f: () => Tensor, xs: readonly Tensor[], dy?: Tensor, all = false): {value: Tensor; grads: (Tensor | undefined)[]} {
+function differentiate<X extends Tensor>(f: () => Tensor, given: () => readonly X[], dy?: Tensor, all = false): {value: Tensor; grads: (Tensor | undefined)[]; xs: readonly X[]} {
   startScope();
   engine().fj_tapeStart();
+  const customs = startCustomCalls();
   ++tapes;
   let result: {value: Tensor; grads: (Tensor | undefined)[]} | undefined;
+  let xs: readonly X[] = [];
   try {
     const value = f();
     if (!(value instanceof Tensor)) throw new Error('The function that is differentiated must return a tensor');
+    xs = given();
     // What is whole has no slope, whatever dy is.
     const by = dy && value.dtype !== 'float32' && dy instanceof Tensor && dy.dtype === 'float32' ? castTo(dy, value.dtype) : dy;
-    const grads = withArguments((a) => {
-      const out = a.results(xs.length);
-      call('fj_gradients', handleOf(value), by ? handleOf(by) : 0, a.i32(xs.map((t) => handleOf(t))), xs.length, all ? 1 : 0, out);
-      play();
-      return [...heap.i32(out, xs.length)].map((handle) => (handle ? new Tensor(handle) : undefined));
-    });
-    return (result = {value, grads});
+    const grads = throughCustomCalls(customs, (y, dy, xs) => tapedGradients(y, dy, xs, all))(value, by, xs);
+    result = {value, grads};
+    return {...result, xs};
   } finally {
     --tapes;
     engine().fj_tapeStop();
+    endCustomCalls();
     endScope(result);
   }
 }
@@ -120,7 +88,7 @@ export function valueAndGrads(f: (...xs: Tensor[]) => Tensor): (xs: ReadonlyArra
       const tensors = xs.map((x) => (x instanceof Tensor ? x : toTensor(x, 'x', 'tf.grad', 'float32')));
       // By a condition it is 0, as in TensorFlow.js; by whole numbers it would be 0 where a program means a slope.
       if (tensors.some((t) => t.dtype === 'int32')) throw new Error('There is no gradient with respect to an int32 tensor: make it float32 before, with toFloat()');
-      const {value, grads} = differentiate(() => f(...tensors), tensors, dy);
+      const {value, grads} = differentiate(() => f(...tensors), () => tensors, dy);
       const connected = grads.filter((g) => g !== undefined);
       if (connected.length < grads.length) {
         const without = grads.findIndex((g) => g === undefined);
@@ -139,23 +107,28 @@ export interface VariableGrads {
   grads: Record<string, Tensor>;
 }
 
-/** Gradients of a scalar by the trainable variables, of all or of those listed, that it is computed from. */
+/**
+ * Gradients of a scalar by the trainable variables, of all or of those listed, that it is computed from. All are those of tf.variable, and the
+ * trainable weights of models that f calls; a list may have weights, too: model.trainableWeights.map((w) => w.val).
+ */
 export function variableGrads(f: () => Tensor, list?: Variable[] | null): VariableGrads {
   if (list && !(Array.isArray(list) && list.every((v) => v instanceof Variable))) {
     throw new Error('variableGrads: varList is to be a list of variables, such as tf.variable makes');
   }
-  const given = list ?? [...variables.values()];
-  const trainable = given.filter((v) => v.trainable);
-  if (trainable.length === 0) {
-    throw new Error(`variableGrads: there are no trainable variables among the ${given.length} given; make some with tf.variable`);
-  }
-  const {value, grads} = differentiate(
+  const given = list ?? allVariables();
+  const listed = given.filter((v) => v.trainable);
+  const chosen = () => (list ? listed : [...new Set([...listed, ...tapedWeights()])]);
+  const {value, grads, xs: trainable} = differentiate(
     () => {
       const y = f();
       if (y instanceof Tensor && y.rank !== 0) throw new Error(`variableGrads: the function must return a scalar, got the shape [${y.shape}]`);
       return y;
     },
-    trainable,
+    () => {
+      const all = chosen();
+      if (all.length) return all;
+      throw new Error(`variableGrads: there are no trainable variables among the ${given.length} given; make some with tf.variable`);
+    },
     undefined,
     !list,
   );
@@ -252,10 +225,10 @@ export class Optimizer {
   /** By name, or as a list; a variable without a gradient stays as it is. */
   applyGradients(grads: Record<string, Tensor | null> | {name: string; tensor: Tensor | null}[]): void {
     const list = Array.isArray(grads) ? grads.map(({name, tensor}) => [name, tensor] as const) : Object.entries(grads);
-    const unknown = list.find(([name]) => !variables.has(name));
+    const unknown = list.find(([name]) => !variableNamed(name));
     if (unknown) throw new Error(`applyGradients: there is no variable named ${unknown[0]}`);
     const moved = list.filter((entry): entry is readonly [string, Tensor] => !!entry[1]);
-    if (moved.length) this.update(moved.map(([name]) => variables.get(name)!), moved.map(([, tensor]) => tensor));
+    if (moved.length) this.update(moved.map(([name]) => variableNamed(name)!), moved.map(([, tensor]) => tensor));
   }
   private get made(): number {
     this.held.check('what this optimizer had noted of its variables');
@@ -270,6 +243,7 @@ export class Optimizer {
       call('fj_optimizerApply', this.made, a.i32(used.map((t) => handleOf(t))), a.i32(used.map((v) => v.variableId)), a.i32(grads.map((t) => handleOf(t))), used.length),
     );
     play();
+    for (const v of used) v['written']();
   }
 
   /** Of the next step: of the model that was compiled with this optimizer last, or else of the variables. */

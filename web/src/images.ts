@@ -6,39 +6,44 @@ import {tidied, toTensor, type Tensor, type TensorLike} from './tensor.js';
 import {show} from './values.js';
 
 type Input = Tensor | TensorLike;
-type Size = number | readonly [number, number];
+export type Size = number | readonly number[];
 /** Explicit padding is a number, or a pair for each axis: [[0, 0], [top, bottom], [left, right], [0, 0]]. */
 export type Pad = 'valid' | 'same' | number | readonly (readonly [number, number])[];
 /** How many windows there are where the last one is not whole. */
 export type Rounding = 'floor' | 'round' | 'ceil';
 export type DataFormat = 'NHWC' | 'NCHW';
 
-/** What looks at an image through windows. */
-interface Windows {
+/** What looks through windows at images, or at what has another number of axes. */
+export interface Windows {
   op: string;
   strides: Size;
   pad: Pad;
-  dataFormat: DataFormat;
+  dataFormat: string;
   dilations: Size;
   rounding?: Rounding | null;
 }
 
-function pairOf(op: string, name: string, size: Size): readonly [number, number] {
-  if (typeof size === 'number') return [size, size];
-  if (!Array.isArray(size) || size.length !== 2) throw new Error(`${op}: ${name} must be a number, or two, got ${show(size)}`);
-  return size as unknown as readonly [number, number];
+/** Where the channels come last, and first, by the number of axes. */
+const kFormats = [['NC', 'NC'], ['NWC', 'NCW'], ['NHWC', 'NCHW'], ['NDHWC', 'NCDHW']] as const;
+const kCounts = ['none', 'one', 'two', 'three'];
+
+export function sizesOf(op: string, name: string, size: Size, axes: number): readonly number[] {
+  if (typeof size === 'number') return Array(axes).fill(size);
+  if (!Array.isArray(size) || size.length !== axes) throw new Error(`${op}: ${name} must be a number, or ${kCounts[axes]}, got ${show(size)}`);
+  return size;
 }
 
-/** The attributes of a window of `taps` over images of `inputs`, each [height, width]. */
-function attributesOf(w: Windows, inputs: readonly number[], taps: readonly number[]) {
-  const [strides, dilations] = [pairOf(w.op, 'strides', w.strides), pairOf(w.op, 'dilations', w.dilations ?? 1)];
+/** The attributes of a window of `taps` over `inputs`, each with a number for each axis. Sides are before and after, axis by axis. */
+export function attributesOf(w: Windows, inputs: readonly number[], taps: readonly number[]) {
+  const axes = inputs.length;
+  const [strides, dilations] = [sizesOf(w.op, 'strides', w.strides, axes), sizesOf(w.op, 'dilations', w.dilations ?? 1, axes)];
   if (strides.some((s) => s !== 1) && dilations.some((d) => d !== 1)) {
     throw new Error(`Error in ${w.op}: Either strides or dilations must be 1. Got strides ${w.strides} and dilations '${w.dilations}'`);
   }
-  const sides = sidesOf(w);
+  const sides = sidesOf(w, axes);
   if (typeof sides !== 'string' && w.rounding && w.rounding !== 'floor') {
     // Another window needs padding for the rest of it, behind the image.
-    for (const axis of [0, 1]) {
+    for (let axis = 0; axis < axes; ++axis) {
       const room = inputs[axis]! + sides[2 * axis]! + sides[2 * axis + 1]! - (taps[axis]! - 1) * dilations[axis]! - 1;
       const count = Math[w.rounding](room / strides[axis]! + 1);
       sides[2 * axis + 1]! += Math.max(0, (count - 1) * strides[axis]! - room);
@@ -47,38 +52,42 @@ function attributesOf(w: Windows, inputs: readonly number[], taps: readonly numb
   return {strides, dilations, padding: sides as PaddingAttr};
 }
 
-function sidesOf({op, pad, dataFormat, rounding}: Windows): 'valid' | 'same' | number[] {
+function sidesOf({op, pad, dataFormat, rounding}: Windows, axes: number): 'valid' | 'same' | number[] {
   if (rounding != null && !['floor', 'round', 'ceil'].includes(rounding)) throw new Error(`Unknown roundingMode ${rounding}`);
   const whole = (p: unknown): never => {
     throw new Error(`Error in ${op}: pad must be an integer${rounding ? ` when using dimRoundingMode ${rounding}` : ''} but got pad ${p}.`);
   };
   if (pad === 'valid' || pad === 'same') return rounding ? whole(pad) : pad;
-  const isList = Array.isArray(pad) && pad.length === 4 && pad.every((p) => Array.isArray(p) && p.length === 2);
+  const isList = Array.isArray(pad) && pad.length === axes + 2 && pad.every((p) => Array.isArray(p) && p.length === 2);
   if (typeof pad !== 'number' && !isList) {
     throw new Error(`Unknown padding parameter: ${show(pad)}: use 'valid', 'same', a number, or a pair for each axis`);
   }
-  if (typeof pad === 'number') return Number.isInteger(pad) ? [pad, pad, pad, pad] : whole(pad);
-  const rows = dataFormat === 'NHWC' ? 1 : 2;
+  if (typeof pad === 'number') return Number.isInteger(pad) ? Array(2 * axes).fill(pad) : whole(pad);
+  const first = dataFormat === kFormats[axes]![0] ? 1 : 2;
   pad.flat().forEach((p) => Number.isInteger(p) || whole(p));
-  if (pad.some((p, axis) => axis !== rows && axis !== rows + 1 && (p[0] || p[1]))) {
-    throw new Error(`Error in ${op}: only height and width can be padded, got ${show(pad)}`);
+  if (pad.some((p, axis) => (axis < first || axis >= first + axes) && (p[0] || p[1]))) {
+    throw new Error(`Error in ${op}: only ${['', 'the width', 'height and width', 'depth, height and width'][axes]} can be padded, got ${show(pad)}`);
   }
-  return [...pad[rows]!, ...pad[rows + 1]!];
+  return pad.slice(first, first + axes).flat();
 }
 
-function checkRank(x: Tensor, op: string): void {
-  if (x.rank !== 3 && x.rank !== 4) throw new Error(`Error in ${op}: input must be rank 4, but got rank ${x.rank}: [${x.shape}].`);
+function checkRank(x: Tensor, op: string, axes = 2): void {
+  if (x.rank !== axes + 1 && x.rank !== axes + 2) throw new Error(`Error in ${op}: input must be rank ${axes + 2}, but got rank ${x.rank}: [${x.shape}].`);
 }
+const kAnyType = ['maxPool', 'conv2dTranspose', 'conv1d', 'conv3d', 'conv3dTranspose', 'maxPool3d'];
 /** Computes as a batch [N,H,W,C] what comes as one image, or with its channels first; gives the result as x came. */
-const onBatch = tidied((w: Windows, x: Input, f: (batch: Tensor) => Tensor): Tensor => {
-  const t = toTensor(x, 'x', w.op, w.op === 'maxPool' || w.op === 'conv2dTranspose' ? undefined : 'float32');
-  const isFirst = w.dataFormat === 'NCHW';
-  if (!isFirst && w.dataFormat !== 'NHWC') throw new Error(`Unknown dataFormat ${w.dataFormat}`);
-  checkRank(t, w.op);
-  const batch = t.rank === 3 ? reshape(t, [1, ...t.shape]) : t;
-  const y = f(isFirst ? transpose(batch, [0, 2, 3, 1]) : batch);
-  const given = isFirst ? transpose(y, [0, 3, 1, 2]) : y;
-  return t.rank === 3 ? reshape(given, given.shape.slice(1)) : given;
+export const onBatch = tidied((w: Windows, x: Input, f: (batch: Tensor) => Tensor, axes: number = 2): Tensor => {
+  const t = toTensor(x, 'x', w.op, kAnyType.includes(w.op) ? undefined : 'float32');
+  const [last, first] = kFormats[axes]!;
+  const isFirst = w.dataFormat === first;
+  if (!isFirst && w.dataFormat !== last) throw new Error(`Unknown dataFormat ${w.dataFormat}`);
+  checkRank(t, w.op, axes);
+  const isOne = t.rank === axes + 1;
+  const between = Array.from({length: axes}, (_, i) => i + 1);
+  const batch = isOne ? reshape(t, [1, ...t.shape]) : t;
+  const y = f(isFirst ? transpose(batch, [0, ...between.map((i) => i + 1), 1]) : batch);
+  const given = isFirst ? transpose(y, [0, axes + 1, ...between]) : y;
+  return isOne ? reshape(given, given.shape.slice(1)) : given;
 });
 
 const convolution =
@@ -87,7 +96,7 @@ const convolution =
     const w = {op, strides, pad, dataFormat, dilations, rounding: dimRoundingMode};
     return onBatch(w, x, (t) => {
       const kernel = toTensor(filter, 'filter', op, 'float32');
-      return run(op, [t, kernel], attributesOf(w, t.shape.slice(1), kernel.shape));
+      return run(op, [t, kernel], attributesOf(w, t.shape.slice(1, 3), kernel.shape));
     });
   };
 export const conv2d = convolution('conv2d');
@@ -120,7 +129,7 @@ export const conv2dTranspose = tidied((x: Input, filter: Input, outputShape: rea
   return onBatch(w, given, (t) => {
     const kernel = toTensor(filter, 'filter', op);
     const shape = outputShape.length === 3 ? [1, ...outputShape] : outputShape;
-    const {strides, padding} = attributesOf(w, shape.slice(1), kernel.shape);
+    const {strides, padding} = attributesOf(w, shape.slice(1, 3), kernel.shape);
     return run(op, [t, kernel], {outputShape: shape, strides, padding});
   });
 });
@@ -130,8 +139,8 @@ const pooling =
   (x: Input, filterSize: Size, strides: Size, pad: Pad, dimRoundingMode?: Rounding): Tensor => {
     const w: Windows = {op, strides, pad, dataFormat: 'NHWC', dilations: 1, rounding: dimRoundingMode};
     return onBatch(w, x, (t) => {
-      const window = pairOf(op, 'filterSize', filterSize);
-      const {strides, padding} = attributesOf(w, t.shape.slice(1), window);
+      const window = sizesOf(op, 'filterSize', filterSize, 2);
+      const {strides, padding} = attributesOf(w, t.shape.slice(1, 3), window);
       return run(op, [t], {window, strides, padding});
     });
   };

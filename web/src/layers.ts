@@ -1,21 +1,25 @@
 // Layers as descriptions: a layer is Keras JSON, and the engine knows what it means. Applying layers to symbolic tensors
 // records how they are joined.
 
+import {statisticsOf} from './adapt.js';
 import {callForJson, withArguments} from './engine.js';
 import type {
   ConstantInitializerArgs, CosineDecayRestartsScheduleArgs, CosineDecayScheduleArgs, EarlyStoppingCallbackArgs,
-  ExponentialDecayScheduleArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
+  ExponentialDecayScheduleArgs, GRUArgs, GRUCellArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
   L2RegularizerArgs, LayerArgsByName, MaxNormConstraintArgs, MinMaxNormConstraintArgs, ModelCheckpointCallbackArgs,
-  OrthogonalInitializerArgs, PiecewiseConstantDecayScheduleArgs, PolynomialDecayScheduleArgs, RandomNormalInitializerArgs,
+  OrthogonalInitializerArgs, OrthogonalRegularizerRegularizerArgs, PiecewiseConstantDecayScheduleArgs, PolynomialDecayScheduleArgs, RandomNormalInitializerArgs,
   RandomUniformInitializerArgs, ReduceLrOnPlateauCallbackArgs, TruncatedNormalInitializerArgs, UnitNormConstraintArgs,
   VarianceScalingInitializerArgs,
 } from './generated/arguments.js';
 import {layerClasses, type LayerName} from './generated/tables.js';
 import type {AnyLayer} from './model.js';
-import {first, type Described, type ModelWeight, type Shape} from './predictor.js';
+import {first, type Described, type Shape} from './predictor.js';
 import {flagOf, shown, tensorsOf} from './samples.js';
 import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {Tensor, type DataType} from './tensor.js';
+import {callWithin, describedFunction, type TensorFunction} from './trace.js';
+import {tracing} from './tracing.js';
+import type {LayerVariable} from './weights.js';
 
 /** Keras writes snake_case: kernelSize is kernel_size. */
 export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
@@ -27,7 +31,7 @@ export function inKerasNames(value: unknown): unknown {
 }
 
 /** kernel_size is kernelSize, in all objects of a description. */
-function inCamelCase(value: unknown): unknown {
+export function inCamelCase(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inCamelCase);
   if (typeof value !== 'object' || value === null) return value;
   const name = (key: string) => key.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
@@ -52,7 +56,7 @@ export interface LayerArgs {
   /** What its weights are to be at first. */
   weights?: Tensor[];
   /** What its outputs add to the loss. */
-  activityRegularizer?: string | Described | null;
+  activityRegularizer?: string | Described | TensorFunction | null;
 }
 /** As the program has given them, or a file. */
 type Given = Record<string, unknown> & {name?: string; weights?: unknown; inputShape?: Shape | number; batchSize?: number | null};
@@ -77,11 +81,12 @@ export interface LayerHome {
   /** Joins layers that merely follow one another. */
   join(): void;
   /** Of the layer at a path, such as "base/dense". @internal */
-  weightsAt(path: string): ModelWeight[];
+  weightsAt(path: string): LayerVariable[];
   /** @internal */
   valuesAt(path: string): Tensor[];
   /** @internal */
   setValuesAt(path: string, values: Tensor[]): void;
+  resetStatesAt(path: string): void;
 }
 
 /** The models that have the weights of a layer, or of a model that is a layer of theirs. */
@@ -94,6 +99,9 @@ export class Homes {
   }
   remove(model: LayerHome): void {
     this.list = this.list.filter((home) => home.model !== model);
+  }
+  get all(): readonly {model: LayerHome; path: string}[] {
+    return this.list.filter(({model}) => !model.isDisposed);
   }
   /** One that is there; none where no model has made the weights. */
   of(name: string): {model: LayerHome; path: string} | undefined {
@@ -110,7 +118,22 @@ export class Homes {
 export interface CallArgs {
   /** Whether dropout, normalisation and the like work as in training, whatever the model does. */
   training?: boolean;
+  /** Of attention: whether a query sees no step after its own. */
+  useCausalMask?: boolean;
+  /** Of attention: whether the weights of the steps are a second output. */
+  returnAttentionScores?: boolean;
 }
+/** What a call of a layer says. */
+export interface LayerCallArgs<T> extends CallArgs {
+  /** What a recurrent layer begins with. */
+  initialState?: T | T[] | null;
+}
+/** What a call of a layer says, but for what is not given. The engine knows what it may say. */
+function saidIn(args: CallArgs | null | undefined): {training?: boolean} & Record<string, unknown> {
+  const said = Object.fromEntries(Object.entries(args ?? {}).filter(([, value]) => value != null));
+  return said['training'] === undefined ? said : {...said, training: flagOf(said['training'], 'training', false)};
+}
+/** The same of a model's call. */
 export function trainingOf(args: CallArgs | null | undefined, what: string): boolean | undefined {
   const {training, ...others} = args ?? {};
   const [other] = Object.keys(others);
@@ -119,7 +142,7 @@ export function trainingOf(args: CallArgs | null | undefined, what: string): boo
 }
 
 /** Computes with values what a layer gives: models.ts does, with a model of the layer alone. */
-export const alone: {compute?: (layer: Layer, inputs: Tensor[]) => Tensor | Tensor[]} = {};
+export const alone: {compute?: (layer: Layer, inputs: Tensor[], args: object, training?: boolean) => Tensor | Tensor[]} = {};
 
 export class Layer {
   /** Changes of `trainable`, of all layers and models. */
@@ -128,7 +151,9 @@ export class Layer {
   /** In Keras's names. */
   readonly config: Record<string, unknown> = {};
   /** The same in those that the program wrote: the engine, which knows both, names an argument by them. */
-  private readonly written: Record<string, unknown> = {};
+  protected readonly written: Record<string, unknown> = {};
+  /** Of its arguments: the engine knows them by numbers. */
+  private readonly functions: unknown[] = [];
   /** Values that its weights are to have at first, until a model has given them these. */
   initial?: {shape: number[]; values: Float32Array | Int32Array | Uint8Array}[];
   readonly calls = new Calls(this);
@@ -142,9 +167,7 @@ export class Layer {
   ) {
     const {inputShape, batchSize, inputDType, weights, ...others} = (given ?? {}) as Given;
     this.name = others.name || uniqueName(className);
-    if (weights != null) {
-      this.initial = tensorsOf(weights, () => [], `${this.name}: weights`).map((t) => ({shape: t.shape, values: t.dataSync()}));
-    }
+    if (weights != null) this.begin(tensorsOf(weights, () => [], `${this.name}: weights`));
     const sizes = [inputShape].flat();
     // What is no shape or no type goes to the engine under its own name, which refuses it.
     const isShape = inputShape != null && sizes.every((d) => d === null || (Number.isInteger(d) && d! > 0));
@@ -156,10 +179,28 @@ export class Layer {
     else if (batchSize !== undefined) this.put('batchSize', batchSize);
     this.put('name', this.name);
   }
-  private put(key: string, value: unknown): void {
-    const plain = isLayer(value) ? value.inKerasNames() : value;
+  private begin(weights: Tensor[]): void {
+    this.initial = weights.map((t) => ({shape: t.shape, values: t.dataSync()}));
+  }
+  protected put(key: string, value: unknown): void {
+    const one = (v: unknown) => {
+      if (!isLayer(v)) return v;
+      if ('isOfProgram' in v) {
+        throw new Error(`${this.name}: ${key} is a layer that the program has written, which is not supported within ${this.className}: write what that does in the layer's own call`);
+      }
+      return v.inKerasNames();
+    };
+    const plain = Array.isArray(value) ? value.map(one) : (this.functionAt(key, value) ?? one(value));
     this.written[key] = plain;
     this.config[snakeCase(key)] = inKerasNames(plain);
+  }
+
+  /** An argument that may be a function, where it is one. */
+  private functionAt(key: string, value: unknown): Described | undefined {
+    const [kind] = /(activation|regularizer|constraint)$/.exec(snakeCase(key)) ?? [];
+    const described = kind && describedFunction(value, kind);
+    if (described) this.functions.push(value);
+    return described || undefined;
   }
 
   getClassName(): string {
@@ -182,24 +223,36 @@ export class Layer {
     return {class_name: this.className, config: this.written};
   }
 
+  /** As one that is called by a layer of the program. */
+  protected get within(): Described {
+    return this.asWritten();
+  }
+
   /** What it gives for these inputs: symbolic tensors, and the call can be a part of a model; or values, computed now. */
-  apply(inputs: SymbolicTensor | SymbolicTensor[], args?: CallArgs): SymbolicTensor;
-  apply(inputs: Tensor | Tensor[]): Tensor | Tensor[];
-  apply(inputs: SymbolicTensor | SymbolicTensor[] | Tensor | Tensor[], args?: CallArgs): SymbolicTensor | Tensor | Tensor[] {
-    const training = trainingOf(args, this.name);
+  apply(inputs: SymbolicTensor | SymbolicTensor[], args: LayerCallArgs<SymbolicTensor> & {returnAttentionScores: true}): SymbolicTensor[];
+  apply(inputs: SymbolicTensor | SymbolicTensor[], args?: LayerCallArgs<SymbolicTensor>): SymbolicTensor;
+  apply(inputs: Tensor | Tensor[], args?: LayerCallArgs<Tensor>): Tensor | Tensor[];
+  apply(given: SymbolicTensor | SymbolicTensor[] | Tensor | Tensor[], args?: LayerCallArgs<SymbolicTensor | Tensor>): SymbolicTensor | SymbolicTensor[] | Tensor | Tensor[] {
+    const {initialState, ...others} = args ?? {};
+    const {training, ...said} = saidIn(others);
+    const inputs = [given, initialState ?? []].flat(2);
     const list = symbolicOf(inputs);
-    if (list) return first(this.calls.add(list, this.typesFor(list), training)) as SymbolicTensor;
-    if (training !== undefined) throw new Error(`${this.name}: apply of values takes no arguments`);
-    const values = [inputs].flat();
-    if (!alone.compute || !values.length || !values.every((t) => t instanceof Tensor)) {
+    if (list) {
+      const all = inKerasNames({...(training === undefined ? {} : {training}), ...said}) as Record<string, unknown>;
+      return first(this.calls.add(list, this.typesFor(list, said), all));
+    }
+    if (!alone.compute || !inputs.length || !inputs.every((t) => t instanceof Tensor)) {
       throw new Error(`${this.name}: apply takes tensors, or what tf.input() or another layer's apply() gives`);
     }
-    return alone.compute(this, values);
+    if (tracing()) return first(callWithin(this.within, inputs));
+    return alone.compute(this, inputs, said, training);
   }
-  /** The types of its outputs. @internal */
-  typesFor(inputs: readonly SymbolicType[]): SymbolicType[] {
+  /** The types of its outputs, where the call says `args`. @internal */
+  typesFor(inputs: readonly SymbolicType[], args: object = {}): SymbolicType[] {
     const types = inputs.map(({dtype, shape}) => ({dtype, shape}));
-    return withArguments((a) => callForJson<SymbolicType[]>('fj_layerShape', a.text(this.className), a.json(this.written), a.json(types)));
+    return withArguments((a) =>
+      callForJson<SymbolicType[]>('fj_layerShape', a.text(this.className), a.json(this.written), a.json(types), a.json(args)),
+    );
   }
 
   /** Whether fit changes its weights; a change counts from the next compile on. */
@@ -212,16 +265,16 @@ export class Layer {
     this.put('trainable', trainable);
     ++Layer.changes;
   }
-  private call(what: string) {
+  private onlyCall(what: string) {
     if (!this.calls.list.length) this.home?.join();
     return this.calls.only(what);
   }
   /** What its one call gave. */
   get output(): SymbolicTensor {
-    return first(this.call('output').outputs) as SymbolicTensor;
+    return first(this.onlyCall('output').outputs) as SymbolicTensor;
   }
   get input(): SymbolicTensor | SymbolicTensor[] {
-    const {inputs, outputs} = this.call('input');
+    const {inputs, outputs} = this.onlyCall('input');
     return first(inputs.length ? inputs : outputs);
   }
 
@@ -233,14 +286,14 @@ export class Layer {
     this.home.weightsAt(this.name);
     return this.homes.of(this.name) ?? {model: this.home, path: this.name};
   }
-  get weights(): ModelWeight[] {
+  get weights(): LayerVariable[] {
     const {model, path} = this.there;
     return model.weightsAt(path);
   }
-  get trainableWeights(): ModelWeight[] {
+  get trainableWeights(): LayerVariable[] {
     return this.weights.filter((w) => w.trainable);
   }
-  get nonTrainableWeights(): ModelWeight[] {
+  get nonTrainableWeights(): LayerVariable[] {
     return this.weights.filter((w) => !w.trainable);
   }
   countParams(): number {
@@ -253,6 +306,18 @@ export class Layer {
   setWeights(values: Tensor[]): void {
     const {model, path} = this.there;
     model.setValuesAt(path, values);
+  }
+  /** Of a stateful layer: what it keeps from batch to batch begins anew at 0, in each model that has it. */
+  resetStates(): void {
+    for (const {model, path} of this.homes.all) model.resetStatesAt(path);
+  }
+  /** Of tf.layers.normalization: the mean and the variance of the data, [N, ..], become its own. */
+  adapt(data: Tensor): void {
+    if (this.className !== 'Normalization' || this.config['mean'] != null) throw new Error(`${this.name}: adapt is of tf.layers.normalization without mean and variance`);
+    const values = statisticsOf(data, (this.config['axis'] as number | undefined) ?? -1);
+    if (this.home ?? this.homes.of(this.name)) this.setWeights(values);
+    else this.begin(values);
+    for (const t of values) t.dispose();
   }
 }
 
@@ -273,14 +338,25 @@ type Factory<Args> = {} extends Args ? (args?: Args | null) => Layer : (args: Ar
 type Factories = {[name in LayerName]: Factory<LayerArgsByName[name]>};
 const factories = Object.fromEntries(Object.entries(layerClasses).map(([name, className]) => [name, (args?: object | null) => new Layer(className, args)])) as Factories;
 
-export const layers = {
+export const factoriesOfLayers = {
   ...factories,
   inputLayer: (args?: LayerArgs | null) => new Layer('InputLayer', args),
+  avgPool1d: factories.averagePooling1d,
   avgPool2d: factories.averagePooling2d,
+  avgPool3d: factories.averagePooling3d,
+  avgPooling1d: factories.averagePooling1d,
   avgPooling2d: factories.averagePooling2d,
+  avgPooling3d: factories.averagePooling3d,
+  maxPool1d: factories.maxPooling1d,
   maxPool2d: factories.maxPooling2d,
+  maxPool3d: factories.maxPooling3d,
+  globalMaxPool1d: factories.globalMaxPooling1d,
   globalMaxPool2d: factories.globalMaxPooling2d,
+  globalAvgPool1d: factories.globalAveragePooling1d,
   globalAvgPool2d: factories.globalAveragePooling2d,
+  // Where Keras's default is another one.
+  gru: (args: GRUArgs) => factories.gru({resetAfter: false, ...args}),
+  gruCell: (args: GRUCellArgs) => factories.gruCell({resetAfter: false, ...args}),
 };
 
 // ---- choices by name ------------------------------------------------------------------------------------------------------------
@@ -315,6 +391,7 @@ export const regularizers = {
   l1: described<L1RegularizerArgs>('L1'),
   l2: described<L2RegularizerArgs>('L2'),
   l1l2: described<L1L2RegularizerArgs>('L1L2'),
+  orthogonal: described<OrthogonalRegularizerRegularizerArgs>('OrthogonalRegularizer'),
 };
 export const constraints = {
   maxNorm: described<MaxNormConstraintArgs>('MaxNorm'),

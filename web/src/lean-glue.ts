@@ -1,4 +1,4 @@
-// What a build without threads needs of Emscripten's glue, in a tenth of its size: four functions for the engine, and its own under their
+// What a build without threads needs of Emscripten's glue, in a tenth of its size: five functions for the engine, and its own under their
 // names. web/build.mjs takes the names from Emscripten's glue, where imports and exports have one letter each.
 
 import type {Glue} from './parts.js';
@@ -33,7 +33,8 @@ function grow(memory: WebAssembly.Memory, wanted: number): boolean {
 
 export const leanGlue = (letters: Letters): Glue => (hooks) => {
   let memory!: WebAssembly.Memory;
-  const given: Record<string, (bytes: number) => unknown> = {
+  const given: Record<string, (...numbers: [number, ...number[]]) => unknown> = {
+    _fj_trace: (...numbers) => hooks.trace(...numbers),
     _emscripten_resize_heap: (bytes) => grow(memory, bytes >>> 0),
     _emscripten_get_now: () => performance.now(),
     __emscripten_get_now_is_monotonic: () => 1,

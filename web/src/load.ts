@@ -287,7 +287,11 @@ class Policy {
 // ---- starting -------------------------------------------------------------------------------------------------------------
 
 /** Hooks for the glue: what `instantiate` does when the imports are there. */
-const hooks = (crew: Crew, instantiateWasm: Hooks['instantiateWasm']): Hooks => ({instantiateWasm, makeWorker: () => crew.makeWorker()});
+const hooks = (crew: Crew, instantiateWasm: Hooks['instantiateWasm']): Hooks => ({
+  instantiateWasm, makeWorker: () => crew.makeWorker(), trace: (...numbers) => onTrace.call?.(...numbers) ?? 0,
+});
+/** What the engine calls for a function of the program: trace.ts sets it. */
+export const onTrace: {call?: (...numbers: number[]) => number} = {};
 
 /** The workers' script, where the package lies as it was packed. Bundlers give it another name, which they put into the literal. */
 function workerScript(variant: Variant): string | undefined {

@@ -4,34 +4,31 @@
 //   model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy']});
 //   await model.fit(xs, ys, {epochs: 5, batchSize: 64});
 
-import {Assembled, type Describe, type ModelOptions} from './assembled.js';
+import type {Describe, ModelOptions} from './assembled.js';
 import {Listeners, type Logs} from './callbacks.js';
-import {currentBackend, type GpuModel, type Pending} from './device.js';
+import {currentBackend, type Pending} from './device.js';
+import {Elsewhere} from './elsewhere.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments, type Arguments} from './engine.js';
 import {
-  advanceHere, checkNamed, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPaused, kTrainingBegun, logsOf, numbers,
-  type Advance, type EvaluateArgs, type FitArgs, type FitState, type History,
+  advanceHere, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPaused, kTrainingBegun, logsOf, numbers,
+  type Advance, type CompileArgs, type EvaluateArgs, type FitArgs, type FitState, type History,
 } from './fit.js';
-import {checkedRate, isRecording, optimizerOf, recordModel, type Optimizer, type Trained} from './gradients.js';
-import {describing, layersIn, type SavedConfig} from './saved.js';
+import {checkedRate, optimizerOf, recordModel, type Optimizer, type Trained} from './gradients.js';
+import {numbersOf} from './custom.js';
+import {describing, layersIn, pathsOf, type SavedConfig} from './saved.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
 import type {Layer} from './layers.js';
 import {letWorkersCome} from './load.js';
 import type {Progress} from './gpu.js';
-import {slice, zeros} from './ops.js';
-import {breathe, isPage, kBusy, kPageSlice, kSlice} from './pauses.js';
+import {slice} from './ops.js';
+import {breathe, isPage, kBusy, kSlice} from './pauses.js';
 import {Home, type Placement} from './place.js';
-import {first, nameOf, type Described} from './predictor.js';
+import {descriptionOf, first, nameOf, type Described} from './predictor.js';
 import {batchSizeOf, flagOf, known, shareOf, shown, signalOf, tensorsOf, wholeOf, type Data} from './samples.js';
-import {allHere, fillLater, handleOf, keep, Tensor, tensor, typeNumber, type DataType} from './tensor.js';
+import {allHere, handleOf, Tensor, tensor} from './tensor.js';
 import {metricsOf, stateOf, trainingOf} from './theirs.js';
+import {hasFunction, withFunctions} from './trace.js';
 
-export interface CompileArgs {
-  optimizer: string | Optimizer | Described;
-  loss: string | Described | Array<string | Described> | Record<string, string | Described>;
-  metrics?: unknown;
-  lossWeights?: unknown;
-}
 export interface WarmupArgs {
   /** Of training, if the model is compiled; otherwise of predicting. */
   training?: boolean;
@@ -39,16 +36,17 @@ export interface WarmupArgs {
   onProgress?: (progress: Progress) => void;
 }
 
-export const listOf = <T>(x: T | T[] | undefined): T[] => (x === undefined ? [] : Array.isArray(x) ? x : [x]);
-
 /** What a model is made of: layers, and models that are layers of it. */
 export type AnyLayer = Layer | LayersModel;
 
 /** The layers of a description that was saved. */
 export const layersOf = (config: SavedConfig): AnyLayer[] => layersIn(config, (described, layers, options) => new LayersModel(described, layers, options));
 
-export class LayersModel extends Assembled implements Trained {
+export class LayersModel extends Elsewhere implements Trained {
   optimizer?: Optimizer;
+  /** What compile was given. */
+  loss?: CompileArgs['loss'];
+  metrics?: unknown;
   stopTraining = false;
   private logRoom?: Float64Array;
   private compiled?: object;
@@ -81,7 +79,8 @@ export class LayersModel extends Assembled implements Trained {
   }
   /** For the backend 'auto', once: measures where such batches are trained on faster. */
   private async findPlace(x: Tensor[], y: Tensor[], batchSize: number): Promise<void> {
-    if (!this.home.isOpen) return;
+    // A copy would be made by a file, which holds no functions.
+    if (!this.home.isOpen || this.hasFunctions) return;
     const rows = (t: Tensor) => slice(t, t.shape.map(() => 0), [Math.min(batchSize, t.shape[0]!), ...t.shape.slice(1)]);
     const [xs, ys] = [x.map(rows), y.map(rows)];
     try {
@@ -101,17 +100,21 @@ export class LayersModel extends Assembled implements Trained {
     if (this.isTraining) throw new Error('compile: a fit() call is ongoing: await it first');
     if (typeof args !== 'object' || args === null) throw new Error(`compile takes an object with optimizer and loss, got ${shown(args)}`);
     known(args, kCompileArgs, 'compile');
-    checkNamed(args.loss, 'A loss is named or described, not a function; for one of your own use tf.variableGrads');
-    checkNamed(args.metrics, 'A metric is named or described, not a function');
     const optimizer = optimizerOf(args.optimizer);
     // What callbacks have made of the rate stays.
     if (optimizer === this.optimizer && typeof optimizer.config['learning_rate'] === 'number') optimizer.config['learning_rate'] = this.rate;
     const described = typeof args.optimizer === 'string' ? args.optimizer : optimizer.asWritten();
     this.home.gpu?.check('compile');
     this.home.drop();
-    const training = {optimizer: described, loss: args.loss, metrics: metricsOf(args.metrics), loss_weights: args.lossWeights};
+    const [loss, metrics] = [withFunctions(args.loss, 'loss'), metricsOf(withFunctions(args.metrics, 'metric'))];
+    const training = {optimizer: described, loss, metrics, loss_weights: args.lossWeights};
     withArguments((a) => call('fj_modelCompile', this.built, a.json(training)));
     this.takeTraining(training, optimizer);
+    [this.loss, this.metrics] = [args.loss, args.metrics];
+  }
+  /** Whether functions or layers of the program are a part of it. */
+  private get hasFunctions(): boolean {
+    return hasFunction(this.compiled) || hasFunction(this.topology) || numbersOf(pathsOf(this.layers)).length > 0;
   }
   /** The engine was compiled so. */
   private takeTraining(training: object, optimizer = optimizerOf((training as {optimizer: unknown}).optimizer)): void {
@@ -299,52 +302,6 @@ export class LayersModel extends Assembled implements Trained {
     }
   }
 
-  protected override predictBy(xs: Tensor[], batchSize: number): Tensor | Tensor[] {
-    const gpu = this.home.isElsewhere && xs.every((t) => t.isHere) ? this.home.now() : undefined;
-    if (this.home.isElsewhere && !gpu) return this.predictLater(xs, batchSize);
-    // What is differentiated is computed now.
-    const results = gpu ? first(this.predictThere(gpu, xs, batchSize)) : super.predictBy(xs, batchSize, isRecording() ? 0 : kPageSlice);
-    recordModel(xs, listOf(results));
-    return results;
-  }
-  private outputsFor(x: Tensor[]): {shape: number[]; dtype: DataType}[] {
-    return this.info().outputs.map(({shape, dtype}) => ({shape: [x[0]!.shape[0] ?? 0, ...(shape.slice(1) as number[])], dtype}));
-  }
-  /** The values stay on the GPU, where ops can take them at once. */
-  private predictThere(gpu: GpuModel, x: Tensor[], batchSize: number): Tensor[] {
-    const outputs = this.outputsFor(x).map(({shape, dtype}) => ({shape, type: typeNumber(dtype)}));
-    return gpu.predict(x.map((t) => handleOf(t)), outputs, batchSize).map((handle) => new Tensor(handle));
-  }
-  /** After what is on its way to the GPU. */
-  private predictLater(x: Tensor[], batchSize: number): Tensor | Tensor[] {
-    const samples = x[0]!.shape[0] ?? 0;
-    const inputs = x.map((t) => t.clone());
-    const outputs = this.outputsFor(x).map(({shape, dtype}) => zeros(shape, dtype));
-    // Whoever disposes of the result before it is there disposes of its own handle.
-    const kept = outputs.map((t) => t.clone());
-    for (const t of [...inputs, ...kept]) keep(t);
-    const done = this.home.queued(async () => {
-      try {
-        const gpu = await this.home.enter();
-        await allHere(inputs);
-        const handles = inputs.map((t) => handleOf(t));
-        if (!gpu) throw new Error('The backend was changed before the prediction was made: predict again');
-        for (let begin = 0; begin < samples; begin += batchSize) {
-          const count = Math.min(batchSize, samples - begin);
-          withArguments((a) => call('fj_gpuPredict', this.built, a.i32(handles), handles.length, begin, count));
-          (await (await gpu.submit(false)).values).forEach((bytes, i) => {
-            const values = new Float32Array(bytes);
-            const {handle} = kept[i]!;
-            heap.f32(engine().fj_data(handle) + (begin * 4 * values.length) / count, values.length).set(values);
-          });
-        }
-      } finally {
-        for (const t of [...inputs, ...kept]) t.dispose();
-      }
-    });
-    return first(outputs.map((t) => fillLater(t, done)));
-  }
-
   /** What a step on whole arrays logs: the loss, or the loss and the metrics. */
   private logged(step: (a: Arguments, out: number, room: number) => number): number | number[] {
     this.logRoom ??= new Float64Array(this.info().logs);
@@ -406,6 +363,9 @@ export class LayersModel extends Assembled implements Trained {
   }
   /** Everything that a file holds: the description, the weights, and with includeOptimizer what training needs to go on. */
   artifacts(includeOptimizer = false): ModelArtifacts {
+    if (hasFunction(this.topology) || (includeOptimizer && hasFunction(this.compiled))) {
+      throw new Error('A function, such as a loss or an activation, cannot be saved: save the model without the optimizer, or with names in the place of functions');
+    }
     const info = this.info();
     const state = includeOptimizer ? info.slots : [];
     const specs = [
@@ -437,9 +397,10 @@ export class LayersModel extends Assembled implements Trained {
     return messageBytes();
   }
   static fromFile(file: ModelFile): LayersModel {
-    const handle = withArguments((a) => call('fj_modelLoad', a.bytes(file), file.length));
+    const layers = layersOf(descriptionOf(file).config);
+    const numbers = numbersOf(pathsOf(layers));
+    const handle = withArguments((a) => call('fj_modelLoad', a.bytes(file), file.length, numbers.length ? a.json(numbers) : 0));
     const {model, training} = callForJson<{model: Described; training: object | null}>('fj_modelDescription', handle);
-    const layers = layersOf(model.config);
     return new LayersModel(describing(model, layers), layers, {handle, training, saved: model, name: nameOf(model)});
   }
   async save(target: string | IOHandler, {includeOptimizer = false} = {}): Promise<SaveResult> {

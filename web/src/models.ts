@@ -5,8 +5,8 @@
 //   const other = tf.model({inputs: x, outputs: tf.layers.dense({units: 10}).apply(x)});
 
 import type {ModelArtifacts, ModelFile} from './io.js';
-import {alone, input, Layer, uniqueName} from './layers.js';
-import {layersOf, LayersModel, listOf, type AnyLayer} from './model.js';
+import {alone, inKerasNames, input, Layer, uniqueName} from './layers.js';
+import {layersOf, LayersModel, type AnyLayer} from './model.js';
 import {descriptionIn, nameOf, type Described, type Shape} from './predictor.js';
 import {known} from './samples.js';
 import {describing} from './saved.js';
@@ -39,9 +39,13 @@ export class Sequential extends LayersModel {
 
 /** The shape, batch included, that a first layer was given. */
 function inputShapeOf(layer: Layer): Shape | undefined {
-  const {batch_input_shape: batched, batch_shape: shape, input_shape: sample, input_dim: size = sample, batch_size: batch} = layer.config;
+  const {batch_input_shape: batched, batch_shape: shape, input_shape: sample, batch_size: batch} = layer.config;
+  // An embedding's input_dim is the number of its rows.
+  const {[layer.className === 'Embedding' ? 'input_length' : 'input_dim']: size = sample} = layer.config;
   return (batched ?? shape ?? (size == null ? undefined : [batch ?? null, size].flat())) as Shape | undefined;
 }
+
+const listOf = <T>(x: T | T[]): T[] => (Array.isArray(x) ? x : [x]);
 
 export const sequential = (args?: {layers?: AnyLayer[]; name?: string; seed?: number}): Sequential => new Sequential(args);
 
@@ -62,7 +66,7 @@ export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs:
     const node = calls.get(t.sourceLayer)!.indexOf(t.call) + (t.sourceLayer instanceof LayersModel ? 1 : 0);
     return [t.sourceLayer.name, node, t.tensorIndex];
   };
-  const node = ({inputs, training}: Call) => inputs.map((t) => [...ref(t), training === undefined ? {} : {training}]);
+  const node = ({inputs, args}: Call) => inputs.map((t) => [...ref(t), args ?? {}]);
   const nodes = [...calls.values()].map((list) => list.filter(({inputs}) => inputs.length).map(node));
   const layers = [...calls.keys()];
   const description = (one: (layer: AnyLayer) => Described) => ({
@@ -81,15 +85,15 @@ export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs:
 
 /** Models of single layers, by the shapes of their samples. */
 const kAlone = new WeakMap<Layer, Map<string, LayersModel>>();
-alone.compute = (layer: Layer, values: Tensor[]) => {
+alone.compute = (layer: Layer, values: Tensor[], args: object, training?: boolean) => {
   const known = kAlone.get(layer) ?? new Map<string, LayersModel>();
   kAlone.set(layer, known);
-  const key = values.map(({dtype, shape}) => `${dtype} ${shape.slice(1)}`).join();
+  const key = values.map(({dtype, shape}) => `${dtype} ${shape.slice(1)}`).join() + JSON.stringify(args);
   let made = known.get(key);
   if (!made || made.isDisposed) {
     const inputs = values.map(({dtype, shape}) => input({shape: shape.slice(1), dtype}));
-    const nodes = [inputs.map((t) => [t.name, 0, 0, {}])];
-    const outputs = layer.typesFor(inputs).map((_, i) => [layer.name, 0, i]);
+    const nodes = [inputs.map((t) => [t.name, 0, 0, inKerasNames(args)])];
+    const outputs = layer.typesFor(inputs, args).map((_, i) => [layer.name, 0, i]);
     const layers = [...inputs.map((t) => t.sourceLayer), layer];
     const {home} = layer;
     made = new LayersModel(
@@ -107,7 +111,7 @@ alone.compute = (layer: Layer, values: Tensor[]) => {
     layer.home = home;
     known.set(key, made);
   }
-  return made.apply(values);
+  return made.apply(values, {training});
 };
 
 /** A model from what `save` has written: its own file, or TensorFlow.js's parts. */

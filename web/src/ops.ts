@@ -3,11 +3,14 @@
 
 import {avgPool, conv2d, conv2dTranspose, depthwiseConv2d, maxPool, separableConv2d} from './images.js';
 import {binaryNames, unaryNames, type BinaryName, type UnaryName} from './generated/tables.js';
+import {avgPool3d, batchToSpaceND, conv1d, conv3d, conv3dTranspose, maxPool3d, pool, spaceToBatchND} from './volumes.js';
 import {castTo, nameOfAttribute, run, type Attributes} from './run.js';
 import {emptyTensor, memoryOf, Tensor, tensor, tidied, toTensor, type DataType, type TensorLike} from './tensor.js';
+import {tracing} from './tracing.js';
 import {checkInt32, checkShape, flatten, shapeOf, show} from './values.js';
 
 export * from './images.js';
+export * from './volumes.js';
 
 type Input = Tensor | TensorLike;
 type Axis = number | readonly number[];
@@ -136,6 +139,11 @@ export const outerProduct = tidied((v1: Input, v2: Input): Tensor => {
   if (x.rank !== 1 || y.rank !== 1) throw new Error(`Error in outerProduct: inputs must be rank 1, but got ranks ${x.rank} and ${y.rank}.`);
   return matMul(reshape(x, [x.size, 1]), reshape(y, [1, y.size]));
 });
+/**
+ * Products of tensors along named axes, summed over those that the result has not: tf.einsum('bij,bjk->bik', a, b). Any number of tensors; "..." stands
+ * for further axes.
+ */
+export const einsum = tidied((equation: string, ...tensors: Input[]): Tensor => run('einsum', tensors.map((x, i) => toTensor(x, `tensors${i}`, 'einsum')), {equation}));
 
 // ---- softmax and normalisation ------------------------------------------------------------------------------------------------
 
@@ -457,7 +465,7 @@ let draws = 0;
 const session = (Math.random() * 2 ** 31) | 0;
 /** The state of engine/ops/random.cc: the seed's words, low and high, and those of the step. */
 function stateOf(seed: number | string | null | undefined): Tensor {
-  if (seed == null) return tensor(Int32Array.of(session, 0, ++draws, 0));
+  if (seed == null) return tracing()?.random() ?? tensor(Int32Array.of(session, 0, ++draws, 0));
   if (typeof seed === 'number' && Number.isSafeInteger(seed)) return tensor(Int32Array.of(seed, (seed | 0) === seed ? 0 : Math.floor(seed / 2 ** 32), 0, 0));
   if (typeof seed !== 'number' && typeof seed !== 'string') throw new Error(`A seed must be a number or a string, got ${show(seed)}`);
   // Two hashes of the text, FNV-1a from two starts: fractions differ as well.
@@ -497,7 +505,8 @@ export const dropout = tidied((x: Input, rate: number, noiseShape?: readonly (nu
 const chained = {
   where: (t: Tensor, condition: Input, b: Input) => where(condition, t, b),
   clipByValue, leakyRelu, prelu, elu, step, cast, sum, mean, prod, max, min, any, all, logSumExp, argMax, argMin, cumsum, matMul, dot, outerProduct,
-  conv2d, depthwiseConv2d, separableConv2d, conv2dTranspose, maxPool, avgPool, softmax, logSoftmax, batchNorm, reshape, transpose, broadcastTo, tile,
+  conv1d, conv2d, conv3d, depthwiseConv2d, separableConv2d, conv2dTranspose, conv3dTranspose, maxPool, avgPool, maxPool3d, avgPool3d, pool,
+  spaceToBatchND, batchToSpaceND, softmax, logSoftmax, batchNorm, reshape, transpose, broadcastTo, tile,
   reverse, expandDims, squeeze, slice, stridedSlice, pad, mirrorPad, split, unstack, gather, unsortedSegmentSum, oneHot,
   flatten: (t: Tensor) => reshape(t, [t.size]),
   as1D: (t: Tensor) => reshape(t, [t.size]),

@@ -11,6 +11,8 @@ export type Receive = (instance: WebAssembly.Instance, module: WebAssembly.Modul
 export interface Hooks {
   instantiateWasm(imports: WebAssembly.Imports, receive: Receive): WebAssembly.Exports;
   makeWorker(): unknown;
+  /** What the engine calls for a function of the program (trace.ts). */
+  trace(...numbers: number[]): number;
 }
 /** Emscripten's factory. Variants with threads have one, those without have another. */
 export type Glue = (hooks: Hooks) => unknown;

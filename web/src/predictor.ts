@@ -35,6 +35,8 @@ export interface ModelInfo {
   seed: number;
   step: number;
   rate: number;
+  /** What stands for sizes of samples that are open, in the memory of a step; 0 where none is. */
+  openSize: number;
   /** How many values a step of the compiled model logs. */
   logs: number;
   /** Whether the first axis of all outputs counts samples. */
@@ -55,9 +57,13 @@ export interface StepMemory {
 
 export const first = <T>(list: T[]): T | T[] => (list.length === 1 ? list[0]! : list);
 export const nameOf = ({config}: Described): string | undefined => (typeof config['name'] === 'string' ? config['name'] : undefined);
-/** Without what TensorFlow.js wraps around it. */
+/** Without what TensorFlow.js wraps around it. What has another meaning in the files of Keras 2, whose they are, is refused. */
 export const descriptionIn = ({modelTopology}: ModelArtifacts): Described => {
-  const topology = modelTopology as Described & {model_config?: Described};
+  const topology = modelTopology as Described & {model_config?: Described; keras_version?: string};
+  const version = topology.keras_version;
+  if (version && !version.startsWith('3') && JSON.stringify(topology).includes('"hard_sigmoid"')) {
+    throw new Error(`The model is of ${version}, whose hard_sigmoid is 0.2 x + 0.5; here it is x / 6 + 0.5, as in Keras 3: a model with it cannot be loaded`);
+  }
   return topology.model_config ?? topology;
 };
 
@@ -127,9 +133,10 @@ export class Predictor {
     for (const line of this.info().summary.trimEnd().split('\n')) printFn(line);
     const training = this.trains;
     const {total, weights, optimizer, batch, arena} = this.stepMemory({training});
+    const open = this.info().openSize ? `, open sizes ${this.info().openSize},` : '';
     const mb = (bytes: number) => `${(bytes / 1e6).toPrecision(3)} MB`;
     printFn(
-      `${training ? 'a training step' : 'a prediction'} on 32 samples holds ${mb(total)}: weights ${mb(weights)}, ` +
+      `${training ? 'a training step' : 'a prediction'} on 32 samples${open} holds ${mb(total)}: weights ${mb(weights)}, ` +
         `${training ? `optimizer ${mb(optimizer)}, ` : ''}batch ${mb(batch)}, activations${training ? ' and gradients' : ''} ${mb(arena)}`,
     );
   }
@@ -253,7 +260,7 @@ export class Predictor {
 /** A model from what was saved: Fjord's own file, or TensorFlow.js's parts. */
 export function predictorFrom(saved: ModelArtifacts | ModelFile): Predictor {
   if (saved instanceof Uint8Array) {
-    const handle = withArguments((a) => call('fj_modelLoad', a.bytes(saved), saved.length));
+    const handle = withArguments((a) => call('fj_modelLoad', a.bytes(saved), saved.length, 0));
     return new Predictor(nameOf(callForJson<{model: Described}>('fj_modelDescription', handle).model) ?? 'model', handle);
   }
   const description = descriptionIn(saved);
@@ -268,11 +275,25 @@ export function predictorFrom(saved: ModelArtifacts | ModelFile): Predictor {
   return made;
 }
 
-/** The header of a safetensors file, which has the description in it; its quotes are escaped there. */
-function descriptionOfFile(file: ModelFile): string {
+/** The header of a safetensors file, as it says how long it is. */
+function headerOf(file: ModelFile): string {
   const bytes = new DataView(file.buffer, file.byteOffset, file.length);
   const length = file.length < 8 ? 0 : Math.min(bytes.getUint32(0, true), file.length - 8);
-  return new TextDecoder().decode(file.subarray(8, 8 + length)).replaceAll('\\"', '"');
+  return new TextDecoder().decode(file.subarray(8, 8 + length));
+}
+/** The description in the header; its quotes are escaped there. */
+const descriptionOfFile = (file: ModelFile): string => headerOf(file).replaceAll('\\"', '"');
+/** The same, read; an empty one of what is no such file, which the engine says in words. */
+export function descriptionOf(file: ModelFile): Described {
+  try {
+    const {__metadata__: texts} = JSON.parse(headerOf(file)) as {__metadata__?: {model?: string}};
+    const model = JSON.parse(texts?.model ?? '{}') as Described & {modelTopology?: Described; model_config?: Described};
+    const inner = model.modelTopology ?? model;
+    const description = (inner as typeof model).model_config ?? inner;
+    return {...description, config: description.config ?? {}};
+  } catch {
+    return {class_name: '', config: {}};
+  }
 }
 
 /** A model from a place that handlers know: indexeddb://, localstorage://, http(s):// or an object with load(). */

@@ -4,6 +4,7 @@ import {call, withArguments, type Arguments} from './engine.js';
 import {ops, type AttrType, type OpName} from './generated/tables.js';
 import {Tensor, toTensor, typeNumber, type DataType, type TensorLike} from './tensor.js';
 import {there} from './there.js';
+import {tracing} from './tracing.js';
 import {show} from './values.js';
 
 export type PaddingAttr = 'valid' | 'same' | readonly [top: number, bottom: number, left: number, right: number];
@@ -19,10 +20,16 @@ function encode(type: AttrType, value: unknown): unknown[] | string {
       return [typeNumber(value as DataType)];
     case 'mirror':
       return value === 'reflect' ? [0] : value === 'symmetric' ? [1] : "'reflect' or 'symmetric'";
+    case 'fill': {
+      const mode = ['constant', 'reflect', 'wrap', 'nearest'].indexOf(value as string);
+      return mode < 0 ? "'constant', 'reflect', 'wrap' or 'nearest'" : [mode];
+    }
     case 'pair':
       return typeof value === 'number' ? [value, value] : Array.isArray(value) && value.length === 2 ? value : 'a number, or two';
     case 'padding':
       return value === 'valid' ? [0, 0, 0, 0, 0] : value === 'same' ? [1, 0, 0, 0, 0] : [2, ...(value as number[])];
+    case 'text':
+      return typeof value === 'string' ? [value.length, ...Array.from(value, (c) => c.charCodeAt(0))] : 'a text';
     case 'ints':
       return Array.isArray(value) ? [value.length, ...value] : 'a list of numbers';
     default:
@@ -49,7 +56,7 @@ function attributeNumbers(op: OpName, name: string, given: Attributes): number[]
 // TensorFlow.js's names of the arguments, where they are not x, or a and b.
 const kArguments: {[op in OpName]?: string} = {
   pow: 'base exp', where: 'condition a b', bitwiseAnd: 'x y', bitwiseOr: 'x y', bitwiseXor: 'x y', softmax: 'logits', logSoftmax: 'logits',
-  conv2d: 'x filter', depthwiseConv2d: 'x filter', conv2dTranspose: 'x filter', batchNorm: 'x mean variance offset scale', layerNorm: 'x scale offset',
+  conv2d: 'x filter', depthwiseConv2d: 'x filter', conv2dTranspose: 'x filter', conv3d: 'x filter', conv3dTranspose: 'x filter', batchNorm: 'x mean variance offset scale', layerNorm: 'x scale offset',
   gather: 'x indices', oneHot: 'indices', leakyRelu: 'x alpha', elu: 'x alpha', step: 'x alpha',
 };
 /** The name of input i of `count`. */
@@ -58,10 +65,17 @@ function argument(op: OpName, i: number, count: number): string {
   return kArguments[op]?.split(' ')[i] ?? (count === 1 ? 'x' : 'ab'[i]!);
 }
 
+/** Of a variable in a function that is traced, the value of that moment would stay. */
+function refuseVariable(t: Tensor): void {
+  if (!('variableId' in t)) return;
+  throw new Error(`it uses the variable ${(t as Tensor & {name?: string}).name}, which would be the same in each step: a layer has weights of its own, by addWeight`);
+}
+
 /** One op. Inputs that are not tensors become tensors. `name` is the function's, where it is not the op's. */
 export function run(op: OpName, inputs: ReadonlyArray<Tensor | TensorLike>, attrs: Attributes = {}, name: string = op): Tensor {
   const row = ops[op];
   const tensors = inputs.map((x, i) => (x instanceof Tensor && !row[2] ? x : toTensor(x, argument(op, i, inputs.length), name, row[2])));
+  if (tracing()) tensors.forEach(refuseVariable);
   const numbers = row[1].length === 0 ? [] : attributeNumbers(op, name, attrs);
   const handle = withArguments((a: Arguments) => {
     try {

@@ -1,14 +1,16 @@
 // Descriptions that were saved: the layers in them, and what these say now.
 
 import type {Describe, ModelOptions} from './assembled.js';
+import {registeredLayer} from './custom.js';
 import {Layer} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {nameOf, type Described} from './predictor.js';
 
 /** A layer's entry. */
-type Entry = Described & {name?: string; shared_object_id?: number};
+type Entry = Described & {name?: string; module?: string; shared_object_id?: number};
 export type SavedConfig = {layers?: Entry[]} | Entry[];
-const entriesOf = (config: SavedConfig): Entry[] => (Array.isArray(config) ? config : (config.layers ?? []));
+// Operations that have computed masks, in Keras 3's files, are no layers.
+const entriesOf = (config: SavedConfig): Entry[] => (Array.isArray(config) ? config : (config.layers ?? [])).filter((entry) => !entry.module?.startsWith('keras.src.ops'));
 const kModels = ['Sequential', 'Functional', 'Model'];
 
 type MakeModel = (description: (one: Describe) => Described, layers: AnyLayer[], options: ModelOptions) => LayersModel;
@@ -20,7 +22,7 @@ export function layersIn(config: SavedConfig, makeModel: MakeModel, known = new 
     const met = id === undefined ? undefined : known.get(id);
     if (met) return met;
     const made = () => {
-      if (!kModels.includes(className)) return new Layer(className, {name, ...inner});
+      if (!kModels.includes(className)) return registeredLayer(className, {name, ...inner}) ?? new Layer(className, {name, ...inner});
       const layers = layersIn(inner, makeModel, known);
       return makeModel(describing(entry, layers), layers, {name: nameOf(entry) ?? name, className, isPart: true, trainable: inner['trainable'] !== false});
     };
@@ -28,6 +30,15 @@ export function layersIn(config: SavedConfig, makeModel: MakeModel, known = new 
     if (id !== undefined) known.set(id, layer);
     return layer;
   });
+}
+
+/** All layers, those of inner models too, with the paths that name their weights: those of the first place. */
+export function pathsOf(layers: readonly AnyLayer[], prefix = '', found = new Map<AnyLayer, string>()): Map<AnyLayer, string> {
+  for (const l of layers) {
+    if (!found.has(l)) found.set(l, prefix + l.name);
+    if (!(l instanceof Layer)) pathsOf(l.layers, `${prefix}${l.name}/`, found);
+  }
+  return found;
 }
 
 /** A description that was saved, of its layers what they say now. */

@@ -32,8 +32,8 @@ export class SymbolicTensor {
 export interface Call {
   inputs: SymbolicTensor[];
   outputs: SymbolicTensor[];
-  /** What the call itself says, whatever the model does. */
-  training?: boolean;
+  /** What the call itself says beside its inputs, in Keras's names: whether it is training, whatever the model does. */
+  args?: Readonly<Record<string, unknown>>;
 }
 
 /** The calls of a layer, or of a model as one, in all models. */
@@ -42,10 +42,10 @@ export class Calls {
 
   constructor(private readonly layer: AnyLayer) {}
 
-  add(inputs: SymbolicTensor[], types: SymbolicType[], training?: boolean): SymbolicTensor[] {
+  add(inputs: SymbolicTensor[], types: SymbolicType[], args?: Call['args']): SymbolicTensor[] {
     const node = this.list.length;
     const outputs = types.map(({dtype, shape}, i) => new SymbolicTensor(dtype, shape, this.layer, node, i));
-    this.list.push({inputs, outputs, training});
+    this.list.push({inputs, outputs, args});
     return outputs;
   }
   /** The one call that there is. */

@@ -5,7 +5,7 @@ import type {Tensor} from './tensor.js';
 /** Metrics as compile takes them: TensorFlow.js logs the accuracy as acc. */
 export function metricsOf(given: unknown): unknown {
   const byName = typeof given === 'object' && given !== null && !Array.isArray(given) && !('class_name' in given);
-  return JSON.parse(JSON.stringify(byName ? given : [given ?? []].flat()), (_, name: unknown) => (name === 'accuracy' ? 'acc' : name));
+  return JSON.parse(JSON.stringify(byName ? given : [given ?? []].flat()), (key, name: unknown) => (name === 'accuracy' && key !== 'name' ? 'acc' : name));
 }
 
 /** What compile was given, as a file says it, and whether TensorFlow.js wrote it; undefined where nothing is said. */

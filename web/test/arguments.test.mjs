@@ -44,6 +44,9 @@ const tensorArguments = {
   conv2d: [['x', 'filter'], [image, image, 1, 'same']], depthwiseConv2d: [['x', 'filter'], [image, image, 1, 'same']],
   separableConv2d: [['x', 'depthwiseFilter', 'pointwiseFilter'], [image, image, image, 1, 'same']],
   conv2dTranspose: [['x', 'filter'], [image, image, [1, 1, 1, 1], 1, 'same']], avgPool: [['x'], [image, 1, 1, 'same']], maxPool: [['x'], [image, 1, 1, 'same']],
+  conv1d: [['x', 'filter'], [[[[1]]], [[[1]]], 1, 'same']], conv3d: [['x', 'filter'], [[image], [image], 1, 'same']],
+  conv3dTranspose: [['x', 'filter'], [[image], [image], [1, 1, 1, 1, 1], 1, 'same']], avgPool3d: [['x'], [[image], 1, 1, 'same']], maxPool3d: [['x'], [[image], 1, 1, 'same']],
+  spaceToBatchND: [['x'], [[[1]], [1], [[0, 0]]]], batchToSpaceND: [['x'], [[[1]], [1], [[0, 0]]]],
   batchNorm: [['x', 'mean', 'variance'], [[[1]], [1], [1]]], layerNorm: [['x', 'scale', 'offset'], [[[1]], [1], [1]]],
 };
 // Where TensorFlow.js's words name another argument or op: divNoNan says div, identity clone, broadcastTo has them swapped.
@@ -193,6 +196,33 @@ const rows = {
   conv2dTranspose: [
     [() => fj.conv2dTranspose(zeros(1, 3, 3, 2), zeros(3, 3, 2, 2), [6, 6, 2], 2, 'same'), 'conv2dTranspose: outputShape must have an entry for each axis of x [1,3,3,2], got [6, 6, 2]'],
     [() => fj.conv2dTranspose(zeros(1, 3, 3, 2), zeros(3, 3, 2, 2), undefined, 2, 'same'), 'conv2dTranspose: outputShape must have an entry for each axis of x [1,3,3,2], got undefined'],
+  ],
+  conv1d: [
+    [() => fj.conv1d(zeros(1, 8, 8, 1), zeros(3, 1, 1), 1, 'same'), 'Error in conv1d: input must be rank 3, but got rank 4: [1,8,8,1].'],
+    [() => fj.conv1d(zeros(8, 1), zeros(3, 1), 1, 'same'), 'Error in conv1d: filter must be rank 3, but got rank 2.'],
+    [() => fj.conv1d(zeros(8, 1), zeros(3, 1, 1), [1, 2], 'same'), 'conv1d: strides must be a number, or one, got [1, 2]'],
+    [() => fj.conv1d(zeros(8, 2), zeros(3, 1, 1), 1, 'same'), /^conv1d: .*\[1,1,8,2\].*\[1,3,1,1\]/],
+  ],
+  conv3d: [
+    [() => fj.conv3d(zeros(1, 8, 8, 1), zeros(3, 3, 1, 1), 1, 'same'), 'Error in conv3d: filter must be rank 5, but got rank 4.'],
+    [() => fj.conv3d(zeros(1, 2, 8, 8, 1), zeros(3, 3, 3, 1, 1), 2, 'same', 'NDHWC', 2), "Error in conv3d: Either strides or dilations must be 1. Got strides 2 and dilations '2'"],
+    [() => fj.conv3d(zeros(1, 2, 8, 8, 1), zeros(3, 3, 3, 1, 1), [1, 1], 'same'), 'conv3d: strides must be a number, or three, got [1, 1]'],
+    [() => fj.conv3d(zeros(1, 2, 8, 8, 1), zeros(3, 3, 3, 1, 1), 1, 'valid'), /^conv3d: a filter of 3 planes does not fit the padded volume of 2/],
+  ],
+  conv3dTranspose: [[() => fj.conv3dTranspose(zeros(1, 3, 3, 3, 2), zeros(3, 3, 3, 2, 2), [6, 6, 2], 2, 'same'), 'conv3dTranspose: outputShape must have an entry for each axis of x [1,3,3,3,2], got [6, 6, 2]']],
+  maxPool3d: [[() => fj.maxPool3d(zeros(8, 8, 1), 2, 2, 'valid'), 'Error in maxPool3d: input must be rank 5, but got rank 3: [8,8,1].']],
+  avgPool3d: [[() => fj.avgPool3d(zeros(4, 8, 8, 1), [2, 2], 2, 'valid'), 'avgPool3d: filterSize must be a number, or three, got [2, 2]']],
+  pool: [
+    [() => fj.pool(zeros(8, 8, 1), 2, 'sum', 'valid'), "pool: poolingType must be 'avg' or 'max', got 'sum'"],
+    [() => fj.pool(zeros(8, 8, 1), 2, 'max', 1, 2), "pool: with dilations pad must be 'valid', 'same' or 0, got 1"],
+  ],
+  spaceToBatchND: [
+    [() => fj.spaceToBatchND(zeros(1, 5, 1), [2], [[0, 0]]), 'spaceToBatchND: input spatial dimensions 5,1 with paddings 0,0 must be divisible by blockShapes 2'],
+    [() => fj.spaceToBatchND(zeros(5), [2], [[0, 0]]), 'spaceToBatchND: input rank 1 must be above the number of blockShape, 1'],
+  ],
+  batchToSpaceND: [
+    [() => fj.batchToSpaceND(zeros(3, 5), [2], [[0, 0]]), 'batchToSpaceND: input batch must be divisible by the product of blockShape 2, got 3'],
+    [() => fj.batchToSpaceND(zeros(4, 5), [2], []), 'batchToSpaceND: crops needs a pair for each of blockShape [2], got []'],
   ],
   batchNorm: [[() => fj.batchNorm(zeros(2, 3), zeros(4), zeros(4)), /^batchNorm: .*\[2,3\].*\[4\]/]],
   broadcastTo: [[() => fj.broadcastTo(zeros(2, 3)), 'broadcastTo: shape must be a list of numbers, got undefined']],

@@ -158,6 +158,39 @@ const images = [
   call('avgPool', [f32([2, 8, 7, 3])], [3, 2, 'same'], {equivalent: pooledSame}),
 ];
 
+// ---- one axis, three axes -------------------------------------------------------------------------------------------------------
+
+/** The filter with zeros between its entries. */
+const dilatedSteps = (tf, x, filter) => {
+  const [taps, inputs, outputs] = filter.shape;
+  const apart = tf.pad(filter.reshape([taps, 1, inputs, outputs]), [[0, 0], [0, 1], [0, 0], [0, 0]]);
+  return tf.conv1d(x, apart.reshape([2 * taps, inputs, outputs]).slice([0, 0, 0], [2 * taps - 1, inputs, outputs]), 1, 'valid');
+};
+const volumes = [
+  call('conv1d', [f32([2, 9, 3]), f32([3, 3, 4])], [1, 'same']),
+  call('conv1d', [f32([2, 9, 3]), f32([2, 3, 4])], [2, 'valid']),
+  call('conv1d', [f32([9, 3]), f32([4, 3, 2])], [1, 'valid']),
+  call('conv1d', [f32([1, 9, 2]), f32([3, 2, 3])], [1, 'valid', 'NWC', 2], {equivalent: dilatedSteps}),
+  call('conv3d', [f32([2, 4, 5, 4, 2]), f32([2, 3, 2, 2, 3])], [1, 'valid']),
+  call('conv3d', [f32([1, 4, 5, 6, 2]), f32([3, 3, 3, 2, 2])], [[2, 1, 2], 'same']),
+  call('conv3d', [f32([3, 4, 4, 2]), f32([1, 2, 2, 2, 3])], [1, 'same']),
+  flat('conv3d', [f32([1, 5, 5, 5, 2]), f32([2, 2, 3, 2, 2])], [1, 'valid', 'NDHWC', [2, 1, 2]]),
+  call('conv3dTranspose', [f32([1, 2, 3, 2, 3]), f32([3, 3, 2, 2, 3])], [[1, 4, 6, 4, 2], 2, 'same']),
+  call('conv3dTranspose', [f32([1, 2, 3, 2, 2]), f32([2, 2, 2, 3, 2])], [[1, 3, 4, 3, 3], 1, 'valid']),
+  call('maxPool3d', [f32([1, 4, 6, 4, 2])], [2, 2, 'valid']),
+  call('maxPool3d', [f32([5, 4, 5, 2])], [[3, 2, 3], [2, 1, 2], 'same']),
+  call('avgPool3d', [f32([1, 4, 6, 4, 2])], [2, 2, 'valid']),
+  flat('avgPool3d', [f32([2, 5, 4, 5, 2])], [3, 2, 'same']),
+  ...['floor', 'round', 'ceil'].map((mode) => flat('maxPool3d', [f32([1, 5, 6, 5, 1])], [3, 2, 1, mode])),
+  flat('pool', [f32([1, 6, 7, 2])], [[2, 3], 'max', 'valid', 1, [1, 2]]),
+  flat('pool', [f32([1, 6, 7, 2])], [2, 'avg', 'same']),
+  flat('pool', [f32([1, 6, 7, 2])], [2, 'max', 'valid', 2]),
+  flat('pool', [f32([6, 7, 2])], [[3, 2], 'avg', 'valid', [2, 3]]),
+  flat('pool', [f32([1, 5, 6, 2])], [[3, 2], 'max', 'same', 2]),
+  call('spaceToBatchND', [f32([2, 4, 6, 3])], [[2, 3], [[0, 0], [2, 1]]]),
+  call('batchToSpaceND', [f32([12, 2, 3, 1])], [[2, 3], [[1, 0], [0, 2]]]),
+];
+
 // ---- softmax, normalisation, movement ------------------------------------------------------------------------------------------
 
 const norms = [
@@ -233,13 +266,27 @@ export const splits = [
   call('unstack', [f32([3, 4])], [1]),
 ];
 
-export const cases = [...unary, ...tests, ...binary, ...numbered, ...reductions, ...products, ...images, ...norms, ...moves, ...lists];
+// The equation comes before the tensors. It has no gradients of these.
+const einsums = [
+  ['ij,jk->ik', [[5, 7], [7, 3]], (tf, a, b) => tf.matMul(a, b)],
+  ['ij,jk->ki', [[5, 7], [7, 3]], (tf, a, b) => tf.transpose(tf.matMul(a, b))],
+  ['bij,bkj->bik', [[2, 5, 7], [2, 3, 7]], (tf, a, b) => tf.matMul(a, b, false, true)],
+  ['i,i->', [[9], [9]], (tf, a, b) => tf.dot(a, b)],
+  ['bi,bi->b', [[4, 5], [4, 5]], (tf, a, b) => tf.sum(tf.mul(a, b), 1)],
+  ['i,j->ij', [[4], [5]], (tf, a, b) => tf.outerProduct(a, b)],
+  ['ijk->kj', [[3, 4, 5]], (tf, x) => tf.transpose(tf.sum(x, 0))],
+].map(([equation, shapes, equivalent]) => call('einsum', shapes.map((shape) => f32(shape)), [equation], {equivalent, isFirst: true}));
+
+export const cases = [...unary, ...tests, ...binary, ...numbered, ...reductions, ...products, ...images, ...volumes, ...norms, ...moves, ...lists, ...einsums];
 export const nameOf = ({op, inputs, args}) => `${op}(${[...inputs.map((i) => `[${i.shape}]`), ...args.map((a) => JSON.stringify(a))].join(', ')})`;
 
 /** The inputs of a case as tensors of `tf`. */
 export const tensorsOf = (tf, {inputs}) => inputs.map(({values, shape, dtype}) => tf.tensor(values, shape, dtype));
 /** The case's op as a function of its tensors. */
-export const callOf = (tf, {op, args, list}) => (...tensors) => (list ? tf[op](tensors, ...args) : tf[op](...tensors, ...args));
+export const callOf =
+  (tf, {op, args, list, isFirst}) =>
+  (...tensors) =>
+    list ? tf[op](tensors, ...args) : isFirst ? tf[op](...args, ...tensors) : tf[op](...tensors, ...args);
 
 // ---- what TensorFlow.js lacks: formulas of numbers, as their sources give them ---------------------------------------------------
 

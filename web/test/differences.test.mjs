@@ -32,17 +32,6 @@ async function refused(words, call, {there = true} = {}) {
 }
 
 tableIsTried('refused', {
-  'a function as a loss in `compile`': () => refused(/not a function; for one of your own use tf\.variableGrads/, (tf) => compiled(tf, {loss: (y, p) => y.sub(p).square()})),
-  'a function as a metric in `compile`': () => refused(/A metric is named or described, not a function/, (tf) => compiled(tf, {metrics: [(y, p) => y.sub(p).abs()]})),
-  'gradients through `model.predict` or `apply`': () =>
-    refused(/model/, (tf) => {
-      const model = network(tf);
-      return tf.grad((x) => model.apply(x).sum())(tf.ones([1, 2]));
-    }),
-  'layers with images that have channels first': () =>
-    // TensorFlow.js's plain backend computes channels last alone, and builds both.
-    refused(/dataFormat must be one of channels_last/, (tf) => tf.sequential({layers: [tf.layers.conv2d({filters: 1, kernelSize: 1, inputShape: [1, 2, 2], dataFormat: 'channelsFirst'})]}).countParams()),
-  'up-sampling by `bilinear`': () => refused(/interpolation must be one of nearest/, (tf) => tf.sequential({layers: [tf.layers.upSampling2d({interpolation: 'bilinear', inputShape: [2, 2, 1]})]}).predict(tf.ones([1, 2, 2, 1]))),
   'arguments of `fit` that are not in [the list](#names)': () => refused(/fit: there is no argument holograms/, (tf) => compiled(tf).fit(tf.ones([1, 2]), tf.ones([1, 2]), {holograms: true, epochs: 1})),
   '`evaluate` on a GPU': () => assert.ok(readFileSync(new URL('../src/model.ts', import.meta.url), 'utf8').includes('evaluate answers at once, which a GPU does not: await model.evaluateAsync(x, y)')),
   'the backends `webgl` and `cpu`': async () => {
@@ -85,6 +74,19 @@ tableIsTried('types', {
 tableIsTried('numbers', {
   'the gradient of `max` and `min` where several are equal': () => {
     for (const name of ['max', 'min']) assert.deepEqual(both((tf) => tf.grad((x) => tf[name](x))(tf.tensor1d([3, 3]))), [[1, 1], [0.5, 0.5]]);
+  },
+  'the activation `hardSigmoid`': () => {
+    assert.deepEqual(
+      both((tf) => tf.layers.activation({activation: 'hardSigmoid'}).apply(tf.tensor2d([[0.75]]))).map(([[v]]) => Math.round(1000 * v)),
+      [650, 625],
+    );
+    const topology = network(judge, {activation: 'hardSigmoid'}).toJSON(null, false);
+    return assert.rejects(fj.loadLayersModel(fj.io.fromMemory({modelTopology: topology})), /whose hard_sigmoid is 0\.2 x \+ 0\.5/);
+  },
+  'the default `recurrentActivation` of `lstm`, `gru` and their cells': () => {
+    for (const name of ['lstm', 'gru', 'lstmCell', 'gruCell']) {
+      assert.deepEqual([judge, fj].map((tf) => tf.layers[name]({units: 1}).getConfig().recurrentActivation), ['hardSigmoid', 'sigmoid'], name);
+    }
   },
   '`sign(NaN)`': () => assert.deepEqual(both((tf) => tf.sign(tf.scalar(NaN))), [0, NaN]),
   '`maxPool` of a window with NaN in it': () => assert.deepEqual(both((tf) => tf.maxPool(tf.tensor4d([1, NaN, 3, 2], [1, 2, 2, 1]), 2, 1, 'valid').flatten()), [[3], [NaN]]),

@@ -13,6 +13,7 @@ import {suite, test} from 'node:test';
 import {fileURLToPath, pathToFileURL} from 'node:url';
 import {gzipSync} from 'node:zlib';
 import {build, transform} from 'esbuild';
+import {kerasInMarkdown} from '../../tools/keras.mjs';
 import {fj, judge} from './helpers.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -149,6 +150,14 @@ test('messages that docs/errors.md explains are those of the source', () => {
   assert.deepEqual(unknown, []);
   // The search itself can fail.
   assert.ok(!isSaid('Fjord cannot load <address>: the server is out of coffee'));
+});
+
+// ---- names of Keras -----------------------------------------------------------------------------------------------------------
+
+test('docs/keras.md says what of Keras the engine has', () => {
+  const [, written] = read('docs/keras.md').match(/<!-- names -->\n([^]*)\n<!-- end -->/);
+  const described = JSON.parse(execFileSync(`${root}build/native/describe`, {encoding: 'utf8'}));
+  assert.equal(written, kerasInMarkdown(described), './dev docs writes it anew');
 });
 
 // ---- README -------------------------------------------------------------------------------------------------------------------

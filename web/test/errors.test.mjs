@@ -103,7 +103,6 @@ suite('models', () => {
     assert.throws(() => network().compile({optimizer: 'newton', loss: 'meanSquaredError'}), {message: /^compile: optimizer: unknown optimizer "newton"; there are sgd, /});
     assert.throws(() => network().compile({optimizer: 'sgd', loss: 'regret'}), {message: /^loss: unknown loss "regret"; there are mean_squared_error, /});
     assert.throws(() => network().compile({optimizer: 'sgd', loss: 'meanSquaredError', metrics: ['charm']}), {message: /^metric charm: unknown metric "charm"/});
-    assert.throws(() => network().compile({optimizer: 'sgd', loss: (y, p) => y.sub(p)}), /not a function/);
   });
   test('training without compile', () => assert.rejects(fj.sequential({layers: [dense()]}).fit(zeros(1, 3), zeros(1, 2)), /compile/));
   test('inputs of another shape: both shapes', async () => {

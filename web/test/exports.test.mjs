@@ -26,11 +26,12 @@ suite('what there is is tested', () => {
   }
   for (const name of ['Tensor', 'Variable', 'LayersModel', 'Sequential', 'Layer', 'SymbolicTensor', 'Optimizer']) {
     const {prototype} = fj[name];
-    // What a model is made of, and what it is that only predicts, are classes behind it.
-    const own = name === 'LayersModel' ? [prototype, Object.getPrototypeOf(prototype), Object.getPrototypeOf(Object.getPrototypeOf(prototype))] : [prototype];
+    // What a model is made of, and where it predicts, are classes behind it.
+    const behind = Object.getPrototypeOf(prototype);
+    const own = name === 'LayersModel' ? [prototype, behind, Object.getPrototypeOf(behind)] : [prototype];
     const names = own.flatMap((object) => Object.getOwnPropertyNames(object)).filter((method) => method !== 'constructor' && method !== 'handle');
     // handle is the engine's number, for the package itself. Private ones are public in JavaScript: what counts is what is declared, and not as private or protected.
-    const files = {Tensor: ['tensor'], Variable: ['gradients'], Optimizer: ['gradients'], Layer: ['layers'], SymbolicTensor: ['symbolic'], Sequential: ['models'], LayersModel: ['model', 'assembled', 'predictor']}[name];
+    const files = {Tensor: ['tensor'], Variable: ['variables'], Optimizer: ['gradients'], Layer: ['layers'], SymbolicTensor: ['symbolic'], Sequential: ['models'], LayersModel: ['model', 'elsewhere', 'assembled', 'predictor']}[name];
     const declared = files.map((file) => readFileSync(new URL(`build/npm/types/${file}.d.ts`, root), 'utf8')).join('\n');
     const hidden = new Set([...declared.matchAll(/(?:private|protected) (?:get )?(\w+)/g)].map((m) => m[1]));
     const isDeclared = (method) => new RegExp(`^ .*\\b${method}[(<?:;]`, 'm').test(declared);

@@ -189,15 +189,22 @@ suite('weights: first values', () => {
 test('automatic names are those of Keras', () => {
   // keras.src.utils.naming.to_snake_case of each class.
   const names = {
-    activation: 'activation', add: 'add', average: 'average', averagePooling2d: 'average_pooling2d', batchNormalization: 'batch_normalization',
-    concatenate: 'concatenate', conv2d: 'conv2d', conv2dTranspose: 'conv2d_transpose', cropping2D: 'cropping2d', dense: 'dense',
-    depthwiseConv2d: 'depthwise_conv2d', dot: 'dot', dropout: 'dropout', elu: 'elu', flatten: 'flatten', globalAveragePooling2d: 'global_average_pooling2d',
-    globalMaxPooling2d: 'global_max_pooling2d', layerNormalization: 'layer_normalization', leakyReLU: 'leaky_re_lu', masking: 'masking', maxPooling2d: 'max_pooling2d',
+    ...Object.fromEntries([1, 2, 3].flatMap((n) => [
+      [`conv${n}dTranspose`, `conv${n}d_transpose`], [`conv${n}d`, `conv${n}d`], [`maxPooling${n}d`, `max_pooling${n}d`], [`averagePooling${n}d`, `average_pooling${n}d`],
+      [`globalMaxPooling${n}d`, `global_max_pooling${n}d`], [`globalAveragePooling${n}d`, `global_average_pooling${n}d`],
+      [`adaptiveMaxPooling${n}d`, `adaptive_max_pooling${n}d`], [`adaptiveAveragePooling${n}d`, `adaptive_average_pooling${n}d`],
+      [`upSampling${n}d`, `up_sampling${n}d`], [`zeroPadding${n}d`, `zero_padding${n}d`], [`cropping${n}D`, `cropping${n}d`],
+    ])),
+    depthwiseConv1d: 'depthwise_conv1d', separableConv1d: 'separable_conv1d',
+    activation: 'activation', add: 'add', average: 'average', batchNormalization: 'batch_normalization',
+    concatenate: 'concatenate', dense: 'dense',
+    depthwiseConv2d: 'depthwise_conv2d', dot: 'dot', dropout: 'dropout', elu: 'elu', flatten: 'flatten',
+    layerNormalization: 'layer_normalization', leakyReLU: 'leaky_re_lu', masking: 'masking',
     maximum: 'maximum', minimum: 'minimum', multiply: 'multiply', permute: 'permute', prelu: 'p_re_lu', reLU: 're_lu', repeatVector: 'repeat_vector',
     rescaling: 'rescaling', reshape: 'reshape', separableConv2d: 'separable_conv2d', softmax: 'softmax', subtract: 'subtract',
-    timeDistributed: 'time_distributed', upSampling2d: 'up_sampling2d', zeroPadding2d: 'zero_padding2d',
+    timeDistributed: 'time_distributed',
   };
-  const aliases = ['avgPool2d', 'avgPooling2d', 'maxPool2d', 'globalMaxPool2d', 'globalAvgPool2d', 'inputLayer'];
+  const aliases = ['Layer', 'globalMaxPool1d', 'globalMaxPool2d', 'globalAvgPool1d', 'globalAvgPool2d', 'inputLayer', ...[1, 2, 3].flatMap((n) => [`avgPool${n}d`, `avgPooling${n}d`, `maxPool${n}d`])];
   assert.deepEqual(Object.keys(fj.layers).filter((name) => !aliases.includes(name)).sort(), Object.keys(names).sort());
   for (const [name, base] of Object.entries(names)) assert.match(fj.layers[name]().name, new RegExp(`^${base}_[0-9]+$`));
   assert.match(fj.input({shape: [1]}).name, /^input_layer_[0-9]+$/);

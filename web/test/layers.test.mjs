@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import {suite, test} from 'node:test';
 import {close, closeValues, fj, judge, judgeWeights, random, shareWeights, weightsOf} from './helpers.mjs';
 
-const image = [6, 7, 3];
+const image = [6, 7, 3], steps = [9, 3], volume = [3, 4, 5, 2];
 /** name, arguments, the shape of one example. */
 const cases = [
   ['dense', {units: 5}, [4]],
@@ -37,12 +37,28 @@ const cases = [
   ['upSampling2d', {size: [2, 3]}, image],
   ['zeroPadding2d', {padding: [[1, 2], [0, 3]]}, image],
   ['cropping2D', {cropping: [[1, 2], [0, 3]]}, image],
+  ['conv1d', {filters: 4, kernelSize: 3}, steps],
+  ['conv1d', {filters: 3, kernelSize: [4], strides: [2], padding: 'same', activation: 'relu'}, steps],
+  ['conv3d', {filters: 3, kernelSize: 2}, volume],
+  ['conv3d', {filters: 2, kernelSize: [1, 3, 2], strides: [1, 2, 1], padding: 'same', useBias: false}, volume],
+  ['conv3dTranspose', {filters: 2, kernelSize: 2, strides: 2}, volume],
+  ['conv3dTranspose', {filters: 2, kernelSize: [2, 3, 3], strides: [1, 2, 2], padding: 'same'}, volume],
+  ['maxPooling1d', {poolSize: 2}, steps],
+  ['maxPooling1d', {poolSize: [3], strides: [1], padding: 'same'}, steps],
+  ['averagePooling1d', {poolSize: 2}, steps],
+  ['globalMaxPooling1d', {}, steps],
+  ['globalAveragePooling1d', {}, steps],
+  ['maxPooling3d', {poolSize: 2}, volume],
+  ['averagePooling3d', {poolSize: [1, 2, 3], strides: [1, 1, 1]}, volume],
   ['batchNormalization', {}, image],
   ['batchNormalization', {momentum: 0.9, epsilon: 0.01, scale: true}, [5]],
   ['layerNormalization', {}, [5]],
 ];
 // Other names of the same.
-const aliases = {avgPool2d: 'averagePooling2d', avgPooling2d: 'averagePooling2d', maxPool2d: 'maxPooling2d', globalMaxPool2d: 'globalMaxPooling2d', globalAvgPool2d: 'globalAveragePooling2d'};
+const aliases = {
+  ...Object.fromEntries([1, 2, 3].flatMap((n) => [[`avgPool${n}d`, `averagePooling${n}d`], [`avgPooling${n}d`, `averagePooling${n}d`], [`maxPool${n}d`, `maxPooling${n}d`]])),
+  ...Object.fromEntries([1, 2].flatMap((n) => [[`globalMaxPool${n}d`, `globalMaxPooling${n}d`], [`globalAvgPool${n}d`, `globalAveragePooling${n}d`]])),
+};
 
 /** The same batch for both, x [8, ...shape] and y [8, 2]. */
 const batchOf = (shape) => (tf) => [tf.tensor(random([8, ...shape], -2, 2, 5), [8, ...shape]), tf.tensor(random([8, 2], -1, 1, 6), [8, 2])];
@@ -87,6 +103,51 @@ async function sameSteps(ours, theirs, batch, steps) {
   const expected = judgeWeights(theirs).map((t) => t.dataSync());
   weightsOf(ours).forEach((w, i) => closeValues(w, expected[i], 2e-4, `weight ${i}`));
 }
+
+suite('images of any size', () => {
+  const build = (tf) => {
+    const x = tf.input({shape: [null, null, 3]});
+    const h = tf.layers.conv2d({filters: 4, kernelSize: 3, padding: 'same', activation: 'relu'}).apply(x);
+    const small = tf.layers.maxPooling2d({poolSize: 2}).apply(h);
+    return tf.model({inputs: x, outputs: tf.layers.conv2d({filters: 2, kernelSize: 1}).apply(small)});
+  };
+  test('are predicted and shown as in TensorFlow.js', () => {
+    const [ours, theirs] = [build(fj), build(judge)];
+    assert.deepEqual(ours.outputs?.[0].shape ?? ours.outputShape, [null, null, null, 2]);
+    shareWeights(ours, theirs);
+    for (const size of [[4, 6], [10, 8], [4, 6]]) {
+      const x = (tf) => tf.tensor(random([3, ...size, 3], -2, 2, 7), [3, ...size, 3]);
+      close(ours.predict(x(fj)), theirs.predict(x(judge)), 1e-4);
+    }
+    assert.throws(() => ours.predict(fj.zeros([1, 4, 4, 2])), /takes \[samples,any,any,3\], got an array \[1,4,4,2\]/);
+  });
+  test('are trained on', async () => {
+    const [ours, theirs] = [build(fj), build(judge)];
+    shareWeights(ours, theirs);
+    for (const size of [4, 8, 6]) {
+      const batch = (tf) => [tf.tensor(random([2, size, 6, 3], -2, 2, 8), [2, size, 6, 3]), tf.tensor(random([2, size / 2, 3, 2], -1, 1, 9), [2, size / 2, 3, 2])];
+      await sameSteps(ours, theirs, batch, 2);
+    }
+  });
+  test('whose weights would depend on it are refused', () => {
+    const model = fj.sequential({layers: [fj.layers.flatten({inputShape: [null, 2]}), fj.layers.dense({units: 1, name: 'd'})]});
+    assert.throws(() => model.countParams(), {message: 'the model takes inputs of open sizes, and with 96 in place of 64: d: the weight d/kernel has the shape [128,1], [192,1] is needed now'});
+  });
+});
+
+test('channels that come first: the same between transposes', () => {
+  const model = (dataFormat, shape) => fj.sequential({seed: 5, layers: [
+    fj.layers.conv2d({filters: 4, kernelSize: 3, activation: 'relu', dataFormat, inputShape: shape}),
+    fj.layers.batchNormalization({axis: dataFormat === 'channelsFirst' ? 1 : -1}),
+    fj.layers.averagePooling2d({poolSize: 2, dataFormat}), fj.layers.flatten({dataFormat}), fj.layers.dense({units: 2}),
+  ]});
+  const [first, last] = [model('channelsFirst', [3, 6, 7]), model('channelsLast', image)];
+  last.setWeights(first.getWeights());
+  const x = fj.tensor(random([5, ...image], -2, 2, 5), [5, ...image]);
+  close(first.predict(x.transpose([0, 3, 1, 2])), last.predict(x), 1e-6);
+  assert.deepEqual(first.layers[0].output.shape, [null, 4, 4, 5]);
+  assert.equal(first.layers[0].getConfig().dataFormat, 'channels_first');
+});
 
 suite('layers that join', () => {
   for (const name of ['add', 'multiply', 'average', 'maximum', 'minimum', 'concatenate', 'dot']) {

@@ -238,7 +238,7 @@ suite('apply', () => {
     const values = [always.predict(ones), always.predict(ones)].map((t) => t.dataSync());
     assert.ok(values[0].every((v) => v === 0 || v === 2));
     assert.notDeepEqual(values[0], values[1]);
-    assert.throws(() => fj.layers.dropout({rate: 0.5}).apply(x, {mask: 1}), /a call takes training alone beside its inputs, got mask$/);
+    assert.throws(() => fj.layers.dropout({rate: 0.5}).apply(x, {mask: 1}), /mask is not an argument of a call of Dropout; there are none$/);
   });
   test('what cannot be given says so', () => {
     const lonely = fj.layers.dense({units: 2, name: 'lonely'});

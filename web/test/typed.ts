@@ -8,8 +8,13 @@ tf.layers.flatten();
 tf.layers.add();
 tf.layers.batchNormalization({momentum: 0.9, axis: -1, trainable: false});
 tf.layers.timeDistributed({layer: tf.layers.dense({units: 2})});
+tf.layers.lstm({units: 4, returnSequences: true, recurrentActivation: 'sigmoid', unitForgetBias: false, implementation: 2});
+tf.layers.gru({units: 4});
+tf.layers.rnn({cell: [tf.layers.lstmCell({units: 4}), tf.layers.gruCell({units: 3})], stateful: true});
+tf.layers.bidirectional({layer: tf.layers.simpleRNN({units: 4}), mergeMode: null});
 tf.callbacks.earlyStopping({monitor: 'val_loss', patience: 3, restoreBestWeights: true});
 tf.schedules.exponentialDecay({initialLearningRate: 0.1, decaySteps: 10, decayRate: 0.5});
+tf.layers.dense({units: 1, activation: (x) => x.square(), kernelRegularizer: (w) => w.abs().sum(), biasConstraint: {apply: (w: tf.Tensor) => w.relu()}});
 const kept: tf.Conv2DArgs = {filters: 1, kernelSize: 3};
 tf.layers.conv2d({...kept, padding: 'valid'});
 
@@ -28,6 +33,10 @@ tf.layers.dense({units: 3, useBias: 'yes'});
 // @ts-expect-error
 tf.layers.dropout({rat: 0.5});
 // @ts-expect-error
+tf.layers.gru({returnSequences: true});
+// @ts-expect-error
+tf.layers.bidirectional({layer: tf.layers.simpleRNN({units: 4}), mergeMode: 'max'});
+// @ts-expect-error
 tf.initializers.randomUniform({min: 0});
 // @ts-expect-error
 tf.callbacks.earlyStopping({patients: 3});
@@ -36,3 +45,18 @@ const inner = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]
 const x = tf.input({shape: [3]});
 const outer: tf.LayersModel = tf.model({inputs: x, outputs: tf.layers.dense({units: 1}).apply(inner.apply(x, {training: false}))});
 outer.getLayer(0).trainable = false;
+outer.compile({optimizer: tf.train.adam(), loss: (y, p) => y.sub(p).square(), metrics: [tf.metrics.mse]});
+class Scale extends tf.layers.Layer {
+  static className = 'Scale';
+  factor?: tf.LayerVariable;
+  override build(shape: (number | null)[]): void {
+    this.factor = this.addWeight('factor', [shape.at(-1)!], 'float32', tf.initializers.ones());
+  }
+  override call([x]: tf.Tensor[]): tf.Tensor {
+    return x!.mul(this.factor!.read());
+  }
+}
+tf.serialization.registerClass(Scale);
+tf.sequential({layers: [new Scale({inputShape: [3]}), tf.layers.dense({units: 1})]});
+const [kernel] = outer.trainableWeights;
+tf.train.sgd(0.1).minimize(() => (outer.apply(tf.ones([1, 3])) as tf.Tensor).mean(), false, [kernel!.val]);

@@ -1,11 +1,13 @@
 // brain.js: online gradient descent, one pattern after the other, on the squared error. One activation for all layers.
 /* global brain */
 import {get} from '/harness/api.js';
+import {denseOf} from '/harness/network.js';
 
 const file = 'network.json';
 
 /** The network as the library's toJSON writes it: {layers: [{"0": {}, ..}, {"0": {bias, weights}, ..}, ..]}. */
-function jsonOf({sizes, hidden, rate, weights}) {
+function jsonOf(network) {
+  const {sizes, hidden, rate, weights} = denseOf(network);
   const inputs = Object.fromEntries(Array.from({length: sizes[0]}, (_, k) => [k, {}]));
   const layers = weights.map(({kernel, bias}) => {
     const units = Array.from(bias, (b, unit) => {

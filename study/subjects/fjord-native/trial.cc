@@ -3,46 +3,23 @@
 // for pages. Only Fjord's public C++ API is used.
 #include <algorithm>
 #include <cfloat>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
-#include <thread>
+#include <string_view>
 
-#include "base/simd.h"
+#include "framework.h"
 #include "io/model_file.h"
-#include "nn/activations.h"
-#include "nn/layers.h"
-#include "nn/optimizers.h"
 
 namespace fjord {
 namespace {
 
-constexpr int32_t kPixels = 784, kClasses = 10;
-constexpr size_t kBatches = 10, kCompared = 3, kDigits = 10;
 // Of losses relative, of outputs absolute: as in the tasks of pages.
 constexpr double kTolerance = 1e-3;
 constexpr double kSlice = 5;  // milliseconds, at least
-
-double now() {
-  auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double, std::milli>(since).count();
-}
-
-void say(const Json& line) {
-  std::puts(line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
-  std::fflush(stdout);
-}
-
-Result<std::string> readFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail("cannot read ", path);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 Result<std::vector<double>> numbersOf(const Json& list) {
   std::vector<double> numbers;
@@ -52,87 +29,6 @@ Result<std::vector<double>> numbersOf(const Json& list) {
   }
   return numbers;
 }
-
-// ---- the framework
-
-class Framework {
- public:
-  explicit Framework(const std::string& backend)
-      : threads_(backend == "1-thread" ? 1
-                                       : static_cast<int>(std::thread::hardware_concurrency())) {}
-
-  std::string engine() const {
-    return cat(threads_.count(), threads_.count() == 1 ? " thread, " : " threads, ",
-               hwy::TargetName(HWY_TARGET));
-  }
-
-  static Json facts() {
-    Json layers = Json::array(), activations = Json::array(), optimizers = Json::array();
-    for (const LayerRow& row : layerRows()) layers.push_back(row.className);
-    for (std::string_view name : activationNames()) activations.push_back(name);
-    for (const OptimizerRow& row : optimizerRows()) optimizers.push_back(row.name);
-    return {{"training", true},
-            {"cnn", findLayer("Conv2D") != nullptr},
-            {"rnn", findLayer("LSTM") != nullptr},
-            {"save", true},
-            {"load", true},
-            {"layers", layers},
-            {"activations", activations},
-            {"optimizers", optimizers}};
-  }
-
-  /// A model to train; `values` are kernel and bias of each layer.
-  Result<std::unique_ptr<Model>> build(const Json& network, std::span<const float> values) {
-    const Json& sizes = member(network, "sizes");
-    std::vector<Json> layers;
-    for (size_t i = 1; i < sizes.size(); ++i) {
-      const Json& activation = member(network, i + 1 < sizes.size() ? "hidden" : "output");
-      bool bias = boolOr(network, "bias", true);
-      layers.push_back(
-          layer("Dense", {{"units", sizes[i]}, {"activation", activation}, {"use_bias", bias}}));
-    }
-    if (layers.empty()) return fail("the trial has no sizes of layers");
-    layers.front()["config"]["input_shape"] = Json::array({sizes[0]});
-    FJORD_TRY(std::unique_ptr<Model> model, Model::fromJson(sequential(layers), threads_));
-    Json sgd = {{"class_name", "SGD"},
-                {"config", {{"learning_rate", numberOr(network, "rate", 0.05)}}}};
-    FJORD_CHECK(model->compile({{"optimizer", sgd}, {"loss", "categorical_crossentropy"}}));
-    for (Weight& w : model->mutableWeights()) {
-      auto count = static_cast<size_t>(w.value.size());
-      if (values.size() < count) return fail("weights.bin is too short for ", w.name);
-      std::memcpy(w.value.data<float>(), values.data(), count * sizeof(float));
-      values = values.subspan(count);
-    }
-    return model;
-  }
-
-  Result<std::unique_ptr<Model>> load(const std::string& path) {
-    FJORD_TRY(std::string bytes, readFile(path));
-    FJORD_TRY(Safetensors file, readSafetensors(std::as_bytes(std::span(bytes))));
-    return loadModel(file, threads_);
-  }
-
-  /// The mean loss before the update.
-  static Result<double> train(Model& model, std::span<const float> x,
-                              std::span<const float> oneHot) {
-    auto batch = static_cast<int32_t>(x.size()) / kPixels;
-    FJORD_TRY(Tensor images, Tensor::of({batch, kPixels}, x));
-    FJORD_TRY(Tensor classes, Tensor::of({batch, kClasses}, oneHot));
-    Totals totals;
-    FJORD_CHECK(model.run(Model::kTrain, {.x = {&images, 1}, .y = {&classes, 1}}, totals));
-    return totals.loss / totals.samples;
-  }
-
-  static Result<std::vector<double>> infer(Model& model, std::span<const float> x) {
-    FJORD_TRY(Tensor image, Tensor::of({1, kPixels}, x));
-    FJORD_TRY(std::vector<Tensor> outputs, model.predict({&image, 1}, 1));
-    std::span<float> values = outputs.front().span<float>();
-    return std::vector<double>(values.begin(), values.end());
-  }
-
- private:
-  Threads threads_;
-};
 
 // ---- the trial
 
@@ -176,13 +72,6 @@ class Trial {
   Result<Json> reference(const char* name) const {
     FJORD_TRY(std::string text, readFile(cat(folder, "/", name)));
     return parseJson(text);
-  }
-
-  Result<std::vector<float>> weights() const {
-    FJORD_TRY(std::string bytes, readFile(folder + "/weights.bin"));
-    std::vector<float> values(bytes.size() / sizeof(float));
-    std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
-    return values;
   }
 
   /// Only right answers are timed: numbers of one step or digit against the reference's.
@@ -247,66 +136,51 @@ class Trial {
   Json check_ = {{"kind", ""}, {"difference", 0}, {"tolerance", 0}};
 };
 
-/// The digits: images [n,784] in [0, 1], classes [n,10].
-struct Digits {
-  std::vector<float> images, oneHot;
-
-  static Result<Digits> read(const Trial& trial) {
-    FJORD_TRY(std::string bytes, readFile(trial.folder + "/digits.bin"));
-    size_t count = bytes.size() / (kPixels + 1);
-    if (count < kDigits) return fail("digits.bin is too short");
-    Digits digits;
-    for (char byte : bytes.substr(0, count * kPixels))
-      digits.images.push_back(static_cast<float>(static_cast<uint8_t>(byte)) / 255);
-    digits.oneHot.resize(count * kClasses);
-    for (size_t i = 0; i < count; ++i) {
-      auto label = static_cast<uint8_t>(bytes[count * kPixels + i]);
-      if (label >= kClasses) return fail("digits.bin: the label ", label, " is not below 10");
-      digits.oneHot[i * kClasses + label] = 1;
-    }
-    return digits;
-  }
-  std::span<const float> imagesOf(size_t first, size_t count) const {
-    return std::span(images).subspan(first * kPixels, count * kPixels);
-  }
-  std::span<const float> classesOf(size_t first, size_t count) const {
-    return std::span(oneHot).subspan(first * kClasses, count * kClasses);
-  }
-};
-
 // ---- tasks
 
 Status train(Trial& trial) {
-  FJORD_TRY(std::vector<float> weights, trial.weights());
-  FJORD_TRY(Digits digits, Digits::read(trial));
+  FJORD_TRY(std::vector<float> weights, readWeights(trial.folder));
+  FJORD_TRY(Digits digits, Digits::read(trial.folder, trial.network));
   FJORD_TRY(Json reference, trial.reference("losses.json"));
   FJORD_TRY(std::vector<double> expected, numbersOf(reference));
-  auto size = static_cast<size_t>(std::max(1, intOr(trial.network, "batch", 64)));
-  if (expected.size() < kCompared || digits.images.size() < kBatches * size * kPixels)
-    return fail("there are too few digits or losses in ", trial.folder);
+  Training training(trial.network);
+  // Fewer digits are compared where the reference would take long, on a network of their own.
+  bool isSame = training.isSame();
+  if (expected.size() < training.comparedSteps)
+    return fail("there are too few losses in ", trial.folder);
+  FJORD_TRY(std::vector<Examples> batches, digits.batches(kBatches, training.batch));
+  FJORD_TRY(std::vector<Examples> asked,
+            digits.batches(training.comparedSteps, training.comparedBatch));
   auto framework = trial.open();
   auto build = [&] { return framework->build(trial.network, weights); };
   FJORD_TRY(std::unique_ptr<Model> model, trial.timed("build", build));
-  auto step = [&](size_t batch) {
-    size_t first = batch % kBatches * size;
-    return Framework::train(*model, digits.imagesOf(first, size), digits.classesOf(first, size));
-  };
-  for (size_t i = 0; i < kCompared; ++i) {
-    FJORD_TRY(double loss, trial.timed(i ? nullptr : "first", [&] { return step(i); }));
+  auto step = [&](const Examples& batch) { return Framework::train(*model, batch); };
+  FJORD_TRY(double first, trial.timed("first", [&] { return step(batches[0]); }));
+  if (!isSame) {
+    FJORD_TRY(model, build());
+  }
+  for (size_t i = 0; i < training.comparedSteps; ++i) {
+    double loss = first;
+    if (i || !isSame) {
+      FJORD_TRY(loss, trial.timed(nullptr, [&] { return step(asked[i]); }));
+    }
     FJORD_CHECK(trial.compare("loss", cat("step ", i), {loss}, {expected[i]}));
   }
-  if (trial.withinBudget()) {
+  if (!isSame || trial.withinBudget()) {
     FJORD_TRY(model, build());
-    // Untimed: a plan is made for each new network.
-    FJORD_CHECK(step(0));
+    // A plan is made for each new network: untimed, but where no step with this batch has a time yet.
+    auto warm = [&] { return step(batches[0]); };
+    FJORD_CHECK(isSame ? warm() : trial.timed(nullptr, warm));
   }
-  return trial.steady([&, batch = size_t{0}]() mutable { return step(++batch); });
+  return trial.steady([&, i = size_t{0}]() mutable { return step(batches[++i % kBatches]); });
 }
 
 Status infer(Trial& trial) {
-  FJORD_TRY(Digits digits, Digits::read(trial));
+  FJORD_TRY(Digits digits, Digits::read(trial.folder, trial.network));
   FJORD_TRY(Json expected, trial.reference("outputs.json"));
-  if (expected.size() < kDigits) return fail("there are too few outputs in ", trial.folder);
+  size_t count = Training(trial.network).outputs;
+  if (expected.size() < count || digits.count() < count)
+    return fail("there are too few outputs or digits in ", trial.folder);
   auto framework = trial.open();
   std::string path = trial.folder + "/files/model.safetensors";
   auto load = [&] { return framework->load(path); };
@@ -314,9 +188,9 @@ Status infer(Trial& trial) {
   if (!model)
     return fail(model.error().message, " (the network's files come from the task \"save\")");
   auto inference = [&](size_t digit) {
-    return Framework::infer(**model, digits.imagesOf(digit % kDigits, 1));
+    return Framework::infer(**model, digits.shapeOf(1), digits.imageOf(digit % count));
   };
-  for (size_t i = 0; i < kDigits; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     FJORD_TRY(std::vector<double> found,
               trial.timed(i ? nullptr : "first", [&] { return inference(i); }));
     FJORD_TRY(std::vector<double> wanted, numbersOf(expected[i]));
@@ -326,7 +200,7 @@ Status infer(Trial& trial) {
 }
 
 Status save(Trial& trial) {
-  FJORD_TRY(std::vector<float> weights, trial.weights());
+  FJORD_TRY(std::vector<float> weights, readWeights(trial.folder));
   auto framework = trial.open();
   FJORD_TRY(std::unique_ptr<Model> model, framework->build(trial.network, weights));
   FJORD_TRY(std::string bytes, saveModel(*model));
@@ -363,8 +237,9 @@ Status perform(Trial& trial) {
 }  // namespace
 }  // namespace fjord
 
-int main() {
+int main(int argc, char** argv) {
   using namespace fjord;
+  if (argc == 2 && std::string_view(argv[1]) == "talk") return takeTurns();
   Result<Json> told = parseJson(std::string(std::istreambuf_iterator<char>(std::cin), {}));
   if (!told) {
     std::fprintf(stderr, "the trial is %s\n", told.error().message.c_str());

@@ -45,10 +45,10 @@ export const adapter = ({backend, library: tf}) => ({
     };
   },
 
-  load: (url) => tf.loadLayersModel(`${url}model.safetensors`),
+  load: async (url, {input}) => ({model: await tf.loadLayersModel(`${url}model.safetensors`), input}),
 
   async read(network) {
-    const model = await this.build(network);
+    const {model} = await this.build(network);
     let bytes;
     await model.save({saveFile: async (file) => (bytes = file)});
     return {'model.safetensors': bytes};

@@ -9,13 +9,38 @@ export const adapter = ({backend, packages, library}) => {
   const {jit, lax, nn, numpy: np, tree, valueAndGrad} = library;
 
   const named = (name) => nn[name] ?? np[name];
-  /** [N,in] -> the last layer's sums [N,out] */
-  const forward = (params, x, hidden) => params.reduce((h, {w, b}, i) => (i ? np.dot(named(hidden)(h), w) : np.dot(h, w)).add(b), x);
-  const array = (values, shape) => np.array(values).reshape(shape);
+  /** `order`: how axes are then arranged. Its images are [N,C,H,W], its filters [out,in,H,W]. */
+  const array = (values, shape, order) => (order ? np.transpose(np.array(values).reshape(shape), order) : np.array(values).reshape(shape));
+  const images = (values, count, input) => array(values, [count, ...input], input.length === 3 && [0, 3, 1, 2]);
 
-  function predictor(params, {hidden, output}) {
-    return {params, forward: jit((params, x) => named(output)(forward(params, x, hidden)))};
+  const apply = {
+    dense: (h, _, {w, b}) => np.dot(h, w).add(b),
+    conv2d: (h, {kernel, padding}, {w, b}) => lax.conv(h, w, [1, 1], padding.toUpperCase()).add(b.reshape([kernel[3], 1, 1])),
+    maxPool(h, {size, padding}) {
+      if (size === 1) return h;
+      const rounded = padding === 'same' ? Math.ceil : Math.floor;
+      const [n, c, ...sides] = h.shape;
+      const [rows, columns] = sides.map((side) => rounded(side / size));
+      const [below, beside] = [rows * size - sides[0], columns * size - sides[1]];
+      // What comes before is after a ReLU: zeros around it change no largest value.
+      const whole =
+        padding === 'same' && (below || beside) ? np.pad(h, [[0, 0], [0, 0], [0, below], [0, beside]]) : h.slice([], [], [0, rows * size], [0, columns * size]);
+      return np.max(whole.reshape([n, c, rows, size, columns, size]), [3, 5]);
+    },
+    flatten: (h) => np.transpose(h, [0, 2, 3, 1]).reshape([h.shape[0], -1]),
+  };
+  /** From a batch to the last layer's sums [N,out]. */
+  function forward(params, x, layers) {
+    let h = x;
+    let next = 0;
+    layers.forEach((layer, i) => {
+      h = apply[layer.type](h, layer, layer.kernel && params[next++]);
+      if (layer.activation && i + 1 < layers.length) h = named(layer.activation)(h);
+    });
+    return h;
   }
+
+  const predictor = (params, {input, layers, output}) => ({params, input, forward: jit((params, x) => named(output)(forward(params, x, layers)))});
 
   return {
     async info() {
@@ -25,19 +50,26 @@ export const adapter = ({backend, packages, library}) => {
       return {version, engine: backend === 'wasm' ? `wasm, up to ${counted(navigator.hardwareConcurrency, 'thread')}` : backend, facts: () => facts(library)};
     },
 
-    async build({sizes, hidden, rate, batch, weights}) {
-      const loss = (params, x, y) => nn.logSoftmax(forward(params, x, hidden)).mul(y).sum().mul(-1 / batch);
+    async build(network) {
+      const {layers, rate} = network;
+      const loss = (params, x, y) => {
+        const share = -1 / y.shape[0];
+        return nn.logSoftmax(forward(params, x, layers)).mul(y).sum().mul(share);
+      };
       const update = jit((params, x, y) => {
         const [value, gradients] = valueAndGrad(loss)(tree.ref(params), x, y);
         return [value, tree.map((p, g) => p.sub(g.mul(rate)), params, gradients)];
       });
-      const params = weights.map(({kernel, bias}, i) => ({w: array(kernel, [sizes[i], sizes[i + 1]]), b: np.array(bias)}));
-      return {params, update};
+      const params = layers
+        .filter(({weights}) => weights)
+        .map(({kernel, weights}) => ({w: array(weights.kernel, kernel, kernel.length === 4 && [3, 2, 0, 1]), b: np.array(weights.bias)}));
+      return {...predictor(params, network), update};
     },
 
-    async train(model, {x, labels, oneHot}) {
-      const [images, wanted] = [x, oneHot].map((values) => array(values, [labels.length, values.length / labels.length]));
-      const [loss, params] = model.update(model.params, images, wanted);
+    batch: ({input}, {x, labels, oneHot}) => [images(x, labels.length, input), array(oneHot, [labels.length, oneHot.length / labels.length])],
+
+    async train(model, [x, y]) {
+      const [loss, params] = model.update(model.params, x.ref, y.ref);
       model.params = params;
       return loss.jsAsync();
     },
@@ -55,7 +87,7 @@ export const adapter = ({backend, packages, library}) => {
     },
 
     async infer(model, x) {
-      return model.forward(tree.ref(model.params), array(x, [1, x.length])).data();
+      return model.forward(tree.ref(model.params), images(x, 1, model.input)).data();
     },
 
     async read(network) {

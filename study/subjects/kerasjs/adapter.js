@@ -31,23 +31,27 @@ const schema = {
 };
 
 /** What Keras's `model.save` and the library's encoder.py would give for this network. */
-function modelOf({sizes, hidden, output, weights}) {
-  const config = weights.map((_, i) => ({
-    class_name: 'Dense',
-    config: {
-      name: `dense_${i + 1}`,
-      units: sizes[i + 1],
-      activation: i + 1 < weights.length ? hidden : output,
-      use_bias: true,
-      ...(i === 0 && {batch_input_shape: [null, sizes[0]]}),
-    },
-  }));
+function modelOf({input, layers}) {
+  const images = {data_format: 'channels_last'};
+  const make = {
+    dense: ({kernel, activation}) => ['Dense', {units: kernel[1], activation, use_bias: true}],
+    conv2d: ({kernel, padding, activation}) => [
+      'Conv2D', {...images, filters: kernel[3], kernel_size: kernel.slice(0, 2), strides: [1, 1], dilation_rate: [1, 1], padding, activation, use_bias: true},
+    ],
+    maxPool: ({size, padding}) => ['MaxPooling2D', {...images, pool_size: [size, size], strides: [size, size], padding}],
+    flatten: () => ['Flatten', {}],
+  };
+  const config = layers.map((layer, i) => {
+    const [className, own] = make[layer.type](layer);
+    return {class_name: className, config: {name: `${className.toLowerCase()}_${i + 1}`, ...own, ...(i === 0 && {batch_input_shape: [null, ...input]})}};
+  });
   const bytes = ({buffer, byteOffset, byteLength}) => new Uint8Array(buffer, byteOffset, byteLength);
-  const modelWeights = weights.flatMap(({kernel, bias}, i) => {
+  const modelWeights = layers.flatMap(({kernel, weights}, i) => {
+    if (!weights) return [];
     const layerName = config[i].config.name;
     return [
-      {layerName, weightName: `${layerName}/kernel:0`, shape: [sizes[i], sizes[i + 1]], type: 'float32', data: bytes(kernel)},
-      {layerName, weightName: `${layerName}/bias:0`, shape: [sizes[i + 1]], type: 'float32', data: bytes(bias)},
+      {layerName, weightName: `${layerName}/kernel:0`, shape: kernel, type: 'float32', data: bytes(weights.kernel)},
+      {layerName, weightName: `${layerName}/bias:0`, shape: kernel.slice(-1), type: 'float32', data: bytes(weights.bias)},
     ];
   });
   const modelConfig = JSON.stringify({class_name: 'Sequential', config});

@@ -18,12 +18,12 @@ export const kFused = {none: 0, relu: 1, tanh: 4};
 // Options: the union's number, then [type of number, value] of each field, null for a field that is left out.
 export const fullyConnected = (activation) => ({type: 8, fields: [['Int8', activation]]});
 export const softmax = (beta = 1) => ({type: 9, fields: [['Float32', beta]]});
-/** Of valid size and stride 1. */
-export const conv2d = () => ({type: 1, fields: [['Int8', 1], ['Int32', 1], ['Int32', 1]]});
+/** Of stride 1. Padding is 0 where the size stays, 1 where there is none. */
+export const conv2d = (isSame = false, activation = kFused.none) => ({type: 1, fields: [['Int8', isSame ? 0 : 1], ['Int32', 1], ['Int32', 1], ['Int8', activation]]});
 export const depthwiseConv2d = () => ({type: 2, fields: [['Int8', 1], ['Int32', 1], ['Int32', 1], ['Int32', 1]]});
 export const rnn = () => ({type: 7, fields: [['Int8', kFused.tanh]]});
 export const sequenceRnn = () => ({type: 31, fields: [['Int8', 0], ['Int8', kFused.tanh]]});
-export const pool2d = (size) => ({type: 5, fields: [['Int8', 1], ['Int32', 1], ['Int32', 1], ['Int32', size], ['Int32', size]]});
+export const pool2d = (size, isSame = false, stride = 1) => ({type: 5, fields: [['Int8', isSame ? 0 : 1], ['Int32', stride], ['Int32', stride], ['Int32', size], ['Int32', size]]});
 
 /** A table of entries [kind, value]: an offset, or a number of that type; null leaves a field out. Gives its offset. */
 function table(builder, entries) {
@@ -91,22 +91,47 @@ function transposed(kernel, inputs, outputs) {
   return turned;
 }
 
-/** A dense network: FULLY_CONNECTED with its activation inside for each layer, SOFTMAX at the end. */
-export function denseNetwork(flatbuffers, {sizes, hidden, weights}) {
-  const tensors = [{name: 'x', shape: [1, sizes[0]]}];
+/** [height,width,in,out] as [out,height,width,in] */
+const turned = (values, kernel) => transposed(values, values.length / kernel.at(-1), kernel.at(-1));
+
+/** A network as the lab has it: x [1,..input] -> y; activations are inside of the operators, but for the softmax at the end. */
+export function networkModel(flatbuffers, {input, layers}) {
+  const tensors = [{name: 'x', shape: [1, ...input]}];
   const add = (tensor) => tensors.push(tensor) - 1;
   const operators = [];
-  let last = 0;
-  weights.forEach(({kernel, bias}, i) => {
-    const [inputs, outputs] = [sizes[i], sizes[i + 1]];
-    const w = add({name: `kernel${i}`, shape: [outputs, inputs], values: transposed(kernel, inputs, outputs)});
-    const b = add({name: `bias${i}`, shape: [outputs], values: bias});
-    const to = add({name: `layer${i}`, shape: [1, outputs]});
-    const activation = i + 1 < weights.length ? kFused[hidden] : kFused.none;
-    operators.push({code: kOperators.FULLY_CONNECTED, inputs: [last, w, b], outputs: [to], options: fullyConnected(activation)});
-    last = to;
-  });
-  const y = add({name: 'y', shape: [1, sizes.at(-1)]});
-  operators.push({code: kOperators.SOFTMAX, inputs: [last], outputs: [y], options: softmax()});
-  return writeModel(flatbuffers, {tensors, inputs: [0], outputs: [y], operators});
+  let at = 0;
+  const apply = (code, inputs, shape, options) => {
+    const to = add({name: `h${operators.length}`, shape: [1, ...shape]});
+    operators.push({code, inputs: [at, ...inputs], outputs: [to], options});
+    at = to;
+  };
+  const weighted = (shape, values, {bias}) => [
+    add({name: `kernel${operators.length}`, shape, values}),
+    add({name: `bias${operators.length}`, shape: [bias.length], values: bias}),
+  ];
+  const isSame = ({padding}) => padding === 'same';
+  const sidesAfter = (layer, size, stride) =>
+    tensors[at].shape.slice(1, 3).map((side) => (isSame(layer) ? Math.ceil(side / stride) : Math.floor((side - size) / stride) + 1));
+  const make = {
+    dense({kernel, activation, weights}) {
+      const [inputs, outputs] = kernel;
+      const tensorsOf = weighted([outputs, inputs], transposed(weights.kernel, inputs, outputs), weights);
+      apply(kOperators.FULLY_CONNECTED, tensorsOf, [outputs], fullyConnected(kFused[activation] ?? kFused.none));
+    },
+    conv2d(layer) {
+      const {kernel, activation, weights} = layer;
+      const [height, width, inputs, outputs] = kernel;
+      const tensorsOf = weighted([outputs, height, width, inputs], turned(weights.kernel, kernel), weights);
+      apply(kOperators.CONV_2D, tensorsOf, [...sidesAfter(layer, height, 1), outputs], conv2d(isSame(layer), kFused[activation]));
+    },
+    maxPool(layer) {
+      const channels = tensors[at].shape.at(-1);
+      apply(kOperators.MAX_POOL_2D, [], [...sidesAfter(layer, layer.size, layer.size), channels], pool2d(layer.size, isSame(layer), layer.size));
+    },
+    // A dense layer takes the values of an image in their order.
+    flatten() {},
+  };
+  for (const layer of layers) make[layer.type](layer);
+  apply(kOperators.SOFTMAX, [], tensors[at].shape.slice(1), softmax());
+  return writeModel(flatbuffers, {tensors, inputs: [0], outputs: [at], operators});
 }

@@ -1,5 +1,6 @@
 // Mind, or rather our own implementation of it: mind.js. One step learns a batch as if it were all there is.
 import {get} from '/harness/api.js';
+import {denseOf} from '/harness/network.js';
 
 const file = 'weights.json';
 const names = {sigmoid: 'sigmoid', tanh: 'htan'};
@@ -8,9 +9,12 @@ const names = {sigmoid: 'sigmoid', tanh: 'htan'};
 const rowsOf = (values, length) => Array.from({length: values.length / length}, (_, i) => Array.from(values.subarray(i * length, (i + 1) * length)));
 
 /** As download() gives them. */
-const weightsOf = ({sizes, weights}) => ({weights: weights.map(({kernel}, i) => rowsOf(kernel, sizes[i + 1]))});
+const weightsOf = (network) => ({weights: denseOf(network).weights.map(({kernel, bias}) => rowsOf(kernel, bias.length))});
 
-const optionsOf = ({hidden, depth, width, rate}) => ({activator: names[hidden], hiddenLayers: depth, hiddenUnits: width, learningRate: rate, iterations: 1});
+function optionsOf(network) {
+  const {sizes, hidden, rate} = denseOf(network);
+  return {activator: names[hidden], hiddenLayers: sizes.length - 2, hiddenUnits: sizes[1], learningRate: rate, iterations: 1};
+}
 
 function facts({Mind, activators}) {
   // It has one layer, and no name for it.

@@ -71,18 +71,65 @@ export function writeModel(protobuf, {inputs, outputs, tensors = {}, nodes}) {
   return Model.encode(Model.fromObject({irVersion: kFormat, producerName: 'fjord-study', opsetImport: [{domain: '', version: kOpset}], graph})).finish();
 }
 
-/** A dense network: Gemm and an activation for each layer. */
-export function denseNetwork(protobuf, {sizes, hidden, output, weights}) {
-  const ops = {relu: 'Relu', sigmoid: 'Sigmoid', tanh: 'Tanh', softmax: 'Softmax'};
+const kActivations = {relu: 'Relu', sigmoid: 'Sigmoid', tanh: 'Tanh', softmax: 'Softmax'};
+
+/** [height,width,in,out] as [out,in,height,width] */
+function turned(values, [height, width, inputs, outputs]) {
+  const out = new Float32Array(values.length);
+  const taps = height * width;
+  for (let tap = 0; tap < taps; ++tap)
+    for (let i = 0; i < inputs; ++i)
+      for (let o = 0; o < outputs; ++o) out[(o * inputs + i) * taps + tap] = values[(tap * inputs + i) * outputs + o];
+  return out;
+}
+
+/**
+ * A network as the lab has it: x [1,..input] -> y. ONNX's images are [C,H,W], so they are turned at the beginning and before they
+ * are flattened.
+ */
+export function networkModel(protobuf, {input, layers}) {
   const tensors = {};
-  const nodes = weights.flatMap(({kernel, bias}, i) => {
-    tensors[`kernel${i}`] = {shape: [sizes[i], sizes[i + 1]], values: kernel};
-    tensors[`bias${i}`] = {shape: [sizes[i + 1]], values: bias};
-    const isLast = i + 1 === weights.length;
-    return [
-      {op: 'Gemm', inputs: [i ? `a${i}` : 'x', `kernel${i}`, `bias${i}`], outputs: [`z${i}`]},
-      {op: ops[isLast ? output : hidden], inputs: [`z${i}`], outputs: [isLast ? 'y' : `a${i + 1}`]},
-    ];
-  });
-  return writeModel(protobuf, {inputs: {x: [1, sizes[0]]}, outputs: {y: [1, sizes.at(-1)]}, tensors, nodes});
+  const nodes = [];
+  let at = 'x';
+  let sides = input.slice(0, 2);
+  const add = (op, inputs, attributes) => {
+    const to = `h${nodes.length}`;
+    nodes.push({op, inputs: [at, ...inputs], outputs: [to], attributes});
+    at = to;
+  };
+  const weighted = (op, kernel, values, {bias}, attributes) => {
+    const [w, b] = [`kernel${nodes.length}`, `bias${nodes.length}`];
+    tensors[w] = {shape: kernel, values};
+    tensors[b] = {shape: [bias.length], values: bias};
+    add(op, [w, b], attributes);
+  };
+  const make = {
+    dense: ({kernel, weights}) => weighted('Gemm', kernel, weights.kernel, weights),
+    conv2d({kernel, padding, weights}) {
+      const [height, width, inputs, outputs] = kernel;
+      const [top, left] = padding === 'same' ? [(height - 1) >> 1, (width - 1) >> 1] : [0, 0];
+      const pads = padding === 'same' ? [top, left, height - 1 - top, width - 1 - left] : [0, 0, 0, 0];
+      sides = sides.map((side, i) => (padding === 'same' ? side : side - kernel[i] + 1));
+      weighted('Conv', [outputs, inputs, height, width], turned(weights.kernel, kernel), weights, {kernel_shape: [height, width], pads});
+    },
+    maxPool({size, padding}) {
+      const after = sides.map((side) => (padding === 'same' ? Math.ceil(side / size) : Math.floor(side / size)));
+      const missing = sides.map((side, i) => Math.max(0, after[i] * size - side));
+      const before = missing.map((count) => count >> 1);
+      const pads = [...before, ...missing.map((count, i) => count - before[i])];
+      sides = after;
+      add('MaxPool', [], {kernel_shape: [size, size], strides: [size, size], pads: padding === 'same' ? pads : [0, 0, 0, 0]});
+    },
+    flatten() {
+      add('Transpose', [], {perm: [0, 2, 3, 1]});
+      add('Flatten', [], {axis: 1});
+    },
+  };
+  if (input.length === 3) add('Transpose', [], {perm: [0, 3, 1, 2]});
+  for (const layer of layers) {
+    make[layer.type](layer);
+    if (layer.activation) add(kActivations[layer.activation], []);
+  }
+  nodes.at(-1).outputs = ['y'];
+  return writeModel(protobuf, {inputs: {x: [1, ...input]}, outputs: {y: [1, layers.at(-1).kernel[1]]}, tensors, nodes});
 }

@@ -2,12 +2,14 @@
 // gradient descent on the cross-entropy of each output.
 /* global synaptic */
 import {get} from '/harness/api.js';
+import {denseOf} from '/harness/network.js';
 
 const file = 'network.json';
 const squashes = {sigmoid: 'LOGISTIC', tanh: 'TANH', relu: 'RELU'};
 
 /** The network as the library's toJSON writes it: all neurons, then all connections. It is what a Perceptron gives. */
-function jsonOf({sizes, hidden, output, weights}) {
+function jsonOf(network) {
+  const {sizes, hidden, output, weights} = denseOf(network);
   const last = sizes.length - 1;
   const layerOf = (i) => (i === 0 ? 'input' : i === last ? 'output' : i - 1);
   const neurons = sizes.flatMap((size, i) =>

@@ -17,6 +17,8 @@ def subclasses(module, base):
 
 
 class TensorFlow:
+    backends = ['cpu', 'xla']
+
     def __init__(self, backend):
         global tf
         import tensorflow as tf
@@ -63,16 +65,23 @@ class TensorFlow:
         return step
 
     def model(self, network):
-        activations = [network['hidden']] * network['depth'] + [network['output']]
-        model = tf.keras.Sequential([tf.keras.Input((784,))])
-        for units, activation in zip(network['sizes'][1:], activations):
-            model.add(tf.keras.layers.Dense(units, activation, use_bias=network['bias']))
-        arrays = [a for kernel, bias in network['weights'] for a in ((kernel, bias) if network['bias'] else (kernel,))]
-        model.set_weights(arrays)
+        layers, bias = tf.keras.layers, network['bias']
+        make = {
+            'dense': lambda l: layers.Dense(l['kernel'][1], l['activation'], use_bias=bias),
+            'conv2d': lambda l: layers.Conv2D(l['kernel'][3], l['kernel'][0], padding=l['padding'], activation=l['activation'], use_bias=bias),
+            'maxPool': lambda l: layers.MaxPooling2D(l['size'], padding=l['padding']),
+            'flatten': lambda l: layers.Flatten(),
+        }
+        model = tf.keras.Sequential([tf.keras.Input(network['input']), *(make[l['type']](l) for l in network['layers'])])
+        pairs = [l['weights'] for l in network['layers'] if 'weights' in l]
+        model.set_weights([a for pair in pairs for a in (pair if bias else pair[:1])])
         return model
 
-    def train(self, step, x, one_hot):
-        return float(step(tf.constant(x), tf.constant(one_hot)))
+    def batch(self, x, one_hot):
+        return tf.constant(x), tf.constant(one_hot)
+
+    def train(self, step, batch):
+        return float(step(*batch))
 
     def save(self, network, folder):
         self.model(network).save(os.path.join(folder, 'model.keras'))

@@ -29,29 +29,48 @@ function facts() {
   };
 }
 
-export const adapter = ({backend, packages}) => ({
-  ...layersModel(() => tf),
+/** It takes half of the cores at most, whatever it is asked for: all of them if it sees twice as many. Only while it starts. */
+async function onAllCores(start) {
+  const cores = navigator.hardwareConcurrency;
+  tf.wasm.setThreadsCount(cores);
+  Object.defineProperty(navigator, 'hardwareConcurrency', {value: 2 * cores, configurable: true});
+  try {
+    await start();
+  } finally {
+    delete navigator.hardwareConcurrency;
+  }
+}
 
-  async info() {
-    if (backend === 'wasm') tf.wasm.setWasmPaths(`${packages}/@tensorflow/tfjs-backend-wasm/dist/`);
-    if (!(await tf.setBackend(backend))) throw new Unsupported(`TensorFlow.js cannot start its backend ${backend} in this browser`);
-    await tf.ready();
-    // It takes half of the cores by itself.
-    const engine = backend === 'wasm' ? `wasm, ${counted(tf.wasm.getThreadsCount(), 'thread')}` : backend;
-    return {version: tf.version.tfjs, engine, facts};
-  },
+export const adapter = ({backend, packages}) => {
+  const name = backend.replace(/-threads$/, '');
+  /** It has one backend at a time. */
+  const activate = async () => {
+    if (!(await tf.setBackend(name))) throw new Unsupported(`TensorFlow.js cannot start its backend ${name} in this browser`);
+  };
+  return {
+    ...layersModel(() => tf),
+    activate,
 
-  load: (url) => tf.loadLayersModel(`${url}model.json`),
+    async info() {
+      if (name === 'wasm') tf.wasm.setWasmPaths(`${packages}/@tensorflow/tfjs-backend-wasm/dist/`);
+      await (backend === 'wasm-threads' ? onAllCores(activate) : activate());
+      await tf.ready();
+      const engine = name === 'wasm' ? `wasm, ${counted(tf.wasm.getThreadsCount(), 'thread')}` : name;
+      return {version: tf.version.tfjs, engine, facts};
+    },
 
-  async read(network) {
-    const model = await this.build(network);
-    let files;
-    const handler = tf.io.withSaveHandler(async ({weightSpecs, weightData, ...description}) => {
-      const weightsManifest = [{paths: ['weights.bin'], weights: weightSpecs}];
-      files = {'model.json': JSON.stringify({...description, weightsManifest}), 'weights.bin': new Uint8Array(weightData)};
-      return {modelArtifactsInfo: {dateSaved: new Date(), modelTopologyType: 'JSON'}};
-    });
-    await model.save(handler);
-    return files;
-  },
-});
+    load: async (url, {input}) => ({model: await tf.loadLayersModel(`${url}model.json`), input}),
+
+    async read(network) {
+      const {model} = await this.build(network);
+      let files;
+      const handler = tf.io.withSaveHandler(async ({weightSpecs, weightData, ...description}) => {
+        const weightsManifest = [{paths: ['weights.bin'], weights: weightSpecs}];
+        files = {'model.json': JSON.stringify({...description, weightsManifest}), 'weights.bin': new Uint8Array(weightData)};
+        return {modelArtifactsInfo: {dateSaved: new Date(), modelTopologyType: 'JSON'}};
+      });
+      await model.save(handler);
+      return files;
+    },
+  };
+};

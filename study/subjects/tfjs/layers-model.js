@@ -1,39 +1,50 @@
 // What TensorFlow.js and Fjord have in common: the same program builds, trains and infers with the same names.
 //
 //   export const adapter = () => ({...layersModel(() => tf), async info() {}, ..});
+//
+// What build() and load() give is {model, input}: the shape of a sample beside the framework's own.
 
 /** `library` gives the namespace; it may not be loaded yet. */
 export const layersModel = (library) => ({
-  async build({sizes, hidden, output, batch: _, rate, weights}) {
+  async build({input, layers, bias, rate}) {
     const tf = library();
-    const dense = (units, i) => tf.layers.dense({units, activation: i + 1 < weights.length ? hidden : output, ...(i ? {} : {inputShape: [sizes[0]]})});
-    const model = tf.sequential({layers: sizes.slice(1).map(dense)});
+    const make = {
+      dense: ({kernel, activation}) => ({of: tf.layers.dense, units: kernel[1], activation, useBias: bias}),
+      conv2d: ({kernel, padding, activation}) => ({of: tf.layers.conv2d, filters: kernel[3], kernelSize: kernel[0], padding, activation, useBias: bias}),
+      maxPool: ({size, padding}) => ({of: tf.layers.maxPooling2d, poolSize: size, padding}),
+      flatten: () => ({of: tf.layers.flatten}),
+    };
+    const made = layers.map((layer, i) => {
+      const {of, ...options} = make[layer.type](layer);
+      return of(i ? options : {...options, inputShape: input});
+    });
+    const model = tf.sequential({layers: made});
     model.compile({optimizer: tf.train.sgd(rate), loss: 'categoricalCrossentropy'});
-    const values = weights.flatMap(({kernel, bias}, i) => [tf.tensor(kernel, [sizes[i], sizes[i + 1]]), tf.tensor(bias)]);
+    const values = layers
+      .filter(({weights}) => weights)
+      .flatMap(({kernel, weights}) => [tf.tensor(weights.kernel, kernel), ...(bias ? [tf.tensor(weights.bias)] : [])]);
     model.setWeights(values);
     values.forEach((value) => value.dispose());
-    return model;
+    return {model, input};
   },
 
-  async infer(model, x) {
-    const input = library().tensor(x, [1, x.length]);
-    const output = model.predict(input);
+  batch({input}, {x, labels, oneHot}) {
+    const tf = library();
+    return [tf.tensor(x, [labels.length, ...input]), tf.tensor(oneHot, [labels.length, oneHot.length / labels.length])];
+  },
+
+  train: ({model}, [x, y]) => model.trainOnBatch(x, y),
+
+  async infer({model, input}, x) {
+    const image = library().tensor(x, [1, ...input]);
+    const output = model.predict(image);
     const values = await output.data();
-    input.dispose();
+    image.dispose();
     output.dispose();
     return values;
   },
 
-  async train(model, {x, labels, oneHot}) {
-    const shape = (values) => [labels.length, values.length / labels.length];
-    const [input, wanted] = [x, oneHot].map((values) => library().tensor(values, shape(values)));
-    const loss = await model.trainOnBatch(input, wanted);
-    input.dispose();
-    wanted.dispose();
-    return loss;
-  },
-
-  async dispose(model) {
+  async dispose({model}) {
     model.dispose();
   },
 });

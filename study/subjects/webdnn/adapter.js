@@ -2,6 +2,7 @@
 // in it are ours.
 /* global WebDNN */
 import {get} from '/harness/api.js';
+import {denseOf} from '/harness/network.js';
 import {Unsupported} from '/harness/unsupported.js';
 import {filesOf} from './model.js';
 
@@ -51,7 +52,7 @@ export const adapter = ({backend, packages}) => ({
   },
 
   async read(network) {
-    return filesOf(network);
+    return filesOf(denseOf(network));
   },
 
   async dispose(runner) {

@@ -1,21 +1,21 @@
 // Inference: the network from its files, the first inference, then one digit at a time, outputs read each time. Only right
-// outputs are timed. `save` has to have run for this subject and size.
+// outputs are timed. `save` has to have run for this subject and network.
 import {digitsOf} from '/harness/data.js';
 import {Unsupported} from '/harness/unsupported.js';
 
-const kDigits = 10;
 // Probabilities; a GPU's exp and sums in another order are within 1e-5, half precision is not always.
 const kTolerance = 1e-3;
 
 export async function run(page) {
   const network = await page.network();
-  const {images} = await digitsOf(0, kDigits);
-  const expected = await page.reference('outputs.json', {count: kDigits});
+  const count = network.compared.outputs;
+  const {images} = await digitsOf(0, count);
+  const expected = await page.reference('outputs.json', {count});
   await page.open();
   const {adapter, filesAddress} = page;
   const model = await page.timed('load', () => adapter.load(filesAddress, network)).catch((error) => {
     if (error instanceof Unsupported) throw error;
-    throw new Error(`${error?.message ?? error} (it loads what "Files" of the same size has put at ${filesAddress}: open that first)`);
+    throw new Error(`${error?.message ?? error} (it loads what "Files" of the same network has put at ${filesAddress}: open that first)`);
   });
   const outputs = [Array.from(await page.timed('first', () => adapter.infer(model, images[0])))];
   let last;
@@ -28,7 +28,7 @@ export async function run(page) {
   if (check.message) return {check, samples: []};
 
   let next = 0;
-  await page.steady(() => adapter.infer(model, images[next++ % kDigits]), last);
+  await page.steady(() => adapter.infer(model, images[next++ % count]), last);
   await adapter.dispose(model);
   return {check, samples: page.samples};
 }

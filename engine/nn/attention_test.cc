@@ -1,0 +1,197 @@
+// Embeddings and attention: what they refuse, how calls are read, what a step costs. Values against Keras
+// stand in golden_test.cc.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "nn/model.h"
+#include "plan/plan.h"
+
+namespace fjord {
+namespace {
+
+std::string errorOf(std::string_view className, const Json& config, std::span<const Type> inputs,
+                    const Json& call = nullptr) {
+  auto types = inferLayer(className, config, inputs, call);
+  return types ? "" : types.error().message;
+}
+Type steps(int32_t count, int32_t size) { return {DType::kF32, {-1, count, size}}; }
+
+TEST(Attention, RefusesInWords) {
+  Json heads = {{"num_heads", 2}, {"key_dim", 3}};
+  EXPECT_EQ(
+      errorOf("MultiHeadAttention", heads, {{steps(4, 5)}}),
+      "MultiHeadAttention: takes query, value, key and attention_mask, of which the first two "
+      "are needed, got 1 inputs");
+  EXPECT_EQ(
+      errorOf("MultiHeadAttention", heads, {{steps(4, 5), steps(6, 5), steps(7, 5)}}),
+      "MultiHeadAttention: needs a query [N,T,D], and value and key [N,S,E] of as many steps, "
+      "got float32[1,4,5], float32[1,6,5] and float32[1,7,5]");
+  EXPECT_EQ(errorOf("MultiHeadAttention", heads,
+                    {{steps(4, 5), steps(6, 5), steps(6, 5), Type{DType::kBool, {-1, 6, 4}}}}),
+            "MultiHeadAttention: attention_mask must be [N,4,6] or [N,heads,4,6], got bool[1,6,4]");
+  heads["attention_axes"] = {1, 2};
+  EXPECT_EQ(errorOf("MultiHeadAttention", heads, {{steps(4, 5), steps(6, 5)}}),
+            "MultiHeadAttention: attention_axes must be 1, the axis of the steps, got 2");
+  EXPECT_EQ(errorOf("GroupQueryAttention",
+                    {{"head_dim", 2}, {"num_query_heads", 3}, {"num_key_value_heads", 2}},
+                    {{steps(4, 5), steps(4, 5)}}),
+            "GroupQueryAttention: num_query_heads must be a multiple of num_key_value_heads, got 3 "
+            "and 2");
+  EXPECT_EQ(
+      errorOf("GroupNormalization", {{"groups", 4}}, {{steps(4, 6)}}),
+      "GroupNormalization: groups must divide the channels of axis 2 of float32[1,4,6], or be "
+      "-1 for one each, got 4");
+  EXPECT_EQ(
+      errorOf("EinsumDense", {{"equation", "ab,bc->ac"}, {"output_shape", 3}}, {{steps(4, 6)}}),
+      "EinsumDense: equation must be of the form ab,bc->ac, ...b,bc->...c or ab...,bc->ac... "
+      "for float32[1,4,6], got ab,bc->ac");
+  EXPECT_EQ(errorOf("EinsumDense", {{"equation", "abc,cd->abd"}, {"output_shape", {5, 3}}},
+                    {{steps(4, 6)}}),
+            "EinsumDense: output_shape must have 2 sizes, that of axis 1 4, got [5,3]");
+  EXPECT_EQ(errorOf("EinsumDense",
+                    {{"equation", "abc,cd->abd"}, {"output_shape", {4, 3}}, {"bias_axes", "c"}},
+                    {{steps(4, 6)}}),
+            "EinsumDense: bias_axes must be axes of the result, got c");
+}
+
+TEST(Attention, SaysTheTypesOfBothOutputs) {
+  auto types = inferLayer("GroupQueryAttention",
+                          {{"head_dim", 2}, {"num_query_heads", 4}, {"num_key_value_heads", 2}},
+                          {{steps(3, 5), steps(7, 5)}}, {{"return_attention_scores", true}});
+  ASSERT_TRUE(types) << types.error().message;
+  EXPECT_EQ(*types, (std::vector<Type>{steps(3, 5), {DType::kF32, {-1, 4, 3, 7}}}));
+}
+
+// ---- calls of a file
+
+Json tensorOf(const char* layer) {
+  return {{"class_name", "__keras_tensor__"}, {"config", {{"keras_history", {layer, 0, 0}}}}};
+}
+/// Inputs a, b, m, and heads that are called so.
+Json calling(const Json& node) {
+  auto input = [](const char* name, Json shape) {
+    return Json{{"class_name", "InputLayer"},
+                {"name", name},
+                {"config", {{"name", name}, {"batch_shape", shape}}},
+                {"inbound_nodes", Json::array()}};
+  };
+  Json heads = {{"class_name", "MultiHeadAttention"},
+                {"name", "heads"},
+                {"config", {{"num_heads", 1}, {"key_dim", 2}}},
+                {"inbound_nodes", {node}}};
+  return {{"class_name", "Functional"},
+          {"config",
+           {{"name", "m"},
+            {"layers",
+             {input("a", {nullptr, 3, 2}), input("b", {nullptr, 4, 2}), input("m", {nullptr, 3, 4}),
+              heads}},
+            {"input_layers", {{"a", 0, 0}, {"b", 0, 0}, {"m", 0, 0}}},
+            {"output_layers", {{"heads", 0, 0}}}}}};
+}
+
+TEST(Calls, NameTheirInputs) {
+  Json a = tensorOf("a"), b = tensorOf("b"), m = tensorOf("m");
+  auto layersRead = [](const Json& node) {
+    auto t = Topology::fromJson(calling(node));
+    EXPECT_TRUE(t) << t.error().message;
+    std::vector<int> layers;
+    for (Topology::TensorRef ref : t->layers[3].calls[0].inputs) layers.push_back(ref.layer);
+    return layers;
+  };
+  using Layers = std::vector<int>;
+  EXPECT_EQ(layersRead({{"args", {a, b}}, {"kwargs", {{"key", b}}}}), (Layers{0, 1, 1}));
+  // What is left out is what comes before it.
+  EXPECT_EQ(layersRead({{"args", {a, b}}, {"kwargs", {{"attention_mask", m}}}}),
+            (Layers{0, 1, 1, 2}));
+  EXPECT_EQ(layersRead({{"args", Json::array()}, {"kwargs", {{"value", b}, {"query", a}}}}),
+            (Layers{0, 1}));
+  auto errorOf = [](const Json& node) {
+    auto t = Topology::fromJson(calling(node));
+    return t ? "" : t.error().message;
+  };
+  EXPECT_TRUE(errorOf({{"args", {a, b}}, {"kwargs", {{"query", a}}}})
+                  .starts_with("heads: the inputs of a call are query, value, key, attention_mask, "
+                               "each once, got "));
+  EXPECT_EQ(errorOf({{"args", {a, b}}, {"kwargs", {{"use_causal_mask", 1}}}}),
+            "heads: use_causal_mask must be true or false, got 1");
+  EXPECT_EQ(errorOf({{"args", {a, b}}, {"kwargs", {{"causal", true}}}}),
+            "heads: causal is not an argument of a call of MultiHeadAttention; there are "
+            "return_attention_scores, use_causal_mask");
+}
+
+// ---- dropout of the weights of steps
+
+/// Of steps that are all alike the result is the share of weights that are left, times what makes up for
+/// the others: 1 on average.
+TEST(Attention, DropsWeightsInTraining) {
+  constexpr int32_t kSamples = 64, kSteps = 50;
+  Threads threads;
+  Json description = {
+      {"class_name", "Functional"},
+      {"config",
+       {{"name", "m"},
+        {"layers",
+         {{{"class_name", "InputLayer"},
+           {"name", "x"},
+           {"config", {{"name", "x"}, {"batch_shape", {nullptr, kSteps, 1}}}},
+           {"inbound_nodes", Json::array()}},
+          {{"class_name", "Attention"},
+           {"name", "y"},
+           {"config", {{"dropout", 0.4}}},
+           {"inbound_nodes", {{{"x", 0, 0, {{"training", true}}}, {"x", 0, 0, Json::object()}}}}}}},
+        {"input_layers", {{"x", 0, 0}}},
+        {"output_layers", {{"y", 0, 0}}}}}};
+  auto model = Model::fromJson(description, threads);
+  ASSERT_TRUE(model) << model.error().message;
+  Tensor x = *Tensor::zeros({DType::kF32, {kSamples, kSteps, 1}});
+  std::ranges::fill(x.span<float>(), 1.0f);
+  auto y = (*model)->predict({&x, 1});
+  ASSERT_TRUE(y) << y.error().message;
+  std::span<const float> values = (*y)[0].span<float>();
+  double mean = std::accumulate(values.begin(), values.end(), 0.0) / values.size(), squares = 0;
+  for (float v : values) squares += (v - mean) * (v - mean);
+  // Each is the mean of kSteps draws of 0, or 1 / 0.6 in six of ten times.
+  double variance = 0.4 / 0.6 / kSteps;
+  EXPECT_NEAR(mean, 1, 4 * std::sqrt(variance / values.size()));
+  EXPECT_NEAR(squares / values.size(), variance, 0.15 * variance);
+}
+
+// ---- embeddings
+
+Json table(int32_t rows) {
+  return sequential(
+      {layer("Embedding", {{"input_dim", rows}, {"output_dim", 8}, {"input_length", 4}}),
+       layer("Flatten", Json::object()), layer("Dense", {{"units", 1}})});
+}
+
+TEST(Embedding, SaysWhichNumberIsNoRows) {
+  Threads threads;
+  auto model = *Model::fromJson(table(10), threads);
+  EXPECT_EQ(cat(model->inputTypes()[0]), "int32[-1,4]");
+  Tensor ids = *Tensor::zeros({DType::kI32, {2, 4}});
+  ids.data<int32_t>()[6] = 10;
+  auto y = model->predict({&ids, 1});
+  ASSERT_FALSE(y);
+  EXPECT_EQ(y.error().message, "gather: the index value 10 at position 6 is not in [0, 9]");
+}
+
+/// A step of plain descent takes memory, and so time, by its batch.
+TEST(Embedding, StepsOfDescentDoNotGrowWithTheTable) {
+  Threads threads;
+  auto bytes = [&](int32_t rows, const char* optimizer) {
+    auto model = *Model::fromJson(table(rows), threads);
+    EXPECT_TRUE(model->compile({{"optimizer", optimizer}, {"loss", "mse"}}));
+    auto memory = model->stepMemory(Model::kTrain, 16);
+    EXPECT_TRUE(memory) << memory.error().message;
+    return memory->arena;
+  };
+  EXPECT_EQ(bytes(10'000, "sgd"), bytes(100'000, "sgd"));
+  EXPECT_LT(bytes(100'000, "sgd"), 100'000);
+  // Others have state for each row, and change all.
+  EXPECT_GT(bytes(100'000, "adam"), 100'000 * 8 * 4);
+}
+
+}  // namespace
+}  // namespace fjord

@@ -1,0 +1,269 @@
+// Layers that a program writes itself.
+//
+//   class Scale extends tf.layers.Layer {
+//     static className = 'Scale';
+//     build(inputShape) {
+//       this.factor = this.addWeight('factor', [inputShape.at(-1)], 'float32', tf.initializers.ones());
+//     }
+//     call(inputs) {
+//       return inputs[0].mul(this.factor.read());
+//     }
+//   }
+//   tf.serialization.registerClass(Scale);
+//
+// `call` runs once for each size of batch, when a step is planned (trace.ts): it is written with ops alone.
+
+import {call, withArguments} from './engine.js';
+import {layerClasses} from './generated/tables.js';
+import {factoriesOfLayers, inCamelCase, inKerasNames, Layer, type CallArgs} from './layers.js';
+import type {Described, Shape} from './predictor.js';
+import {flagOf, shown} from './samples.js';
+import type {SymbolicType} from './symbolic.js';
+import {handleOf, keep, Tensor, type DataType} from './tensor.js';
+import {describedFunction, numberOf} from './trace.js';
+import {fromRegistered, type Config, type SerializableConstructor} from './serialization.js';
+import {tracing} from './tracing.js';
+import {LayerVariable} from './weights.js';
+
+/** What an input has to be. */
+export class InputSpec {
+  readonly dtype?: DataType;
+  readonly shape?: Shape;
+  readonly ndim?: number;
+  readonly maxNDim?: number;
+  readonly minNDim?: number;
+  /** Sizes by number of the axis; from the last one, where it is negative. */
+  readonly axes: Record<number, number>;
+
+  constructor(args: {dtype?: DataType; shape?: Shape; ndim?: number; maxNDim?: number; minNDim?: number; axes?: Record<number, number>}) {
+    this.dtype = args.dtype;
+    this.shape = args.shape;
+    this.ndim = args.shape ? args.shape.length : args.ndim;
+    this.maxNDim = args.maxNDim;
+    this.minNDim = args.minNDim;
+    this.axes = args.axes ?? {};
+  }
+  /** What is wrong with an input; nothing where it fits. */
+  problem({dtype, shape}: SymbolicType): string | undefined {
+    const rank = shape.length;
+    if (this.ndim != null && rank !== this.ndim) return `expected ndim=${this.ndim}, found ndim=${rank}`;
+    if (this.maxNDim != null && rank > this.maxNDim) return `expected max_ndim=${this.maxNDim}, found ndim=${rank}`;
+    if (this.minNDim != null && rank < this.minNDim) return `expected min_ndim=${this.minNDim}, found ndim=${rank}`;
+    if (this.dtype != null && dtype !== this.dtype) return `expected dtype=${this.dtype}, found dtype=${dtype}`;
+    for (const [axis, size] of Object.entries(this.axes)) {
+      const found = shape.at(Number(axis));
+      if (size != null && found !== null && found !== size) return `expected axis ${axis} of input shape to have value ${size} but got shape ${shown(shape)}`;
+    }
+    const differs = this.shape?.some((d, i) => d != null && shape[i] != null && shape[i] !== d);
+    return differs ? `expected shape=${this.shape}, found shape=${shape}` : undefined;
+  }
+}
+
+/** What a weight is made with, as the engine takes it. */
+interface WeightArgs {
+  name: string;
+  shape: number[];
+  initializer: unknown;
+  regularizer: unknown;
+  constraint: unknown;
+  trainable: boolean;
+}
+
+const alone = <T>(list: T[]): T | T[] => (list.length === 1 ? list[0]! : list);
+const kOwn = [...Object.values(layerClasses), 'InputLayer', 'Sequential', 'Functional', 'Model', 'Traced'];
+const kBaseArgs = ['name', 'trainable', 'inputShape', 'batchInputShape', 'batchSize', 'inputDType', 'dtype', 'weights', 'activityRegularizer'];
+
+class CustomWeight extends LayerVariable {
+  constructor(
+    private readonly layer: CustomLayer,
+    readonly args: WeightArgs,
+  ) {
+    super(`${layer.name}/${args.name}`, args.shape, args.trainable, () => layer.variableOf(this));
+  }
+  override get originalName(): string {
+    return this.args.name;
+  }
+  override read(): Tensor {
+    return tracing() ? this.layer.tracedOf(this) : super.read();
+  }
+  override write(value: Tensor): this {
+    if (!tracing()) return super.write(value);
+    if (this.trainable) throw new Error(`the weight ${this.name} is written to in a call: that takes one that was made with trainable = false`);
+    call('fj_traceUpdate', handleOf(this.layer.tracedOf(this)), handleOf(value));
+    this.layer.setTraced(this, keep(value.clone()));
+    return this;
+  }
+}
+
+export class CustomLayer extends Layer {
+  built = false;
+  supportsMasking = false;
+  inputSpec: InputSpec | InputSpec[] | null = null;
+  private variables: CustomWeight[] = [];
+  /** Of each call that is being traced, its weights. */
+  private readonly traced: Map<CustomWeight, Tensor>[] = [];
+  private callHook?: (inputs: Tensor | Tensor[], kwargs: CallArgs) => void;
+
+  constructor(args: Config | null = {}) {
+    const {className} = new.target as unknown as {className?: string};
+    if (typeof className !== 'string') throw new Error(`${new.target.name}: a layer of a program needs a static className, by which models that are saved name it`);
+    if (kOwn.includes(className)) throw new Error(`${new.target.name}: the className ${className} is that of another layer: choose one of its own`);
+    super(className, Object.fromEntries(Object.entries(args ?? {}).filter(([key]) => kBaseArgs.includes(key))));
+  }
+  // Layers of the engine are layers, too.
+  static override [Symbol.hasInstance](x: unknown): boolean {
+    return this === CustomLayer ? x instanceof Layer : Function.prototype[Symbol.hasInstance].call(this, x);
+  }
+  static fromConfig(cls: SerializableConstructor, config: Config): unknown {
+    return new (cls as unknown as new (config: Config) => unknown)(config);
+  }
+
+  // ---- what a program writes ------------------------------------------------------------------------------------------------------
+
+  /** Makes the weights. Shapes have the batch, which is null. */
+  build(_inputShape: Shape | Shape[]): void {
+    this.built = true;
+  }
+  /** What the layer gives. It gets a list of tensors. */
+  call(inputs: Tensor | Tensor[], _kwargs: CallArgs & {mask?: unknown}): Tensor | Tensor[] {
+    return inputs;
+  }
+  computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+    return inputShape;
+  }
+  /** The mask of the output. */
+  computeMask(_inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor | (Tensor | null)[] | null {
+    const list = [mask].flat().filter((m) => m != null);
+    if (!this.supportsMasking && list.length) throw new Error(`Layer ${this.name} does not support masking, but was passed an inputMask.`);
+    return mask ?? null;
+  }
+  override getConfig(): Config {
+    const {name, trainable, written} = this;
+    const {batchInputShape, dtype} = written;
+    return {name, trainable, ...(batchInputShape ? {batchInputShape} : {}), dtype: dtype ?? 'float32'};
+  }
+
+  // ---- what it is given -----------------------------------------------------------------------------------------------------------
+
+  /** A weight of this layer, to be made in `build`. Initializers, regularizers and constraints are those of tf.initializers and so on, or named. */
+  addWeight(name: string, shape: Shape, dtype?: DataType | null, initializer?: unknown, regularizer?: unknown, trainable?: boolean | null, constraint?: unknown): LayerVariable {
+    const fail = (words: string): never => {
+      throw new Error(`${this.name}: addWeight: ${words}`);
+    };
+    if (typeof name !== 'string' || !name) fail(`name is a text, got ${shown(name)}`);
+    if (this.variables.some((v) => v.args.name === name)) fail(`Duplicate weight name ${name} for layer ${this.name}`);
+    if (!Array.isArray(shape) || !shape.every((d) => Number.isInteger(d) && d! > 0)) fail(`the shape of ${name} is a list of sizes, got ${shown(shape)}`);
+    if ((dtype ?? 'float32') !== 'float32') fail(`dtype of ${name} must be 'float32', got ${shown(dtype)}`);
+    if (typeof initializer === 'function' || typeof (initializer as {apply?: unknown} | null)?.apply === 'function') fail(`the initializer of ${name} is one of tf.initializers, or its name, not a function`);
+    const args = {
+      name, shape: shape as number[], initializer: initializer ?? 'glorotUniform', trainable: flagOf(trainable, 'trainable', true),
+      regularizer: describedFunction(regularizer, 'regularizer') ?? regularizer ?? null, constraint: describedFunction(constraint, 'constraint') ?? constraint ?? null,
+    };
+    const made = new CustomWeight(this, args);
+    this.variables.push(made);
+    if (this.traced.length) this.declare(made);
+    return made;
+  }
+  invokeCallHook(inputs: Tensor | Tensor[], kwargs: CallArgs): void {
+    this.callHook?.(inputs, kwargs);
+  }
+  setCallHook(hook: (inputs: Tensor | Tensor[], kwargs: CallArgs) => void): void {
+    this.callHook = hook;
+  }
+  clearCallHook(): void {
+    this.callHook = undefined;
+  }
+  addLoss(): void {
+    throw new Error(`${this.name}: addLoss is not supported: a regularizer of a weight, activityRegularizer, or the loss of the model adds what is to be added`);
+  }
+
+  // ---- as the engine sees it --------------------------------------------------------------------------------------------------------
+
+  /** Other layers say that they are instances of this class, too. */
+  readonly isOfProgram = true;
+  /** The engine's number of it. */
+  get number(): number {
+    return numberOf(this, this);
+  }
+  override inKerasNames(): Described {
+    return {class_name: this.className, config: inKerasNames(this.getConfig()) as Config};
+  }
+  override asWritten(): Described {
+    return {class_name: this.className, config: {...this.inKerasNames().config, ...this.config}};
+  }
+  protected override get within(): Described {
+    return {class_name: 'Traced', config: {number: this.number, name: this.name}};
+  }
+  override typesFor(inputs: readonly SymbolicType[]): SymbolicType[] {
+    this.checkInputs(inputs);
+    const shape = this.computeOutputShape(alone(inputs.map((t) => t.shape)));
+    const shapes = Array.isArray(shape[0]) ? (shape as Shape[]) : [shape as Shape];
+    return shapes.map((one) => ({dtype: 'float32', shape: one}));
+  }
+  private checkInputs(inputs: readonly SymbolicType[]): void {
+    const specs = [this.inputSpec ?? []].flat();
+    if (specs.length && specs.length !== inputs.length) throw new Error(`Layer ${this.name} expects ${specs.length} inputs, but it received ${inputs.length} input tensors.`);
+    specs.forEach((spec, i) => {
+      const problem = spec?.problem(inputs[i]!);
+      if (problem) throw new Error(`Input ${i} is incompatible with layer ${this.name}: ${problem}`);
+    });
+  }
+
+  /** Its weights are named, and made, in the order in which `build` has added them. */
+  trace(inputs: Tensor[], masks: (Tensor | undefined)[], training: boolean) {
+    const tensors = new Map<CustomWeight, Tensor>();
+    this.traced.push(tensors);
+    try {
+      for (const v of this.variables) this.declare(v);
+      // A program may have called build itself.
+      if (!this.built && !this.variables.length) this.buildFor(inputs);
+      const mask = masks.some((m) => m) ? (alone(masks) as Tensor) : undefined;
+      const outputs = this.call(inputs, {training, ...(mask ? {mask} : {})});
+      return {outputs, masks: mask ? [this.computeMask(alone(inputs), mask)].flat() : undefined};
+    } finally {
+      this.traced.pop();
+      for (const t of tensors.values()) t.dispose();
+    }
+  }
+  private buildFor(inputs: Tensor[]): void {
+    try {
+      this.build(alone(inputs.map(({shape}) => [null, ...shape.slice(1)])));
+      this.built = true;
+      this.checkInputs(inputs);
+    } catch (error) {
+      this.built = false;
+      this.variables = [];
+      throw error;
+    }
+  }
+  private declare(v: CustomWeight): void {
+    this.setTraced(v, keep(new Tensor(withArguments((a) => call('fj_traceWeight', a.json(v.args))))));
+  }
+  setTraced(v: CustomWeight, t: Tensor): void {
+    const tensors = this.traced.at(-1)!;
+    tensors.get(v)?.dispose();
+    tensors.set(v, t);
+  }
+  tracedOf(v: CustomWeight): Tensor {
+    const found = this.traced.at(-1)?.get(v);
+    if (!found) throw new Error(`it reads the weight ${v.name} of another layer`);
+    return found;
+  }
+  variableOf(v: CustomWeight) {
+    const found = this.weights.find((w) => w.name.endsWith(`/${v.args.name}`));
+    if (!found) throw new Error(`The weight ${v.name} is not there yet: it is made with the model that the layer belongs to`);
+    return found.val;
+  }
+}
+
+/** A layer of a class that was registered, from what a file says of it; undefined where the class was not. */
+export function registeredLayer(className: string, config: Config): Layer | undefined {
+  const made = fromRegistered(className, inCamelCase(config) as Config);
+  if (made === undefined || made instanceof Layer) return made;
+  throw new Error(`The class ${className}, which was registered, is no layer`);
+}
+/** The numbers of the layers of programs with the paths of their weights, as the engine takes them. */
+export const numbersOf = (paths: ReadonlyMap<object, string>): [string, number][] =>
+  [...paths].flatMap(([layer, path]) => ('isOfProgram' in layer ? [[path, (layer as CustomLayer).number] as [string, number]] : []));
+
+export const layers = {...factoriesOfLayers, Layer: CustomLayer};

@@ -1,0 +1,21 @@
+// The function of the program that is being traced, as ops see it: trace.ts calls it. Nothing is traced in the package that only predicts.
+
+import type {Tensor} from './tensor.js';
+
+export interface Tracing {
+  /** What random ops draw from, which is another one in each step. */
+  random(): Tensor;
+}
+
+const calls: Tracing[] = [];
+
+/** The innermost of those that are being traced. */
+export const tracing = (): Tracing | undefined => calls.at(-1);
+export function beginTracing(call: Tracing): void {
+  calls.push(call);
+}
+/** How many are being traced: functions may call layers that call others. */
+export const tracingDepth = (): number => calls.length;
+export function endTracing(): void {
+  calls.pop();
+}
