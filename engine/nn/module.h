@@ -94,6 +94,11 @@ class Module {
   int64_t version() const;
   void weightsChanged();
 
+ private:
+  // A model is a module that trains what stands here.
+  friend class Model;
+  Status findOutputTypes(std::span<const Value> outputs, int32_t samples);
+
   Json json_;
   Topology topology_;
   uint64_t seed_ = 0;
@@ -104,10 +109,7 @@ class Module {
   std::vector<bool> trainable_;  // by number of a layer
   std::vector<bool> trained_;    // the same when the model was compiled last; empty before
   std::vector<std::shared_ptr<Sharers>> sharers_;  // the first of the weights that it has made
-
- private:
-  Status findOutputTypes(std::span<const Value> outputs, int32_t samples);
-  const ModelOptions* making_ = nullptr;  // while it is made
+  const ModelOptions* making_ = nullptr;           // while it is made
 };
 
 /// What a graph has of a module's weights: inputs that are bound to them.
