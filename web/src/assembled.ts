@@ -278,25 +278,6 @@ export class Assembled extends Predictor implements LayerHome {
     this.setWeights(all.map((t, i) => (places.includes(i) ? values[places.indexOf(i)]! : t)));
     for (const t of all) t.dispose();
   }
-  private pathOf(layer: AnyLayer): string {
-    let found = layer.name;
-    this.walk((l, path) => {
-      if (l === layer) found = path;
-    });
-    return found;
-  }
-  /** @internal */
-  weightsOf(layer: AnyLayer): ModelWeight[] {
-    return this.weightsAt(this.pathOf(layer));
-  }
-  /** @internal */
-  valuesOf(layer: AnyLayer): Tensor[] {
-    return this.valuesAt(this.pathOf(layer));
-  }
-  /** @internal */
-  setValuesOf(layer: AnyLayer, values: Tensor[]): void {
-    this.setValuesAt(this.pathOf(layer), values);
-  }
 
   // ---- as a layer -----------------------------------------------------------------------------------------------------------------
 
