@@ -5,6 +5,7 @@
 #include <set>
 
 #include "argument_docs.h"
+#include "base/alternatives.h"
 #include "nn/activations.h"
 #include "nn/fit.h"
 #include "nn/layers.h"
@@ -87,16 +88,6 @@ Json describeOp(OpId id, Json attrs) {
 
 // ---- arguments
 
-std::vector<std::string_view> partsOf(std::string_view list) {
-  std::vector<std::string_view> out;
-  for (size_t at = 0; at <= list.size();) {
-    size_t end = std::min(list.find('|', at), list.size());
-    out.push_back(list.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
-}
-
 std::set<const ArgumentDoc*> used;
 std::string missing;
 
@@ -104,7 +95,7 @@ std::string missing;
 std::string_view wordsOf(std::string_view owner, std::string_view argument) {
   for (std::string_view one : {owner, std::string_view("*")}) {
     const ArgumentDoc* doc = std::ranges::find_if(kArgumentDocs, [&](const ArgumentDoc& d) {
-      return d.argument == argument && std::ranges::count(partsOf(d.owner), one);
+      return d.argument == argument && std::ranges::count(alternatives(d.owner), one);
     });
     if (doc == std::end(kArgumentDocs)) continue;
     used.insert(doc);
@@ -124,7 +115,7 @@ const char* kindOf(Argument::Kind kind) {
 
 Json fallbackOf(const Argument& a) {
   if (a.kind == Argument::kFlag) return a.fallback != 0;
-  if (a.kind == Argument::kChoice) return partsOf(a.text)[0];
+  if (a.kind == Argument::kChoice) return alternatives(a.text)[0];
   if (a.kind == Argument::kText || a.kind == Argument::kDescribed)
     return a.text ? Json(a.text) : Json();
   return a.fallback == a.fallback ? Json(a.fallback) : Json();
@@ -138,13 +129,13 @@ void addArguments(std::string_view owner, std::span<const Argument> table, Json&
       continue;
     }
     if (a.kind == Argument::kOnly) continue;
-    std::vector<std::string_view> names = partsOf(a.name);
+    std::vector<std::string_view> names = alternatives(a.name);
     Json j = {{"names", names},
               {"kind", kindOf(a.kind)},
               {"needed", a.needed},
               {"default", fallbackOf(a)},
               {"words", wordsOf(owner, names[0])}};
-    if (a.kind == Argument::kChoice) j["choices"] = partsOf(a.text);
+    if (a.kind == Argument::kChoice) j["choices"] = alternatives(a.text);
     list.push_back(j);
   }
 }

@@ -6,23 +6,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/alternatives.h"
 #include "nn/fit.h"
 #include "nn/layers.h"
 
 namespace fjord {
 namespace {
 
-std::vector<std::string> parts(std::string_view list) {
-  std::vector<std::string> out(1);
-  for (char c : list) {
-    if (c == '|') {
-      out.emplace_back();
-    } else {
-      out.back() += c;
-    }
-  }
-  return out;
-}
+std::string firstOf(std::string_view list) { return std::string(alternatives(list)[0]); }
 
 /// Of two with one name the first counts.
 void collect(std::span<const Argument> table, std::vector<Argument>& out) {
@@ -39,7 +30,7 @@ void collect(std::span<const Argument> table, std::vector<Argument>& out) {
 /// A value that the argument may have.
 Json right(const Argument& a) {
   bool half = a.range && a.range->least <= 0.5 && a.range->most >= 0.5;
-  std::string name = parts(a.name)[0];
+  std::string name = firstOf(a.name);
   switch (a.kind) {
     case Argument::kFlag:
       return a.fallback != 0;
@@ -53,7 +44,7 @@ Json right(const Argument& a) {
     case Argument::kText:
       return a.text ? Json(a.text) : Json("some");
     case Argument::kChoice:
-      return parts(a.text)[0];
+      return firstOf(a.text);
     case Argument::kShape:
       return Json::array({nullptr, 2});
     case Argument::kNumbers:
@@ -68,7 +59,7 @@ Json right(const Argument& a) {
              : name.ends_with("constraint") ? "non_neg"
                                             : "l2";
     case Argument::kOnly:
-      return *a.text ? *parseJson(parts(a.text)[0]) : Json();
+      return *a.text ? *parseJson(firstOf(a.text)) : Json();
     default:
       return name == "loss"    ? Json("mse")
              : name == "layer" ? Json{{"class_name", "SimpleRNN"}, {"config", {{"units", 1}}}}
@@ -162,7 +153,7 @@ void tryRow(std::string_view owner, std::span<const Argument> table,
   collect(common, arguments);
   Json base = Json::object();
   for (const Argument& a : arguments) {
-    if (a.needed) base[parts(a.name)[0]] = right(a);
+    if (a.needed) base[firstOf(a.name)] = right(a);
   }
   EXPECT_EQ(check(base), "");
   auto refused = [&](const Json& config, const std::string& name) {
@@ -171,9 +162,10 @@ void tryRow(std::string_view owner, std::span<const Argument> table,
     EXPECT_NE(canonicalName(message).find(canonicalName(owner)), message.npos) << message;
   };
   for (const Argument& a : arguments) {
-    for (const std::string& name : parts(a.name)) {
+    for (std::string_view one : alternatives(a.name)) {
+      std::string name(one);
       Json config = base;
-      config.erase(parts(a.name)[0]);
+      config.erase(firstOf(a.name));
       config[name] = right(a);
       EXPECT_EQ(check(config), "") << config.dump();
       for (const Json& value : wrong(a)) {
@@ -186,8 +178,8 @@ void tryRow(std::string_view owner, std::span<const Argument> table,
     }
     if (!a.needed) continue;
     Json config = base;
-    config[parts(a.name)[0]] = nullptr;
-    refused(config, parts(a.name)[0]);
+    config[firstOf(a.name)] = nullptr;
+    refused(config, firstOf(a.name));
   }
 }
 

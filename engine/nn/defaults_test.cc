@@ -7,6 +7,7 @@
 #include <functional>
 #include <set>
 
+#include "base/alternatives.h"
 #include "ir/graph.h"
 #include "nn/fit.h"
 #include "nn/layers.h"
@@ -146,18 +147,8 @@ struct Owner {
   const Json* keras = nullptr;
 };
 
-std::vector<std::string_view> parts(std::string_view list) {
-  std::vector<std::string_view> out;
-  for (size_t at = 0; at <= list.size();) {
-    size_t end = std::min(list.find('|', at), list.size());
-    out.push_back(list.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
-}
-
 bool isNamed(const Argument& a, std::string_view name) {
-  return std::ranges::any_of(parts(a.name), [&](std::string_view one) {
+  return std::ranges::any_of(alternatives(a.name), [&](std::string_view one) {
     return canonicalName(one) == canonicalName(name);
   });
 }
@@ -168,7 +159,7 @@ void collect(std::span<const Argument> table, std::vector<Argument>& out) {
     if (a.kind == Argument::kAlso) {
       collect({a.rows, a.rowCount}, out);
     } else if (std::ranges::none_of(
-                   out, [&](const Argument& b) { return isNamed(b, parts(a.name)[0]); })) {
+                   out, [&](const Argument& b) { return isNamed(b, alternatives(a.name)[0]); })) {
       out.push_back(a);
     }
   }
@@ -254,7 +245,7 @@ Json defaultOf(const Argument& a) {
     case Argument::kDescribed:
       return a.text ? Json(a.text) : Json();
     case Argument::kChoice:
-      return parts(a.text)[0];
+      return alternatives(a.text)[0];
     default:
       return std::isnan(a.fallback) ? Json() : Json(a.fallback);
   }
@@ -281,7 +272,7 @@ bool isSame(const Argument& a, const Json& keras, const Json& cases) {
   Json ours = defaultOf(a);
   // What may only be given as it is: Keras's default has to be that.
   if (a.kind == Argument::kOnly)
-    return keras.is_null() || std::ranges::any_of(parts(a.text), [&](std::string_view one) {
+    return keras.is_null() || std::ranges::any_of(alternatives(a.text), [&](std::string_view one) {
              return one == keras.dump();
            });
   if (ours.is_null() || keras.is_null() || ours.is_boolean()) return ours == keras;
@@ -314,7 +305,7 @@ class Defaults : public ::testing::Test {
   }
 
   void compareArgument(const Owner& owner, const Argument& a) {
-    std::string_view name = parts(a.name)[0];
+    std::string_view name = alternatives(a.name)[0];
     const Json* keras = nullptr;
     bool isNeeded = false;
     for (const char* part : {"needed", "config", "signature"}) {

@@ -99,6 +99,12 @@ class Module {
   int64_t version() const;
   void weightsChanged();
 
+ private:
+  // A model is a module that trains what stands here.
+  friend class Model;
+  Status makeFor(const ModelOptions& options, int32_t open, int32_t other);
+  Status findOutputTypes(std::span<const Value> outputs, int32_t samples, int32_t open);
+
   Json json_;
   Topology topology_;
   uint64_t seed_ = 0;
@@ -110,11 +116,7 @@ class Module {
   int32_t openSize_ = 0;
   std::vector<bool> trained_;  // the same when the model was compiled last; empty before
   std::vector<std::shared_ptr<Sharers>> sharers_;  // the first of the weights that it has made
-
- private:
-  Status makeFor(const ModelOptions& options, int32_t open, int32_t other);
-  Status findOutputTypes(std::span<const Value> outputs, int32_t samples, int32_t open);
-  const ModelOptions* making_ = nullptr;  // while it is made
+  const ModelOptions* making_ = nullptr;           // while it is made
 };
 
 /// What a graph has of a module's weights: inputs that are bound to them.

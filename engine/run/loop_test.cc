@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "run/cpu.h"
 #include "testing/allocations.h"
+#include "testing/bound.h"
 #include "testing/goldens.h"
 #include "testing/reference.h"
 
@@ -100,23 +101,12 @@ void unroll(const Graph& from, Graph& to) {
 
 // ---- running
 
-struct Bound {
-  std::vector<Tensor> inputs, outputs;
-  std::unique_ptr<Executor> executor;
-
-  Bound(const Graph& graph, const std::vector<Reference>& in, Threads& threads) {
+struct Trial : Bound {
+  Trial(const Graph& graph, const std::vector<Reference>& in, Threads& threads) {
     EXPECT_TRUE(graph.status()) << graph.status().error().message;
     auto plan = compile(graph, {.threads = threads.count()});
     if (!plan) return;
-    executor = std::make_unique<Executor>(*Executor::make(std::move(*plan), threads));
-    for (const Reference& r : in) {
-      inputs.push_back(toTensor(r));
-      executor->bindInput(static_cast<int>(inputs.size()) - 1, inputs.back().view().data);
-    }
-    for (const Type& t : executor->plan().outputs) {
-      outputs.push_back(*Tensor::zeros(t));
-      executor->bindOutput(static_cast<int>(outputs.size()) - 1, outputs.back().view().data);
-    }
+    bind(std::move(*plan), in, threads);
   }
   void run() {
     Status ran = executor->run();
@@ -159,7 +149,7 @@ void check(const Graph& graph, bool sameBits, double tolerance = 1e-5) {
   std::vector<Reference> want = evaluateReference(graph, in);
   for (int count : {1, 3}) {
     Threads threads(count);
-    Bound looped(graph, in, threads), written(flat, in, threads);
+    Trial looped(graph, in, threads), written(flat, in, threads);
     written.run();
     // A second run begins where the first one did.
     for (int run = 0; run < 2; ++run) {
@@ -191,7 +181,7 @@ void checkGradients(Graph& graph, Value y, std::vector<Value> xs, double toleran
   ASSERT_TRUE(graph.status()) << graph.status().error().message;
   ASSERT_TRUE(flat.status()) << flat.status().error().message;
   Threads threads(2);
-  Bound looped(graph, in, threads), written(flat, in, threads);
+  Trial looped(graph, in, threads), written(flat, in, threads);
   looped.run();
   written.run();
   for (size_t k = 0; k < xs.size(); ++k) {
@@ -570,7 +560,7 @@ TEST(Loop, AllocatesNothing) {
   for (size_t i = 0; i < xs.size(); ++i) lstm.graph.assign(xs[i], xs[i] - d[i] * 0.1);
   lstm.graph.output(loss);
   Threads threads(2);
-  Bound bound(lstm.graph, drawInputs(lstm.graph), threads);
+  Trial bound(lstm.graph, drawInputs(lstm.graph), threads);
   bound.run();
   Status ran;
   EXPECT_EQ(allocationsOf([&] { ran = bound.executor->run(); }), 0);
@@ -600,7 +590,7 @@ TEST(Loop, StopsBetweenStepsAndGoesOn) {
   graph.assign(state, state + results[0]);
   std::vector<Reference> in = drawInputs(graph);
   Threads threads(1);
-  Bound whole(graph, in, threads), cut(graph, in, threads);
+  Trial whole(graph, in, threads), cut(graph, in, threads);
   for (int round = 0; round < 3; ++round) {
     whole.run();
     // One that stops in the middle, and is forgotten.
@@ -629,7 +619,7 @@ TEST(Loop, FailsWhereAnIndexIsOutOfRangeAndRunsAgain) {
   std::vector<Reference> in = drawInputs(graph);
   in[1].values = {0, 1, 2, 0, 3, 1, 0, 2};
   Threads threads(1);
-  Bound bound(graph, in, threads);
+  Trial bound(graph, in, threads);
   Status ran = bound.executor->run();
   ASSERT_FALSE(ran);
   EXPECT_EQ(ran.error().message, "gather: the index value 3 at position 0 is not in [0, 2]");
@@ -706,7 +696,7 @@ TEST(LoopGradient, OfNoTripsIsThatOfWhatIsCarried) {
   rnn.graph.output(d[1]);
   std::vector<Reference> in = drawInputs(rnn.graph);
   Threads threads(1);
-  Bound bound(rnn.graph, in, threads);
+  Trial bound(rnn.graph, in, threads);
   bound.run();
   expectNear(bound.outputs[0], in.back().values, 0);
   expectNear(bound.outputs[1], std::vector<double>(36, 0), 0);
@@ -769,7 +759,7 @@ TEST(LoopGradient, OfRandomBodies) {
     ASSERT_TRUE(graph.status()) << graph.status().error().message;
     std::vector<Reference> in = drawInputs(graph);
     Threads threads(2);
-    Bound looped(graph, in, threads), written(flat, in, threads);
+    Trial looped(graph, in, threads), written(flat, in, threads);
     looped.run();
     written.run();
     for (size_t k = 0; k < xs.size(); ++k) {

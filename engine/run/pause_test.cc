@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "run/cpu.h"
+#include "testing/bound.h"
 #include "testing/reference.h"
 
 namespace fjord::testing {
@@ -29,13 +30,10 @@ bool sameBits(const Tensor& a, const Tensor& b) {
   return a.type() == b.type() && std::memcmp(a.view().data, b.view().data, a.type().bytes()) == 0;
 }
 
-struct Bound {
-  std::vector<Tensor> inputs, outputs;
-  std::unique_ptr<Executor> executor;
-
+struct Execution : Bound {
   /// `shares`: into how many every step is cut that can be, where that is not 0.
-  Bound(const Graph& graph, const std::vector<Reference>& in, Threads& threads, int shares = 0,
-        bool updatesLast = false, bool winograd = false) {
+  Execution(const Graph& graph, const std::vector<Reference>& in, Threads& threads, int shares = 0,
+            bool updatesLast = false, bool winograd = false) {
     auto plan = compile(
         graph, {.threads = threads.count(), .winograd = winograd, .updatesLast = updatesLast});
     EXPECT_TRUE(plan) << plan.error().message;
@@ -43,15 +41,7 @@ struct Bound {
       bool canBeCut = step.op == OpId::kCount || (opInfo(step.op).work && !step.prepares);
       if (shares && canBeCut) step.shares = shares;
     }
-    executor = std::make_unique<Executor>(*Executor::make(std::move(*plan), threads));
-    for (const Reference& r : in) {
-      inputs.push_back(toTensor(r));
-      executor->bindInput(static_cast<int>(inputs.size()) - 1, inputs.back().view().data);
-    }
-    for (const Type& t : executor->plan().outputs) {
-      outputs.push_back(*Tensor::zeros(t));
-      executor->bindOutput(static_cast<int>(outputs.size()) - 1, outputs.back().view().data);
-    }
+    bind(std::move(*plan), in, threads);
   }
 
   /// How often it stopped.
@@ -64,7 +54,7 @@ struct Bound {
   }
 };
 
-void expectSame(const Bound& a, const Bound& b) {
+void expectSame(const Execution& a, const Execution& b) {
   for (size_t i = 0; i < a.inputs.size(); ++i)
     EXPECT_TRUE(sameBits(a.inputs[i], b.inputs[i])) << "input " << i;
   for (size_t i = 0; i < a.outputs.size(); ++i)
@@ -86,11 +76,11 @@ void checkShares(OpId op, const Case& k, int threadCount, bool winograd = false)
   add({y.type(), -1, 1});
   graph.output(relu(y * 0.5 + in.back()));
   Threads threads(threadCount);
-  Bound whole(graph, values, threads, 0, false, winograd);
+  Execution whole(graph, values, threads, 0, false, winograd);
   EXPECT_EQ(whole.run(nullptr), 0);
   for (int shares : {2, 7, 1000}) {
     SCOPED_TRACE(cat(shares, " shares"));
-    Bound cut(graph, values, threads, shares, false, winograd);
+    Execution cut(graph, values, threads, shares, false, winograd);
     EXPECT_GE(cut.run(&kOneShare), shares);
     expectSame(whole, cut);
     // What the first share leaves in the scratch is made anew in another run.
@@ -189,7 +179,7 @@ TEST(Pause, ATrainingStepThatStopsAnywhereGivesTheSameBits) {
   Training t;
   Threads two(2);
   for (bool updatesLast : {false, true}) {
-    Bound whole(t.graph, t.values, two), cut(t.graph, t.values, two, 3, updatesLast);
+    Execution whole(t.graph, t.values, two), cut(t.graph, t.values, two, 3, updatesLast);
     Budget sometimes(0, sometimesLate);
     sometimes.betweenLooks = 0;
     int pauses = 0;
@@ -206,12 +196,12 @@ TEST(Pause, WhatIsForgottenBeforeItAssignsHasChangedNothing) {
   Training t;
   Threads one(1);
   for (bool updatesLast : {false, true}) {
-    Bound before(t.graph, t.values, one), after(t.graph, t.values, one);
+    Execution before(t.graph, t.values, one), after(t.graph, t.values, one);
     after.run(nullptr);
     int forgotten = 0, assigned = 0, early = 0;
     for (int stop = 1;; ++stop) {
       SCOPED_TRACE(stop);
-      Bound cut(t.graph, t.values, one, 3, updatesLast);
+      Execution cut(t.graph, t.values, one, 3, updatesLast);
       bool done = false;
       for (int i = 0; i < stop && !done; ++i) done = *cut.executor->run(&kOneShare);
       if (done) break;
@@ -245,7 +235,7 @@ TEST(Pause, WhatIsSettledIsComputedOnceThoughItStops) {
   graph.output(matMul(x, exp(w)));
   std::vector<Reference> values = {draw(floats({6, 5}), 1), draw(floats({5, 40}), 2)};
   Threads one(1);
-  Bound whole(graph, values, one), cut(graph, values, one, 3);
+  Execution whole(graph, values, one), cut(graph, values, one, 3);
   whole.run(nullptr);
   int first = cut.run(&kOneShare);
   expectSame(whole, cut);

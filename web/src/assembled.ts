@@ -335,25 +335,6 @@ export class Assembled extends Predictor implements LayerHome {
     withArguments((a) => call('fj_modelResetStates', this.handle, a.text(path)));
     this.home.gpu?.uploadStates();
   }
-  private pathOf(layer: AnyLayer): string {
-    let found = layer.name;
-    this.walk((l, path) => {
-      if (l === layer) found = path;
-    });
-    return found;
-  }
-  /** @internal */
-  weightsOf(layer: AnyLayer): LayerVariable[] {
-    return this.weightsAt(this.pathOf(layer));
-  }
-  /** @internal */
-  valuesOf(layer: AnyLayer): Tensor[] {
-    return this.valuesAt(this.pathOf(layer));
-  }
-  /** @internal */
-  setValuesOf(layer: AnyLayer, values: Tensor[]): void {
-    this.setValuesAt(this.pathOf(layer), values);
-  }
 
   // ---- as a layer -----------------------------------------------------------------------------------------------------------------
 
