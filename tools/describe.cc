@@ -181,7 +181,8 @@ Json describe() {
                       {"arguments", argumentsOf(row.className, row.arguments)}});
   Json refused = Json::object();
   for (const RefusedLayers& row : refusedLayers()) {
-    for (std::string_view name : partsOf(row.classNames)) refused[std::string(name)] = row.reason;
+    for (std::string_view name : alternatives(row.classNames))
+      refused[std::string(name)] = row.reason;
   }
   for (std::string_view name : activationNames()) activations.push_back(name);
   for (const OptimizerRow& row : optimizerRows())

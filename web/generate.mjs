@@ -13,6 +13,12 @@ export function layersAndActivations() {
   return [...layers.map(({className}) => className), ...activations];
 }
 
+/** Where TensorFlow.js's defaults are others than Keras's, those of tf.layers are TensorFlow.js's. */
+const theirDefaults = {
+  ...Object.fromEntries(['LSTM', 'LSTMCell', 'ConvLSTM2D'].map((className) => [className, {recurrentActivation: 'hardSigmoid'}])),
+  ...Object.fromEntries(['GRU', 'GRUCell'].map((className) => [className, {recurrentActivation: 'hardSigmoid', resetAfter: false}])),
+};
+
 // ---- types of arguments
 
 /** kernel_size: kernelSize, as TensorFlow.js says it. */
@@ -36,9 +42,9 @@ function typeOf({kind, choices, names: [name]}) {
 }
 const shown = (value) => (value === null ? '' : ` Default: ${JSON.stringify(value)}.`);
 /** The members of an interface, one for each name that an argument has. */
-const membersOf = (list) =>
-  list.flatMap((a) => a.names.map((name) => `  /** ${a.words}${shown(a.default)} */\n  ${camelCase(name)}${a.needed ? '' : '?'}: ${typeOf(a)};`));
-const interfaceOf = (name, about, list, base = '') => [`/** ${about} */`, `export interface ${name}${base && ` extends ${base}`} {`, ...membersOf(list), '}'];
+const membersOf = (list, defaults) =>
+  list.flatMap((a) => a.names.map((name) => `  /** ${a.words}${shown(defaults[camelCase(name)] ?? a.default)} */\n  ${camelCase(name)}${a.needed ? '' : '?'}: ${typeOf(a)};`));
+const interfaceOf = (name, about, list, base = '', defaults = {}) => [`/** ${about} */`, `export interface ${name}${base && ` extends ${base}`} {`, ...membersOf(list, defaults), '}'];
 
 /** What all layers take is written by hand in layers.ts, where it is read. */
 function argumentTypes({layers, tables}) {
@@ -51,7 +57,7 @@ function argumentTypes({layers, tables}) {
     `import type {Described} from '../predictor.js';`,
     `import type {TensorFunction} from '../trace.js';`,
     `import type {ActivationName} from './tables.js';`,
-    ...layers.flatMap((l) => interfaceOf(`${l.className}Args`, `Arguments of tf.layers.${l.name}.`, l.arguments, 'LayerArgs')),
+    ...layers.flatMap((l) => interfaceOf(`${l.className}Args`, `Arguments of tf.layers.${l.name}.`, l.arguments, 'LayerArgs', theirDefaults[l.className])),
     `export interface LayerArgsByName {`,
     ...layers.map((l) => `  ${l.name}: ${l.className}Args;`),
     '}',
@@ -85,6 +91,7 @@ export function generate() {
     `export const binaryNames: readonly BinaryName[] = ${JSON.stringify(binary)};`,
     `export type LayerName = ${tables.layers.map((l) => `'${l.name}'`).join(' | ')};`,
     `export const layerClasses: Record<LayerName, string> = ${JSON.stringify(Object.fromEntries(tables.layers.map((l) => [l.name, l.className])))};`,
+    `export const defaultsOfTensorFlowJs: Record<string, object> = ${JSON.stringify(theirDefaults)};`,
     `export type ActivationName = ${tables.activations.map((n) => `'${n}'`).join(' | ')};`,
     '',
   ];

@@ -35,6 +35,11 @@ Value sparsemax(Value x) {
   return relu(x - tau);
 }
 
+/// hard_sigmoid of Keras 1 and 2, and of TensorFlow.js: its slope is 0.2; that of Keras 3 is 1/6.
+Value oldHardSigmoid(Value x) {
+  return minimum(maximum(x * number(x, 0.2) + number(x, 0.5), number(x, 0)), number(x, 1));
+}
+
 struct Row {
   std::string_view name;
   Value (*apply)(Value);
@@ -56,6 +61,7 @@ constexpr Row kActivations[] = {
     {"mish", mish},
     {"sigmoid", sigmoid},
     {"hardsigmoid", hardSigmoid},
+    {"keras2hardsigmoid", oldHardSigmoid},
     {"hardsilu", hardSilu},
     {"hardswish", hardSilu},
     {"tanh", tanh},

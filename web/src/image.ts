@@ -66,7 +66,9 @@ const rotateWithOffset = tidied((image: Input, radians: number, fillValue: numbe
   const [, height, width, channels] = x.shape as [number, number, number, number];
   const [shareX, shareY] = typeof center === 'number' ? [center, center] : center;
   const [cx, cy, cos, sin] = [width * shareX, height * shareY, Math.cos(radians), Math.sin(radians)];
-  const turn = [[cos, -sin, cx - cx * cos + cy * sin, sin, cos, cy - cx * sin - cy * cos, 0, 0]];
+  // A pixel that lies halfway between two is the one behind, as TensorFlow.js rounds: of a quarter turn that is every other one.
+  const behind = 2 ** -14;
+  const turn = [[cos, -sin, cx - cx * cos + cy * sin + behind, sin, cos, cy - cx * sin - cy * cos + behind, 0, 0]];
   if (typeof fillValue === 'number') return transform(x, turn, 'nearest', 'constant', fillValue);
   const colours = concat([tensor1d([...fillValue]), fill([1], 255)]).slice(0, Math.min(channels, 4));
   const inside = castTo(transform(ones(x.shape), turn), 'bool');

@@ -5,15 +5,15 @@ import {statisticsOf} from './adapt.js';
 import {callForJson, withArguments} from './engine.js';
 import type {
   ConstantInitializerArgs, CosineDecayRestartsScheduleArgs, CosineDecayScheduleArgs, EarlyStoppingCallbackArgs,
-  ExponentialDecayScheduleArgs, GRUArgs, GRUCellArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
+  ExponentialDecayScheduleArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
   L2RegularizerArgs, LayerArgsByName, MaxNormConstraintArgs, MinMaxNormConstraintArgs, ModelCheckpointCallbackArgs,
   OrthogonalInitializerArgs, OrthogonalRegularizerRegularizerArgs, PiecewiseConstantDecayScheduleArgs, PolynomialDecayScheduleArgs, RandomNormalInitializerArgs,
   RandomUniformInitializerArgs, ReduceLrOnPlateauCallbackArgs, TruncatedNormalInitializerArgs, UnitNormConstraintArgs,
   VarianceScalingInitializerArgs,
 } from './generated/arguments.js';
-import {layerClasses, type LayerName} from './generated/tables.js';
+import {defaultsOfTensorFlowJs, layerClasses, type LayerName} from './generated/tables.js';
 import type {AnyLayer} from './model.js';
-import {first, type Described, type Shape} from './predictor.js';
+import {first, oldHardSigmoid, type Described, type Shape} from './predictor.js';
 import {flagOf, shown, tensorsOf} from './samples.js';
 import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {Tensor, type DataType} from './tensor.js';
@@ -130,7 +130,11 @@ export interface LayerCallArgs<T> extends CallArgs {
 }
 /** What a call of a layer says, but for what is not given. The engine knows what it may say. */
 function saidIn(args: CallArgs | null | undefined): {training?: boolean} & Record<string, unknown> {
-  const said = Object.fromEntries(Object.entries(args ?? {}).filter(([, value]) => value != null));
+  // Tensors and other objects are no arguments that the engine knows: it says so.
+  const plain = (value: unknown) => (typeof value === 'object' ? 'an object' : value);
+  const said: Record<string, unknown> = Object.fromEntries(
+    Object.entries(args ?? {}).filter(([, value]) => value != null).map(([key, value]) => [key, plain(value)]),
+  );
   return said['training'] === undefined ? said : {...said, training: flagOf(said['training'], 'training', false)};
 }
 /** The same of a model's call. */
@@ -190,6 +194,7 @@ export class Layer {
       }
       return v.inKerasNames();
     };
+    if (value === 'hardSigmoid' && /activation$/i.test(key)) value = oldHardSigmoid;
     const plain = Array.isArray(value) ? value.map(one) : (this.functionAt(key, value) ?? one(value));
     this.written[key] = plain;
     this.config[snakeCase(key)] = inKerasNames(plain);
@@ -209,7 +214,9 @@ export class Layer {
   /** All of its arguments, those that were not given with their defaults. */
   getConfig(): Record<string, unknown> {
     if (this.className === 'InputLayer') return inCamelCase(this.config) as Record<string, unknown>;
-    return inCamelCase(withArguments((a) => callForJson('fj_layerConfig', a.text(this.className), a.json(this.written)))) as Record<string, unknown>;
+    const config = withArguments((a) => callForJson<Record<string, unknown>>('fj_layerConfig', a.text(this.className), a.json(this.written)));
+    const named = Object.entries(config).map(([key, value]) => [key, value === oldHardSigmoid ? 'hardSigmoid' : value]);
+    return inCamelCase(Object.fromEntries(named)) as Record<string, unknown>;
   }
   toJSON(): Described {
     return this.inKerasNames();
@@ -336,7 +343,13 @@ export function input(args: {shape?: Shape | number; batchShape?: Shape; name?: 
 // What has no argument that is needed can be called without any.
 type Factory<Args> = {} extends Args ? (args?: Args | null) => Layer : (args: Args) => Layer;
 type Factories = {[name in LayerName]: Factory<LayerArgsByName[name]>};
-const factories = Object.fromEntries(Object.entries(layerClasses).map(([name, className]) => [name, (args?: object | null) => new Layer(className, args)])) as Factories;
+/** As TensorFlow.js has them, where Keras has others. */
+function withDefaults(className: string, args?: object | null): object | null | undefined {
+  const defaults = defaultsOfTensorFlowJs[className];
+  if (!defaults) return args;
+  return {...defaults, ...Object.fromEntries(Object.entries(args ?? {}).filter(([, value]) => value !== undefined))};
+}
+const factories = Object.fromEntries(Object.entries(layerClasses).map(([name, className]) => [name, (args?: object | null) => new Layer(className, withDefaults(className, args))])) as Factories;
 
 export const factoriesOfLayers = {
   ...factories,
@@ -354,9 +367,6 @@ export const factoriesOfLayers = {
   globalMaxPool2d: factories.globalMaxPooling2d,
   globalAvgPool1d: factories.globalAveragePooling1d,
   globalAvgPool2d: factories.globalAveragePooling2d,
-  // Where Keras's default is another one.
-  gru: (args: GRUArgs) => factories.gru({resetAfter: false, ...args}),
-  gruCell: (args: GRUCellArgs) => factories.gruCell({resetAfter: false, ...args}),
 };
 
 // ---- choices by name ------------------------------------------------------------------------------------------------------------

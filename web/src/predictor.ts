@@ -57,14 +57,15 @@ export interface StepMemory {
 
 export const first = <T>(list: T[]): T | T[] => (list.length === 1 ? list[0]! : list);
 export const nameOf = ({config}: Described): string | undefined => (typeof config['name'] === 'string' ? config['name'] : undefined);
-/** Without what TensorFlow.js wraps around it. What has another meaning in the files of Keras 2, whose they are, is refused. */
+/** The name here of what Keras 2 and TensorFlow.js call hard_sigmoid: 0.2 x + 0.5. Keras 3's, x / 6 + 0.5, has that name itself. */
+export const oldHardSigmoid = 'keras2_hard_sigmoid';
+/** Without what TensorFlow.js wraps around it. */
 export const descriptionIn = ({modelTopology}: ModelArtifacts): Described => {
   const topology = modelTopology as Described & {model_config?: Described; keras_version?: string};
-  const version = topology.keras_version;
-  if (version && !version.startsWith('3') && JSON.stringify(topology).includes('"hard_sigmoid"')) {
-    throw new Error(`The model is of ${version}, whose hard_sigmoid is 0.2 x + 0.5; here it is x / 6 + 0.5, as in Keras 3: a model with it cannot be loaded`);
-  }
-  return topology.model_config ?? topology;
+  const described = topology.model_config ?? topology;
+  if (!topology.keras_version || topology.keras_version.startsWith('3')) return described;
+  const activation = (key: string, value: unknown) => (/activation$/.test(key) && value === 'hard_sigmoid' ? oldHardSigmoid : value);
+  return JSON.parse(JSON.stringify(described), activation) as Described;
 };
 
 /** What the engine and a GPU hold for a model. */

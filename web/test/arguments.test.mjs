@@ -164,6 +164,12 @@ const rows = {
   logSumExp: [[() => fj.logSumExp(zeros(2, 3), 7), /^logSumExp: max: axis 7 is outside a shape of rank 2/]],
   all: [[() => fj.all([true], 7), /^all: axis 7 is outside a shape of rank 1/]],
   any: [[() => fj.any([[true]], [0, 0]), /^any: axis 0 is named twice/]],
+  einsum: [
+    [() => fj.einsum('ij,jk', zeros(2, 3), zeros(3, 2)), /^einsum: the equation must have one ->/],
+    [() => fj.einsum('ij->ij', zeros(2, 3), zeros(2, 3)), /^einsum: the equation "ij->ij" is of 1 arrays, got 2/],
+    [() => fj.einsum('i->i'), /^einsum: /],
+    [() => fj.einsum('i->i', null), "Argument 'tensors0' passed to 'einsum' must be a Tensor or TensorLike, but got 'null'"],
+  ],
   layerNorm: [[() => fj.layerNorm(zeros(2, 3), zeros(4), zeros(4)), /\[4\]/], [() => fj.layerNorm(zeros(2, 3), zeros(3), zeros(3), -1, '0'), "layerNorm: epsilon must be a number, got '0'"]],
   moments: [[() => fj.moments(zeros(2, 3), 7), /^mean: axis 7 is outside a shape of rank 2/]],
   avgPool: [

@@ -166,6 +166,34 @@ const dilatedSteps = (tf, x, filter) => {
   const apart = tf.pad(filter.reshape([taps, 1, inputs, outputs]), [[0, 0], [0, 1], [0, 0], [0, 0]]);
   return tf.conv1d(x, apart.reshape([2 * taps, inputs, outputs]).slice([0, 0, 0], [2 * taps - 1, inputs, outputs]), 1, 'valid');
 };
+/** x with `stride` - 1 zeros after each element of an axis but the last. */
+const apartAlong = (tf, x, axis, stride) => {
+  const size = x.shape[axis], before = x.shape.slice(0, axis), after = x.shape.slice(axis + 1);
+  const count = (sizes) => sizes.reduce((a, b) => a * b, 1);
+  const apart = tf.pad(x.reshape([count(before), size, 1, count(after)]), [[0, 0], [0, 0], [0, stride - 1], [0, 0]]);
+  const length = (size - 1) * stride + 1;
+  return apart.reshape([count(before), size * stride, count(after)]).slice([0, 0, 0], [-1, length, -1]).reshape([...before, length, ...after]);
+};
+/** TensorFlow.js has no gradient of it: a convolution of the elements, apart by the stride, with the filter turned round. */
+const turnedConv3d = (tf, x, filter, stride, shape) => {
+  for (const axis of [1, 2, 3]) x = apartAlong(tf, x, axis, stride);
+  const taps = filter.shape.slice(0, 3);
+  const turned = tf.transpose(tf.reverse(filter, [0, 1, 2]), [0, 1, 2, 4, 3]);
+  const borders = taps.map((size, i) => {
+    const border = shape[i + 1] + size - 1 - x.shape[i + 1];
+    return [Math.ceil(border / 2), Math.floor(border / 2)];
+  });
+  return tf.conv3d(pad5d(tf, x, borders), turned, 1, 'valid');
+};
+/** tf.pad of three inner axes of five, one at a time: TensorFlow.js pads no more than four. */
+const pad5d = (tf, x, borders) => {
+  borders.forEach((border, i) => {
+    const [size, after] = [x.shape[i + 1], x.shape.slice(i + 2)];
+    const rows = x.reshape([-1, size, after.reduce((a, b) => a * b, 1)]);
+    x = tf.pad(rows, [[0, 0], border, [0, 0]]).reshape([...x.shape.slice(0, i + 1), size + border[0] + border[1], ...after]);
+  });
+  return x;
+};
 const volumes = [
   call('conv1d', [f32([2, 9, 3]), f32([3, 3, 4])], [1, 'same']),
   call('conv1d', [f32([2, 9, 3]), f32([2, 3, 4])], [2, 'valid']),
@@ -175,10 +203,13 @@ const volumes = [
   call('conv3d', [f32([1, 4, 5, 6, 2]), f32([3, 3, 3, 2, 2])], [[2, 1, 2], 'same']),
   call('conv3d', [f32([3, 4, 4, 2]), f32([1, 2, 2, 2, 3])], [1, 'same']),
   flat('conv3d', [f32([1, 5, 5, 5, 2]), f32([2, 2, 3, 2, 2])], [1, 'valid', 'NDHWC', [2, 1, 2]]),
-  call('conv3dTranspose', [f32([1, 2, 3, 2, 3]), f32([3, 3, 2, 2, 3])], [[1, 4, 6, 4, 2], 2, 'same']),
-  call('conv3dTranspose', [f32([1, 2, 3, 2, 2]), f32([2, 2, 2, 3, 2])], [[1, 3, 4, 3, 3], 1, 'valid']),
+  call('conv3dTranspose', [f32([1, 2, 3, 2, 3]), f32([3, 3, 2, 2, 3])], [[1, 4, 6, 4, 2], 2, 'same'], {equivalent: (tf, x, f) => turnedConv3d(tf, x, f, 2, [1, 4, 6, 4, 2])}),
+  call('conv3dTranspose', [f32([1, 2, 3, 2, 2]), f32([2, 2, 2, 3, 2])], [[1, 3, 4, 3, 3], 1, 'valid'], {equivalent: (tf, x, f) => turnedConv3d(tf, x, f, 1, [1, 3, 4, 3, 3])}),
   call('maxPool3d', [f32([1, 4, 6, 4, 2])], [2, 2, 'valid']),
-  call('maxPool3d', [f32([5, 4, 5, 2])], [[3, 2, 3], [2, 1, 2], 'same']),
+  // The largest of each image's windows, and of these along the depth.
+  call('maxPool3d', [f32([5, 4, 5, 2])], [[3, 2, 3], [2, 1, 2], 'same'], {
+    equivalent: (tf, x) => tf.maxPool(tf.maxPool(x, [2, 3], [1, 2], 'same').reshape([1, 5, 12, 2]), [3, 1], [2, 1], 'same').reshape([3, 4, 3, 2]),
+  }),
   call('avgPool3d', [f32([1, 4, 6, 4, 2])], [2, 2, 'valid']),
   flat('avgPool3d', [f32([2, 5, 4, 5, 2])], [3, 2, 'same']),
   ...['floor', 'round', 'ceil'].map((mode) => flat('maxPool3d', [f32([1, 5, 6, 5, 1])], [3, 2, 1, mode])),

@@ -75,21 +75,40 @@ tableIsTried('numbers', {
   'the gradient of `max` and `min` where several are equal': () => {
     for (const name of ['max', 'min']) assert.deepEqual(both((tf) => tf.grad((x) => tf[name](x))(tf.tensor1d([3, 3]))), [[1, 1], [0.5, 0.5]]);
   },
-  'the activation `hardSigmoid`': () => {
-    assert.deepEqual(
-      both((tf) => tf.layers.activation({activation: 'hardSigmoid'}).apply(tf.tensor2d([[0.75]]))).map(([[v]]) => Math.round(1000 * v)),
-      [650, 625],
-    );
-    const topology = network(judge, {activation: 'hardSigmoid'}).toJSON(null, false);
-    return assert.rejects(fj.loadLayersModel(fj.io.fromMemory({modelTopology: topology})), /whose hard_sigmoid is 0\.2 x \+ 0\.5/);
-  },
-  'the default `recurrentActivation` of `lstm`, `gru` and their cells': () => {
-    for (const name of ['lstm', 'gru', 'lstmCell', 'gruCell']) {
-      assert.deepEqual([judge, fj].map((tf) => tf.layers[name]({units: 1}).getConfig().recurrentActivation), ['hardSigmoid', 'sigmoid'], name);
-    }
+  'the `epsilon` of `adam`': () => {
+    const step = (tf) => {
+      const x = tf.variable(tf.scalar(0));
+      tf.train.adam(0.1).minimize(() => tf.mul(x, 1e-6));
+      return Math.round(-1000 * x.dataSync()[0]);
+    };
+    assert.deepEqual([step(judge), step(fj)], [91, 24]);
   },
   '`sign(NaN)`': () => assert.deepEqual(both((tf) => tf.sign(tf.scalar(NaN))), [0, NaN]),
   '`maxPool` of a window with NaN in it': () => assert.deepEqual(both((tf) => tf.maxPool(tf.tensor4d([1, NaN, 3, 2], [1, 2, 2, 1]), 2, 1, 'valid').flatten()), [[3], [NaN]]),
+  'the gradient of `maxPool3d` whose window is not as high as it is wide': () => {
+    const slope = (tf) => tf.grad((x) => tf.maxPool3d(x, [1, 2, 3], 1, 'valid').sum())(tf.tensor([0, 0, 0, 1, 0, 0], [1, 1, 2, 3, 1])).flatten();
+    assert.deepEqual(both(slope), [[0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 0, 0]]);
+  },
+  'the gradient of `conv3dTranspose`': () => {
+    const slope = (tf) => tf.grad((x) => tf.conv3dTranspose(x, tf.ones([2, 2, 2, 1, 1]), [1, 3, 3, 3, 1], 1, 'valid').sum())(tf.ones([1, 2, 2, 2, 1]));
+    assert.throws(() => slope(judge), /gradient function not found/);
+    assert.deepEqual([...slope(fj).dataSync()], Array(8).fill(8));
+  },
+  '`image.transform` of several images on the CPU': () => {
+    const moved = (tf) => tf.image.transform(tf.tensor([1, 2], [2, 1, 1, 1]), tf.tensor2d([[1, 0, 0, 0, 1, 0, 0, 0]]), 'nearest', 'constant', 7).flatten();
+    assert.deepEqual(both(moved), [[1, 7], [1, 2]]);
+  },
+  'the gradient of `image.resizeBilinear`': () => {
+    const slope = (tf) => tf.grad((x) => tf.image.resizeBilinear(x, [2, 2]).sum())(tf.ones([1, 1, 2, 1])).flatten();
+    assert.throws(() => slope(judge), /which does not match the shape of the input/);
+    assert.deepEqual([...slope(fj).dataSync()], [2, 2]);
+  },
+  'the gradient of `image.resizeNearestNeighbor` of several images of another size': () => {
+    const dy = (tf) => tf.tensor(Array.from({length: 18}, (_, i) => i + 1), [2, 3, 3, 1]);
+    const slope = (tf) => tf.grad((x) => tf.image.resizeNearestNeighbor(x, [3, 3]))(tf.ones([2, 2, 2, 1]), dy(tf)).flatten();
+    // The first two rows and columns are taken twice: 1 + 2 + 4 + 5, ..
+    assert.deepEqual(both(slope), [[12, 9, 15, 9, 28, 17, 23, 13], [12, 9, 15, 9, 48, 27, 33, 18]]);
+  },
   'the gradient of `avgPool` at a border': () => {
     const [theirs, ours] = [judge, fj].map((tf) => tf.grad((x) => tf.avgPool(x, 3, 3, 'same').sum())(tf.ones([1, 2, 2, 1])).dataSync()[0]);
     assert.ok(Math.abs(theirs - 1 / 9) < 1e-6 && Math.abs(ours - 1 / 4) < 1e-6, `${theirs}, ${ours}`);

@@ -202,7 +202,17 @@ test('automatic names are those of Keras', () => {
     layerNormalization: 'layer_normalization', leakyReLU: 'leaky_re_lu', masking: 'masking',
     maximum: 'maximum', minimum: 'minimum', multiply: 'multiply', permute: 'permute', prelu: 'p_re_lu', reLU: 're_lu', repeatVector: 'repeat_vector',
     rescaling: 'rescaling', reshape: 'reshape', separableConv2d: 'separable_conv2d', softmax: 'softmax', subtract: 'subtract',
-    timeDistributed: 'time_distributed',
+    timeDistributed: 'time_distributed', thresholdedReLU: 'thresholded_re_lu', identity: 'identity', activityRegularization: 'activity_regularization',
+    spatialDropout1d: 'spatial_dropout1d', spatialDropout2d: 'spatial_dropout2d', spatialDropout3d: 'spatial_dropout3d', alphaDropout: 'alpha_dropout',
+    gaussianDropout: 'gaussian_dropout', gaussianNoise: 'gaussian_noise', rmsNormalization: 'rms_normalization',
+    groupNormalization: 'group_normalization', unitNormalization: 'unit_normalization', spectralNormalization: 'spectral_normalization',
+    simpleRNN: 'simple_rnn', lstm: 'lstm', gru: 'gru', simpleRNNCell: 'simple_rnn_cell', lstmCell: 'lstm_cell', gruCell: 'gru_cell',
+    stackedRNNCells: 'stacked_rnn_cells', rnn: 'rnn', bidirectional: 'bidirectional', convLstm2d: 'conv_lstm2d',
+    embedding: 'embedding', einsumDense: 'einsum_dense', multiHeadAttention: 'multi_head_attention',
+    groupQueryAttention: 'group_query_attention', attention: 'attention', additiveAttention: 'additive_attention', resizing: 'resizing',
+    centerCrop: 'center_crop', randomFlip: 'random_flip', randomContrast: 'random_contrast', randomBrightness: 'random_brightness',
+    randomRotation: 'random_rotation', randomTranslation: 'random_translation', randomZoom: 'random_zoom', normalization: 'normalization',
+    discretization: 'discretization', categoryEncoding: 'category_encoding',
   };
   const aliases = ['Layer', 'globalMaxPool1d', 'globalMaxPool2d', 'globalAvgPool1d', 'globalAvgPool2d', 'inputLayer', ...[1, 2, 3].flatMap((n) => [`avgPool${n}d`, `avgPooling${n}d`, `maxPool${n}d`])];
   assert.deepEqual(Object.keys(fj.layers).filter((name) => !aliases.includes(name)).sort(), Object.keys(names).sort());

@@ -41,8 +41,8 @@ const cases = [
   ['conv1d', {filters: 3, kernelSize: [4], strides: [2], padding: 'same', activation: 'relu'}, steps],
   ['conv3d', {filters: 3, kernelSize: 2}, volume],
   ['conv3d', {filters: 2, kernelSize: [1, 3, 2], strides: [1, 2, 1], padding: 'same', useBias: false}, volume],
-  ['conv3dTranspose', {filters: 2, kernelSize: 2, strides: 2}, volume],
-  ['conv3dTranspose', {filters: 2, kernelSize: [2, 3, 3], strides: [1, 2, 2], padding: 'same'}, volume],
+  ['conv3dTranspose', {filters: 2, kernelSize: 2, strides: 2}, volume, {trains: false}],
+  ['conv3dTranspose', {filters: 2, kernelSize: [2, 3, 3], strides: [1, 2, 2], padding: 'same'}, volume, {trains: false}],
   ['maxPooling1d', {poolSize: 2}, steps],
   ['maxPooling1d', {poolSize: [3], strides: [1], padding: 'same'}, steps],
   ['averagePooling1d', {poolSize: 2}, steps],
@@ -56,9 +56,31 @@ const cases = [
 ];
 // Other names of the same.
 const aliases = {
-  ...Object.fromEntries([1, 2, 3].flatMap((n) => [[`avgPool${n}d`, `averagePooling${n}d`], [`avgPooling${n}d`, `averagePooling${n}d`], [`maxPool${n}d`, `maxPooling${n}d`]])),
-  ...Object.fromEntries([1, 2].flatMap((n) => [[`globalMaxPool${n}d`, `globalMaxPooling${n}d`], [`globalAvgPool${n}d`, `globalAveragePooling${n}d`]])),
+  avgPool1d: 'averagePooling1d', avgPool2d: 'averagePooling2d', avgPool3d: 'averagePooling3d',
+  avgPooling1d: 'averagePooling1d', avgPooling2d: 'averagePooling2d', avgPooling3d: 'averagePooling3d',
+  maxPool1d: 'maxPooling1d', maxPool2d: 'maxPooling2d', maxPool3d: 'maxPooling3d',
+  globalMaxPool1d: 'globalMaxPooling1d', globalMaxPool2d: 'globalMaxPooling2d',
+  globalAvgPool1d: 'globalAveragePooling1d', globalAvgPool2d: 'globalAveragePooling2d',
 };
+// What TensorFlow.js lacks, as formulas of its ops: check/goldens/nn_dims.py has Keras's values.
+const further = [
+  ['conv1dTranspose', {filters: 2, kernelSize: 3, strides: 2}, steps, (x, [w, b]) => judge.conv2dTranspose(x.expandDims(1), w.expandDims(0), [8, 1, 2 * x.shape[1] + 1, 2], [1, 2], 'valid').squeeze([1]).add(b)],
+  ['spatialDropout3d', {rate: 0.5}, volume, (x) => x],
+  ['upSampling1d', {size: 3}, steps, (x) => judge.tile(x.expandDims(2), [1, 1, 3, 1]).reshape([8, 3 * x.shape[1], x.shape[2]])],
+  ['upSampling3d', {size: [1, 1, 2]}, volume, (x) => judge.tile(x.reshape([-1, x.shape[3], 1, x.shape[4]]), [1, 1, 2, 1]).reshape([...x.shape.slice(0, 3), 2 * x.shape[3], x.shape[4]])],
+  ['zeroPadding1d', {padding: [1, 2]}, steps, (x) => judge.pad(x, [[0, 0], [1, 2], [0, 0]])],
+  ['zeroPadding3d', {padding: [[1, 2], [0, 0], [0, 0]]}, volume, (x) => judge.pad(x.reshape([8, x.shape[1], -1]), [[0, 0], [1, 2], [0, 0]]).reshape([8, x.shape[1] + 3, ...x.shape.slice(2)])],
+  ['cropping1D', {cropping: [1, 2]}, steps, (x) => x.slice([0, 1], [-1, x.shape[1] - 3])],
+  ['cropping3D', {cropping: 1}, volume, (x) => x.slice([0, 1, 1, 1], [-1, ...x.shape.slice(1, 4).map((size) => size - 2), -1])],
+  ['globalMaxPooling3d', {}, volume, (x) => x.max([1, 2, 3])],
+  ['globalAveragePooling3d', {}, volume, (x) => x.mean([1, 2, 3])],
+  ['adaptiveMaxPooling1d', {outputSize: 1}, steps, (x) => x.max(1, true)],
+  ['adaptiveMaxPooling2d', {outputSize: 1}, image, (x) => x.max([1, 2], true)],
+  ['adaptiveMaxPooling3d', {outputSize: 1}, volume, (x) => x.max([1, 2, 3], true)],
+  ['adaptiveAveragePooling1d', {outputSize: 1}, steps, (x) => x.mean(1, true)],
+  ['adaptiveAveragePooling2d', {outputSize: [1, image[1]]}, image, (x) => x.mean(1, true)],
+  ['adaptiveAveragePooling3d', {outputSize: 1}, volume, (x) => x.mean([1, 2, 3], true)],
+];
 
 /** The same batch for both, x [8, ...shape] and y [8, 2]. */
 const batchOf = (shape) => (tf) => [tf.tensor(random([8, ...shape], -2, 2, 5), [8, ...shape]), tf.tensor(random([8, 2], -1, 1, 6), [8, 2])];
@@ -85,6 +107,16 @@ suite('layers compute and train as in TensorFlow.js', () => {
       const [ours, theirs] = [build(fj, true), build(judge, true)];
       shareWeights(ours, theirs);
       await sameSteps(ours, theirs, batch, 4);
+    });
+  }
+  for (const [name, args, shape, formula] of further) {
+    test(`${name} ${JSON.stringify(args)} of [${shape}], by other ops`, () => {
+      const model = fj.sequential({layers: [fj.layers[name]({...args, inputShape: shape})]});
+      const weights = model.getWeights().map((t) => judge.tensor(t.dataSync(), t.shape));
+      const [ours, theirs] = [fj, judge].map((tf) => batchOf(shape)(tf)[0]);
+      const expected = formula(theirs, weights);
+      assert.deepEqual(model.outputShape, [null, ...expected.shape.slice(1)]);
+      close(model.predict(ours), expected, 1e-5);
     });
   }
   for (const [alias, name] of Object.entries(aliases)) {
@@ -188,7 +220,7 @@ test('dropout works while training only', async () => {
 
 suite('activations', () => {
   const activate = (tf, activation, x) => tf.sequential({layers: [tf.layers.activation({activation, inputShape: [x.shape[1]]})]}).predict(x);
-  const common = ['elu', 'linear', 'relu', 'relu6', 'selu', 'sigmoid', 'softmax', 'softplus', 'softsign', 'tanh', 'swish', 'mish', 'gelu', 'gelu_new'];
+  const common = ['elu', 'linear', 'relu', 'relu6', 'selu', 'sigmoid', 'softmax', 'softplus', 'softsign', 'tanh', 'swish', 'mish', 'gelu', 'gelu_new', 'hardSigmoid'];
   for (const name of common) {
     test(name, () => {
       const x = (tf) => tf.tensor(random([3, 9], -3, 3, 4), [3, 9]);
@@ -198,8 +230,8 @@ suite('activations', () => {
   }
   const formulas = {
     exponential: Math.exp,
-    // Of Keras 3: TensorFlow.js's slope is 0.2.
-    hardSigmoid: (x) => Math.min(1, Math.max(0, x / 6 + 0.5)),
+    // Of Keras 3: the slope of TensorFlow.js's hardSigmoid is 0.2.
+    hard_sigmoid: (x) => Math.min(1, Math.max(0, x / 6 + 0.5)),
     leakyRelu: (x) => (x < 0 ? 0.2 * x : x),
     silu: (x) => x / (1 + Math.exp(-x)),
     hardTanh: (x) => Math.min(1, Math.max(-1, x)),

@@ -4,8 +4,6 @@ import {suite, test} from 'node:test';
 import {close, closeValues, fj, judge, random, same, weightsOf} from './helpers.mjs';
 
 const tensor = (tf, shape, seed = 5) => tf.tensor(random(shape, -1, 1, seed), shape);
-/** The gates of TensorFlow.js are hard sigmoids where nothing is said; its hardSigmoid is not Keras 3's. */
-const gates = {recurrentActivation: 'sigmoid'};
 const listed = (x) => [x].flat();
 const alone = (list) => (list.length === 1 ? list[0] : list);
 
@@ -43,25 +41,26 @@ suite('recurrent layers compute and train as in TensorFlow.js', () => {
   const inputShape = [5, 3];
   const cases = {
     simpleRNN: row((tf) => tf.layers.simpleRNN({units: 4, inputShape})),
-    lstm: row((tf) => tf.layers.lstm({units: 4, inputShape, ...gates})),
-    gru: row((tf) => tf.layers.gru({units: 4, inputShape, ...gates})),
-    'an lstm that goes backwards': row((tf) => tf.layers.lstm({units: 4, inputShape, goBackwards: true, activation: 'relu', ...gates})),
+    lstm: row((tf) => tf.layers.lstm({units: 4, inputShape})),
+    'an lstm with other gates': row((tf) => tf.layers.lstm({units: 4, inputShape, recurrentActivation: 'sigmoid'})),
+    gru: row((tf) => tf.layers.gru({units: 4, inputShape})),
+    'an lstm that goes backwards': row((tf) => tf.layers.lstm({units: 4, inputShape, goBackwards: true, activation: 'relu'})),
     'lstms in a row': (tf) =>
-      tf.sequential({layers: [tf.layers.lstm({units: 4, inputShape, returnSequences: true, ...gates}), tf.layers.lstm({units: 3, ...gates}), tf.layers.dense({units: 2})]}),
-    'rnn of a cell': row((tf) => tf.layers.rnn({cell: tf.layers.lstmCell({units: 4, ...gates}), inputShape})),
-    'rnn of cells': row((tf) => tf.layers.rnn({cell: [tf.layers.gruCell({units: 4, ...gates}), tf.layers.simpleRNNCell({units: 3})], inputShape})),
-    'rnn of a stack': row((tf) => tf.layers.rnn({cell: tf.layers.stackedRNNCells({cells: [tf.layers.gruCell({units: 4, ...gates}), tf.layers.simpleRNNCell({units: 3})]}), inputShape})),
-    bidirectional: row((tf) => tf.layers.bidirectional({layer: tf.layers.lstm({units: 4, ...gates}), inputShape})),
+      tf.sequential({layers: [tf.layers.lstm({units: 4, inputShape, returnSequences: true}), tf.layers.lstm({units: 3}), tf.layers.dense({units: 2})]}),
+    'rnn of a cell': row((tf) => tf.layers.rnn({cell: tf.layers.lstmCell({units: 4}), inputShape})),
+    'rnn of cells': row((tf) => tf.layers.rnn({cell: [tf.layers.gruCell({units: 4}), tf.layers.simpleRNNCell({units: 3})], inputShape})),
+    'rnn of a stack': row((tf) => tf.layers.rnn({cell: tf.layers.stackedRNNCells({cells: [tf.layers.gruCell({units: 4}), tf.layers.simpleRNNCell({units: 3})]}), inputShape})),
+    bidirectional: row((tf) => tf.layers.bidirectional({layer: tf.layers.lstm({units: 4}), inputShape})),
   };
-  for (const mergeMode of ['sum', 'mul', 'ave']) cases[`bidirectional by ${mergeMode}`] = row((tf) => tf.layers.bidirectional({layer: tf.layers.gru({units: 4, ...gates}), mergeMode, inputShape}));
+  for (const mergeMode of ['sum', 'mul', 'ave']) cases[`bidirectional by ${mergeMode}`] = row((tf) => tf.layers.bidirectional({layer: tf.layers.gru({units: 4}), mergeMode, inputShape}));
   for (const [name, build] of Object.entries(cases)) test(name, () => sameTraining(build, [[6, 5, 3]], [[6, 2]]));
 
   test('convLstm2d', () => {
     const build = (tf) =>
       tf.sequential({
         layers: [
-          tf.layers.convLstm2d({filters: 3, kernelSize: 3, padding: 'same', returnSequences: true, inputShape: [3, 5, 4, 2], ...gates}),
-          tf.layers.convLstm2d({filters: 2, kernelSize: [2, 3], ...gates}),
+          tf.layers.convLstm2d({filters: 3, kernelSize: 3, padding: 'same', returnSequences: true, inputShape: [3, 5, 4, 2]}),
+          tf.layers.convLstm2d({filters: 2, kernelSize: [2, 3]}),
           tf.layers.flatten(),
           tf.layers.dense({units: 2}),
         ],
@@ -71,7 +70,7 @@ suite('recurrent layers compute and train as in TensorFlow.js', () => {
   test('both directions apart', () => {
     const build = (tf) => {
       const x = tf.input({shape: inputShape});
-      const outputs = tf.layers.bidirectional({layer: tf.layers.lstm({units: 4, returnSequences: true, ...gates}), mergeMode: null}).apply(x);
+      const outputs = tf.layers.bidirectional({layer: tf.layers.lstm({units: 4, returnSequences: true}), mergeMode: null}).apply(x);
       return tf.model({inputs: x, outputs});
     };
     return sameTraining(build, [[6, 5, 3]], [[6, 5, 4], [6, 5, 4]]);
@@ -79,15 +78,15 @@ suite('recurrent layers compute and train as in TensorFlow.js', () => {
   test('states that come out and go in', () => {
     const build = (tf) => {
       const [a, b] = [tf.input({shape: inputShape}), tf.input({shape: [4, 2]})];
-      const [, h, c] = tf.layers.lstm({units: 4, returnState: true, ...gates}).apply(a);
-      const y = tf.layers.lstm({units: 4, ...gates}).apply(b, {initialState: [h, c]});
+      const [, h, c] = tf.layers.lstm({units: 4, returnState: true}).apply(a);
+      const y = tf.layers.lstm({units: 4}).apply(b, {initialState: [h, c]});
       return tf.model({inputs: [a, b], outputs: tf.layers.dense({units: 2}).apply(y)});
     };
     return sameTraining(build, [[6, 5, 3], [6, 4, 2]], [[6, 2]]);
   });
   test('a mask', () => {
     // What is masked is 0, and so is each step that does not count.
-    const build = (tf) => tf.sequential({layers: [tf.layers.masking({inputShape}), tf.layers.lstm({units: 4, returnSequences: true, ...gates}), tf.layers.gru({units: 3, ...gates})]});
+    const build = (tf) => tf.sequential({layers: [tf.layers.masking({inputShape}), tf.layers.lstm({units: 4, returnSequences: true}), tf.layers.gru({units: 3})]});
     const [ours, theirs] = [build(fj), build(judge)];
     share(ours, theirs);
     const values = random([6, 5, 3], -1, 1, 8);
@@ -97,7 +96,7 @@ suite('recurrent layers compute and train as in TensorFlow.js', () => {
 });
 
 suite('stateful layers', () => {
-  const build = (tf) => tf.sequential({layers: [tf.layers.lstm({units: 3, stateful: true, batchInputShape: [2, 4, 3], ...gates})]});
+  const build = (tf) => tf.sequential({layers: [tf.layers.lstm({units: 3, stateful: true, batchInputShape: [2, 4, 3]})]});
   test('go on where the last batch ended, as in TensorFlow.js', () => {
     const [ours, theirs] = [build(fj), build(judge)];
     share(ours, theirs);
@@ -134,9 +133,9 @@ suite('files', () => {
   const build = (tf) =>
     tf.sequential({
       layers: [
-        tf.layers.bidirectional({layer: tf.layers.lstm({units: 3, returnSequences: true, ...gates}), inputShape: [4, 2]}),
-        tf.layers.gru({units: 4, returnSequences: true, ...gates}),
-        tf.layers.rnn({cell: [tf.layers.simpleRNNCell({units: 3}), tf.layers.gruCell({units: 2, ...gates})]}),
+        tf.layers.bidirectional({layer: tf.layers.lstm({units: 3, returnSequences: true}), inputShape: [4, 2]}),
+        tf.layers.gru({units: 4, returnSequences: true}),
+        tf.layers.rnn({cell: [tf.layers.simpleRNNCell({units: 3}), tf.layers.gruCell({units: 2})]}),
       ],
     });
   test('of the package are read again', async () => {
@@ -152,8 +151,8 @@ suite('files', () => {
     // Without rnn: TensorFlow.js cannot read its own file of that.
     const model = judge.sequential({
       layers: [
-        judge.layers.bidirectional({layer: judge.layers.lstm({units: 3, returnSequences: true, ...gates}), inputShape: [4, 2]}),
-        judge.layers.gru({units: 4, returnSequences: true, ...gates}),
+        judge.layers.bidirectional({layer: judge.layers.lstm({units: 3, returnSequences: true}), inputShape: [4, 2]}),
+        judge.layers.gru({units: 4, returnSequences: true}),
         judge.layers.simpleRNN({units: 3}),
       ],
     });
@@ -177,15 +176,15 @@ suite('what layers say', () => {
     assert.deepEqual(apart.map((t) => t.shape), Array(4).fill([null, 4]));
   });
   test('of values, with states', () => {
-    const layer = fj.layers.gru({units: 4, ...gates});
+    const layer = fj.layers.gru({units: 4});
     const [x, h] = [tensor(fj, [2, 5, 3]), tensor(fj, [2, 4], 6)];
     const given = layer.apply(x, {initialState: h});
     same(layer.apply([x, h]), given);
     assert.notDeepEqual(layer.apply(x).dataSync(), given.dataSync());
   });
-  test('a call has training and initialState alone', () => {
+  test('a call has training and initialState alone, and a cell is one', () => {
     const x = fj.input({shape: [5, 3]});
-    assert.throws(() => fj.layers.lstm({units: 4}).apply(x, {constants: x}), /a call takes training alone beside its inputs, got constants/);
+    assert.throws(() => fj.layers.lstm({units: 4}).apply(x, {constants: x}), /: constants is not an argument of a call of LSTM/);
     assert.throws(() => fj.layers.lstm({units: 4}).apply(x, {initialState: [x]}), /has 2 states, got 1/);
     assert.throws(() => fj.layers.rnn({cell: fj.layers.dense({units: 4})}).apply(x), /cell must be a cell, SimpleRNNCell, LSTMCell, GRUCell or StackedRNNCells, got/);
   });

@@ -17,7 +17,7 @@ suite('types of arguments', () => {
     const text = readFileSync(`${here}../src/generated/arguments.ts`, 'utf8');
     assert.match(text, /\/\*\* Arguments of tf\.layers\.conv2d\. \*\/\nexport interface Conv2DArgs extends LayerArgs \{\n/);
     assert.match(text, /\/\*\* How many channels come out\. \*\/\n  filters: number;/);
-    assert.match(text, /\/\*\* Height and width of the window\. \*\/\n  kernelSize: number \| number\[\];/);
+    assert.match(text, /\/\*\* The size of the window along each axis: height and width\. \*\/\n  kernelSize: number \| number\[\];/);
     assert.match(text, /Default: true\. \*\/\n  useBias\?: boolean;/);
   });
 });
