@@ -69,12 +69,12 @@ void eachRow(const Layer& layer, F f) {
   int left = layer.padding == "same" ? (columns - 1) / 2 : 0;
   for (int y = 0; y < layer.out[0]; ++y) {
     for (int x = 0; x < layer.out[1]; ++x) {
-      auto place = static_cast<size_t>(y * layer.out[1] + x);
+      auto place = static_cast<size_t>(y) * layer.out[1] + x;
       for (int tap = 0; tap < rows * columns; ++tap) {
         int fromY = y + tap / columns - top, fromX = x + tap % columns - left;
         if (fromY < 0 || fromY >= height || fromX < 0 || fromX >= width) continue;
-        auto from = static_cast<size_t>((fromY * width + fromX) * channels);
-        auto row = static_cast<size_t>(tap * channels);
+        auto from = (static_cast<size_t>(fromY) * width + fromX) * channels;
+        auto row = static_cast<size_t>(tap) * channels;
         for (size_t c = 0; c < static_cast<size_t>(channels); ++c) f(from + c, row + c, place);
       }
     }
@@ -113,7 +113,7 @@ std::vector<size_t> largestOf(const Layer& layer, std::span<const double> x) {
       size_t& best = out.emplace_back();
       for (int y = std::max(startY, 0); y < std::min(startY + size, height); ++y) {
         for (int x0 = std::max(startX, 0); x0 < std::min(startX + size, width); ++x0) {
-          auto at = static_cast<size_t>((y * width + x0) * channels + c);
+          auto at = (static_cast<size_t>(y) * width + x0) * channels + c;
           if (x[at] > most) most = x[at], best = at;
         }
       }

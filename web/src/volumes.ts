@@ -79,38 +79,40 @@ const pooling =
 export const maxPool3d = pooling('maxPool3d');
 export const avgPool3d = pooling('avgPool3d');
 
-// ---- between space and batch --------------------------------------------------------------------------------------------------
+// ---- between space and batch, in TensorFlow.js's words --------------------------------------------------------------------------------------------------
 
 type Pairs = readonly (readonly number[])[];
-function checkBlocks(op: string, t: Tensor, blockShape: readonly number[], name: string, pairs: Pairs): void {
-  if (t.rank < 1 + blockShape.length) throw new Error(`${op}: input rank ${t.rank} must be above the number of blockShape, ${blockShape.length}`);
-  if (pairs.length !== blockShape.length) throw new Error(`${op}: ${name} needs a pair for each of blockShape [${blockShape}], got ${show(pairs)}`);
-}
 
 /** Every so-many-th entry along the axes after the batch, as samples of their own. */
 export const spaceToBatchND = tidied((x: Input, blockShape: readonly number[], paddings: Pairs): Tensor => {
   const t = toTensor(x, 'x', 'spaceToBatchND');
-  checkBlocks('spaceToBatchND', t, blockShape, 'paddings', paddings);
+  const axes = blockShape.length;
+  if (t.rank < 1 + axes) throw new Error(`input rank ${t.rank} should be > than [blockShape] ${axes}`);
+  if (paddings.length !== axes) throw new Error(`paddings.shape[0] ${paddings.length} must be equal to [blockShape] ${axes}`);
   const rest = t.shape.slice(1 + blockShape.length);
   const whole = padded(t, [[0, 0], ...paddings, ...rest.map(() => [0, 0])] as [number, number][]);
   const sizes = blockShape.map((block, i) => whole.shape[i + 1]! / block);
   if (!sizes.every(Number.isInteger)) {
-    throw new Error(`spaceToBatchND: input spatial dimensions ${t.shape.slice(1)} with paddings ${paddings} must be divisible by blockShapes ${blockShape}`);
+    throw new Error(`input spatial dimensions ${t.shape.slice(1)} with paddings ${paddings} must be divisible by blockShapes ${blockShape}`);
   }
   const n = t.shape[0]!;
   const parted = reshape(whole, [n, ...sizes.flatMap((size, i) => [size, blockShape[i]!]), ...rest]);
-  const [axes, blocks] = [sizes.map((_, i) => 2 * i + 1), sizes.map((_, i) => 2 * i + 2)];
-  const moved = transpose(parted, [...blocks, 0, ...axes, ...rest.map((_, i) => 2 * sizes.length + 1 + i)]);
+  const [places, blocks] = [sizes.map((_, i) => 2 * i + 1), sizes.map((_, i) => 2 * i + 2)];
+  const moved = transpose(parted, [...blocks, 0, ...places, ...rest.map((_, i) => 2 * sizes.length + 1 + i)]);
   return reshape(moved, [blockShape.reduce((a, b) => a * b, n), ...sizes, ...rest]);
 });
 
 /** The inverse of spaceToBatchND. */
 export const batchToSpaceND = tidied((x: Input, blockShape: readonly number[], crops: Pairs): Tensor => {
   const t = toTensor(x, 'x', 'batchToSpaceND');
-  checkBlocks('batchToSpaceND', t, blockShape, 'crops', crops);
   const count = blockShape.length;
-  const n = t.shape[0]! / blockShape.reduce((a, b) => a * b, 1);
-  if (!Number.isInteger(n)) throw new Error(`batchToSpaceND: input batch must be divisible by the product of blockShape ${blockShape}, got ${t.shape[0]}`);
+  if (t.rank < 1 + count) throw new Error(`input rank is ${t.rank} but should be > than blockShape.length ${count}`);
+  if (crops.length !== count) throw new Error(`crops.length is ${crops.length} but should be equal to blockShape.length  ${count}`);
+  const product = blockShape.reduce((a, b) => a * b, 1);
+  const n = t.shape[0]! / product;
+  if (!Number.isInteger(n)) {
+    throw new Error(`input tensor batch is ${t.shape[0]} but is not divisible by the product of the elements of blockShape ${blockShape.join(' * ')} === ${product}`);
+  }
   const [sizes, rest] = [t.shape.slice(1, 1 + count), t.shape.slice(1 + count)];
   const parted = reshape(t, [...blockShape, n, ...sizes, ...rest]);
   const moved = transpose(parted, [count, ...sizes.flatMap((_, i) => [count + 1 + i, i]), ...rest.map((_, i) => 2 * count + 1 + i)]);

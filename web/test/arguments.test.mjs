@@ -223,12 +223,12 @@ const rows = {
     [() => fj.pool(zeros(8, 8, 1), 2, 'max', 1, 2), "pool: with dilations pad must be 'valid', 'same' or 0, got 1"],
   ],
   spaceToBatchND: [
-    [() => fj.spaceToBatchND(zeros(1, 5, 1), [2], [[0, 0]]), 'spaceToBatchND: input spatial dimensions 5,1 with paddings 0,0 must be divisible by blockShapes 2'],
-    [() => fj.spaceToBatchND(zeros(5), [2], [[0, 0]]), 'spaceToBatchND: input rank 1 must be above the number of blockShape, 1'],
+    [() => fj.spaceToBatchND(zeros(1, 5, 1), [2], [[0, 0]]), 'input spatial dimensions 5,1 with paddings 0,0 must be divisible by blockShapes 2'],
+    [() => fj.spaceToBatchND(zeros(5), [2], [[0, 0]]), 'input rank 1 should be > than [blockShape] 1'],
   ],
   batchToSpaceND: [
-    [() => fj.batchToSpaceND(zeros(3, 5), [2], [[0, 0]]), 'batchToSpaceND: input batch must be divisible by the product of blockShape 2, got 3'],
-    [() => fj.batchToSpaceND(zeros(4, 5), [2], []), 'batchToSpaceND: crops needs a pair for each of blockShape [2], got []'],
+    [() => fj.batchToSpaceND(zeros(3, 5), [2], [[0, 0]]), 'input tensor batch is 3 but is not divisible by the product of the elements of blockShape 2 === 2'],
+    [() => fj.batchToSpaceND(zeros(4, 5), [2], []), 'crops.length is 0 but should be equal to blockShape.length  1'],
   ],
   batchNorm: [[() => fj.batchNorm(zeros(2, 3), zeros(4), zeros(4)), /^batchNorm: .*\[2,3\].*\[4\]/]],
   broadcastTo: [[() => fj.broadcastTo(zeros(2, 3)), 'broadcastTo: shape must be a list of numbers, got undefined']],

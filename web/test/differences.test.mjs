@@ -182,6 +182,12 @@ tableIsTried('numbers', {
     assert.match(says(judge, and), /Only supports 'int32' values in tensor/);
     assert.match(says(fj, and), /Argument '\w+' passed to 'bitwiseAnd'/);
   },
+  '`einsum` of more than two tensors; what is wrong with its equation': () => {
+    const chain = (tf) => tf.einsum('i,i,i->i', [2], [3], [4]);
+    assert.throws(() => chain(judge), /more than 2 input tensors/);
+    assert.deepEqual([...chain(fj).dataSync()], [24]);
+    assert.throws(() => fj.einsum('ij->ji', [[1]], [[1]]), /the equation "ij->ji" is of 1 arrays, got 2/);
+  },
   '`tf.version`': () => {
     assert.deepEqual(Object.keys(fj.version), ['fjord']);
     assert.ok('tfjs-core' in judge.version && 'version_core' in judge && !('version_core' in fj));
