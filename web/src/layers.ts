@@ -86,6 +86,7 @@ export interface LayerHome {
   valuesAt(path: string): Tensor[];
   /** @internal */
   setValuesAt(path: string, values: Tensor[]): void;
+  /** @internal */
   resetStatesAt(path: string): void;
 }
 

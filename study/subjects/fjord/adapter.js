@@ -16,9 +16,10 @@ function activations(tf) {
 }
 
 function factsOf(tf) {
-  // A layer has aliases (avgPool2d, ..), which make the same class.
-  const classes = Object.keys(tf.layers).map((name) => tf.layers[name]({}).getClassName());
-  const layers = Object.keys(tf.layers).filter((_, i) => classes.indexOf(classes[i]) === i);
+  // A layer has aliases (avgPool2d, ..), which make the same class; Layer is that of all, and input makes none.
+  const names = Object.keys(tf.layers).filter((name) => !['Layer', 'input'].includes(name));
+  const classes = names.map((name) => tf.layers[name]({}).getClassName());
+  const layers = names.filter((_, i) => classes.indexOf(classes[i]) === i);
   return {
     training: typeof tf.LayersModel.prototype.fit === 'function',
     cnn: classes.includes('Conv2D'),
