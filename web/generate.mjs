@@ -15,7 +15,7 @@ export function layersAndActivations() {
 
 /** Where TensorFlow.js's defaults are others than Keras's, those of tf.layers are TensorFlow.js's. */
 const theirDefaults = {
-  ...Object.fromEntries(['LSTM', 'LSTMCell', 'ConvLSTM2D'].map((className) => [className, {recurrentActivation: 'hardSigmoid'}])),
+  ...Object.fromEntries(['LSTM', 'LSTMCell', 'ConvLSTM2D', 'ConvLSTM2DCell'].map((className) => [className, {recurrentActivation: 'hardSigmoid'}])),
   ...Object.fromEntries(['GRU', 'GRUCell'].map((className) => [className, {recurrentActivation: 'hardSigmoid', resetAfter: false}])),
 };
 

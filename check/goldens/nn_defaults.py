@@ -6,6 +6,7 @@ config does not tell}.
 """
 import inspect
 
+import nn_golden
 from nn_golden import Golden, description, here, keras
 # After the module that settles which backend Keras has.
 from keras.src.legacy import layers as legacy
@@ -15,8 +16,8 @@ CLASSES = {
         Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
         AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention
         Average AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization Bidirectional CategoryEncoding
-        CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM2D
-        Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout ELU
+        CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D
+        ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout ELU
         EinsumDense Embedding Flatten GRU GRUCell GaussianDropout GaussianNoise GlobalAveragePooling1D
         GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
         GroupNormalization GroupQueryAttention Identity LSTM LSTMCell LayerNormalization LeakyReLU Masking
@@ -28,6 +29,7 @@ CLASSES = {
         ZeroPadding1D ZeroPadding2D ZeroPadding3D'''),
     # Of Keras 2.
     'legacy': (legacy, 'ThresholdedReLU'),
+    'inner': (nn_golden, 'ConvLSTM2DCell'),
     'optimizer': (keras.optimizers, 'Adadelta Adagrad Adam AdamW Adamax Ftrl Lion Nadam RMSprop SGD'),
     'schedule': (keras.optimizers.schedules, '''
         CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay'''),
@@ -109,7 +111,7 @@ def make(folder):
     file = Golden('nn_defaults', seed=20261128)
     for kind, (module, names) in CLASSES.items():
         for name in names.split():
-            add(file, 'layer' if kind == 'legacy' else kind, getattr(module, name), name)
+            add(file, 'layer' if kind in ('legacy', 'inner') else kind, getattr(module, name), name)
     file.save(folder)
 
 

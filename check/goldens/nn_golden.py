@@ -3,8 +3,16 @@ import inspect
 import json
 
 from golden import Golden, here, keras, np, tf
+from keras.src.layers.rnn.conv_lstm import ConvLSTMCell
 
-__all__ = ['Golden', 'alone', 'description', 'here', 'keras', 'named', 'np', 'plain', 'short', 'split', 'tf', 'training', 'within']
+__all__ = ['ConvLSTM2DCell', 'Golden', 'alone', 'description', 'here', 'keras', 'named', 'np', 'plain', 'short', 'split', 'tf', 'training', 'within']
+
+
+class ConvLSTM2DCell(ConvLSTMCell):
+    """TensorFlow.js exports it; Keras has one for any number of axes, and does not export it."""
+
+    def __init__(self, filters, kernel_size, **kwargs):
+        super().__init__(2, filters, kernel_size, **kwargs)
 
 
 def description(thing):

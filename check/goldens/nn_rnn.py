@@ -6,7 +6,7 @@ sequence [N,T,..] and then initial states. Beside that: {mask @ [N,T] or absent,
 """
 import json
 
-from nn_golden import Golden, description, here, keras, np, plain, split, tf, training
+from nn_golden import ConvLSTM2DCell, Golden, description, here, keras, np, plain, split, tf, training
 
 L, O = keras.layers, keras.optimizers
 
@@ -150,6 +150,16 @@ def images(file):
     ]:
         call = lambda x, *s, make=make, mask=mask: make(x, initial_state=list(s) or None, mask=None if mask is None else tf.constant(mask))
         put(file, name, make, call, [x] + states, mask)
+    cell, state = ConvLSTM2DCell(3, 2, padding='same'), [file.normal(2, 4, 5, 3) for _ in range(2)]
+    put(file, 'conv_lstm2d cell', cell, lambda x, h, c: cell(x, [h, c]), [file.normal(2, 4, 5, 2)] + state)
+    for name, make, shape, size in [
+        ('conv_lstm1d', L.ConvLSTM1D(3, 3, strides=2, padding='same', return_sequences=True), (2, 3, 7, 2), None),
+        ('conv_lstm1d states', L.ConvLSTM1D(2, 2, padding='same', return_state=True), (2, 3, 5, 2), (2, 5, 2)),
+        ('conv_lstm3d', L.ConvLSTM3D(2, 2, return_sequences=True), (2, 2, 4, 3, 5, 2), None),
+        ('conv_lstm3d states', L.ConvLSTM3D(2, (1, 2, 3), padding='same', return_state=True), (1, 2, 3, 2, 4, 2), (1, 3, 2, 4, 2)),
+    ]:
+        states = [file.normal(*size) for _ in range(2)] if size else []
+        put(file, name, make, lambda x, *s, make=make: make(x, initial_state=list(s) or None), [file.normal(*shape)] + states, None)
 
 
 def texts(file, samples, steps, kinds):

@@ -106,6 +106,15 @@ inline bool isImage(Value x) { return isBatch(x, 2); }
 Value withAxis(Value x, int at);
 Value withoutAxis(Value x, int at);
 
+/// How a convolution goes along one to three axes.
+struct Convolution {
+  Shape strides, dilations;
+  Padding padding;
+  int32_t groups = 1;
+};
+/// x [N,..,C] by a kernel [..,C/groups,filters]: of one axis as images of one row.
+Value convolve(Value x, Value kernel, const Convolution& a);
+
 /// x with axis `axis` moved to the end, and back.
 Value axisLast(Value x, int axis);
 Value lastBack(Value x, int axis);

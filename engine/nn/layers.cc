@@ -80,6 +80,17 @@ bool isBatch(Value x, int axes) {
   return false;
 }
 
+Value convolve(Value x, Value kernel, const Convolution& a) {
+  int axes = a.strides.rank();
+  if (axes == 3)
+    return conv3d(
+        x, kernel,
+        {.strides = a.strides, .dilations = a.dilations, .padding = a.padding, .groups = a.groups});
+  Conv2DAttrs attrs{pairOf(a.strides), pairOf(a.dilations), a.padding, a.groups};
+  if (axes == 2) return conv2d(x, kernel, attrs);
+  return withoutAxis(conv2d(withAxis(x, 1), withAxis(kernel, 0), attrs), 1);
+}
+
 Value withAxis(Value x, int at) {
   if (!x) return x;
   Shape shape;

@@ -48,17 +48,10 @@ Value conv(LayerContext& c, const Fields& f, Inputs in) {
   shape.push(channels / groups);
   shape.push(filters);
   Value kernel = kernelOf(c, f, shape);
-  if (axes == 3)
-    return finished(c, f,
-                    conv3d(x, kernel,
-                           {.strides = f.perAxis("strides"),
-                            .dilations = f.perAxis("dilation_rate"),
-                            .padding = paddingOf(f),
-                            .groups = groups}));
-  Conv2DAttrs attrs{pairOf(f, "strides"), pairOf(f, "dilation_rate"),
-                    axes == 1 ? stepPadding(f) : paddingOf(f), groups};
-  if (axes == 2) return finished(c, f, conv2d(x, kernel, attrs));
-  return finished(c, f, withoutAxis(conv2d(withAxis(x, 1), withAxis(kernel, 0), attrs), 1));
+  return finished(c, f,
+                  convolve(x, kernel,
+                           {f.perAxis("strides"), f.perAxis("dilation_rate"),
+                            axes == 1 ? stepPadding(f) : paddingOf(f), groups}));
 }
 
 // ---- by channel

@@ -224,10 +224,11 @@ LayerOutputs rnn(LayerContext& c, const Fields& f, Inputs in) {
 // ---- in both directions
 
 Status checkRecurrent(const Json& description) {
-  constexpr std::string_view kClasses[] = {"SimpleRNN", "LSTM", "GRU", "RNN", "ConvLSTM2D"};
+  constexpr std::string_view kClasses[] = {"SimpleRNN",  "LSTM",       "GRU",       "RNN",
+                                           "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"};
   std::string name = stringOr(description, "class_name", "");
   if (std::ranges::find(kClasses, name) == std::end(kClasses))
-    return fail("must be a recurrent layer, SimpleRNN, LSTM, GRU, RNN or ConvLSTM2D, got ",
+    return fail("must be a recurrent layer, SimpleRNN, LSTM, GRU, RNN or ConvLSTM1D to 3D, got ",
                 shown(description));
   FJORD_CHECK(layerFields(*findLayer(name), member(description, "config")));
   return {};

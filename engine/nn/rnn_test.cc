@@ -306,7 +306,8 @@ TEST(Recurrent, RefusesInWords) {
        "RNN: cell: units must be a whole number from 1 to 2147483647, got 0"},
       {alone("RNN", {{"cell", Json::array()}}), "RNN: cell must be a list of cells, got []"},
       {alone("Bidirectional", {{"layer", layer("Dense", {{"units", 2}})}}),
-       "Bidirectional: layer must be a recurrent layer, SimpleRNN, LSTM, GRU, RNN or ConvLSTM2D, "
+       "Bidirectional: layer must be a recurrent layer, SimpleRNN, LSTM, GRU, RNN or ConvLSTM1D to "
+       "3D, "
        "got "
        R"({"class_name":"Dense","config":{"units":2}})"},
       {alone("Bidirectional", {{"layer", layer("LSTM", {{"units", 2}})}, {"merge_mode", "max"}}),

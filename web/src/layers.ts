@@ -354,6 +354,7 @@ const factories = Object.fromEntries(Object.entries(layerClasses).map(([name, cl
 
 export const factoriesOfLayers = {
   ...factories,
+  input,
   inputLayer: (args?: LayerArgs | null) => new Layer('InputLayer', args),
   avgPool1d: factories.averagePooling1d,
   avgPool2d: factories.averagePooling2d,

@@ -207,14 +207,14 @@ test('automatic names are those of Keras', () => {
     gaussianDropout: 'gaussian_dropout', gaussianNoise: 'gaussian_noise', rmsNormalization: 'rms_normalization',
     groupNormalization: 'group_normalization', unitNormalization: 'unit_normalization', spectralNormalization: 'spectral_normalization',
     simpleRNN: 'simple_rnn', lstm: 'lstm', gru: 'gru', simpleRNNCell: 'simple_rnn_cell', lstmCell: 'lstm_cell', gruCell: 'gru_cell',
-    stackedRNNCells: 'stacked_rnn_cells', rnn: 'rnn', bidirectional: 'bidirectional', convLstm2d: 'conv_lstm2d',
+    stackedRNNCells: 'stacked_rnn_cells', rnn: 'rnn', bidirectional: 'bidirectional', convLstm1d: 'conv_lstm1d', convLstm2d: 'conv_lstm2d', convLstm3d: 'conv_lstm3d', convLstm2dCell: 'conv_lstm2d_cell',
     embedding: 'embedding', einsumDense: 'einsum_dense', multiHeadAttention: 'multi_head_attention',
     groupQueryAttention: 'group_query_attention', attention: 'attention', additiveAttention: 'additive_attention', resizing: 'resizing',
     centerCrop: 'center_crop', randomFlip: 'random_flip', randomContrast: 'random_contrast', randomBrightness: 'random_brightness',
     randomRotation: 'random_rotation', randomTranslation: 'random_translation', randomZoom: 'random_zoom', normalization: 'normalization',
     discretization: 'discretization', categoryEncoding: 'category_encoding',
   };
-  const aliases = ['Layer', 'globalMaxPool1d', 'globalMaxPool2d', 'globalAvgPool1d', 'globalAvgPool2d', 'inputLayer', ...[1, 2, 3].flatMap((n) => [`avgPool${n}d`, `avgPooling${n}d`, `maxPool${n}d`])];
+  const aliases = ['Layer', 'input', 'globalMaxPool1d', 'globalMaxPool2d', 'globalAvgPool1d', 'globalAvgPool2d', 'inputLayer', ...[1, 2, 3].flatMap((n) => [`avgPool${n}d`, `avgPooling${n}d`, `maxPool${n}d`])];
   assert.deepEqual(Object.keys(fj.layers).filter((name) => !aliases.includes(name)).sort(), Object.keys(names).sort());
   for (const [name, base] of Object.entries(names)) assert.match(fj.layers[name]().name, new RegExp(`^${base}_[0-9]+$`));
   assert.match(fj.input({shape: [1]}).name, /^input_layer_[0-9]+$/);

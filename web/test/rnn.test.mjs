@@ -44,6 +44,10 @@ suite('recurrent layers compute and train as in TensorFlow.js', () => {
     lstm: row((tf) => tf.layers.lstm({units: 4, inputShape})),
     'an lstm with other gates': row((tf) => tf.layers.lstm({units: 4, inputShape, recurrentActivation: 'sigmoid'})),
     gru: row((tf) => tf.layers.gru({units: 4, inputShape})),
+    'an lstm of what tf.layers.input gives': (tf) => {
+      const x = tf.layers.input({shape: inputShape});
+      return tf.model({inputs: x, outputs: tf.layers.lstm({units: 2}).apply(x)});
+    },
     'an lstm that goes backwards': row((tf) => tf.layers.lstm({units: 4, inputShape, goBackwards: true, activation: 'relu'})),
     'lstms in a row': (tf) =>
       tf.sequential({layers: [tf.layers.lstm({units: 4, inputShape, returnSequences: true}), tf.layers.lstm({units: 3}), tf.layers.dense({units: 2})]}),
@@ -66,6 +70,28 @@ suite('recurrent layers compute and train as in TensorFlow.js', () => {
         ],
       });
     return sameTraining(build, [[2, 3, 5, 4, 2]], [[2, 2]]);
+  });
+  test('convLstm2dCell', () => {
+    const shapes = [[2, 5, 4, 2], [2, 4, 3, 3], [2, 4, 3, 3]];
+    const [ours, theirs] = [fj, judge].map((tf) => tf.layers.convLstm2dCell({filters: 3, kernelSize: 2}));
+    const inputs = shapes.map((shape) => fj.input({shape: shape.slice(1)}));
+    const model = fj.model({inputs, outputs: ours.apply(inputs)});
+    theirs.build(shapes[0]);
+    const weights = theirs.getWeights().map((t, i) => random(t.shape, -0.7, 0.7, 10 + i));
+    for (const [tf, layer] of [[fj, ours], [judge, theirs]]) layer.setWeights(theirs.getWeights().map((t, i) => tf.tensor(weights[i], t.shape)));
+    const given = (tf) => shapes.map((shape, i) => tensor(tf, shape, 3 + i));
+    const expected = theirs.apply(given(judge));
+    model.predict(given(fj)).forEach((y, i) => close(y, expected[i], 1e-5));
+  });
+  test('convLstm1d is convLstm2d of one row, and convLstm3d of one plane', () => {
+    const [rows, images, volumes] = [[[5, 2], [3]], [[1, 5, 2], [1, 3]], [[1, 1, 5, 2], [1, 1, 3]]].map(([size, kernelSize], i) =>
+      fj.sequential({layers: [fj.layers[`convLstm${i + 1}d`]({filters: 3, kernelSize, padding: 'same', recurrentActivation: 'sigmoid', inputShape: [4, ...size]})]}));
+    images.setWeights(rows.getWeights().map((t) => (t.shape.length > 1 ? t.expandDims(0) : t)));
+    volumes.setWeights(images.getWeights().map((t) => (t.shape.length > 1 ? t.expandDims(0) : t)));
+    const x = tensor(fj, [2, 4, 5, 2]);
+    const expected = rows.predict(x).dataSync();
+    closeValues(images.predict(x.expandDims(2)).dataSync(), expected, 1e-6);
+    closeValues(volumes.predict(x.expandDims(2).expandDims(2)).dataSync(), expected, 1e-6);
   });
   test('both directions apart', () => {
     const build = (tf) => {
