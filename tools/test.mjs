@@ -63,7 +63,7 @@ async function memcheck() {
   const result = await run('valgrind', ['--quiet', '--error-exitcode=1', '--suppressions=check/memcheck.supp', program, '--gtest_brief=1', `--gtest_filter=-${[...longTests, ...ownMemoryTests].join(':')}`]);
   return {...result, ...gtestCounts(result.output)};
 }
-const longTests = ['Ops.*', 'Elementwise.*', 'VectorMath.*', 'Random.*', 'Initializers.*'];
+const longTests = ['Ops.*', 'Ops/LongSums.*', 'Deep.*', '*ThreeThousandLayers*', 'Elementwise.*', 'VectorMath.*', 'Random.*', 'Initializers.*'];
 const ownMemoryTests = ['*Allocations*', '*Depth.*'];
 
 /** The tests of a folder, after what they need is built; `env` tells them which build is meant. */
