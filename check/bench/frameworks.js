@@ -35,7 +35,8 @@ const there = new Set();
 export async function open(title, place) {
   const [name, backend] = place.split('/');
   const subject = await subjectOf(name);
-  const files = [...subject.files, ...(subject.backends[backend].files ?? [])].map((file) => (title === 'against' ? file.replace(/^\/fjord\//, '/against/npm/') : file));
+  // Another commit's package loads files of other names.
+  const files = title === 'against' ? subject.files.map((file) => file.replace(/^\/fjord\//, '/against/npm/')) : [...subject.files, ...(subject.backends[backend].files ?? [])];
   const isModule = subject.module || files[0]?.endsWith('.mjs');
   // A script that is evaluated twice is another library.
   const missing = isModule ? files : files.filter((file) => !there.has(file));

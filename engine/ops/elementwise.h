@@ -83,4 +83,16 @@ void broadcastStrides(const Shape& source, const Shape& space, Chain::Load& load
 /// The same of a part of an array of shape `whole`.
 void partStrides(const SliceAttrs& part, const Shape& whole, const Shape& space, Chain::Load& load);
 
+// ---- which kernels a row has
+
+constexpr bool takesFloats(RowKind k) {
+  return k == RowKind::kFloat || k == RowKind::kNumber || k == RowKind::kWhole ||
+         k == RowKind::kFirst || k == RowKind::kTest || k == RowKind::kCompare;
+}
+// A selection moves bits, whatever they mean, so the integer kernel serves every type.
+constexpr bool takesInts(RowKind k) {
+  return k == RowKind::kNumber || k == RowKind::kFirst || k == RowKind::kCompare ||
+         k == RowKind::kLogic || k == RowKind::kBits || k == RowKind::kSelect;
+}
+
 }  // namespace fjord
