@@ -7,48 +7,25 @@
 #include <cstring>
 
 #include "nn/fit.h"
+#include "testing/models.h"
 
 namespace fjord {
 namespace {
 
-Json json(std::string_view text) {
-  Result<Json> j = parseJson(text);
-  EXPECT_TRUE(j) << text;
-  return j.value_or(Json());
-}
-
-std::unique_ptr<Model> made(const Json& description, Threads& threads, ModelOptions options = {}) {
-  auto model = Model::fromJson(description, threads, options);
-  EXPECT_TRUE(model) << model.error().message;
-  return model ? std::move(*model) : nullptr;
-}
-std::string errorOf(const Json& description, const ModelOptions& options = {}) {
-  Threads threads;
-  auto model = Model::fromJson(description, threads, options);
-  return model ? "" : model.error().message;
-}
+using testing::errorOf;
+using testing::json;
+using testing::made;
+using testing::namesOf;
+using testing::numbers;
+using testing::valuesOf;
 
 Json dense(const char* name, int units) {
   return layer("Dense", {{"name", name}, {"units", units}, {"batch_input_shape", {nullptr, 3}}});
-}
-std::vector<std::string> namesOf(const Model& model) {
-  std::vector<std::string> names;
-  for (const Weight& w : model.weights()) names.push_back(w.name);
-  return names;
-}
-std::vector<float> valuesOf(const Tensor& t) {
-  return {t.span<float>().begin(), t.span<float>().end()};
 }
 std::vector<std::vector<float>> weightsOf(const Model& model) {
   std::vector<std::vector<float>> all;
   for (const Weight& w : model.weights()) all.push_back(valuesOf(w.value));
   return all;
-}
-Tensor numbers(const Shape& shape, uint64_t seed = 1) {
-  Tensor t = *Tensor::zeros({DType::kF32, shape});
-  Random random(seed);
-  for (float& v : t.span<float>()) v = random.normal();
-  return t;
 }
 std::vector<float> predicted(Model& model, const Tensor& x) {
   auto y = model.predict({&x, 1});

@@ -7,26 +7,17 @@
 
 #include "nn/fit.h"
 #include "nn/model.h"
+#include "testing/models.h"
 
 namespace fjord {
 namespace {
 
-Json json(std::string_view text) {
-  Result<Json> j = parseJson(text);
-  EXPECT_TRUE(j) << text;
-  return j.value_or(Json());
-}
-
-std::unique_ptr<Model> made(const Json& description, Threads& threads, uint64_t seed = 1) {
-  auto model = Model::fromJson(description, threads, {.seed = seed});
-  EXPECT_TRUE(model) << model.error().message;
-  return model ? std::move(*model) : nullptr;
-}
-std::string errorOf(const Json& description) {
-  Threads threads;
-  auto model = Model::fromJson(description, threads);
-  return model ? "" : model.error().message;
-}
+using testing::errorOf;
+using testing::json;
+using testing::made;
+using testing::namesOf;
+using testing::numbers;
+using testing::valuesOf;
 
 /// A layer on sequences of 4 steps of 3 numbers.
 Json alone(std::string_view className, Json config) {
@@ -38,15 +29,6 @@ Json lstm(Json config) {
   return alone("LSTM", std::move(config));
 }
 
-Tensor numbers(const Shape& shape, uint64_t seed = 1) {
-  Tensor t = *Tensor::zeros({DType::kF32, shape});
-  Random random(seed);
-  for (float& v : t.span<float>()) v = random.normal();
-  return t;
-}
-std::vector<float> valuesOf(const Tensor& t) {
-  return {t.span<float>().begin(), t.span<float>().end()};
-}
 std::vector<float> predicted(Model& model, const Tensor& x, int batch = 32) {
   auto y = model.predict({&x, 1}, batch);
   EXPECT_TRUE(y) << y.error().message;
@@ -55,11 +37,6 @@ std::vector<float> predicted(Model& model, const Tensor& x, int batch = 32) {
 std::string faultOf(Model& model, const Tensor& x) {
   auto y = model.predict({&x, 1}, 32);
   return y ? "" : y.error().message;
-}
-std::vector<std::string> namesOf(const Model& model) {
-  std::vector<std::string> names;
-  for (const Weight& w : model.weights()) names.push_back(w.name);
-  return names;
 }
 Weight& weightOf(Model& model, std::string_view name) {
   auto found = std::ranges::find(model.mutableWeights(), name, &Weight::name);
@@ -72,7 +49,9 @@ Weight& weightOf(Model& model, std::string_view name) {
 TEST(Recurrent, WeightsAreNamedByTheirCells) {
   Threads threads;
   using Names = std::vector<std::string>;
-  auto named = [&](const Json& description) { return namesOf(*made(description, threads)); };
+  auto named = [&](const Json& description) {
+    return namesOf(*made(description, threads, {.seed = 1}));
+  };
   EXPECT_EQ(named(lstm({{"name", "a"}})), (Names{"a/kernel", "a/recurrent_kernel", "a/bias"}));
   EXPECT_EQ(named(lstm({{"name", "a"}, {"use_bias", false}})),
             (Names{"a/kernel", "a/recurrent_kernel"}));
@@ -95,12 +74,12 @@ TEST(Recurrent, WeightsAreNamedByTheirCells) {
 
 TEST(Recurrent, WeightsBeginAsKerasHasThem) {
   Threads threads;
-  auto model = made(alone("LSTM", {{"units", 5}, {"name", "a"}}), threads);
+  auto model = made(alone("LSTM", {{"units", 5}, {"name", "a"}}), threads, {.seed = 1});
   // 0 but for the forget gate, the second of four.
   std::vector<float> bias = valuesOf(weightOf(*model, "a/bias").value);
   for (int i = 0; i < 20; ++i) EXPECT_EQ(bias[i], i >= 5 && i < 10 ? 1 : 0) << i;
-  auto closed =
-      made(alone("LSTM", {{"units", 5}, {"name", "a"}, {"unit_forget_bias", false}}), threads);
+  auto closed = made(alone("LSTM", {{"units", 5}, {"name", "a"}, {"unit_forget_bias", false}}),
+                     threads, {.seed = 1});
   EXPECT_EQ(valuesOf(weightOf(*closed, "a/bias").value), std::vector<float>(20));
   // The rows of [5,20] are orthonormal.
   std::vector<float> u = valuesOf(weightOf(*model, "a/recurrent_kernel").value);
@@ -113,7 +92,7 @@ TEST(Recurrent, WeightsBeginAsKerasHasThem) {
   }
   // Drawn parts are not the same numbers.
   Json drawn = alone("LSTM", {{"units", 5}, {"name", "a"}, {"bias_initializer", "random_normal"}});
-  bias = valuesOf(weightOf(*made(drawn, threads), "a/bias").value);
+  bias = valuesOf(weightOf(*made(drawn, threads, {.seed = 1}), "a/bias").value);
   EXPECT_EQ(std::set<float>(bias.begin(), bias.end()).size(), 16u);
 }
 
@@ -127,8 +106,8 @@ TEST(Recurrent, AStatefulLayerGoesOnWhereTheLastBatchEnded) {
     std::copy_n(x.data<float>() + n * 24 + 12, 12, second.data<float>() + n * 12);
   }
   Json config = {{"units", 2}, {"name", "a"}, {"batch_input_shape", Json::array({nullptr, 8, 3})}};
-  auto whole = made(sequential({layer("LSTM", config)}), threads);
-  auto kept = made(lstm({{"stateful", true}, {"name", "a"}}), threads);
+  auto whole = made(sequential({layer("LSTM", config)}), threads, {.seed = 1});
+  auto kept = made(lstm({{"stateful", true}, {"name", "a"}}), threads, {.seed = 1});
   std::vector<float> all = predicted(*whole, x), begun = predicted(*kept, first);
   EXPECT_EQ(predicted(*kept, second), all);
   kept->resetStates();
@@ -143,7 +122,7 @@ TEST(Recurrent, AStatefulLayerGoesOnWhereTheLastBatchEnded) {
 
 TEST(Recurrent, StatesAreOfBatchesOfOneSizeUntilTheyAreReset) {
   Threads threads;
-  auto model = made(lstm({{"stateful", true}, {"name", "a"}}), threads);
+  auto model = made(lstm({{"stateful", true}, {"name", "a"}}), threads, {.seed = 1});
   Tensor two = numbers({2, 4, 3}), three = numbers({3, 4, 3});
   std::vector<float> begun = predicted(*model, three);
   EXPECT_EQ(faultOf(*model, two),
@@ -163,7 +142,8 @@ TEST(Recurrent, APausedStepOfAStatefulModelEndsBeforeAnother) {
                                  {"stateful", true},
                                  {"batch_input_shape", Json::array({nullptr, 4, 3})}}),
                   layer("Dense", {{"units", 1}})});
-  auto straight = made(description, threads), paused = made(description, threads);
+  auto straight = made(description, threads, {.seed = 1}),
+       paused = made(description, threads, {.seed = 1});
   Tensor x = numbers({2, 4, 3}), y = numbers({2, 1}, 5);
   Json options = json(R"({"optimizer": "sgd", "loss": "mse"})");
   for (Model* model : {straight.get(), paused.get()}) ASSERT_TRUE(model->compile(options));
@@ -222,7 +202,7 @@ TEST(Recurrent, InputsAreDroppedAlikeInEachStep) {
                  {"recurrent_initializer", "zeros"},
                  {"dropout", 0.5},
                  {"return_sequences", true}};
-  auto model = made(trainingCall("SimpleRNN", config, 0), threads);
+  auto model = made(trainingCall("SimpleRNN", config, 0), threads, {.seed = 1});
   std::vector<float> y = predicted(*model, ones({16, 4, 3}));
   int dropped = 0;
   for (int i = 0; i < 16 * 12; ++i) {
@@ -244,7 +224,7 @@ TEST(Recurrent, StatesAreDroppedAlikeInEachStep) {
                  {"recurrent_initializer", "identity"},
                  {"recurrent_dropout", 0.5},
                  {"return_sequences", true}};
-  auto model = made(trainingCall("SimpleRNN", config, 1), threads);
+  auto model = made(trainingCall("SimpleRNN", config, 1), threads, {.seed = 1});
   Tensor in[] = {ones({16, 4, 3}), ones({16, 3})};
   auto got = model->predict(in);
   ASSERT_TRUE(got) << got.error().message;
@@ -265,11 +245,11 @@ TEST(Recurrent, NothingIsDroppedInPrediction) {
   Threads threads;
   Tensor x = numbers({2, 4, 3});
   for (const char* className : {"LSTM", "GRU", "SimpleRNN"}) {
-    auto plain = made(alone(className, {{"units", 2}}), threads);
+    auto plain = made(alone(className, {{"units", 2}}), threads, {.seed = 1});
     Json config = {{"units", 2}, {"dropout", 0.5}, {"recurrent_dropout", 0.5}};
-    auto dropping = made(alone(className, config), threads);
+    auto dropping = made(alone(className, config), threads, {.seed = 1});
     EXPECT_EQ(predicted(*plain, x), predicted(*dropping, x)) << className;
-    EXPECT_NE(predicted(*made(trainingCall(className, config, 0), threads), x),
+    EXPECT_NE(predicted(*made(trainingCall(className, config, 0), threads, {.seed = 1}), x),
               predicted(*plain, x));
   }
 }

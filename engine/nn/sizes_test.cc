@@ -5,9 +5,13 @@
 
 #include "base/random.h"
 #include "nn/model.h"
+#include "testing/models.h"
 
 namespace fjord {
 namespace {
+
+using testing::made;
+using testing::numbers;
 
 Json anyImage(int channels) { return {nullptr, nullptr, nullptr, channels}; }
 Json conv(int filters, const Json& more = Json::object()) {
@@ -28,23 +32,11 @@ Json whole() {
                      layer("Dense", {{"units", 1}})});
 }
 
-std::unique_ptr<Model> made(const Json& description, Threads& threads) {
-  auto model = Model::fromJson(description, threads, {.seed = 3});
-  EXPECT_TRUE(model) << model.error().message;
-  return model ? std::move(*model) : nullptr;
-}
-Tensor numbers(const Shape& shape, uint64_t seed) {
-  Tensor t = *Tensor::zeros({DType::kF32, shape});
-  Random random(seed);
-  for (float& v : t.span<float>()) v = random.normal();
-  return t;
-}
-
 /// The same model for one size, with the weights of the other.
 std::unique_ptr<Model> ofSize(Json description, int height, int width, Model& from,
                               Threads& threads) {
   description["config"]["layers"][0]["config"]["batch_input_shape"] = {nullptr, height, width, 3};
-  auto model = made(description, threads);
+  auto model = made(description, threads, {.seed = 3});
   std::vector<Tensor> weights;
   for (const Weight& w : from.weights()) weights.push_back(w.value);
   EXPECT_TRUE(model->setWeights(weights));
@@ -59,7 +51,7 @@ void expectSame(const Tensor& a, const Tensor& b) {
 TEST(OpenSizes, PredictsWhatAModelOfThatSizeDoes) {
   Threads threads;
   for (const Json& description : {pixels(), whole()}) {
-    auto model = made(description, threads);
+    auto model = made(description, threads, {.seed = 3});
     for (auto [height, width] : {std::pair{8, 6}, {4, 10}, {8, 6}, {70, 64}}) {
       SCOPED_TRACE(cat(height, " by ", width));
       Tensor x = numbers({5, height, width, 3}, height);
@@ -74,7 +66,7 @@ TEST(OpenSizes, PredictsWhatAModelOfThatSizeDoes) {
 
 TEST(OpenSizes, TrainsOnBatchesOfDifferentSizes) {
   Threads threads;
-  auto model = made(pixels(), threads);
+  auto model = made(pixels(), threads, {.seed = 3});
   Json options = {{"optimizer", "sgd"}, {"loss", "mse"}};
   ASSERT_TRUE(model->compile(options));
   for (int step = 0; step < 6; ++step) {
@@ -95,11 +87,11 @@ TEST(OpenSizes, TrainsOnBatchesOfDifferentSizes) {
 
 TEST(OpenSizes, AreShownAsOpen) {
   Threads threads;
-  auto model = made(pixels(), threads);
+  auto model = made(pixels(), threads, {.seed = 3});
   EXPECT_EQ(cat(model->inputTypes()[0]), "float32[-1,-1,-1,3]");
   EXPECT_EQ(cat(model->outputTypes()[0]), "float32[-1,-1,-1,2]");
   EXPECT_EQ(cat(model->calls()[1].outputs[0]), "float32[-1,-1,-1,4]");
-  EXPECT_EQ(cat(made(whole(), threads)->outputTypes()[0]), "float32[-1,1]");
+  EXPECT_EQ(cat(made(whole(), threads, {.seed = 3})->outputTypes()[0]), "float32[-1,1]");
   auto types = inferLayer("Conv2D", {{"filters", 4}, {"kernel_size", 3}},
                           {{Type{DType::kF32, {-1, -1, 9, 3}}}});
   ASSERT_TRUE(types) << types.error().message;
@@ -108,7 +100,7 @@ TEST(OpenSizes, AreShownAsOpen) {
   auto steps = made(sequential({layer("Conv1D", {{"filters", 2},
                                                  {"kernel_size", 200},
                                                  {"batch_input_shape", {nullptr, nullptr, 2}}})}),
-                    threads);
+                    threads, {.seed = 3});
   EXPECT_EQ(cat(steps->outputTypes()[0]), "float32[-1,-1,2]");
 }
 
@@ -122,7 +114,7 @@ TEST(OpenSizes, WhatCannotBeIsSaid) {
                                 layer("Dense", {{"units", 1}, {"name", "d"}})})),
             "the model takes inputs of open sizes, and with 96 in place of 64: d: the weight "
             "d/kernel has the shape [12288,1], [27648,1] is needed now");
-  auto model = made(pixels(), threads);
+  auto model = made(pixels(), threads, {.seed = 3});
   Tensor x = numbers({2, 8, 6, 4}, 1), y = numbers({2, 8, 8, 2}, 2);
   EXPECT_EQ(model->predict({&x, 1}).error().message,
             "the input conv2d_input takes [samples,any,any,3], got an array [2,8,6,4]");

@@ -4,8 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/models.h"
+
 namespace fjord {
 namespace {
+
+using testing::json;
 
 /// The value at a path such as /config/layers/0.
 Json& placeOf(Json& model, std::string_view path) {
@@ -14,12 +18,6 @@ Json& placeOf(Json& model, std::string_view path) {
   std::string key(path.substr(0, path.find('/')));
   path.remove_prefix(key.size());
   return placeOf(model.is_array() ? model[std::stoul(key)] : model[key], path);
-}
-
-Json json(std::string_view text) {
-  Result<Json> j = parseJson(text);
-  EXPECT_TRUE(j) << text;
-  return j.value_or(Json());
 }
 
 std::string errorOf(const Json& model) {

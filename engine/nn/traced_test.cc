@@ -5,9 +5,12 @@
 
 #include "io/model_file.h"
 #include "nn/model.h"
+#include "testing/models.h"
 
 namespace fjord {
 namespace {
+
+using testing::numbers;
 
 // What the numbers stand for.
 enum { kDense = 1, kHuber, kError, kSwish, kSquares, kAbove, kNothing, kScalar };
@@ -40,7 +43,7 @@ LayerOutputs called(const TracedCall& call) {
   }
 }
 
-class Traced : public testing::Test {
+class Traced : public ::testing::Test {
  protected:
   void SetUp() override { callTraced = called; }
   void TearDown() override { callTraced = nullptr; }
@@ -62,18 +65,9 @@ Json sameLayer() {
       {first("Dense", {{"units", 4}, {"activation", "tanh"}}), layer("Dense", {{"units", 2}})});
 }
 
-Tensor numbers(const Shape& shape, uint64_t seed) {
-  Tensor t = *Tensor::zeros({DType::kF32, shape});
-  Random random(seed);
-  for (float& v : t.span<float>()) v = random.normal();
-  return t;
-}
-
 std::unique_ptr<Model> made(Threads& threads, const Json& description,
                             const Json& traced = nullptr) {
-  auto model = Model::fromJson(description, threads, {.seed = 5, .traced = traced});
-  EXPECT_TRUE(model) << model.error().message;
-  return model ? std::move(*model) : nullptr;
+  return testing::made(description, threads, {.seed = 5, .traced = traced});
 }
 /// Losses and metrics of some steps, then all weights.
 std::vector<double> trained(Model& model, const Json& options) {
