@@ -50,7 +50,7 @@ function refuse(why) {
   process.exit(2);
 }
 
-if (options.network === 'rnn') refuse('Fjord has no recurrent layers yet, so there is nothing to measure: take --network mlp or cnn');
+if (options.network === 'rnn') refuse('recurrent networks are not measured here yet: take --network mlp or cnn');
 const families = {mlp: 'dense', cnn: 'cnn-b', 'cnn-a': 'cnn', mnist: 'mnist'};
 if (!(options.network in families)) refuse(`There is no network ${options.network}: take --network ${Object.keys(families).join(', ')}`);
 if (!['wasm', 'webgpu'].includes(options.backend)) refuse(`There is no backend ${options.backend}: take wasm or webgpu`);
