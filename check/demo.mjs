@@ -3,13 +3,11 @@
 //   ./dev demo [--model cnn|mlp] [--epochs 5] [--open]      --open: serve the page for a person's own browser instead
 import {mkdirSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
-import {parseArgs} from 'node:util';
 import {launch} from '../tools/browser.mjs';
 import {serve} from '../tools/serve.mjs';
+import {readOptions} from '../tools/options.mjs';
 
-const {values: options} = parseArgs({
-  options: {model: {type: 'string', default: 'cnn'}, epochs: {type: 'string', default: '5'}, open: {type: 'boolean', default: false}},
-});
+const options = readOptions({model: {type: 'string', default: 'cnn'}, epochs: {type: 'string', default: '5'}, open: {type: 'boolean', default: false}});
 const root = fileURLToPath(new URL('..', import.meta.url));
 const server = await serve({port: options.open ? 8080 : 0}).catch((error) => {
   console.error(`The server cannot start: ${error.message}`);

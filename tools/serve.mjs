@@ -12,8 +12,8 @@ import http from 'node:http';
 import {existsSync} from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {parseArgs} from 'node:util';
 import sirv from 'sirv';
+import {readOptions} from './options.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const mounts = {
@@ -59,7 +59,7 @@ export function serve({port = 0, host = '127.0.0.1', isolated = true, headers = 
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const {values} = parseArgs({options: {port: {type: 'string', default: '8080'}}});
+  const values = readOptions({port: {type: 'string', default: '8080'}});
   if (!existsSync(`${root}/build/npm`)) {
     console.error('The package is not built yet: run ./dev build');
     process.exit(1);

@@ -8,19 +8,17 @@
 import {spawn} from 'node:child_process';
 import {writeFileSync} from 'node:fs';
 import os from 'node:os';
-import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {serve} from '../../tools/serve.mjs';
 import {mounts, networksOf, writeNumbers} from './networks.mjs';
+import {readOptions} from '../../tools/options.mjs';
 
-const {values: options} = parseArgs({
-  options: {
-    only: {type: 'string', multiple: true},
-    seconds: {type: 'string', default: '10'},
-    slice: {type: 'string', default: '250'},
-    loops: {type: 'string', default: '2'},
-    json: {type: 'string'},
-  },
+const options = readOptions({
+  only: {type: 'string', multiple: true},
+  seconds: {type: 'string', default: '10'},
+  slice: {type: 'string', default: '250'},
+  loops: {type: 'string', default: '2'},
+  json: {type: 'string'},
 });
 // Those of the grid and the convolutional network whose step takes more than a millisecond on one thread.
 const dense = await networksOf('dense');

@@ -7,18 +7,16 @@
 // At 60 Hz a frame is 16.7 ms: one above 33 ms is at least one that is missed. A busy machine misses frames of an idle page, too.
 import {writeFileSync} from 'node:fs';
 import os from 'node:os';
-import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {serve} from '../../tools/serve.mjs';
+import {readOptions} from '../../tools/options.mjs';
 
-const {values: options} = parseArgs({
-  options: {
-    only: {type: 'string', multiple: true},
-    page: {type: 'string', multiple: true, default: ['plain', 'isolated']},
-    seconds: {type: 'string', default: '4'},
-    rounds: {type: 'string', default: '5'},
-    json: {type: 'string'},
-  },
+const options = readOptions({
+  only: {type: 'string', multiple: true},
+  page: {type: 'string', multiple: true, default: ['plain', 'isolated']},
+  seconds: {type: 'string', default: '4'},
+  rounds: {type: 'string', default: '5'},
+  json: {type: 'string'},
 });
 const networks = {
   'MNIST CNN': {network: 'cnn', batchSize: 64, batches: 16},

@@ -16,23 +16,21 @@ import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
-import {parseArgs} from 'node:util';
 import {build, Failure, fail, folderOf, root} from '../../tools/build.mjs';
 import {chromiumArgs, isSoftware, softwareWarning} from '../gpu/adapter.mjs';
 import {bundlePlayer, isBarrier, openDawn} from '../gpu/dawn.mjs';
+import {readOptions} from '../../tools/options.mjs';
 
-const {values: options} = parseArgs({
-  options: {
-    part: {type: 'string', multiple: true, default: []},
-    node: {type: 'boolean', default: false},
-    only: {type: 'string', multiple: true, default: []},
-    rounds: {type: 'string'},
-    slice: {type: 'string', default: '20'},
-    budget: {type: 'string', default: '20'},
-    minutes: {type: 'string', default: 'Infinity'},
-    json: {type: 'string'},
-    'no-build': {type: 'boolean', default: false},
-  },
+const options = readOptions({
+  part: {type: 'string', multiple: true, default: []},
+  node: {type: 'boolean', default: false},
+  only: {type: 'string', multiple: true, default: []},
+  rounds: {type: 'string'},
+  slice: {type: 'string', default: '20'},
+  budget: {type: 'string', default: '20'},
+  minutes: {type: 'string', default: 'Infinity'},
+  json: {type: 'string'},
+  'no-build': {type: 'boolean', default: false},
 });
 const known = ['ops', 'train', 'infer'];
 const parts = known.filter((part) => !options.part.length || options.part.includes(part));

@@ -15,7 +15,6 @@
 import {spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
-import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {fail, Failure, root} from '../../tools/build.mjs';
 import {serve} from '../../tools/serve.mjs';
@@ -24,21 +23,20 @@ import {buildBoth, geometricMean, inTurn, judge, packageSteps, ratiosOf, slicesO
 import {about, finish, isTfjs} from './last.mjs';
 import {mounts} from './networks.mjs';
 import {goldenPython, pythonWith} from './python.mjs';
+import {readOptions} from '../../tools/options.mjs';
 
-const {values: options} = parseArgs({
-  options: {
-    backend: {type: 'string', default: 'wasm'},
-    only: {type: 'string', multiple: true},
-    peer: {type: 'string', multiple: true},
-    rounds: {type: 'string'},
-    slice: {type: 'string'},
-    against: {type: 'string'},
-    quick: {type: 'boolean', default: false},
-    budget: {type: 'string', default: '120'},
-    json: {type: 'string'},
-    save: {type: 'boolean', default: false},
-    strict: {type: 'boolean', default: false},
-  },
+const options = readOptions({
+  backend: {type: 'string', default: 'wasm'},
+  only: {type: 'string', multiple: true},
+  peer: {type: 'string', multiple: true},
+  rounds: {type: 'string'},
+  slice: {type: 'string'},
+  against: {type: 'string'},
+  quick: {type: 'boolean', default: false},
+  budget: {type: 'string', default: '120'},
+  json: {type: 'string'},
+  save: {type: 'boolean', default: false},
+  strict: {type: 'boolean', default: false},
 });
 if (!['wasm', 'webgpu'].includes(options.backend)) {
   console.error(`There is no backend ${options.backend}: take wasm or webgpu`);

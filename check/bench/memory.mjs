@@ -3,10 +3,10 @@
 //
 //   ./dev bench memory [--batch 64] [--json rows.json]
 import {writeFileSync} from 'node:fs';
-import {parseArgs} from 'node:util';
 import * as fj from '../../build/npm/fjord.js';
+import {readOptions} from '../../tools/options.mjs';
 
-const {values: options} = parseArgs({options: {batch: {type: 'string', default: '64'}, json: {type: 'string'}}});
+const options = readOptions({batch: {type: 'string', default: '64'}, json: {type: 'string'}});
 const batchSize = Number(options.batch);
 const dense = (layers, width) => () => [
   ...Array.from({length: layers}, (_, i) => fj.layers.dense({units: width, activation: 'relu', ...(i ? {} : {inputShape: [784]})})),

@@ -7,27 +7,25 @@
 // Runs in headless Chromium and natively (--where chromium, native). The share is rate / limit: what is left to gain. With --against the programs of two
 // commits take turns (against.mjs).
 import {spawn} from 'node:child_process';
-import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {build, Failure, fail, root} from '../../tools/build.mjs';
 import {serve} from '../../tools/serve.mjs';
 import {buildBoth, inTurn, judge, ninjaSteps, ratiosOf} from './against.mjs';
 import {about, finish} from './last.mjs';
+import {readOptions} from '../../tools/options.mjs';
 
-const {values: options} = parseArgs({
-  options: {
-    only: {type: 'string', multiple: true, default: []},
-    where: {type: 'string', multiple: true, default: ['native', 'chromium']},
-    threads: {type: 'string', default: '1,2'},
-    rounds: {type: 'string'},
-    slice: {type: 'string'},
-    against: {type: 'string'},
-    quick: {type: 'boolean', default: false},
-    variant: {type: 'string', default: 'relaxed-simd-threads'},
-    json: {type: 'string'},
-    save: {type: 'boolean', default: false},
-    strict: {type: 'boolean', default: false},
-  },
+const options = readOptions({
+  only: {type: 'string', multiple: true, default: []},
+  where: {type: 'string', multiple: true, default: ['native', 'chromium']},
+  threads: {type: 'string', default: '1,2'},
+  rounds: {type: 'string'},
+  slice: {type: 'string'},
+  against: {type: 'string'},
+  quick: {type: 'boolean', default: false},
+  variant: {type: 'string', default: 'relaxed-simd-threads'},
+  json: {type: 'string'},
+  save: {type: 'boolean', default: false},
+  strict: {type: 'boolean', default: false},
 });
 
 // Short programs that take turns, where two commits are compared.

@@ -5,14 +5,12 @@
 //
 // Two instances of the engine in one page take turns, one with a thread, one with two.
 import {writeFileSync} from 'node:fs';
-import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {serve} from '../../tools/serve.mjs';
 import {flops, mounts, networksOf, writeNumbers} from './networks.mjs';
+import {readOptions} from '../../tools/options.mjs';
 
-const {values: options} = parseArgs({
-  options: {only: {type: 'string', multiple: true}, rounds: {type: 'string', default: '15'}, slice: {type: 'string', default: '80'}, json: {type: 'string'}},
-});
+const options = readOptions({only: {type: 'string', multiple: true}, rounds: {type: 'string', default: '15'}, slice: {type: 'string', default: '80'}, json: {type: 'string'}});
 const all = await networksOf('dense');
 const cells = all.filter(({title}) => !options.only || options.only.includes(title));
 if (!cells.length) {

@@ -8,24 +8,22 @@
 // counts only with the right numbers. Pages take turns, another one first in each round; the table has medians.
 import {writeFileSync} from 'node:fs';
 import os from 'node:os';
-import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {checkLine, serveSite} from './start-server.mjs';
 import {expected, makeSites} from './start-sites.mjs';
+import {readOptions} from '../../tools/options.mjs';
 
 const conditions = {
   localhost: {},
   line: {line: {bitsPerSecond: 10e6, latency: 40}},
   isolated: {isolated: true},
 };
-const {values: options} = parseArgs({
-  options: {
-    rounds: {type: 'string', default: '15'},
-    task: {type: 'string', multiple: true, default: ['predict', 'train']},
-    condition: {type: 'string', multiple: true, default: Object.keys(conditions)},
-    encoding: {type: 'string', default: 'gzip'},
-    json: {type: 'string'},
-  },
+const options = readOptions({
+  rounds: {type: 'string', default: '15'},
+  task: {type: 'string', multiple: true, default: ['predict', 'train']},
+  condition: {type: 'string', multiple: true, default: Object.keys(conditions)},
+  encoding: {type: 'string', default: 'gzip'},
+  json: {type: 'string'},
 });
 const unknown = [
   ...options.task.filter((name) => !(name in expected)),

@@ -18,7 +18,6 @@
 // With --against two commits of Fjord and nobody else: against.mjs.
 import {writeFileSync} from 'node:fs';
 import os from 'node:os';
-import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {fail, Failure} from '../../tools/build.mjs';
 import {serve} from '../../tools/serve.mjs';
@@ -27,23 +26,22 @@ import {buildBoth, inTurn, judge, packageSteps, ratiosOf, slicesOf} from './agai
 import {about, finish} from './last.mjs';
 import {startNatives} from './native.mjs';
 import {mounts, networksOf, writeNumbers} from './networks.mjs';
+import {readOptions} from '../../tools/options.mjs';
 
-const {values: options} = parseArgs({
-  options: {
-    network: {type: 'string', default: 'mlp'},
-    backend: {type: 'string', default: 'wasm'},
-    only: {type: 'string', multiple: true},
-    native: {type: 'boolean', default: false},
-    pytorch: {type: 'boolean', default: false},
-    rounds: {type: 'string'},
-    slice: {type: 'string'},
-    budget: {type: 'string', default: '10'},
-    against: {type: 'string'},
-    quick: {type: 'boolean', default: false},
-    json: {type: 'string'},
-    save: {type: 'boolean', default: false},
-    strict: {type: 'boolean', default: false},
-  },
+const options = readOptions({
+  network: {type: 'string', default: 'mlp'},
+  backend: {type: 'string', default: 'wasm'},
+  only: {type: 'string', multiple: true},
+  native: {type: 'boolean', default: false},
+  pytorch: {type: 'boolean', default: false},
+  rounds: {type: 'string'},
+  slice: {type: 'string'},
+  budget: {type: 'string', default: '10'},
+  against: {type: 'string'},
+  quick: {type: 'boolean', default: false},
+  json: {type: 'string'},
+  save: {type: 'boolean', default: false},
+  strict: {type: 'boolean', default: false},
 });
 function refuse(why) {
   console.error(why);

@@ -6,12 +6,12 @@
 import {spawnSync} from 'node:child_process';
 import {writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
-import {parseArgs} from 'node:util';
 import {launch} from '../../tools/browser.mjs';
 import {build, folderOf, root} from '../../tools/build.mjs';
 import {serve} from '../../tools/serve.mjs';
 import {bundlePlayer, openDawn} from './dawn.mjs';
 import {tryCases} from './try.mjs';
+import {readOptions} from '../../tools/options.mjs';
 
 /** The names of the ops that were tried, those that were refused with their reasons, what failed, and GPU bytes left. */
 export async function playCases({only, list = false, dawn = false} = {}, say = () => {}) {
@@ -41,9 +41,7 @@ export async function playCases({only, list = false, dawn = false} = {}, say = (
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const {values} = parseArgs({
-    options: {only: {type: 'string', multiple: true}, list: {type: 'boolean', default: false}, dawn: {type: 'boolean', default: false}},
-  });
+  const values = readOptions({only: {type: 'string', multiple: true}, list: {type: 'boolean', default: false}, dawn: {type: 'boolean', default: false}});
   await build('native', ['fjord_gpu_cases']);
   const {ops, refused, failures, bytes} = await playCases(values, console.log);
   for (const {op, why} of refused) console.log(`refused: ${op}: ${why}`);
