@@ -1,5 +1,5 @@
 // Sparsemax by what it is, the nearest point of the probability simplex; the other activations stand
-// against Keras in golden_test.cc.
+// against Keras in golden_layers_test.cc.
 #include "nn/activations.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Embeddings and attention: what they refuse, how calls are read, what a step costs. Values against Keras
-// stand in golden_test.cc.
+// stand in golden_layers_test.cc.
 #include <gtest/gtest.h>
 
 #include <cmath>

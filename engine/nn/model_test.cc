@@ -1,4 +1,4 @@
-// Models: what they learn, what they refuse. Values against Keras stand in golden_test.cc.
+// Models: what they learn, what they refuse. Values against Keras stand in golden_training_test.cc.
 #include <gtest/gtest.h>
 
 #include <cmath>

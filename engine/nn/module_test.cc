@@ -1,5 +1,5 @@
 // Models in models, layers in several models: what they share, and what of each other they see. Values
-// against Keras stand in golden_test.cc.
+// against Keras stand in golden_training_test.cc.
 #include "nn/module.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Recurrent layers: what they keep from batch to batch, what is dropped, how their weights begin and are
-// named, what is refused. Values against Keras stand in golden_test.cc.
+// named, what is refused. Values against Keras stand in golden_layers_test.cc.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,5 +1,5 @@
 // Initializers by what is known of their distributions: mean, variance, bounds, shape. Regularizers
-// and constraints stand against Keras in golden_test.cc.
+// and constraints stand against Keras in golden_layers_test.cc.
 #include "nn/weights.h"
 
 #include <gtest/gtest.h>

@@ -3,16 +3,18 @@
 import {elementwise} from './ops.js';
 import {scopesOfEngine} from './tensor.js';
 
-export {features, ready, wasm, type Features, type Variant} from './load.js';
+export {features, type Features} from './features.js';
+export {ready, wasm, type Variant} from './load.js';
 export {reset} from './reset.js';
 export {dispose, keep, memory, Tensor, tensor, tidy, type DataType, type MemoryInfo, type TensorLike, type TypedArray} from './tensor.js';
+export {dropout, randomNormal, randomUniform, truncatedNormal} from './random.js';
 export {
   addN, all, any, argMax, argMin, avgPool, avgPool3d, batchNorm, batchToSpaceND, broadcastTo, cast, clipByValue, clone, concat, conv1d, conv2d,
   conv2dTranspose, conv3d, conv3dTranspose, cumsum, depthwiseConv2d,
-  dot, dropout, einsum, elu, expandDims, eye, fill, gather, identity, layerNorm, leakyRelu, linspace, logSoftmax, logSumExp, matMul, max, maxPool, maxPool3d, mean, min,
-  mirrorPad, moments, oneHot, ones, onesLike, outerProduct, pad, pool, prelu, prod, randomNormal, randomUniform, range, reshape, reverse, scalar,
+  dot, einsum, elu, expandDims, eye, fill, gather, identity, layerNorm, leakyRelu, linspace, logSoftmax, logSumExp, matMul, max, maxPool, maxPool3d, mean, min,
+  mirrorPad, moments, oneHot, ones, onesLike, outerProduct, pad, pool, prelu, prod, range, reshape, reverse, scalar,
   separableConv2d, slice, softmax, spaceToBatchND, split, squeeze, stack, step, stridedSlice, sum, tensor1d, tensor2d, tensor3d, tensor4d, tile, transpose,
-  truncatedNormal, unsortedSegmentSum, unstack, where, zeros, zerosLike,
+  unsortedSegmentSum, unstack, where, zeros, zerosLike,
 } from './ops.js';
 export {browser, nextFrame} from './browser.js';
 export {image} from './image.js';

@@ -4,10 +4,11 @@
 //   await ready();                       // the engine that the settings ask for
 //   functions ?? settle()                // the engine, started now if it can be without waiting
 //
-// A build is Emscripten's glue and a compiled module: together they make an instance at once. To load them takes time.
+// A build is Emscripten's glue and a compiled module: together they make an instance at once. To load them (files.ts) takes time.
 
 import type {Exports} from './engine.js';
-import glueOfOne from './glue.js';
+import {features, kEmptyModule, whyNotShared, type Features} from './features.js';
+import {address, canWait, folder, glueNow, hasThreads, isLoaded, isWorker, kRestFile, load, loadGlue, locate, moduleNow, lookIn, ownAddress, Policy, unstartable, urls} from './files.js';
 import {isNode, loadNode, node} from './node.js';
 import {kVariants, parts, restParts, type Glue, type Hooks, type Variant} from './parts.js';
 import type {Rest} from './rest.js';
@@ -64,58 +65,8 @@ export const onReset = (forget: () => void): void => void atReset.push(forget);
 let wanted: Variant | undefined;
 /** 0 is the engine's choice. */
 let threads = 0;
-/** Undefined is the folder of this module. */
-let folder: string | undefined;
-let urls: Readonly<Record<string, string>> = {};
-
-/** Modules by their addresses. */
-const modules = new Map<string, WebAssembly.Module>();
 
 // ---- what this machine can do ------------------------------------------------------------------------------------------
-
-// The smallest modules that use the feature: one function that returns f32x4/i8x16 results of the instruction in question.
-const kSimdProbe = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
-const kRelaxedProbe = [
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 1, 253, 17, 65, 2, 253, 17, 65, 3, 253, 17, 253, 133, 2, 11,
-];
-const kEmptyModule = [0, 97, 115, 109, 1, 0, 0, 0];
-
-export interface Features {
-  simd: boolean;
-  relaxedSimd: boolean;
-  /** Shared memory, which a page has only when it is cross-origin isolated. */
-  threads: boolean;
-  cores: number;
-}
-
-/** What the browser offers, as the choice of the variant sees it. */
-export function features(): Features {
-  const validates = (bytes: number[]) => typeof WebAssembly === 'object' && WebAssembly.validate(new Uint8Array(bytes));
-  return {
-    simd: validates(kSimdProbe),
-    relaxedSimd: validates(kRelaxedProbe),
-    threads: !whyNotShared(),
-    cores: globalThis.navigator?.hardwareConcurrency ?? node?.os.availableParallelism() ?? 1,
-  };
-}
-
-/** Why there is no shared memory here; undefined where there is. */
-function whyNotShared(): string | undefined {
-  if (!parts.threads) return 'the build in one file (fjord.min.js, fjord/single) has no threads.';
-  if (!isNode && globalThis.crossOriginIsolated === false) {
-    return (
-      'this page is not cross-origin isolated. For more, serve it with the headers ' +
-      'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp.'
-    );
-  }
-  if (typeof SharedArrayBuffer !== 'function') return 'this browser has no SharedArrayBuffer, which threads need, even in a page that is cross-origin isolated.';
-  try {
-    new WebAssembly.Memory({initial: 0, maximum: 1, shared: true});
-  } catch (error) {
-    return `this browser refuses shared memory (${(error as Error).message}).`;
-  }
-  return undefined;
-}
 
 /** What keeps every build from running here, as an error. */
 function check(f: Features): void {
@@ -129,7 +80,7 @@ function check(f: Features): void {
   }
   if (!f.simd) throw new Error('Fjord needs WebAssembly SIMD, which this browser does not have; every browser since 2023 has it');
   if (wanted?.startsWith('relaxed') && !f.relaxedSimd) throw new Error(`The variant '${wanted}' needs relaxed SIMD, which is not there`);
-  if (wanted?.endsWith('threads') && !f.threads) throw new Error(`The variant '${wanted}' needs threads: ${whyNotShared()}`);
+  if (hasThreads(wanted) && !f.threads) throw new Error(`The variant '${wanted}' needs threads: ${whyNotShared()}`);
 }
 
 /** What the settings ask for, of what can be had. */
@@ -137,153 +88,21 @@ function choose(): {variant: Variant; count: number} {
   const f = features();
   check(f);
   if (parts.inside && !wanted && !folder) return {variant: parts.inside.variant, count: 1};
-  const shared = wanted ? wanted.endsWith('threads') : f.threads && !refused && threads !== 1;
+  const shared = wanted ? hasThreads(wanted) : f.threads && !refused && threads !== 1;
   // One thread stays free for the page where there are many; on two cores both are used.
   const most = Math.min(kMostThreads, f.cores > 4 ? f.cores - 1 : f.cores);
   return {variant: wanted ?? `${f.relaxedSimd ? 'relaxed-' : ''}simd${shared ? '-threads' : ''}`, count: shared ? threads || most : 1};
 }
 
-// ---- files --------------------------------------------------------------------------------------------------------------
-
-const kInside = 'the WebAssembly in its own file';
-
-const kRestFile = 'rest.wasm';
-/** The address of a variant's file. */
-function locate(variant: Variant, name = 'fjord.wasm'): string {
-  const file = `${variant}/${name}`;
-  if (urls[file]) return urls[file];
-  if (folder) return folder + file;
-  if (parts.inside?.variant === variant) return kInside;
-  const url = ownAddress(variant, name);
-  if (url) return url;
-  throw new Error('Fjord does not know where its files are, because this module has no address of its own (as in a blob or in one file): tf.wasm.setWasmPaths(url) tells it');
-}
-/** Where the package, or the bundler, has laid it. */
-function ownAddress(variant: Variant, name?: string): string | undefined {
-  try {
-    return (name === kRestFile ? restParts : parts)?.files?.[variant]?.();
-  } catch {
-    return undefined;
-  }
-}
-const forBundler = (url: string) => {
-  if (isNode) return "a server's bundle leaves fjord out (in Next.js serverExternalPackages: ['fjord'])";
-  // Where it moves a package's scripts to, and not its files.
-  if (url.includes('/.vite/deps/')) return "Vite before 8 needs optimizeDeps: {exclude: ['fjord']} for that";
-  return "where a bundler does not copy them, import 'fjord/single'";
-};
-const unloadable = (url: string, why: string) =>
-  new Error(`Fjord cannot load ${url}: ${why}. Its files have to lie beside fjord.js, or where tf.wasm.setWasmPaths says; ${forBundler(url)}`);
-const kHtml = 'an HTML page came in its place';
-
-/** The module in these bytes, if they are one. */
-function checked(bytes: Uint8Array<ArrayBuffer>, url: string): Uint8Array<ArrayBuffer> {
-  if (kEmptyModule.every((byte, i) => bytes[i] === byte)) return bytes;
-  const start = new TextDecoder().decode(bytes.subarray(0, 20)).trim();
-  throw unloadable(url, start.startsWith('<') ? kHtml : `it is no WebAssembly: it has ${bytes.length} bytes and begins with ${JSON.stringify(start)}`);
-}
-function unstartable(url: string, error: unknown): Error {
-  const {message} = error as Error;
-  const isDamaged = error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError;
-  return isDamaged ? unloadable(url, `it is damaged, or of another version (${message})`) : new Error(`Fjord cannot start ${url}: ${message}`);
-}
-
-const readFile = (url: string) => {
-  try {
-    return new Uint8Array(node!.fs.readFileSync(new URL(url)));
-  } catch (error) {
-    throw unloadable(url, (error as Error).message);
-  }
-};
-
-const canWait = isNode || typeof XMLHttpRequest === 'function';
-/** A worker may wait for a file, where a page should not. */
-const isWorker = !isNode && !globalThis.document && canWait;
-function fetchNow(url: string): Uint8Array<ArrayBuffer> {
-  const request = new XMLHttpRequest();
-  request.open('GET', url, false);
-  // A page gets no bytes this way, but a text whose characters are these.
-  if (isWorker) request.responseType = 'arraybuffer';
-  else request.overrideMimeType('text/plain; charset=x-user-defined');
-  try {
-    request.send();
-  } catch (error) {
-    throw unloadable(url, (error as Error).message);
-  }
-  if (request.status !== 200) throw unloadable(url, `the server answered ${request.status}`);
-  return isWorker ? new Uint8Array(request.response as ArrayBuffer) : Uint8Array.from(request.responseText, (c) => c.charCodeAt(0) & 255);
-}
-
-async function fetchModule(url: string, policy: Policy): Promise<WebAssembly.Module> {
-  if (isNode && url.startsWith('file:')) return WebAssembly.compile(checked(readFile(url), url)).catch((error) => Promise.reject(unstartable(url, error)));
-  const response = await fetch(url, {credentials: 'same-origin'}).catch(async (error: Error) => {
-    throw unloadable(url, (await policy.forbids()) ?? error.message);
-  });
-  if (!response.ok) throw unloadable(url, `the server answered ${response.status}`);
-  // Compiled while it arrives, where the server says what it is.
-  const streams = response.headers.get('Content-Type')?.startsWith('application/wasm');
-  const compiled = streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(checked(new Uint8Array(await response.arrayBuffer()), url));
-  return compiled.catch((error) => Promise.reject(unstartable(url, error)));
-}
-
-async function load(url: string, policy: Policy): Promise<WebAssembly.Module> {
-  const known = modules.get(url);
-  if (known) return known;
-  const inside = url === kInside && WebAssembly.compile(parts.inside!.bytes()).catch((error) => Promise.reject(unstartable(url, error)));
-  const module = await (inside || fetchModule(url, policy));
-  modules.set(url, module);
-  return module;
-}
-async function loadGlue(variant: Variant): Promise<Glue> {
-  return variant.endsWith('threads') ? (parts.threads!.glue ??= await parts.threads!.load!()) : glueOfOne;
-}
-
 /** Both without waiting, where that can be. */
 function loadNow(variant: Variant): {glue: Glue; module: WebAssembly.Module} {
   const url = locate(variant);
-  const glue = variant.endsWith('threads') ? parts.threads!.glue : glueOfOne;
-  if (!glue || (!modules.has(url) && url !== kInside && !node && (failure || !isWorker))) {
+  const glue = glueNow(variant);
+  if (!glue || (!isLoaded(url) && !node && (failure || !isWorker))) {
     throw failure ?? new Error('Fjord is not loaded yet: after tf.wasm.setWasmPaths, setVariant or setThreadsCount, await tf.ready() before anything is computed');
   }
   return {glue, module: moduleNow(url)};
 }
-function moduleNow(url: string): WebAssembly.Module {
-  const known = modules.get(url);
-  if (known) return known;
-  const bytes = checked(url === kInside ? parts.inside!.bytes() : isNode ? readFile(url) : fetchNow(url), url);
-  try {
-    const module = new WebAssembly.Module(bytes);
-    modules.set(url, module);
-    return module;
-  } catch (error) {
-    throw unstartable(url, error);
-  }
-}
-
-/** Notes which directive of a Content-Security-Policy forbids this file, or a worker. */
-class Policy {
-  private directive?: string;
-  private readonly target: EventTarget = globalThis.document ?? globalThis;
-  private readonly listen: (event: Event) => void;
-
-  constructor(file: string) {
-    this.listen = (event) => {
-      const {blockedURI, effectiveDirective, sample} = event as SecurityPolicyViolationEvent;
-      // A bundler has given the workers' script a name of its own. Of trusted types the event names the constructor that refused a text.
-      if (blockedURI === file || effectiveDirective === 'worker-src' || sample.startsWith('Worker')) this.directive ??= effectiveDirective;
-    };
-    this.target.addEventListener?.('securitypolicyviolation', this.listen);
-  }
-  async forbids(): Promise<string | undefined> {
-    // The event may come after the failure that it explains.
-    if (!isNode) await new Promise((resolve) => setTimeout(resolve, 50));
-    return this.directive && `the Content-Security-Policy of this page forbids it (${this.directive})`;
-  }
-  stop(): void {
-    this.target.removeEventListener?.('securitypolicyviolation', this.listen);
-  }
-}
-
 // ---- starting -------------------------------------------------------------------------------------------------------------
 
 /** Hooks for the glue: what `instantiate` does when the imports are there. */
@@ -346,7 +165,7 @@ function startNow(): Running {
     return begin(made, variant, count, crew, rest);
   } catch (error) {
     crew.dismiss();
-    if (!variant.endsWith('threads') || wanted) throw unstartable(locate(variant), error);
+    if (!hasThreads(variant) || wanted) throw unstartable(locate(variant), error);
     refused = `its threads could not start: ${(error as Error).message}.`;
     return startNow();
   }
@@ -357,7 +176,7 @@ function startNow(): Running {
  * processor with their start. Node's start whether or not it pauses, and programs there need not.
  */
 function enlistLater(engine: Running): void {
-  if (engine.isEnlisted || !engine.variant.endsWith('threads')) return;
+  if (engine.isEnlisted || !hasThreads(engine.variant)) return;
   engine.isEnlisted = true;
   coming = engine;
   if (isNode) enlist(engine);
@@ -428,7 +247,7 @@ async function start(): Promise<Running> {
       // A service worker can wait for no file later.
       if (!canWait) await loadRest(engine);
       // Whoever names a variant with threads wants these, or an error.
-      if (wanted?.endsWith('threads')) {
+      if (hasThreads(wanted)) {
         engine.isEnlisted = true;
         engine.exports.fj_startThreads();
         await crew.started();
@@ -436,7 +255,7 @@ async function start(): Promise<Running> {
       return engine;
     } catch (error) {
       crew.dismiss();
-      if (!variant.endsWith('threads')) throw unstartable(locate(variant), error);
+      if (!hasThreads(variant)) throw unstartable(locate(variant), error);
       const why = await whyNotStarted(error as Error, crew, variant, policy);
       if (wanted) throw new Error(`The variant '${wanted}' cannot start: ${why}`);
       refused = why;
@@ -512,7 +331,7 @@ export function settle(): Exports {
   const {variant, exports} = running!;
   // Whoever takes the build in one file has chosen one thread with it.
   const asked = parts.threads ? threads !== 1 : threads > 1;
-  if (asked && !wanted && !variant.endsWith('threads')) say(whyNotShared() ?? refused);
+  if (asked && !wanted && !hasThreads(variant)) say(whyNotShared() ?? refused);
   ({memory, scratch} = running!);
   enlistLater(running!);
   return (functions = exports);
@@ -559,13 +378,6 @@ function resize(engine: Running, count: number): void {
 
 const shown = (value: unknown) => (typeof value === 'string' ? `'${value}'` : String(value));
 
-/** The address of a folder or a file, as a page or Node would read it. */
-function address(path: string): string {
-  const isUrl = /^[a-z][a-z\d+.-]+:/i.test(path);
-  if (isNode && !isUrl && node) return node.url.pathToFileURL(path).href;
-  return new URL(path, globalThis.document?.baseURI ?? globalThis.location?.href).href;
-}
-
 export const wasm = {
   /**
    * Threads to compute with, this one included: 1 to 128, and a fraction, as of half the cores, is rounded down. The number changes while
@@ -575,11 +387,11 @@ export const wasm = {
     const whole = typeof count === 'number' && count > 0 ? Math.max(1, Math.floor(count)) : NaN;
     if (!(whole <= kMostThreads)) throw new Error(`tf.wasm.setThreadsCount takes a number from 1 to ${kMostThreads}, got ${shown(count)}`);
     const engine = running;
-    const grows = !engine?.variant.endsWith('threads') && whole > 1 && !wanted && !refused && !whyNotShared();
+    const grows = !hasThreads(engine?.variant) && whole > 1 && !wanted && !refused && !whyNotShared();
     if (engine && grows) {
       assertIdle(`tf.wasm.setThreadsCount(${whole})`);
       exchange();
-    } else if (engine?.variant.endsWith('threads')) {
+    } else if (engine && hasThreads(engine.variant)) {
       resize(engine, whole);
     }
     threads = whole;
@@ -607,7 +419,7 @@ export const wasm = {
     const next = base?.replace(/\/?$/, '/') ?? folder;
     if (next === folder && JSON.stringify(files) === JSON.stringify(urls)) return;
     assertIdle(what);
-    [folder, urls] = [next, files];
+    lookIn(next, files);
     refused = undefined;
     exchange();
   },

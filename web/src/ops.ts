@@ -4,20 +4,19 @@
 import {avgPool, conv2d, conv2dTranspose, depthwiseConv2d, maxPool, separableConv2d} from './images.js';
 import {binaryNames, unaryNames, type BinaryName, type UnaryName} from './generated/tables.js';
 import {avgPool3d, batchToSpaceND, conv1d, conv3d, conv3dTranspose, maxPool3d, pool, spaceToBatchND} from './volumes.js';
-import {castTo, nameOfAttribute, run, type Attributes} from './run.js';
-import {emptyTensor, memoryOf, Tensor, tensor, tidied, toTensor, type DataType, type TensorLike} from './tensor.js';
-import {tracing} from './tracing.js';
-import {checkInt32, checkShape, flatten, shapeOf, show} from './values.js';
+import {ones, scalar, zeros} from './make.js';
+import {as, castTo, run, type Attributes} from './run.js';
+import {memoryOf, Tensor, tidied, toTensor, type DataType, type TensorLike} from './tensor.js';
+import {checkShape, flatten, show} from './values.js';
 
 export * from './images.js';
+export * from './make.js';
 export * from './volumes.js';
 
 type Input = Tensor | TensorLike;
 type Axis = number | readonly number[];
 
 const axesOf = (axis?: Axis | null): number[] => (axis == null ? [] : typeof axis === 'number' ? [axis] : [...axis]);
-/** In this type: itself, if it is. */
-const as = (t: Tensor, dtype: DataType): Tensor => (t.dtype === dtype ? t : castTo(t, dtype));
 /** From the first, of a tensor of that rank. */
 function axesWithin(axis: Axis, rank: number): number[] {
   const axes = axesOf(axis);
@@ -384,73 +383,6 @@ export const oneHot = tidied((indices: Input, depth: number, onValue: number = 1
 
 // ---- making ---------------------------------------------------------------------------------------------------------------------
 
-/** A type that was not given is the value's. */
-export function fill(shape: readonly number[], value: number | boolean, dtype?: DataType | null): Tensor {
-  if (typeof value !== 'number' && typeof value !== 'boolean') throw new Error(`fill: value must be a number or a boolean, got ${show(value)}`);
-  const type = dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32');
-  const number = type === 'int32' ? checkInt32(Number(value), 'fill: value') : Number(value);
-  const t = emptyTensor(shape, type);
-  memoryOf(t).fill(type === 'bool' ? Number(Math.trunc(number) !== 0) : number);
-  return t;
-}
-export const zeros = (shape: readonly number[], dtype?: DataType | null): Tensor => fill(shape, 0, dtype);
-export const ones = (shape: readonly number[], dtype?: DataType | null): Tensor => fill(shape, 1, dtype);
-const filledLike = (value: number, op: string) =>
-  tidied((x: Input): Tensor => {
-    const t = toTensor(x, 'x', op);
-    return fill(t.shape, value, t.dtype);
-  });
-export const zerosLike = filledLike(0, 'zerosLike');
-export const onesLike = filledLike(1, 'onesLike');
-export function scalar(value: number | boolean, dtype?: DataType | null): Tensor {
-  if (typeof value === 'object') throw new Error('Error creating a new Scalar: value must be a primitive (number|boolean)');
-  return tensor(value, [], dtype);
-}
-type Made = (values: TensorLike, shape?: readonly number[] | null, dtype?: DataType | null) => Tensor;
-export const tensor1d = (values: TensorLike, dtype?: DataType | null): Tensor => {
-  checkValues(1, values);
-  return tensor(values, null, dtype);
-};
-const ranked =
-  (rank: number, numbers: string): Made =>
-  (values, shape, dtype) => {
-    if (shape && shape.length !== rank) throw new Error(`tensor${rank}d() requires shape to have ${numbers} numbers`);
-    const given = checkValues(rank, values);
-    if (given === 1 && !shape) throw new Error(`tensor${rank}d() requires shape to be provided when \`values\` are a flat${rank === 2 ? '/TypedArray' : ' array'}`);
-    return tensor(values, shape, dtype);
-  };
-export const tensor2d = ranked(2, 'two');
-export const tensor3d = ranked(3, 'three');
-export const tensor4d = ranked(4, 'four');
-/** The rank of values that are flat or of this rank. */
-function checkValues(rank: number, values: TensorLike): number {
-  if (values == null) throw new Error('The input to the tensor constructor must be a non-null value.');
-  const given = shapeOf(values).length;
-  if (given === rank || (given === 1 && rank > 1)) return given;
-  throw new Error(`tensor${rank}d() requires values to be ${rank > 1 ? `number${'[]'.repeat(rank)} or ` : 'a '}flat/TypedArray`);
-}
-/** Downwards by 1 where stop is below start and no step says otherwise. */
-export function range(start: number, stop: number, step = 1, dtype: 'float32' | 'int32' = 'float32'): Tensor {
-  if (step === 0) throw new Error('Cannot have a step of zero');
-  if (dtype !== 'float32' && dtype !== 'int32') throw new Error(`range: dtype must be 'float32' or 'int32', got ${show(dtype)}`);
-  for (const [name, value] of Object.entries({start, stop, step})) {
-    const isRight = dtype === 'int32' && name !== 'stop' ? Number.isInteger(value) : Number.isFinite(value);
-    if (!isRight) throw new Error(`range: ${name} must be a${dtype === 'int32' ? ' whole' : ''} number, got ${show(value)}`);
-  }
-  const by = stop < start && step === 1 ? -1 : step;
-  const [count] = checkShape([Math.max(0, Math.ceil((stop - start) / by))]) as [number];
-  if (dtype === 'int32') for (const end of [start, start + (count - 1) * by]) checkInt32(end, 'range');
-  const t = emptyTensor([count], dtype);
-  const memory = memoryOf(t);
-  for (let i = 0; i < count; ++i) memory[i] = start + i * by;
-  return t;
-}
-export function linspace(start: number, stop: number, num: number): Tensor {
-  if (num <= 0) throw new Error('The number of values should be positive.');
-  for (const [name, value] of Object.entries({start, stop})) if (typeof value !== 'number') throw new Error(`linspace: ${name} must be a number, got ${show(value)}`);
-  checkShape([num]);
-  return tensor(Float32Array.from({length: num}, (_, i) => (num === 1 ? start : start + ((stop - start) * i) / (num - 1))));
-}
 /** With a `batchShape` a matrix for each of its entries. */
 export const eye = tidied((numRows: number, numColumns?: number | null, batchShape?: readonly number[] | null, dtype?: DataType | null): Tensor => {
   const columns = numColumns ?? numRows;
@@ -458,46 +390,6 @@ export const eye = tidied((numRows: number, numColumns?: number | null, batchSha
   const memory = memoryOf(t);
   for (let i = 0; i < Math.min(numRows, columns); ++i) memory[i * columns + i] = 1;
   return batchShape ? broadcastTo(t, [...checkShape(batchShape), numRows, columns]) : t;
-});
-
-// Every call draws from its own stream; a seed makes a call repeatable.
-let draws = 0;
-const session = (Math.random() * 2 ** 31) | 0;
-/** The state of engine/ops/random.cc: the seed's words, low and high, and those of the step. */
-function stateOf(seed: number | string | null | undefined): Tensor {
-  if (seed == null) return tracing()?.random() ?? tensor(Int32Array.of(session, 0, ++draws, 0));
-  if (typeof seed === 'number' && Number.isSafeInteger(seed)) return tensor(Int32Array.of(seed, (seed | 0) === seed ? 0 : Math.floor(seed / 2 ** 32), 0, 0));
-  if (typeof seed !== 'number' && typeof seed !== 'string') throw new Error(`A seed must be a number or a string, got ${show(seed)}`);
-  // Two hashes of the text, FNV-1a from two starts: fractions differ as well.
-  const words = [0x811c9dc5, 0x9747b28c].map((start) => [...String(seed)].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 0x01000193), start));
-  return tensor(Int32Array.of(words[0]!, words[1]!, 0, 0));
-}
-type Seed = number | string;
-const draw = tidied((op: 'randomUniform' | 'randomNormal' | 'truncatedNormal', shape: readonly number[], attrs: Attributes, dtype?: DataType | null, seed?: Seed | null): Tensor => {
-  checkShape(shape);
-  for (const [name, value] of Object.entries(attrs)) if (!Number.isFinite(value)) throw new Error(`${op}: ${nameOfAttribute(name)} must be a number, got ${show(value)}`);
-  const t = run(op, [stateOf(seed)], {shape, ...attrs});
-  if (!dtype || dtype === 'float32') return t;
-  if (op === 'randomUniform') return as(as(t, 'int32'), dtype);
-  if (dtype === 'bool') throw new Error(`Unsupported data type ${dtype}`);
-  return as(elementwise.round(t), dtype);
-});
-/** Integers are uniform numbers without their fraction, as in TensorFlow.js. */
-export const randomUniform = (shape: readonly number[], minval = 0, maxval = 1, dtype?: DataType | null, seed?: Seed): Tensor =>
-  draw('randomUniform', shape, {low: minval, high: maxval}, dtype, seed);
-export const randomNormal = (shape: readonly number[], mean = 0, stdDev = 1, dtype?: 'float32' | 'int32' | null, seed?: Seed): Tensor =>
-  draw('randomNormal', shape, {mean, stddev: stdDev}, dtype, seed);
-export const truncatedNormal = (shape: readonly number[], mean = 0, stdDev = 1, dtype?: 'float32' | 'int32' | null, seed?: Seed): Tensor =>
-  draw('truncatedNormal', shape, {mean, stddev: stdDev}, dtype, seed);
-/** Along axes where `noiseShape` is 1, all elements stay or go together. */
-export const dropout = tidied((x: Input, rate: number, noiseShape?: readonly (number | null)[] | null, seed?: Seed): Tensor => {
-  const t = toTensor(x, 'x', 'dropout');
-  if (t.dtype !== 'float32') throw new Error(`x has to be a floating point tensor since it's going to be scaled, but got a ${t.dtype} tensor instead.`);
-  if (!(typeof rate === 'number' && rate >= 0 && rate < 1)) throw new Error(`rate must be a float in the range [0, 1), but got ${rate}.`);
-  if (rate === 0) return t.clone();
-  if (!noiseShape) return run('dropout', [t, stateOf(seed)], {rate});
-  const shape = noiseShape.map((d, i) => d ?? t.shape[i]!);
-  return elementwise.mul(t, broadcastTo(run('dropout', [ones(shape), stateOf(seed)], {rate}), t.shape));
 });
 
 // ---- chained methods ------------------------------------------------------------------------------------------------------------

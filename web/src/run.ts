@@ -93,3 +93,5 @@ export function run(op: OpName, inputs: ReadonlyArray<Tensor | TensorLike>, attr
 export function castTo(x: Tensor, dtype: DataType): Tensor {
   return x.dtype === dtype ? x.clone() : run('cast', [x], {dtype});
 }
+/** In this type: itself, if it is. */
+export const as = (t: Tensor, dtype: DataType): Tensor => (t.dtype === dtype ? t : castTo(t, dtype));
