@@ -16,7 +16,7 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 export const variants = ['simd', 'simd-threads', 'relaxed-simd', 'relaxed-simd-threads'];
 // What the packages fjord, fjord/predict and one for a model are made of.
 const packages = ['wasm', 'predict', 'for'];
-export const presets = ['native', 'bench', 'asan', 'tsan', 'fuzz', ...packages.flatMap((name) => variants.map((variant) => `${name}-${variant}`))];
+export const presets = ['native', 'bench', 'asan', 'tsan', ...packages.flatMap((name) => variants.map((variant) => `${name}-${variant}`))];
 export const folderOf = (preset) => `${root}build/${preset.replace(/^(wasm|predict|for)-/, '$1/')}`;
 export const jobs = os.availableParallelism();
 

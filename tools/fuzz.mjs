@@ -5,7 +5,7 @@
 //   node tools/fuzz.mjs 60 ops_fuzz        this one
 //
 // What was found interesting stays in ~/.cache/fjord/corpus/NAME (or $FJORD_CACHE/..), for all clones, and is where the next run
-// starts; an input that broke something is kept as build/fuzz/NAME-crash-*.
+// starts; an input that broke something is kept as build/asan/NAME-crash-*.
 import {mkdirSync, readdirSync} from 'node:fs';
 import os from 'node:os';
 import {basename} from 'node:path';
@@ -21,7 +21,7 @@ const names = ['engine', 'cli', 'study']
   .map((file) => basename(file, '.cc'))
   .filter((name) => !only.length || only.includes(name));
 if (names.length < Math.max(1, only.length)) fail(new Failure(`There is no *_fuzz.cc in engine/, cli/ or study/ with this name: ${only.join(' ')}`));
-await build('fuzz', names).catch(fail);
+await build('asan', names).catch(fail);
 
 const cache = process.env.FJORD_CACHE ?? `${os.homedir()}/.cache/fjord`;
 let failed = 0;
@@ -29,9 +29,9 @@ for (const name of names) {
   const corpus = `${cache}/corpus/${name}`;
   mkdirSync(corpus, {recursive: true});
   const result = await run(
-    `${folderOf('fuzz')}/${name}`,
+    `${folderOf('asan')}/${name}`,
     // Processes of one corpus learn from each other; the limits turn a hang or a huge allocation into a finding.
-    [corpus, `-max_total_time=${seconds}`, `-fork=${jobs}`, '-timeout=10', '-rss_limit_mb=2048', `-artifact_prefix=${folderOf('fuzz')}/${name}-`],
+    [corpus, `-max_total_time=${seconds}`, `-fork=${jobs}`, '-timeout=10', '-rss_limit_mb=2048', `-artifact_prefix=${folderOf('asan')}/${name}-`],
     {show: process.stdout.isTTY},
   );
   failed += result.code ? 1 : 0;

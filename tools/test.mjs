@@ -42,15 +42,18 @@ function failuresOf(output) {
 
 const sanitizers = {UBSAN_OPTIONS: 'print_stacktrace=1', TSAN_OPTIONS: 'halt_on_error=1'};
 
-async function gtest(preset) {
+async function gtest(preset, filter = '*') {
   await build(preset, ['fjord_tests']);
   const program = `${folderOf(preset)}/fjord_tests`;
-  const args = ['--gtest_brief=1'];
+  const args = ['--gtest_brief=1', `--gtest_filter=${filter}`];
   const result = preset.startsWith('wasm')
     ? await run('node', [...nodeFlags, `${program}.js`, ...args])
     : await run(program, args, {env: sanitizers});
   return {...result, ...gtestCounts(result.output)};
 }
+
+// All cases of all ops, and what shares its work among threads or outlives what it was made of.
+const casesOfOps = 'Ops.*:Elementwise.*:OpGoldens.*:Files/*:Empty.*:Loop*:Threads*:Handles.*:Model*:Fit.*:Pause.*';
 
 /**
  * What is read before it is written, by Valgrind: in all tests but those that compute long or that replace or close memory themselves,
@@ -103,6 +106,8 @@ const suites = {
   native: () => gtest('native'),
   asan: () => gtest('asan'),
   tsan: () => gtest('tsan'),
+  'asan-ops': () => gtest('asan', casesOfOps),
+  'tsan-ops': () => gtest('tsan', casesOfOps),
   memcheck,
   ...Object.fromEntries(variants.map((variant) => [`wasm-${variant}`, () => gtest(`wasm-${variant}`)])),
   'study-parts': () => studyParts(),
@@ -130,7 +135,7 @@ const suites = {
 };
 
 /** What CI runs: each kind of build, and everything that a browser or Node does. The rest takes longer, and seldom finds more. */
-const inCi = ['native', 'asan', 'tsan', 'memcheck', 'wasm-simd', 'wasm-relaxed-simd-threads', 'cli', 'node', 'tfjs', 'gpu', 'browser', 'web', 'harness'];
+const inCi = ['native', 'asan-ops', 'tsan-ops', 'wasm-simd', 'wasm-relaxed-simd-threads', 'cli', 'node', 'tfjs', 'gpu', 'browser', 'web', 'harness'];
 
 const names = !named.length ? inCi : named.join() === 'all' ? Object.keys(suites) : named;
 for (const name of names) {
