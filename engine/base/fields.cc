@@ -171,7 +171,10 @@ bool isAllowed(const Argument& a, const Json& v) {
     case Argument::kPerAxis:
       return whole(v) || isListOf(v, a.axes, a.axes, whole);
     case Argument::kWholes:
-      return whole(v) || isListOf(v, 1, kMaxRank, whole);
+      // TensorFlow.js writes null for -1 where that is what remains.
+      return whole(v) || isListOf(v, 1, kMaxRank, [&](const Json& j) {
+               return whole(j) || (j.is_null() && a.range->least == -1);
+             });
     case Argument::kShape:
       return isWhole(kCount, v) || isListOf(v, 0, kMaxRank, [](const Json& j) {
                return j.is_null() || isWhole(kCount, j);

@@ -41,6 +41,10 @@ std::optional<Spread> spreadOver(Value x, Shape& axes) {
   sortFew(list);
   for (int32_t& axis : axes) {
     if (!isAxis(x, "axis", axis)) return {};
+    if (axis == 0) {
+      x.graph->fail("axis must not be 0, which is that of the samples");
+      return {};
+    }
     s.size.push(x.shape()[axis]);
     s.shape[axis] = x.shape()[axis];
   }

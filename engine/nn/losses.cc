@@ -97,8 +97,11 @@ Value categoricalGeneralized(Value y, Value p, const Fields& f) {
   return (1.0 - pow(truth, like(truth, q))) / q;
 }
 
-/// Hinge losses want labels -1 and 1; 0 and 1 are taken as those.
-Value signedLabels(Value y) { return where(y <= 0.0, -1.0, like(y, 1)); }
+/// Hinge losses want labels -1 and 1. Where all of a batch are 0 or 1 these are taken as those, as in Keras.
+Value signedLabels(Value y) {
+  Value isBinary = all(logicalOr(equal(y, like(y, 0)), equal(y, like(y, 1))));
+  return where(isBinary, 2.0 * y - 1.0, y);
+}
 
 Value unit(Value x) {
   Value s = sum(square(x), {.axes = {-1}, .keepDims = true});

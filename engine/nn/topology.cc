@@ -1,6 +1,7 @@
 #include "nn/topology.h"
 
 #include <algorithm>
+#include <deque>
 #include <unordered_map>
 
 #include "nn/call_order.h"
@@ -103,6 +104,7 @@ class Reader {
   std::unordered_map<double, std::string> shared_;  // by shared_object_id: where it was met first
   std::unordered_map<std::string, int> numbers_;    // by path
   bool isAgain_ = false;                            // a model is read that was read before
+  std::deque<Json> rewritten_;                      // configs that fields refer to
   const Json& traced_;
 };
 
@@ -119,11 +121,24 @@ Result<std::pair<Layer, Fields>> tracedEntry(Layer layer, const Json& config) {
   return std::pair{std::move(layer), std::move(*fields)};
 }
 
+/// TensorFlow.js writes what the config of an RNN's cell says a second time, into that of the RNN.
+Json withoutThoseOfCell(const Json& config) {
+  const Json& cell = named(named(config, "cell"), "config");
+  Json own = Json::object();
+  for (const auto& [key, value] : config.items()) {
+    bool isOwn = isNamed(key, "name") || isNamed(key, "trainable") || isNamed(key, "dtype");
+    if (isOwn || named(cell, key) != value) own[key] = value;
+  }
+  return own;
+}
+
 /// A layer, and the arguments of it. Its name may be settled later, and then its path.
 Result<std::pair<Layer, Fields>> Reader::layer(const Json& j) {
   FJORD_TRY(Fields entry, Fields::of("a layer's description", kEntry, j));
   std::string className = entry.text("class_name");
-  const Json& config = member(j, "config");
+  const Json& given = member(j, "config");
+  bool isRnn = className == "RNN" && given.is_object();
+  const Json& config = isRnn ? rewritten_.emplace_back(withoutThoseOfCell(given)) : given;
   if (isModel(className)) {
     Layer layer{.className = className, .name = stringOr(config, "name", entry.text("name"))};
     layer.config = {{"trainable", boolOr(config, "trainable", true)}};

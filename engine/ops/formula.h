@@ -3,6 +3,8 @@
 #pragma once
 
 #include <array>
+#include <cmath>
+#include <concepts>
 
 #include "base/math.h"
 #include "ir/value.h"
@@ -26,18 +28,35 @@ inline bool truth(double x) { return x != 0; }
 inline bool truth(Complex x) { return x.real() != 0; }
 inline bool truth(int32_t x) { return x != 0; }
 
-inline double floorDivide(double a, double b) { return std::floor(a / b); }
-inline Complex floorDivide(Complex a, Complex b) { return std::floor((a / b).real()); }
-inline F32 floorDivide(F32 a, F32 b) { return floor(a / b); }
 /// Lane by lane, for what no instruction does.
-template <class F>
-inline I32 eachLane(I32 a, I32 b, F f) {
-  int32_t x[kLanes], y[kLanes];
+template <class V, class F>
+inline V eachLane(V a, V b, F f) {
+  std::conditional_t<std::same_as<V, F32>, float, int32_t> x[kLanes], y[kLanes];
   a.store(x);
   b.store(y);
   for (int i = 0; i < kLanes; ++i) x[i] = f(x[i], y[i]);
-  return I32::load(x);
+  return V::load(x);
 }
+
+/// What is left of a after whole b, with the sign of b, as in Python. fmod is exact; a - b floor(a / b) is not:
+/// where the quotient is beyond the digits of a number, nothing is left of the remainder.
+template <std::floating_point T>
+T moduloOf(T a, T b) {
+  T r = std::fmod(a, b);
+  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+/// How often b is whole in a: the quotient that is rounded may already be the next integer.
+template <std::floating_point T>
+T floorQuotientOf(T a, T b) {
+  double quotient = (static_cast<double>(a) - moduloOf(a, b)) / b;
+  return static_cast<T>(std::isfinite(quotient) ? std::round(quotient) : std::floor(a / b));
+}
+inline double modulo(double a, double b) { return moduloOf(a, b); }
+inline Complex modulo(Complex a, Complex b) { return a - std::floor((a / b).real()) * b; }
+inline F32 modulo(F32 a, F32 b) { return eachLane(a, b, moduloOf<float>); }
+inline double floorDivide(double a, double b) { return floorQuotientOf(a, b); }
+inline Complex floorDivide(Complex a, Complex b) { return std::floor((a / b).real()); }
+inline F32 floorDivide(F32 a, F32 b) { return eachLane(a, b, floorQuotientOf<float>); }
 /// Towards minus infinity; 0 where the divisor is 0, since integers have no infinity.
 inline I32 floorDivide(I32 a, I32 b) {
   return eachLane(a, b, [](int32_t x, int32_t y) {
@@ -45,6 +64,7 @@ inline I32 floorDivide(I32 a, I32 b) {
     return x / y - (x % y != 0 && (x < 0) != (y < 0));
   });
 }
+inline I32 modulo(I32 a, I32 b) { return a - floorDivide(a, b) * b; }
 /// Modulo 2^32 as all products of integers; the reciprocals that negative exponents give are cut
 /// towards zero, also that of zero.
 inline I32 power(I32 a, I32 b) {

@@ -18,6 +18,29 @@ fn f_floor_divide(a: i32, b: i32) -> i32 {
   return q - select(0, 1, a % b != 0 && (a < 0) != (b < 0));
 }
 
+fn f_int_modulo(a: i32, b: i32) -> i32 { return a - f_floor_divide(a, b) * b; }
+
+// Exact: |b| times powers of two is taken off |a|, from the largest on.
+fn f_modulo(a: f32, b: f32) -> f32 {
+  if (b == 0.0 || !f_is_finite(a) || f_is_nan(b)) { return f_nan(); }
+  var r = abs(a);
+  var by = abs(b);
+  if (f_is_finite(b)) {
+    while (by <= r * 0.5) { by *= 2.0; }
+    loop {
+      if (r >= by) { r -= by; }
+      if (by <= abs(b)) { break; }
+      by *= 0.5;
+    }
+  }
+  r = select(r, -r, a < 0.0);
+  return select(r, r + b, r != 0.0 && (r < 0.0) != (b < 0.0));
+}
+fn f_floor_quotient(a: f32, b: f32) -> f32 {
+  let q = (a - f_modulo(a, b)) / b;
+  return select(floor(a / b), round(q), f_is_finite(q));
+}
+
 fn f_int_pow(a: i32, b: i32) -> i32 {
   if (b < 0) { return select(select(0, select(1, -1, (b & 1) == 1), a == -1), 1, a == 1); }
   var y = 1;

@@ -696,16 +696,27 @@ TEST(Casts, CutTowardsZeroAndStayInRange) {
 TEST(Division, HasTheSignOfTheDivisorAndNoTraps) {
   struct {
     double a, b, mod;
-  } floats[] = {{1, INFINITY, 1},
-                {-1, INFINITY, INFINITY},
-                {1, -INFINITY, -INFINITY},
-                {-1, -INFINITY, -1},
-                {5, -3, -1},
-                {-5, 3, 1},
-                {5.5, 2, 1.5},
-                {0, INFINITY, 0}};
+  } floats[] = {
+      {1, INFINITY, 1},
+      {-1, INFINITY, INFINITY},
+      {1, -INFINITY, -INFINITY},
+      {-1, -INFINITY, -1},
+      {5, -3, -1},
+      {-5, 3, 1},
+      {5.5, 2, 1.5},
+      {0, INFINITY, 0},
+      // A quotient of more digits than a float has, and one that is rounded to an integer.
+      {1e9, 7, 6},
+      {1e8, 7, 2},
+      {-1e8, 7, 5},
+      {1e38, 3, std::fmod(static_cast<double>(1e38f), 3)},
+      {1, 0.1, 1 - 9 * static_cast<double>(0.1f)},
+      {6, 0.2, 6 - 29 * static_cast<double>(0.2f)}};
   for (auto [a, b, mod] : floats)
-    EXPECT_EQ(valueOf(OpId::mod, {a, b}, DType::kF32), mod) << a << ", " << b;
+    EXPECT_EQ(valueOf(OpId::mod, {a, b}, DType::kF32), static_cast<float>(mod)) << a << ", " << b;
+  EXPECT_EQ(valueOf(OpId::floorDiv, {1, 0.1}, DType::kF32), 9);
+  EXPECT_EQ(valueOf(OpId::floorDiv, {-0.6, 0.1}, DType::kF32), -7);
+  EXPECT_EQ(valueOf(OpId::floorDiv, {1, 0}, DType::kF32), INFINITY);
   for (auto [a, b] : {std::pair(INFINITY, 2.0f), {1.0f, 0.0f}, {0.0f, 0.0f}})
     EXPECT_TRUE(std::isnan(valueOf(OpId::mod, {a, b}, DType::kF32))) << a << ", " << b;
   // The largest float below 1, thrice: the quotient of floats is 3.

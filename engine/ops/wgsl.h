@@ -196,12 +196,14 @@ FJORD_BINARY(WgslF32, maximum, "f_max")
 FJORD_BINARY(WgslF32, minimum, "f_min")
 FJORD_BINARY(WgslF32, power, "f_pow")
 FJORD_BINARY(WgslF32, atan2, "f_atan2")
+FJORD_BINARY(WgslF32, modulo, "f_modulo")
+FJORD_BINARY(WgslF32, floorDivide, "f_floor_quotient")
 FJORD_BINARY(WgslI32, maximum, "max")
 FJORD_BINARY(WgslI32, minimum, "min")
 FJORD_BINARY(WgslI32, floorDivide, "f_floor_divide")
+FJORD_BINARY(WgslI32, modulo, "f_int_modulo")
 FJORD_BINARY(WgslI32, power, "f_int_pow")
 #undef FJORD_BINARY
-constexpr WgslF32 floorDivide(const WgslF32& a, const WgslF32& b) { return floor(a / b); }
 // ---- from a formula to text
 
 template <int arity, class T, class F>

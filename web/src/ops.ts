@@ -83,14 +83,17 @@ export const addN = tidied((tensors: readonly Input[]): Tensor => {
 
 type Reduction = (x: Input, axis?: Axis | null, keepDims?: boolean) => Tensor;
 type ReductionName = 'sum' | 'mean' | 'max' | 'min' | 'prod' | 'any' | 'all' | 'logSumExp';
+/** The largest of bools is whether any is true, also of none. */
+const ofBools: {[name: string]: ReductionName} = {max: 'any', min: 'all'};
 /** No axis is all of them, an empty list none: each element is reduced by itself. Bools are counted. */
-const reduction = (op: ReductionName, inputType?: 'bool'): Reduction =>
+const reduction = (name: ReductionName, inputType?: 'bool'): Reduction =>
   tidied((x, axis, keepDims = false) => {
-    const t = toTensor(x, 'x', op, inputType);
-    const numbers = op === 'mean' ? as(t, 'float32') : t.dtype === 'bool' && !inputType ? as(t, 'int32') : t;
+    const t = toTensor(x, 'x', name, inputType);
+    const isBool = t.dtype === 'bool' && !inputType;
+    const op = (isBool && ofBools[name]) || name;
+    const numbers = name === 'mean' ? as(t, 'float32') : isBool && op === name ? as(t, 'int32') : t;
     const isNone = Array.isArray(axis) && axis.length === 0;
-    const y = isNone ? run(op, [expandDims(numbers, -1)], {axes: [-1]}) : run(op, [numbers], {axes: axesOf(axis), keepDims});
-    return t.dtype === 'bool' && (op === 'max' || op === 'min') ? as(y, 'bool') : y;
+    return isNone ? run(op, [expandDims(numbers, -1)], {axes: [-1]}) : run(op, [numbers], {axes: axesOf(axis), keepDims});
   });
 
 export const sum = reduction('sum');

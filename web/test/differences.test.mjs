@@ -120,6 +120,12 @@ tableIsTried('numbers', {
     const [theirs, ours] = both((tf) => tf.grad(padded(tf))(tf.tensor1d([1, 2, 3]), tf.tensor1d(dy)));
     assert.deepEqual([theirs[1], ours[1]], [40, 120]);
   },
+  'the gradient of `abs` at 0': () => {
+    assert.deepEqual(both((tf) => tf.grad((x) => x.abs())(tf.tensor1d([-2, 0, 3]))), [[-1, -1, 1], [-1, 0, 1]]);
+  },
+  'the gradient of a cast to int32 or bool': () => {
+    for (const cut of ['toInt', 'toBool']) assert.deepEqual(both((tf) => tf.grad((x) => x[cut]().toFloat().mul(3))(tf.tensor1d([1.5, 2]))), [[3, 3], [0, 0]]);
+  },
   'the gradient of `depthwiseConv2d` with dilations': () => {
     const call = (tf) => tf.grad((x) => tf.depthwiseConv2d(x, tf.ones([2, 2, 1, 1]), 1, 'valid', 'NHWC', 2).sum())(tf.ones([1, 3, 3, 1]));
     assert.throws(() => call(judge));
@@ -153,6 +159,32 @@ tableIsTried('numbers', {
     };
     // The loss is w^4, its slope at 1 is 4.
     assert.deepEqual([await change(judge), await change(fj)], [8, 4]);
+  },
+  'a mask that comes to `permute`, `reshape`, or a convolution or a pool along steps': () => {
+    // One step of four counts, and tanh(1) is what a cell makes of a 1.
+    const after = (name, args) => (tf) => {
+      const embedding = tf.layers.embedding({inputDim: 3, outputDim: 1, maskZero: true, inputLength: 4, embeddingsInitializer: 'ones'});
+      const cell = tf.layers.simpleRNN({units: 1, kernelInitializer: 'ones', recurrentInitializer: 'ones'});
+      return tf.sequential({layers: [embedding, tf.layers[name](args), cell]}).predict(tf.tensor2d([[1, 0, 0, 0]]));
+    };
+    const steps = [1, 2, 3, 4].reduce((state) => Math.tanh(1 + state), 0);
+    for (const [name, args] of [['permute', {dims: [1, 2]}], ['reshape', {targetShape: [4, 1]}], ['conv1d', {filters: 1, kernelSize: 1, kernelInitializer: 'ones'}], ['maxPooling1d', {poolSize: 1}]]) {
+      const [[[theirs]], [[ours]]] = both(after(name, args));
+      assert.ok(Math.abs(theirs - Math.tanh(1)) < 1e-6 && Math.abs(ours - steps) < 1e-6, `${name}: ${theirs}, ${ours}`);
+    }
+  },
+  "`tf.layers.upSampling2d` with `interpolation: 'bilinear'`": () => {
+    const grown = (tf) => tf.sequential({layers: [tf.layers.upSampling2d({size: [1, 2], interpolation: 'bilinear', inputShape: [1, 2, 1]})]}).predict(tf.tensor4d([1, 2], [1, 1, 2, 1])).flatten();
+    assert.deepEqual(both(grown), [[1, 1.5, 2, 2], [1, 1.25, 1.75, 2]]);
+  },
+  'the states of `stackedRNNCells` that a layer gives and takes': () => {
+    const states = (tf) => {
+      const cells = [1, 3].map((kernel) => tf.layers.simpleRNNCell({units: 1, activation: 'linear', kernelInitializer: tf.initializers.constant({value: kernel})}));
+      const x = tf.input({shape: [1, 1]});
+      const outputs = tf.layers.rnn({cell: tf.layers.stackedRNNCells({cells}), returnState: true}).apply(x);
+      return tf.concat(tf.model({inputs: x, outputs}).predict(tf.ones([1, 1, 1]))).flatten();
+    };
+    assert.deepEqual(both(states), [[3, 3, 1], [3, 1, 3]]);
   },
   'random numbers of a seed': () => {
     const [theirs, ours] = both((tf) => tf.randomNormal([4], 0, 1, 'float32', 7));
