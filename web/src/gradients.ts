@@ -12,6 +12,7 @@ import type {Described} from './predictor.js';
 import {castTo} from './run.js';
 import {shown} from './samples.js';
 import {endScope, handleOf, startScope, Tensor, tidy, toTensor, type TensorLike} from './tensor.js';
+import {refuseTraced} from './tracing.js';
 import {allVariables, variableNamed, Variable} from './variables.js';
 
 // ---- recording ------------------------------------------------------------------------------------------------------------------
@@ -157,6 +158,9 @@ export interface Trained {
   rate: number;
 }
 
+/** In a function that is called once. */
+export const refuseRate = (): void => refuseTraced('reads the learning rate', 'a callback reads it as often as it is called');
+
 /** A learning rate, or an error that names it. */
 export function checkedRate(rate: unknown): number {
   if (typeof rate === 'number' && Number.isFinite(rate) && rate >= 0) return rate;
@@ -248,6 +252,7 @@ export class Optimizer {
 
   /** Of the next step: of the model that was compiled with this optimizer last, or else of the variables. */
   get learningRate(): number {
+    refuseRate();
     const [model] = [...this.trained].map((t) => t.deref()).filter((t) => t !== undefined).slice(-1);
     if (model) return model.rate;
     const rate = this.config['learning_rate'];

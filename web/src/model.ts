@@ -13,7 +13,7 @@ import {
   advanceHere, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPaused, kTrainingBegun, logsOf, numbers,
   type Advance, type CompileArgs, type EvaluateArgs, type FitArgs, type FitState, type History,
 } from './fit.js';
-import {checkedRate, optimizerOf, recordModel, type Optimizer, type Trained} from './gradients.js';
+import {checkedRate, optimizerOf, recordModel, refuseRate, type Optimizer, type Trained} from './gradients.js';
 import {numbersOf} from './custom.js';
 import {describing, layersIn, pathsOf, type SavedConfig} from './saved.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
@@ -182,6 +182,7 @@ export class LayersModel extends Elsewhere implements Trained {
     return [tensorsOf(x, () => this.inputNames, `${what}: x`), tensorsOf(y, outputs, `${what}: y`), weights == null ? [] : tensorsOf(weights, outputs, `${what}: sampleWeight`)];
   }
   private begin(samples: Tensor[][], options: object): number {
+    this.refuseCalls();
     return withArguments((a) => call('fj_fit', this.built, a.i32(samples.flat().map((t) => handleOf(t))), a.i32(samples.map((list) => list.length)), a.json(options)));
   }
 
@@ -199,6 +200,8 @@ export class LayersModel extends Elsewhere implements Trained {
       if (begins) await listeners.call('onEpochBegin', epoch, {});
       begins = false;
       if (seesBatches && !goesOn && state.batch < state.batches) await listeners.call('onBatchBegin', state.batch, {batch: state.batch, size});
+      // What a callback has changed of a layer of the program counts from now on.
+      if (state.batch === 0 || (seesBatches && !goesOn)) void this.built;
       const now = await advance(listeners.budget);
       done = now.done;
       goesOn = now.event === kPaused;
@@ -349,6 +352,7 @@ export class LayersModel extends Elsewhere implements Trained {
     else this.rate = checkedRate(rate);
   }
   get rate(): number {
+    refuseRate();
     return this.info().rate;
   }
   set rate(rate: number) {

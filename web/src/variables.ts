@@ -4,6 +4,7 @@ import {call} from './engine.js';
 import {onReset} from './load.js';
 import {castTo} from './run.js';
 import {handleOf, Tensor, tidied, toTensor, type DataType, type TensorLike} from './tensor.js';
+import {refuseTraced} from './tracing.js';
 
 /** By name. Those that are weights of models live as long as these. */
 const variables = new Map<string, Variable>();
@@ -36,11 +37,16 @@ export class Variable extends Tensor {
     if (isLoose) variables.set(this.name, this);
     else weights.set(this.name, new WeakRef(this));
   }
+  override get handle(): number {
+    refuseTraced(`uses the variable ${this.name}`, 'a layer has weights of its own, by addWeight, and read() gives them');
+    return super.handle;
+  }
   assign(value: Tensor): void {
     this.checkFits(value);
     this.replaceHandle(() => call('fj_clone', handleOf(value)));
   }
   protected checkFits(value: Tensor): void {
+    refuseTraced(`writes to the variable ${this.name}`, 'a callback writes to it, or a layer to a weight of its own, by write()');
     if (String(value.shape) !== String(this.shape) || value.dtype !== this.dtype) {
       throw new Error(`The variable ${this.name} is ${this.dtype} [${this.shape}]: it cannot take ${value.dtype} [${value.shape}]`);
     }

@@ -256,6 +256,51 @@ suite('a layer of a program', () => {
     await model.trainOnBatch(fj.ones([1, 2]), fj.ones([1, 1]));
     assert.deepEqual([...layer.kernel.read().dataSync()], [1, 2]);
   });
+  test('what a program changes of it counts from then on, as in TensorFlow.js', async () => {
+    const [ours, theirs] = await Promise.all(both.map(async (tf) => {
+      class Times extends tf.layers.Layer {
+        static className = 'Times';
+        k = 1;
+        signs = [1, 1];
+        times = 0;
+        constructor(inner) {
+          super({});
+          this.inner = inner;
+        }
+        computeOutputShape([shape]) {
+          return Array.isArray(shape) ? shape : [null, 2];
+        }
+        call(inputs) {
+          ++this.times;
+          const x = [inputs].flat()[0].mul(this.k).mul(tf.tensor1d(this.signs));
+          return this.inner ? this.inner.apply(x) : x;
+        }
+      }
+      const inner = new Times();
+      const layer = new Times(inner);
+      const input = tf.input({shape: [2]});
+      const model = tf.model({inputs: input, outputs: tf.layers.dense({units: 1, kernelInitializer: 'ones'}).apply(layer.apply(input))});
+      const values = [];
+      const look = () => values.push(...model.predict(tf.ones([1, 2])).dataSync(), ...layer.apply(tf.ones([1, 2])).dataSync());
+      look();
+      layer.k = 5;
+      look();
+      inner.k = 2;
+      look();
+      inner.signs[1] = -1;
+      look();
+      model.compile({optimizer: tf.train.sgd(0.01), loss: 'meanSquaredError'});
+      const fit = (callbacks) => model.fit(tf.ones([4, 2]), tf.ones([4, 1]), {epochs: 3, batchSize: 2, shuffle: false, verbose: 0, callbacks});
+      values.push(...(await fit({onEpochBegin: (epoch) => void (layer.k = epoch)})).history.loss);
+      values.push(...(await fit({onBatchBegin: (batch) => void (layer.k = 0.5 + batch)})).history.loss);
+      look();
+      const {times} = layer;
+      model.predict(tf.ones([1, 2]));
+      if (tf === fj) assert.equal(layer.times, times);
+      return values;
+    }));
+    closeValues(ours, theirs, 1e-5);
+  });
   test('is an instance of tf.layers.Layer, as others are', () => {
     const layer = new Own({units: 1});
     assert.ok(layer instanceof fj.layers.Layer && layer instanceof Own);
@@ -345,7 +390,20 @@ suite('functions', () => {
     const v = fj.variable([1, 2], true, 'fixed_in_loss');
     refused(loss((y, p) => y.sub(p).mul(v)), /it uses the variable fixed_in_loss, which would be the same in each step/);
     const other = model(fj);
-    refused(loss((y) => other.predict(y)), /a model is called in a function that is called once/);
+    refused(loss((y) => other.predict(y)), /it calls the model sequential_\d+, which would be the same in each step/);
+    refused(loss((y, p) => y.sub(p).mul(other.predict(fj.ones([2, 3])))), /it calls the model sequential_\d+, which/);
+    refused(loss((y, p) => y.sub(p).mul(other.apply(fj.ones([2, 3])))), /it calls the model sequential_\d+, which/);
+    refused(loss((y, p) => y.sub(p).add(other.getWeights()[1])), /it reads the weights of sequential_\d+, which would be the same in each step: ops of its arguments/);
+    refused(loss((y, p) => y.sub(p).add(other.layers[0].getWeights()[0].sum())), /it reads the weights of sequential_\d+, which/);
+    refused(loss((y, p) => y.sub(p).add(other.layers[0].weights[0].read().sum())), /it uses the variable dense_\d+\/kernel\w*, which/);
+    for (const read of ['dataSync', 'arraySync', 'toString', 'clone']) refused(loss((y, p) => (v[read](), y.sub(p))), /it uses the variable fixed_in_loss, which/);
+    refused(loss((y, p) => (v.assign(fj.ones([2])), y.sub(p))), /it writes to the variable fixed_in_loss, which/);
+    const optimizer = fj.train.sgd(0.1);
+    refused(loss((y, p) => y.sub(p).mul(optimizer.learningRate)), /it reads the learning rate, which would be the same in each step: a callback/);
+    other.compile({optimizer, loss: 'meanSquaredError'});
+    refused(loss((y, p) => y.sub(p).mul(optimizer.learningRate)), /it reads the learning rate/);
+    refused(loss((y, p) => y.sub(p).mul(other.learningRate)), /it reads the learning rate/);
+    assert.deepEqual([...v.dataSync(), optimizer.learningRate], [1, 2, 0.1]);
     v.dispose();
     // Math.random is what it was.
     assert.ok(Math.random() !== Math.random());
