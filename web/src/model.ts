@@ -10,7 +10,7 @@ import {currentBackend, type Pending} from './device.js';
 import {Elsewhere} from './elsewhere.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments, type Arguments} from './engine.js';
 import {
-  advanceHere, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPaused, kTrainingBegun, logsOf, numbers,
+  advanceHere, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPaused, kTrainingBegun, numbers,
   type Advance, type CompileArgs, type EvaluateArgs, type FitArgs, type FitState, type History,
 } from './fit.js';
 import {checkedRate, optimizerOf, recordModel, refuseRate, type Optimizer, type Trained} from './gradients.js';
@@ -26,7 +26,7 @@ import {Home, type Placement} from './place.js';
 import {descriptionOf, first, nameOf, type Described} from './predictor.js';
 import {batchSizeOf, flagOf, known, shareOf, shown, signalOf, tensorsOf, wholeOf, type Data} from './samples.js';
 import {allHere, handleOf, Tensor, tensor} from './tensor.js';
-import {metricsOf, stateOf, trainingOf} from './theirs.js';
+import {distinct, metricsOf, stateOf, trainingOf} from './theirs.js';
 import {hasFunction, withFunctions} from './trace.js';
 
 export interface WarmupArgs {
@@ -49,6 +49,8 @@ export class LayersModel extends Elsewhere implements Trained {
   metrics?: unknown;
   stopTraining = false;
   private logRoom?: Float64Array;
+  /** What logs call losses whose names metrics have, too. */
+  private renamed: ReadonlyMap<string, string> = new Map();
   private compiled?: object;
   private detach?: () => void;
   private isTraining = false;
@@ -108,13 +110,24 @@ export class LayersModel extends Elsewhere implements Trained {
     this.home.drop();
     const [loss, metrics] = [withFunctions(args.loss, 'loss'), metricsOf(withFunctions(args.metrics, 'metric'))];
     const training = {optimizer: described, loss, metrics, loss_weights: args.lossWeights};
-    withArguments((a) => call('fj_modelCompile', this.built, a.json(training)));
-    this.takeTraining(training, optimizer);
+    this.compileWith(training, optimizer);
     [this.loss, this.metrics] = [args.loss, args.metrics];
   }
   /** Whether functions or layers of the program are a part of it. */
   private get hasFunctions(): boolean {
     return hasFunction(this.compiled) || hasFunction(this.topology) || numbersOf(pathsOf(this.layers)).length > 0;
+  }
+  private compileWith(training: {metrics?: unknown}, optimizer: Optimizer): void {
+    const {metrics, renamed} = distinct(training.metrics, this.outputNames);
+    const said = {...training, metrics};
+    try {
+      withArguments((a) => call('fj_modelCompile', this.built, a.json(said)));
+    } catch (error) {
+      // Of a metric without a name.
+      throw new Error((error as Error).message.replace(/^metric: : /, 'metric: '));
+    }
+    this.takeTraining(said, optimizer);
+    this.renamed = renamed;
   }
   /** The engine was compiled so. */
   private takeTraining(training: object, optimizer = optimizerOf((training as {optimizer: unknown}).optimizer)): void {
@@ -211,13 +224,15 @@ export class LayersModel extends Elsewhere implements Trained {
       }
       // What took place is asked for where somebody wants to know.
       if (seesBatches || now.event === kEpochEnd) state = callForJson<FitState>('fj_fitState', fit);
-      const logs = numbers(now.event === kBatchEnd ? state.batchLogs : state.logs);
+      const logs = numbers(now.event === kBatchEnd ? state.batchLogs : state.logs, this.renamed);
       if (now.event === kBatchEnd) {
         if (!warned && !Number.isFinite(now.loss)) {
           console.warn(`The loss is ${now.loss} in batch ${now.batch} of epoch ${epoch + 1}: a lower learning rate or clipnorm may help`);
           warned = true;
         }
-        if (seesBatches) await listeners.call('onBatchEnd', now.batch - 1, {batch: now.batch - 1, size, ...logs});
+        const at = {batch: now.batch - 1, size};
+        // A metric may have one of these names.
+        if (seesBatches) await listeners.call('onBatchEnd', at.batch, {...at, ...logs, ...at});
       } else if (now.event === kEpochEnd) {
         result.epoch.push(epoch);
         for (const [key, value] of Object.entries(logs)) (result.history[key] ??= []).push(value);
@@ -259,6 +274,9 @@ export class LayersModel extends Elsewhere implements Trained {
     };
   }
 
+  private logsOf(fit: number): Logs {
+    return numbers(callForJson<FitState>('fj_fitState', fit).logs, this.renamed);
+  }
   /** Begins an evaluation, which goes on as a training does. */
   private evaluation(samples: Tensor[][], args: EvaluateArgs): number {
     return this.begin([...samples, [], [], []], {batchSize: batchSizeOf(args.batchSize), evaluate: true});
@@ -271,7 +289,7 @@ export class LayersModel extends Elsewhere implements Trained {
     const fit = this.evaluation(samples, args);
     try {
       while (!advanceHere(fit).done);
-      const results = Object.values(logsOf(fit)).map((v) => tensor(v));
+      const results = Object.values(this.logsOf(fit)).map((v) => tensor(v));
       recordModel([...samples[0]!, ...samples[1]!], results);
       return first(results);
     } finally {
@@ -299,7 +317,7 @@ export class LayersModel extends Elsewhere implements Trained {
         pausedAt = performance.now();
         left = slice;
       }
-      return logsOf(fit);
+      return this.logsOf(fit);
     } finally {
       engine().fj_fitFree(fit);
     }
@@ -429,11 +447,9 @@ export class LayersModel extends Elsewhere implements Trained {
 
   /** As a file says; what TensorFlow.js trains by and the engine does not know is no reason not to load the model. */
   private compileAs({training, isTheirs}: {training: object; isTheirs: boolean}): void {
-    const {built} = this;
     try {
       const optimizer = optimizerOf((training as {optimizer: unknown}).optimizer);
-      withArguments((a) => call('fj_modelCompile', built, a.json(training)));
-      this.takeTraining(training, optimizer);
+      this.compileWith(training, optimizer);
     } catch (error) {
       if (!isTheirs) throw error;
       console.warn(`The model ${this.name} is not compiled: ${(error as Error).message}`);

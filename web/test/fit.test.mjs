@@ -333,7 +333,7 @@ suite('compile', () => {
     'an optimizer that was not called': [{optimizer: fj.train.adam, loss: 'meanSquaredError'}, "compile: optimizer is to be a name such as 'adam', or an optimizer such as tf.train.adam(), got a function"],
     'no loss': [{optimizer: 'sgd'}, 'compile: loss is missing'],
     'a function in a list': [{optimizer: 'sgd', loss: [() => 0]}, 'loss: loss: it cannot be a part of a model: it has to give a tensor, got 0'],
-    'a function as a metric': [{optimizer: 'sgd', loss: 'meanSquaredError', metrics: [() => 0]}, 'metric: metric: it cannot be a part of a model: it has to give a tensor, got 0'],
+    'a function as a metric': [{optimizer: 'sgd', loss: 'meanSquaredError', metrics: [() => 0]}, 'metric: it cannot be a part of a model: it has to give a tensor, got 0'],
     'too many losses': [{optimizer: 'sgd', loss: ['meanSquaredError', 'hinge']}, 'compile: loss has 2 entries, the model has 1 outputs: words_out'],
     'a loss for another output': [{optimizer: 'sgd', loss: {elsewhere: 'hinge'}}, 'compile: loss names elsewhere, the model\'s outputs are words_out'],
     'metrics for another output': [{optimizer: 'sgd', loss: 'hinge', metrics: {elsewhere: 'mse'}}, "compile: metrics names elsewhere, the model's outputs are words_out"],

@@ -347,6 +347,53 @@ suite('functions', () => {
     assert.deepEqual(Object.keys(histories[0]).sort(), Object.keys(histories[1]).sort());
     for (const key of Object.keys(histories[1])) closeValues(histories[0][key], histories[1][key], 1e-5, key);
   });
+  test('metrics of one name are told apart as in TensorFlow.js', async () => {
+    const constant = (tf, name, value) => Object.defineProperty(() => tf.scalar(value), 'name', {value: name});
+    const cases = {
+      'two functions': (f) => [f('q', 1), f('q', 2), f('p', 3)],
+      'two names': () => ['mae', 'mse', 'mae'],
+      'one that is called loss': (f) => [f('loss', 1)],
+      'two without a name': (f) => [f('', 1), f('', 2)],
+      'one without a name': (f) => [f('', 1)],
+      'of several outputs': (f) => [f('q', 1), f('q', 2), f('loss', 3)],
+      'of outputs by name': (f, [a, b]) => ({[a]: [f('q', 1), f('q', 2)], [b]: 'mse'}),
+    };
+    for (const [what, metrics] of Object.entries(cases)) {
+      const outputs = /outputs/.test(what) ? ['first', 'second'] : ['first'];
+      const [ours, theirs] = await Promise.all(both.map(async (tf) => {
+        const x = tf.input({shape: [2]});
+        const dense = (name) => tf.layers.dense({units: 1, kernelInitializer: 'ones', name: `${name}_${what.replaceAll(' ', '_')}`});
+        const m = tf.model({inputs: x, outputs: outputs.map((name) => dense(name).apply(x))});
+        m.compile({optimizer: tf.train.sgd(0.1), loss: 'meanSquaredError', metrics: metrics((name, value) => constant(tf, name, value), m.outputNames)});
+        const y = outputs.map(() => tf.ones([4, 1]));
+        const batches = [];
+        const {history} = await m.fit(tf.ones([4, 2]), y, {epochs: 2, verbose: 0, validationData: [tf.ones([4, 2]), y], callbacks: {onBatchEnd: (_, logs) => void batches.push({...logs})}});
+        if (outputs.length === 1) history.evaluated = [m.evaluate(tf.ones([4, 2]), y)].flat().map((t) => t.dataSync()[0]);
+        return {...history, ...Object.fromEntries(Object.entries(batches[1]).map(([key, value]) => [`batch ${key}`, [value]]))};
+      }));
+      assert.deepEqual(Object.keys(ours).sort(), Object.keys(theirs).sort(), what);
+      for (const key of Object.keys(theirs)) {
+        // Of several outputs its validation has its values under other names than their own.
+        if (outputs.length === 1 || !key.startsWith('val_')) closeValues(ours[key], theirs[key], 1e-5, `${what}: ${key}`);
+      }
+    }
+  });
+  test('metrics called batch and size leave the number of the batch and of its samples', async () => {
+    const m = model(fj);
+    m.compile({optimizer: 'sgd', loss: 'meanSquaredError', metrics: ['batch', 'size'].map((name) => Object.defineProperty(() => fj.scalar(77), 'name', {value: name}))});
+    const seen = [];
+    const {history} = await m.fit(tensor(fj, [4, 3]), tensor(fj, [4, 2]), {batchSize: 3, callbacks: {onBatchEnd: (_, {batch, size}) => void seen.push([batch, size])}});
+    assert.deepEqual(seen, [[0, 3], [1, 1]]);
+    assert.deepEqual([history.batch, history.size], [[77], [77]]);
+  });
+  test('metrics of one name keep their names in a file', async () => {
+    const m = model(fj);
+    m.compile({optimizer: 'sgd', loss: 'meanSquaredError', metrics: ['mae', 'mae']});
+    for (const saved of [m.file(true), m.artifacts(true)]) {
+      const loaded = await fj.loadLayersModel(saved instanceof Uint8Array ? fj.io.fromMemory(saved) : {load: async () => saved});
+      assert.deepEqual(Object.keys(await loaded.evaluateAsync(tensor(fj, [4, 3]), tensor(fj, [4, 2]))), ['loss', 'mae_0', 'mae_1']);
+    }
+  });
   test('losses of several outputs, some of them named', async () => {
     const build = (tf) => {
       const x = tf.input({shape: [3]});
