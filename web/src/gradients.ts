@@ -9,11 +9,11 @@ import {call, callForJson, engine, heap, withArguments} from './engine.js';
 import {Held} from './held.js';
 import {inKerasNames, snakeCase} from './layers.js';
 import type {Described} from './predictor.js';
-import {castTo} from './run.js';
+import {castTo, run} from './run.js';
 import {shown} from './samples.js';
 import {endScope, handleOf, startScope, Tensor, tidy, toTensor, type TensorLike} from './tensor.js';
 import {refuseTraced} from './tracing.js';
-import {allVariables, variableNamed, Variable} from './variables.js';
+import {allVariables, endAssignments, startAssignments, valuesOf, variableNamed, Variable} from './variables.js';
 
 // ---- recording ------------------------------------------------------------------------------------------------------------------
 
@@ -51,6 +51,7 @@ function differentiate<X extends Tensor>(f: () => Tensor, given: () => readonly 
   startScope();
   engine().fj_tapeStart();
   const customs = startCustomCalls();
+  startAssignments();
   ++tapes;
   let result: {value: Tensor; grads: (Tensor | undefined)[]} | undefined;
   let xs: readonly X[] = [];
@@ -60,13 +61,16 @@ function differentiate<X extends Tensor>(f: () => Tensor, given: () => readonly 
     xs = given();
     // What is whole has no slope, whatever dy is.
     const by = dy && value.dtype !== 'float32' && dy instanceof Tensor && dy.dtype === 'float32' ? castTo(dy, value.dtype) : dy;
-    const grads = throughCustomCalls(customs, (y, dy, xs) => tapedGradients(y, dy, xs, all))(value, by, xs);
+    const parts = xs.map(valuesOf);
+    const slopes = throughCustomCalls(customs, (y, dy, xs) => tapedGradients(y, dy, xs, all))(value, by, parts.flat());
+    const grads = parts.map((list) => slopes.splice(0, list.length).reduce((sum, g) => (sum && g ? run('add', [sum, g]) : (sum ?? g))));
     result = {value, grads};
     return {...result, xs};
   } finally {
     --tapes;
     engine().fj_tapeStop();
     endCustomCalls();
+    endAssignments();
     endScope(result);
   }
 }
