@@ -25,7 +25,7 @@ import {breathe, isPage, kBusy, kSlice} from './pauses.js';
 import {Home, type Placement} from './place.js';
 import {descriptionOf, first, nameOf, type Described} from './predictor.js';
 import {batchSizeOf, flagOf, known, shareOf, shown, signalOf, tensorsOf, wholeOf, type Data} from './samples.js';
-import {allHere, handleOf, Tensor, tensor} from './tensor.js';
+import {allHere, handleOf, Tensor, tensor, tidy} from './tensor.js';
 import {distinct, metricsOf, stateOf, trainingOf} from './theirs.js';
 import {hasFunction, withFunctions} from './trace.js';
 
@@ -110,8 +110,24 @@ export class LayersModel extends Elsewhere implements Trained {
     this.home.drop();
     const [loss, metrics] = [withFunctions(args.loss, 'loss'), metricsOf(withFunctions(args.metrics, 'metric'))];
     const training = {optimizer: described, loss, metrics, loss_weights: args.lossWeights};
-    this.compileWith(training, optimizer);
+    tidy(() => {
+      const goOn = optimizer === this.optimizer ? this.stateOfTraining() : undefined;
+      this.compileWith(training, optimizer);
+      goOn?.();
+    });
     [this.loss, this.metrics] = [args.loss, args.metrics];
+  }
+  private setSlot(name: string, state: Tensor): void {
+    withArguments((a) => call('fj_modelSetSlot', this.built, a.text(name), handleOf(state)));
+  }
+  /** What the optimizer has noted of the weights, and how many steps it has taken: what is returned gives them back after a compile. */
+  private stateOfTraining(): () => void {
+    const {slots, step} = this.info();
+    const values = slots.map((_, i) => new Tensor(call('fj_modelSlot', this.built, i)));
+    return () => {
+      slots.forEach(({name}, i) => this.setSlot(name, values[i]!));
+      call('fj_modelSetStep', this.built, step);
+    };
   }
   /** Whether functions or layers of the program are a part of it. */
   private get hasFunctions(): boolean {
@@ -437,7 +453,7 @@ export class LayersModel extends Elsewhere implements Trained {
     const saved = trainingOf(artifacts.trainingConfig);
     if (saved) this.compileAs(saved);
     this.takeWeights(artifacts, ({name}, value, names) => {
-      const set = (slot: string, state: Tensor) => withArguments((a) => call('fj_modelSetSlot', this.built, a.text(slot), handleOf(state)));
+      const set = (slot: string, state: Tensor) => this.setSlot(slot, state);
       if (!saved?.isTheirs) set(name, value);
       else if (name === 'iter') step ??= value.dataSync()[0];
       else if (this.optimizer) stateOf(name, value, names, this.optimizer, set);
