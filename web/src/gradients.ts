@@ -7,10 +7,10 @@ import {endCustomCalls, startCustomCalls, throughCustomCalls} from './custom_gra
 import {play} from './eager.js';
 import {call, callForJson, engine, heap, withArguments} from './engine.js';
 import {Held} from './held.js';
-import {inKerasNames, snakeCase} from './layers.js';
+import {inCamelCase, inKerasNames, snakeCase} from './layers.js';
 import type {Described} from './predictor.js';
 import {castTo, run} from './run.js';
-import {shown} from './samples.js';
+import {flagOf, shown} from './samples.js';
 import {endScope, handleOf, startScope, Tensor, tidy, toTensor, type TensorLike} from './tensor.js';
 import {refuseTraced} from './tracing.js';
 import {allVariables, endAssignments, startAssignments, valuesOf, variableNamed, Variable} from './variables.js';
@@ -208,11 +208,30 @@ export class Optimizer {
     }
   }
 
+  /** TensorFlow.js's. */
   getClassName(): string {
-    return this.className;
+    return this.className === 'RMSprop' ? 'RMSProp' : this.hasMomentum ? 'Momentum' : this.className;
   }
+  private get hasMomentum(): boolean {
+    return this.className === 'SGD' && 'momentum' in this.config;
+  }
+  /** In TensorFlow.js's names, with the rate of now. */
   getConfig(): Record<string, unknown> {
-    return inKerasNames(this.config) as Record<string, unknown>;
+    const {learning_rate: rate, nesterov, rho, ...others} = this.config;
+    // A schedule is what is told of it, but for the one by which a decay is made.
+    const {class_name: schedule, config} = Object(rate) as Partial<Described>;
+    const decay = this.className === 'Adamax' && schedule === 'InverseTimeDecay' ? (inCamelCase(config) as Record<string, unknown>) : undefined;
+    return {
+      learningRate: decay ? decay['initialLearningRate'] : schedule ? rate : this.learningRate,
+      ...(rho === undefined ? {} : {[/rms/i.test(this.className) ? 'decay' : 'rho']: rho}),
+      ...(inCamelCase(others) as object),
+      ...(nesterov === undefined ? {} : {[this.hasMomentum ? 'useNesterov' : 'nesterov']: nesterov}),
+      ...(this.className === 'Adamax' ? {decay: decay?.['decayRate'] ?? others['decay'] ?? 0} : {}),
+    };
+  }
+  /** For files. @internal */
+  inKerasNames(): Described {
+    return {class_name: this.className, config: inKerasNames(this.config) as Record<string, unknown>};
   }
   /** For the engine. */
   asWritten(): Described {
@@ -296,28 +315,40 @@ function decaying(rate: Rate, decay: number): Rate {
   return {class_name: 'InverseTimeDecay', config: {initialLearningRate: checkedRate(rate), decaySteps: 1, decayRate: decay}};
 }
 
+/** One of TensorFlow.js's, whose arguments are looked at when it is made. */
+function made(className: string, given: Record<string, unknown>, names: Record<string, string> = {}): Optimizer {
+  const {learningRate, epsilon, ...others} = given;
+  const kEpsilon = 1e-7;
+  const config: Record<string, unknown> = {learningRate, ...('epsilon' in given ? {epsilon: numberOf(epsilon ?? kEpsilon, 'epsilon')} : {})};
+  for (const [name, value] of Object.entries(others)) {
+    const isFlag = name === 'useNesterov' || name === 'centered';
+    config[names[name] ?? name] = isFlag ? flagOf(value, name, false) : numberOf(value, name, name === 'initialAccumulatorValue' ? Infinity : 1);
+  }
+  return new Optimizer(className, config);
+}
+function numberOf(value: unknown, name: string, most = Infinity): number {
+  if (typeof value === 'number' && value >= 0 && value < most) return value;
+  throw new Error(`${name} must be a finite number ${most === 1 ? 'from 0 to below 1' : 'of at least 0'}, got ${shown(value)}`);
+}
+
 /** TensorFlow.js's optimizers, with its parameters and defaults, and those of Keras that it lacks. */
 export const train = {
-  sgd: (learningRate: Rate) => new Optimizer('SGD', {learningRate}),
-  momentum: (learningRate: Rate, momentum: number, useNesterov = false) =>
-    new Optimizer('SGD', {learningRate, momentum, nesterov: useNesterov}),
-  adagrad: (learningRate: Rate, initialAccumulatorValue = 0.1) =>
-    new Optimizer('Adagrad', {learningRate, initialAccumulatorValue}),
-  adadelta: (learningRate: Rate = 0.001, rho = 0.95, epsilon: number | null = 1e-7) => new Optimizer('Adadelta', {learningRate, rho, epsilon}),
-  adam: (learningRate: Rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon: number | null = 1e-7) =>
-    new Optimizer('Adam', {learningRate, beta1, beta2, epsilon}),
-  adamax: (learningRate: Rate = 0.002, beta1 = 0.9, beta2 = 0.999, epsilon: number | null = 1e-7, decay = 0) =>
-    new Optimizer('Adamax', {learningRate: decaying(learningRate, decay), beta1, beta2, epsilon}),
-  rmsprop: (learningRate: Rate, decay = 0.9, momentum = 0, epsilon: number | null = 1e-7, centered = false) => {
+  sgd: (learningRate: Rate) => made('SGD', {learningRate}),
+  momentum: (learningRate: Rate, momentum: number, useNesterov = false) => made('SGD', {learningRate, momentum, useNesterov}, {useNesterov: 'nesterov'}),
+  adagrad: (learningRate: Rate, initialAccumulatorValue = 0.1) => made('Adagrad', {learningRate, initialAccumulatorValue}),
+  adadelta: (learningRate: Rate = 0.001, rho = 0.95, epsilon?: number | null) => made('Adadelta', {learningRate, rho, epsilon}),
+  adam: (learningRate: Rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon?: number | null) => made('Adam', {learningRate, beta1, beta2, epsilon}),
+  adamax: (learningRate: Rate = 0.002, beta1 = 0.9, beta2 = 0.999, epsilon?: number | null, decay = 0) =>
+    made('Adamax', {learningRate: decaying(learningRate, decay), beta1, beta2, epsilon}),
+  rmsprop: (learningRate: Rate, decay = 0.9, momentum = 0, epsilon?: number | null, centered = false) => {
     if (learningRate == null) throw new Error('learningRate for RMSPropOptimizer must be defined.');
-    return new Optimizer('RMSprop', {learningRate, rho: decay, momentum, epsilon, centered});
+    return made('RMSprop', {learningRate, decay, momentum, epsilon, centered}, {decay: 'rho'});
   },
   adamw: (learningRate: Rate = 0.001, weightDecay = 0.004) => new Optimizer('AdamW', {learningRate, weightDecay}),
   nadam: (learningRate: Rate = 0.001) => new Optimizer('Nadam', {learningRate}),
   ftrl: (learningRate: Rate = 0.001) => new Optimizer('Ftrl', {learningRate}),
   lion: (learningRate: Rate = 0.001) => new Optimizer('Lion', {learningRate}),
 };
-
 
 /** The optimizer that compile was given: itself, by its name, or as Keras describes it. */
 export function optimizerOf(given: unknown): Optimizer {
@@ -328,7 +359,8 @@ export function optimizerOf(given: unknown): Optimizer {
   }
   if (typeof given === 'object' && given !== null && 'class_name' in given) {
     const {class_name: name, config} = given as {class_name: string; config?: Record<string, unknown> | null};
-    return new Optimizer(name, config ?? {});
+    // TensorFlow.js's name of it.
+    return new Optimizer(name === 'Momentum' ? 'SGD' : name, config ?? {});
   }
   throw new Error(`compile: optimizer is to be a name such as 'adam', or an optimizer such as tf.train.adam(), got ${shown(given)}`);
 }

@@ -397,7 +397,7 @@ export class LayersModel extends Elsewhere implements Trained {
   /** What compile was given, in Keras's names and with the rate of now. */
   private get training(): object {
     const {className, config} = this.optimizer!;
-    return {...this.compiled, optimizer: Object.keys(config).length ? {class_name: className, config: this.optimizer!.getConfig()} : className.toLowerCase()};
+    return {...this.compiled, optimizer: Object.keys(config).length ? this.optimizer!.inKerasNames() : className.toLowerCase()};
   }
   /** Everything that a file holds: the description, the weights, and with includeOptimizer what training needs to go on. */
   artifacts(includeOptimizer = false): ModelArtifacts {

@@ -109,7 +109,7 @@ suite('an optimizer', () => {
     optimizer.setLearningRate(0);
     optimizer.minimize(() => w.square().sum(), false, [w]);
     assert.deepEqual([...w.dataSync()], [0.5]);
-    assert.equal(optimizer.getConfig().learning_rate, 0);
+    assert.equal(optimizer.getConfig().learningRate, 0);
     assert.equal(optimizer.getClassName(), 'SGD');
     w.dispose();
     optimizer.dispose();
@@ -135,6 +135,41 @@ suite('an optimizer', () => {
     for (const [name, [config, rate]] of Object.entries(expected)) {
       closeValues(rates(schedules[name](config), 6), Array.from({length: 6}, (_, t) => rate(t)), 1e-5, name);
     }
+  });
+  const made = {
+    sgd: [[0.1]], momentum: [[0.1, 0.9], [0.1, 0, true]], adagrad: [[0.1], [0.1, 0.5]], adadelta: [[], [0.5, 0.9, 1e-6]], adam: [[], [0.1, 0.8, 0.99, 1e-6]],
+    adamax: [[], [0.1, 0.8, 0.99, 1e-6, 0.1]], rmsprop: [[0.1], [0.1, 0.8, 0.5, 1e-6, true]],
+  };
+  for (const [name, lists] of Object.entries(made)) {
+    test(`${name} tells TensorFlow.js's names, and is made of them, and of a file, again`, async () => {
+      for (const args of lists) {
+        const [ours, theirs] = [fj, judge].map((tf) => tf.train[name](...args));
+        assert.deepEqual([ours.getClassName(), ours.getConfig()], [theirs.getClassName(), theirs.getConfig()]);
+        const model = fj.sequential({layers: [fj.layers.dense({units: 1, inputShape: [1]})]});
+        model.compile({optimizer: {class_name: ours.getClassName(), config: ours.getConfig()}, loss: 'meanSquaredError'});
+        assert.deepEqual(model.optimizer.getConfig(), ours.getConfig());
+        model.compile({optimizer: ours, loss: 'meanSquaredError'});
+        const loaded = await fj.loadLayersModel(fj.io.fromMemory(model.file(true)));
+        assert.deepEqual([loaded.optimizer.getClassName(), loaded.optimizer.getConfig()], [ours.getClassName(), ours.getConfig()]);
+      }
+    });
+  }
+  test('that cannot be right is refused when it is made, in the words of the program', () => {
+    const refused = {
+      'beta1 must be a finite number from 0 to below 1, got 1.5': () => fj.train.adam(0.1, 1.5),
+      "beta2 must be a finite number from 0 to below 1, got '1'": () => fj.train.adamax(0.1, 0.9, '1'),
+      'momentum must be a finite number from 0 to below 1, got 2': () => fj.train.momentum(0.1, 2),
+      'momentum must be a finite number from 0 to below 1, got undefined': () => fj.train.momentum(0.1),
+      'decay must be a finite number from 0 to below 1, got 1.5': () => fj.train.rmsprop(0.1, 1.5),
+      'rho must be a finite number from 0 to below 1, got -1': () => fj.train.adadelta(0.1, -1),
+      'initialAccumulatorValue must be a finite number of at least 0, got -1': () => fj.train.adagrad(0.1, -1),
+      'epsilon must be a finite number of at least 0, got NaN': () => fj.train.adam(0.1, 0.9, 0.9, NaN),
+      "useNesterov is true or false, got 'yes'": () => fj.train.momentum(0.1, 0.9, 'yes'),
+      'centered is true or false, got 1': () => fj.train.rmsprop(0.1, 0.9, 0, null, 1),
+      'decay must be a finite number, at least 0, got -1': () => fj.train.adamax(0.1, 0.9, 0.9, null, -1),
+    };
+    for (const [message, make] of Object.entries(refused)) assert.throws(make, {message});
+    assert.throws(() => judge.train.momentum(0.1));
   });
   test('that is not known is named', () => {
     const w = fj.variable([1]);
