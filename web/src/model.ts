@@ -250,10 +250,11 @@ export class LayersModel extends Elsewhere implements Trained {
         // A metric may have one of these names.
         if (seesBatches) await listeners.call('onBatchEnd', at.batch, {...at, ...logs, ...at});
       } else if (now.event === kEpochEnd) {
-        result.epoch.push(epoch);
-        for (const [key, value] of Object.entries(logs)) (result.history[key] ??= []).push(value);
         for (const url of state.checkpoints) await this.save(url, {includeOptimizer: true});
         await listeners.call('onEpochEnd', epoch, logs);
+        // Callbacks may have written to them.
+        result.epoch.push(epoch);
+        for (const [key, value] of Object.entries(logs)) (result.history[key] ??= []).push(value);
         begins = true;
       }
       await listeners.pause(now.event === kBatchEnd ? 'batch' : now.event === kEpochEnd ? 'epoch' : undefined, epoch, now.batch, logs);

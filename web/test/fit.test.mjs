@@ -309,6 +309,25 @@ suite('callbacks', () => {
   });
 });
 
+test('what callbacks write into the logs of an epoch reaches later ones and the history, as in TensorFlow.js', async () => {
+  const [ours, theirs] = await Promise.all([fj, judge].map(async (tf) => {
+    const model = tf.sequential({layers: [tf.layers.dense({units: 1, inputShape: [1], kernelInitializer: 'ones'})]});
+    model.compile({optimizer: tf.train.sgd(0.1), loss: 'meanSquaredError'});
+    const seen = [];
+    const first = {
+      onEpochEnd(epoch, logs) {
+        logs.score = epoch + logs.loss;
+        if (epoch === 1) delete logs.loss;
+      },
+    };
+    const second = {onEpochEnd: (epoch, logs) => void seen.push(epoch, logs.score)};
+    const {history} = await model.fit(tf.ones([2, 1]), tf.zeros([2, 1]), {epochs: 3, verbose: 0, callbacks: [first, second]});
+    return {...history, seen};
+  }));
+  assert.deepEqual(Object.keys(ours), Object.keys(theirs));
+  for (const key of Object.keys(theirs)) closeValues(ours[key], theirs[key], 1e-5, key);
+});
+
 suite('models that cannot be', () => {
   test('more outputs and metrics than fit into any buffer of before', async () => {
     const x = fj.input({shape: [2]});
