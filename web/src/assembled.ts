@@ -14,6 +14,7 @@ import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbo
 import {handleOf, Tensor, tensor, tidy} from './tensor.js';
 import {there} from './there.js';
 import {refuseTraced, tracing} from './tracing.js';
+import {brandPart, refuseForeignPart} from './values.js';
 import {LayerVariable, WeightVariable, type WeightOwner} from './weights.js';
 
 export type Describe = (layer: AnyLayer) => Described;
@@ -364,6 +365,7 @@ export class Assembled extends Predictor implements LayerHome {
     const training = trainingOf(args, this.name);
     const list = symbolicOf(x);
     if (list) return first(this.calls.add(list, this.typesFor(list), training === undefined ? undefined : {training}));
+    for (const t of [x].flat()) refuseForeignPart(t, `${this.name}: apply`);
     if (training) return first(this.recorded(tensorsOf(x, () => this.inputNames, 'apply'), true));
     return this.predictOnBatch(x as Data);
   }
@@ -393,3 +395,4 @@ export class Assembled extends Predictor implements LayerHome {
     return outputs;
   }
 }
+brandPart(Assembled.prototype, 'model');

@@ -13,6 +13,7 @@ import {castTo, run} from './run.js';
 import {flagOf, shown} from './samples.js';
 import {endScope, handleOf, startScope, Tensor, tidy, toTensor, type TensorLike} from './tensor.js';
 import {refuseTraced} from './tracing.js';
+import {brandPart, refuseForeignPart} from './values.js';
 import {allVariables, endAssignments, startAssignments, valuesOf, variableNamed, Variable} from './variables.js';
 
 // ---- recording ------------------------------------------------------------------------------------------------------------------
@@ -306,6 +307,8 @@ export class Optimizer {
   }
 }
 
+brandPart(Optimizer.prototype, 'optimizer');
+
 const kClassNames = ['SGD', 'Adagrad', 'Adadelta', 'Adam', 'Adamax', 'RMSprop', 'AdamW', 'Nadam', 'Ftrl', 'Lion'];
 
 /** TensorFlow.js's decay: the rate of step t, from 0, is rate / (1 + decay t). */
@@ -353,6 +356,7 @@ export const train = {
 /** The optimizer that compile was given: itself, by its name, or as Keras describes it. */
 export function optimizerOf(given: unknown): Optimizer {
   if (given instanceof Optimizer) return given;
+  refuseForeignPart(given, 'compile');
   if (typeof given === 'string') {
     const named = kClassNames.find((name) => name.toLowerCase() === given.toLowerCase());
     return new Optimizer(named ?? given, {});
