@@ -296,7 +296,7 @@ export class Assembled extends Predictor implements LayerHome {
   // ---- weights --------------------------------------------------------------------------------------------------------------------
 
   protected override weightTensors(wanted: (w: ModelWeight) => boolean): Tensor[] {
-    refuseTraced(`reads the weights of ${this.name}`, 'ops of its arguments are computed anew, and so is what read() gives of a weight that addWeight has made');
+    refuseTraced(`reads the weights of ${this.name}`);
     this.home.gpu?.check('getWeights');
     return super.weightTensors(wanted);
   }

@@ -15,8 +15,8 @@ export function metricsOf(given: unknown): unknown {
 /** A metric as the engine names it in logs. */
 function nameOfMetric(metric: unknown): string {
   if (typeof metric === 'string') return metric;
-  const {class_name: className, config} = metric as {class_name?: string; config?: {name?: string}};
-  return config?.name ?? className ?? '';
+  const {class_name: className = '', config} = metric as {class_name?: string; config?: {name?: string}};
+  return config?.name ?? className;
 }
 /**
  * The metrics with a name each, where some have the same, and what logs then call losses that have the name of a metric: as in
@@ -31,7 +31,8 @@ export function distinct(metrics: unknown, outputs: readonly string[]): {metrics
   const losses = ['loss', ...(isMany ? outputs.map((output) => `${output}_loss`) : [])];
   const names = [...losses, ...all.flatMap((some, i) => some.map((metric) => prefix(i) + nameOfMetric(metric)))];
   const said = names.map((name, i) => (names.indexOf(name) === names.lastIndexOf(name) ? name : `${name}_${names.slice(0, i).filter((n) => n === name).length}`));
-  if (new Set(names).size === names.length) return {metrics, renamed: new Map()};
+  const renamed = new Map(losses.map((name, i) => [name, said[i]!]));
+  if (String(said) === String(names)) return {metrics, renamed};
   let at = losses.length;
   const named = all.map((some, i) =>
     some.map((metric) => {
@@ -39,7 +40,7 @@ export function distinct(metrics: unknown, outputs: readonly string[]): {metrics
       return {class_name: className, config: {...config, name: said[at++]!.slice(prefix(i).length)}};
     }),
   );
-  return {metrics: named, renamed: new Map(losses.map((name, i) => [name, said[i]!]))};
+  return {metrics: named, renamed};
 }
 
 /** What compile was given, as a file says it, and whether TensorFlow.js wrote it; undefined where nothing is said. */

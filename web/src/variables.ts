@@ -48,7 +48,7 @@ export class Variable extends Tensor {
     else weights.set(this.name, new WeakRef(this));
   }
   override get handle(): number {
-    refuseTraced(`uses the variable ${this.name}`, 'a layer has weights of its own, by addWeight, and read() gives them');
+    refuseTraced(`uses the variable ${this.name}`);
     return super.handle;
   }
   assign(value: Tensor): void {
@@ -60,7 +60,7 @@ export class Variable extends Tensor {
     });
   }
   protected checkFits(value: Tensor): void {
-    refuseTraced(`writes to the variable ${this.name}`, 'a callback writes to it, or a layer to a weight of its own, by write()');
+    refuseTraced(`writes to the variable ${this.name}`);
     if (String(value.shape) !== String(this.shape) || value.dtype !== this.dtype) {
       throw new Error(`The variable ${this.name} is ${this.dtype} [${this.shape}]: it cannot take ${value.dtype} [${value.shape}]`);
     }
@@ -94,6 +94,6 @@ export const variable = tidied((initialValue: Tensor | TensorLike, trainable: bo
   if (name !== undefined && variables.has(name)) {
     throw new Error(`Variable with name ${name} was already registered: dispose of it first, or give this one another name`);
   }
-  refuseTraced('makes a variable', 'a layer has weights of its own, by addWeight');
+  refuseTraced('makes a variable');
   return new Variable(call('fj_clone', detached(castTo(t, dtype ?? t.dtype)).handle), trainable, name ?? unnamedVariable());
 });
