@@ -2,7 +2,7 @@
 // other models may have, too. model.ts trains it.
 
 import {call, callForJson, heap, withArguments} from './engine.js';
-import {numbersOf} from './custom.js';
+import {changesOf, numbersOf, type CustomLayer} from './custom.js';
 import {checkTrainable, Homes, Layer, trainingOf, uniqueName, type CallArgs, type LayerHome} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {Home} from './place.js';
@@ -13,6 +13,8 @@ import {pathsOf} from './saved.js';
 import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {handleOf, Tensor, tensor, tidy} from './tensor.js';
 import {there} from './there.js';
+import {refuseTraced, tracing} from './tracing.js';
+import {brandPart, refuseForeignPart} from './values.js';
 import {LayerVariable, WeightVariable, type WeightOwner} from './weights.js';
 
 export type Describe = (layer: AnyLayer) => Described;
@@ -72,6 +74,9 @@ export class Assembled extends Predictor implements LayerHome {
   };
   /** Layer.changes, and all flags, when the engine was told last. */
   private seenChanges = 0;
+  /** Layers of the program, and the sum of their changes then. */
+  private ofProgram: CustomLayer[] = [];
+  private seenFields = 0;
   protected flags = '';
 
   constructor(
@@ -122,7 +127,16 @@ export class Assembled extends Predictor implements LayerHome {
       }
     }
     if (this.seenChanges !== Layer.changes) this.tellFlags();
+    if (!tracing()) this.followLayers();
     return this.handle;
+  }
+  /** What a layer of the program has read of itself, when steps were planned, may have changed: they are planned anew. */
+  private followLayers(): void {
+    const changes = changesOf(this.ofProgram);
+    if (changes === this.seenFields) return;
+    this.seenFields = changes;
+    // A plan is for what is allowed, so that a change ends all of them.
+    for (const allowed of [!this.isWinogradAllowed, this.isWinogradAllowed]) call('fj_modelSetWinograd', this.handle, Number(allowed));
   }
   private makeWeights(): void {
     const names = this.layers.map((l) => l.name);
@@ -197,7 +211,9 @@ export class Assembled extends Predictor implements LayerHome {
     gone.register(this, this.handle);
     const {weights, bySample} = callForJson<ModelInfo>('fj_modelInfo', this.handle);
     this.isBySample = bySample;
+    this.ofProgram = [];
     this.walk((l, path) => {
+      if ('isOfProgram' in l) this.ofProgram.push(l as CustomLayer);
       if (this.saved || l instanceof Assembled || weights.some((w) => w.name.startsWith(`${path}/`))) l.homes.add(this, path);
     });
   }
@@ -280,6 +296,7 @@ export class Assembled extends Predictor implements LayerHome {
   // ---- weights --------------------------------------------------------------------------------------------------------------------
 
   protected override weightTensors(wanted: (w: ModelWeight) => boolean): Tensor[] {
+    refuseTraced(`reads the weights of ${this.name}`);
     this.home.gpu?.check('getWeights');
     return super.weightTensors(wanted);
   }
@@ -348,11 +365,13 @@ export class Assembled extends Predictor implements LayerHome {
     const training = trainingOf(args, this.name);
     const list = symbolicOf(x);
     if (list) return first(this.calls.add(list, this.typesFor(list), training === undefined ? undefined : {training}));
+    for (const t of [x].flat()) refuseForeignPart(t, `${this.name}: apply`);
     if (training) return first(this.recorded(tensorsOf(x, () => this.inputNames, 'apply'), true));
     return this.predictOnBatch(x as Data);
   }
   /** The outputs for values, computed at once, and noted by what differentiates. */
   protected recorded(xs: Tensor[], training: boolean): Tensor[] {
+    this.refuseCalls();
     this.home.gpu?.check('a gradient through the model');
     return withArguments((a) => {
       const room = this.outputNames.length;
@@ -361,6 +380,9 @@ export class Assembled extends Predictor implements LayerHome {
       there?.play();
       return [...heap.i32(out, count)].map((handle) => new Tensor(handle));
     });
+  }
+  protected refuseCalls(): void {
+    refuseTraced(`calls the model ${this.name}`, 'a layer calls other layers, by apply, and a model has all that it is trained by as outputs');
   }
   /** The types of its outputs, where it takes these inputs. */
   private typesFor(given: readonly SymbolicType[]): SymbolicType[] {
@@ -373,3 +395,4 @@ export class Assembled extends Predictor implements LayerHome {
     return outputs;
   }
 }
+brandPart(Assembled.prototype, 'model');

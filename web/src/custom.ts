@@ -25,6 +25,29 @@ import {fromRegistered, type Config, type SerializableConstructor} from './seria
 import {tracing} from './tracing.js';
 import {LayerVariable} from './weights.js';
 
+// Of layers that were traced, not in them, whose names are the program's: what it keeps in them, as the last call has left it; how often it
+// has changed that; and the layers that they have called.
+const seen = new WeakMap<CustomLayer, {fields: string; changes: number; called: Set<CustomLayer>}>();
+/** Those that are being traced. */
+const open: CustomLayer[] = [];
+
+/** Numbers, texts and flags, which a call may read. */
+const fieldsOf = (layer: CustomLayer): string =>
+  String(Object.entries(layer).filter(([, value]) => [value].flat().every((one) => /^(bool|num|str)/.test(typeof one))));
+/** How often the program has changed what calls of these layers have read of them. */
+export function changesOf(layers: Iterable<CustomLayer>): number {
+  let sum = 0;
+  for (const layer of layers) {
+    const last = seen.get(layer);
+    if (!last) continue;
+    const fields = fieldsOf(layer);
+    if (last.fields !== fields) ++last.changes;
+    last.fields = fields;
+    sum += last.changes + changesOf(last.called);
+  }
+  return sum;
+}
+
 /** What an input has to be. */
 export class InputSpec {
   readonly dtype?: DataType;
@@ -212,6 +235,11 @@ export class CustomLayer extends Layer {
   /** Its weights are named, and made, in the order in which `build` has added them. */
   trace(inputs: Tensor[], masks: (Tensor | undefined)[], training: boolean) {
     const tensors = new Map<CustomWeight, Tensor>();
+    changesOf([this]);
+    // One that calls itself is refused, later.
+    if (open.length && !open.includes(this)) seen.get(open.at(-1)!)!.called.add(this);
+    if (!seen.has(this)) seen.set(this, {fields: fieldsOf(this), changes: 0, called: new Set()});
+    open.push(this);
     this.traced.push(tensors);
     try {
       for (const v of this.variables) this.declare(v);
@@ -221,7 +249,10 @@ export class CustomLayer extends Layer {
       const outputs = this.call(inputs, {training, ...(mask ? {mask} : {})});
       return {outputs, masks: mask ? [this.computeMask(alone(inputs), mask)].flat() : undefined};
     } finally {
+      open.pop();
       this.traced.pop();
+      // A call may change them itself.
+      seen.get(this)!.fields = fieldsOf(this);
       for (const t of tensors.values()) t.dispose();
     }
   }

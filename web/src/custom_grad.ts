@@ -34,6 +34,19 @@ export function startCustomCalls(): CustomCalls {
 export function endCustomCalls(): void {
   for (const {inputs, output, saved} of tapes.pop()!) for (const t of [...inputs, output, ...saved]) t.dispose();
 }
+let paused = 0;
+/** What is computed meanwhile is not recorded: no gradient goes through it. */
+export function unrecorded<T>(f: () => T): T {
+  engine().fj_tapePause(++paused);
+  try {
+    return f();
+  } finally {
+    engine().fj_tapePause(--paused);
+  }
+}
+/** The same values as something of its own, through which no gradient comes. */
+export const detached = (t: Tensor): Tensor => unrecorded(() => run('broadcastTo', [t], {shape: t.shape}));
+
 const kept = (t: Tensor): Tensor => keep(t.clone());
 
 export function customGrad(f: CustomGradientFunc): (...inputs: (Tensor | TensorLike)[]) => Tensor {
@@ -42,18 +55,15 @@ export function customGrad(f: CustomGradientFunc): (...inputs: (Tensor | TensorL
     if (tracing()) throw new Error('it calls a function of tf.customGrad, whose gradient a model that is trained by fit does not take');
     const inputs = given.map((x, i) => toTensor(x, `inputs[${i}]`, 'customGrad'));
     const saved: Tensor[] = [];
-    engine().fj_tapePause(1);
-    try {
+    return unrecorded(() => {
       const {value, gradFunc} = f(...inputs, (tensors: Tensor[]) => void saved.push(...tensors)) ?? {};
       if (!(value instanceof Tensor)) throw new Error('customGrad: the function has to give an object whose value is a tensor');
       if (typeof gradFunc !== 'function') throw new Error('customGrad: the function has to give an object whose gradFunc is a function');
       // Another value than an input that it may be.
-      const output = run('broadcastTo', [value], {shape: value.shape});
+      const output = detached(value);
       for (const tape of tapes) tape.push({inputs: inputs.map(kept), output: kept(output), saved: saved.map(kept), gradFunc});
       return output;
-    } finally {
-      engine().fj_tapePause(0);
-    }
+    });
   };
 }
 

@@ -1,7 +1,7 @@
 // What compile, fit and evaluate are given and give, and how the engine takes their batches one by one.
 
 import type {CallbackArg, Logs, YieldEvery} from './callbacks.js';
-import {call, callForJson, heap, withArguments} from './engine.js';
+import {call, heap, withArguments} from './engine.js';
 import type {Optimizer} from './gradients.js';
 import type {Described} from './predictor.js';
 import type {Data} from './samples.js';
@@ -98,6 +98,6 @@ export function advanceHere(fit: number, milliseconds = 0): Advance {
     return {event, batch: batch!, done: done !== 0, loss: loss!};
   });
 }
-export const logsOf = (fit: number): Logs => numbers(callForJson<FitState>('fj_fitState', fit).logs);
-/** NaN and infinity travel as texts. */
-export const numbers = (logs: Logs): Logs => Object.fromEntries(Object.entries(logs).map(([key, value]) => [key, Number(value)]));
+/** Logs of the engine, by the names that the program knows. NaN and infinity travel as texts. */
+export const numbers = (logs: Logs, renamed: ReadonlyMap<string, string>): Logs =>
+  Object.fromEntries(Object.entries(logs).map(([key, value]) => [key.replace(/^(val_)?(.*)/, (_, val = '', name) => val + (renamed.get(name) ?? name)), Number(value)]));

@@ -7,12 +7,14 @@ import {endCustomCalls, startCustomCalls, throughCustomCalls} from './custom_gra
 import {play} from './eager.js';
 import {call, callForJson, engine, heap, withArguments} from './engine.js';
 import {Held} from './held.js';
-import {inKerasNames, snakeCase} from './layers.js';
+import {inCamelCase, inKerasNames, snakeCase} from './layers.js';
 import type {Described} from './predictor.js';
-import {castTo} from './run.js';
-import {shown} from './samples.js';
+import {castTo, run} from './run.js';
+import {flagOf, shown} from './samples.js';
 import {endScope, handleOf, startScope, Tensor, tidy, toTensor, type TensorLike} from './tensor.js';
-import {allVariables, variableNamed, Variable} from './variables.js';
+import {refuseTraced} from './tracing.js';
+import {brandPart, refuseForeignPart} from './values.js';
+import {allVariables, endAssignments, startAssignments, valuesOf, variableNamed, Variable} from './variables.js';
 
 // ---- recording ------------------------------------------------------------------------------------------------------------------
 
@@ -50,6 +52,7 @@ function differentiate<X extends Tensor>(f: () => Tensor, given: () => readonly 
   startScope();
   engine().fj_tapeStart();
   const customs = startCustomCalls();
+  startAssignments();
   ++tapes;
   let result: {value: Tensor; grads: (Tensor | undefined)[]} | undefined;
   let xs: readonly X[] = [];
@@ -59,13 +62,16 @@ function differentiate<X extends Tensor>(f: () => Tensor, given: () => readonly 
     xs = given();
     // What is whole has no slope, whatever dy is.
     const by = dy && value.dtype !== 'float32' && dy instanceof Tensor && dy.dtype === 'float32' ? castTo(dy, value.dtype) : dy;
-    const grads = throughCustomCalls(customs, (y, dy, xs) => tapedGradients(y, dy, xs, all))(value, by, xs);
+    const parts = xs.map(valuesOf);
+    const slopes = throughCustomCalls(customs, (y, dy, xs) => tapedGradients(y, dy, xs, all))(value, by, parts.flat());
+    const grads = parts.map((list) => slopes.splice(0, list.length).reduce((sum, g) => (sum && g ? run('add', [sum, g]) : (sum ?? g))));
     result = {value, grads};
     return {...result, xs};
   } finally {
     --tapes;
     engine().fj_tapeStop();
     endCustomCalls();
+    endAssignments();
     endScope(result);
   }
 }
@@ -157,6 +163,9 @@ export interface Trained {
   rate: number;
 }
 
+/** In a function that is called once. */
+export const refuseRate = (): void => refuseTraced('reads the learning rate', 'a callback reads it as often as it is called');
+
 /** A learning rate, or an error that names it. */
 export function checkedRate(rate: unknown): number {
   if (typeof rate === 'number' && Number.isFinite(rate) && rate >= 0) return rate;
@@ -200,11 +209,30 @@ export class Optimizer {
     }
   }
 
+  /** TensorFlow.js's. */
   getClassName(): string {
-    return this.className;
+    return this.className === 'RMSprop' ? 'RMSProp' : this.hasMomentum ? 'Momentum' : this.className;
   }
+  private get hasMomentum(): boolean {
+    return this.className === 'SGD' && 'momentum' in this.config;
+  }
+  /** In TensorFlow.js's names, with the rate of now. */
   getConfig(): Record<string, unknown> {
-    return inKerasNames(this.config) as Record<string, unknown>;
+    const {learning_rate: rate, nesterov, rho, ...others} = this.config;
+    // A schedule is what is told of it, but for the one by which a decay is made.
+    const {class_name: schedule, config} = Object(rate) as Partial<Described>;
+    const decay = this.className === 'Adamax' && schedule === 'InverseTimeDecay' ? (inCamelCase(config) as Record<string, unknown>) : undefined;
+    return {
+      learningRate: decay ? decay['initialLearningRate'] : schedule ? rate : this.learningRate,
+      ...(rho === undefined ? {} : {[/rms/i.test(this.className) ? 'decay' : 'rho']: rho}),
+      ...(inCamelCase(others) as object),
+      ...(nesterov === undefined ? {} : {[this.hasMomentum ? 'useNesterov' : 'nesterov']: nesterov}),
+      ...(this.className === 'Adamax' ? {decay: decay?.['decayRate'] ?? others['decay'] ?? 0} : {}),
+    };
+  }
+  /** For files. @internal */
+  inKerasNames(): Described {
+    return {class_name: this.className, config: inKerasNames(this.config) as Record<string, unknown>};
   }
   /** For the engine. */
   asWritten(): Described {
@@ -248,6 +276,7 @@ export class Optimizer {
 
   /** Of the next step: of the model that was compiled with this optimizer last, or else of the variables. */
   get learningRate(): number {
+    refuseRate();
     const [model] = [...this.trained].map((t) => t.deref()).filter((t) => t !== undefined).slice(-1);
     if (model) return model.rate;
     const rate = this.config['learning_rate'];
@@ -278,6 +307,8 @@ export class Optimizer {
   }
 }
 
+brandPart(Optimizer.prototype, 'optimizer');
+
 const kClassNames = ['SGD', 'Adagrad', 'Adadelta', 'Adam', 'Adamax', 'RMSprop', 'AdamW', 'Nadam', 'Ftrl', 'Lion'];
 
 /** TensorFlow.js's decay: the rate of step t, from 0, is rate / (1 + decay t). */
@@ -287,21 +318,34 @@ function decaying(rate: Rate, decay: number): Rate {
   return {class_name: 'InverseTimeDecay', config: {initialLearningRate: checkedRate(rate), decaySteps: 1, decayRate: decay}};
 }
 
+/** One of TensorFlow.js's, whose arguments are looked at when it is made. */
+function made(className: string, given: Record<string, unknown>, names: Record<string, string> = {}): Optimizer {
+  const {learningRate, epsilon, ...others} = given;
+  const kEpsilon = 1e-7;
+  const config: Record<string, unknown> = {learningRate, ...('epsilon' in given ? {epsilon: numberOf(epsilon ?? kEpsilon, 'epsilon')} : {})};
+  for (const [name, value] of Object.entries(others)) {
+    const isFlag = name === 'useNesterov' || name === 'centered';
+    config[names[name] ?? name] = isFlag ? flagOf(value, name, false) : numberOf(value, name, name === 'initialAccumulatorValue' ? Infinity : 1);
+  }
+  return new Optimizer(className, config);
+}
+function numberOf(value: unknown, name: string, most = Infinity): number {
+  if (typeof value === 'number' && value >= 0 && value < most) return value;
+  throw new Error(`${name} must be a finite number ${most === 1 ? 'from 0 to below 1' : 'of at least 0'}, got ${shown(value)}`);
+}
+
 /** TensorFlow.js's optimizers, with its parameters and defaults, and those of Keras that it lacks. */
 export const train = {
-  sgd: (learningRate: Rate) => new Optimizer('SGD', {learningRate}),
-  momentum: (learningRate: Rate, momentum: number, useNesterov = false) =>
-    new Optimizer('SGD', {learningRate, momentum, nesterov: useNesterov}),
-  adagrad: (learningRate: Rate, initialAccumulatorValue = 0.1) =>
-    new Optimizer('Adagrad', {learningRate, initialAccumulatorValue}),
-  adadelta: (learningRate: Rate = 0.001, rho = 0.95, epsilon: number | null = 1e-7) => new Optimizer('Adadelta', {learningRate, rho, epsilon}),
-  adam: (learningRate: Rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon: number | null = 1e-7) =>
-    new Optimizer('Adam', {learningRate, beta1, beta2, epsilon}),
-  adamax: (learningRate: Rate = 0.002, beta1 = 0.9, beta2 = 0.999, epsilon: number | null = 1e-7, decay = 0) =>
-    new Optimizer('Adamax', {learningRate: decaying(learningRate, decay), beta1, beta2, epsilon}),
-  rmsprop: (learningRate: Rate, decay = 0.9, momentum = 0, epsilon: number | null = 1e-7, centered = false) => {
+  sgd: (learningRate: Rate) => made('SGD', {learningRate}),
+  momentum: (learningRate: Rate, momentum: number, useNesterov = false) => made('SGD', {learningRate, momentum, useNesterov}, {useNesterov: 'nesterov'}),
+  adagrad: (learningRate: Rate, initialAccumulatorValue = 0.1) => made('Adagrad', {learningRate, initialAccumulatorValue}),
+  adadelta: (learningRate: Rate = 0.001, rho = 0.95, epsilon?: number | null) => made('Adadelta', {learningRate, rho, epsilon}),
+  adam: (learningRate: Rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon?: number | null) => made('Adam', {learningRate, beta1, beta2, epsilon}),
+  adamax: (learningRate: Rate = 0.002, beta1 = 0.9, beta2 = 0.999, epsilon?: number | null, decay = 0) =>
+    made('Adamax', {learningRate: decaying(learningRate, decay), beta1, beta2, epsilon}),
+  rmsprop: (learningRate: Rate, decay = 0.9, momentum = 0, epsilon?: number | null, centered = false) => {
     if (learningRate == null) throw new Error('learningRate for RMSPropOptimizer must be defined.');
-    return new Optimizer('RMSprop', {learningRate, rho: decay, momentum, epsilon, centered});
+    return made('RMSprop', {learningRate, decay, momentum, epsilon, centered}, {decay: 'rho'});
   },
   adamw: (learningRate: Rate = 0.001, weightDecay = 0.004) => new Optimizer('AdamW', {learningRate, weightDecay}),
   nadam: (learningRate: Rate = 0.001) => new Optimizer('Nadam', {learningRate}),
@@ -309,17 +353,18 @@ export const train = {
   lion: (learningRate: Rate = 0.001) => new Optimizer('Lion', {learningRate}),
 };
 
-
 /** The optimizer that compile was given: itself, by its name, or as Keras describes it. */
 export function optimizerOf(given: unknown): Optimizer {
   if (given instanceof Optimizer) return given;
+  refuseForeignPart(given, 'compile');
   if (typeof given === 'string') {
     const named = kClassNames.find((name) => name.toLowerCase() === given.toLowerCase());
     return new Optimizer(named ?? given, {});
   }
   if (typeof given === 'object' && given !== null && 'class_name' in given) {
     const {class_name: name, config} = given as {class_name: string; config?: Record<string, unknown> | null};
-    return new Optimizer(name, config ?? {});
+    // TensorFlow.js's name of it.
+    return new Optimizer(name === 'Momentum' ? 'SGD' : name, config ?? {});
   }
   throw new Error(`compile: optimizer is to be a name such as 'adam', or an optimizer such as tf.train.adam(), got ${shown(given)}`);
 }

@@ -19,6 +19,7 @@ import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbo
 import {Tensor, type DataType} from './tensor.js';
 import {callWithin, describedFunction, type TensorFunction} from './trace.js';
 import {tracing} from './tracing.js';
+import {brandPart, refuseForeignPart} from './values.js';
 import type {LayerVariable} from './weights.js';
 
 /** Keras writes snake_case: kernelSize is kernel_size. */
@@ -249,6 +250,7 @@ export class Layer {
       const all = inKerasNames({...(training === undefined ? {} : {training}), ...said}) as Record<string, unknown>;
       return first(this.calls.add(list, this.typesFor(list, said), all));
     }
+    for (const t of inputs) refuseForeignPart(t, `${this.name}: apply`);
     if (!alone.compute || !inputs.length || !inputs.every((t) => t instanceof Tensor)) {
       throw new Error(`${this.name}: apply takes tensors, or what tf.input() or another layer's apply() gives`);
     }
@@ -328,6 +330,8 @@ export class Layer {
     for (const t of values) t.dispose();
   }
 }
+
+brandPart(Layer.prototype, 'layer');
 
 export function checkTrainable(value: unknown): void {
   if (typeof value !== 'boolean') throw new Error(`trainable is true or false, got ${shown(value)}`);

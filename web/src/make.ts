@@ -53,8 +53,8 @@ export function range(start: number, stop: number, step = 1, dtype: 'float32' | 
   if (step === 0) throw new Error('Cannot have a step of zero');
   if (dtype !== 'float32' && dtype !== 'int32') throw new Error(`range: dtype must be 'float32' or 'int32', got ${show(dtype)}`);
   for (const [name, value] of Object.entries({start, stop, step})) {
-    const isRight = dtype === 'int32' && name !== 'stop' ? Number.isInteger(value) : Number.isFinite(value);
-    if (!isRight) throw new Error(`range: ${name} must be a${dtype === 'int32' ? ' whole' : ''} number, got ${show(value)}`);
+    const isWhole = dtype === 'int32' && name !== 'stop';
+    if (!(isWhole ? Number.isInteger(value) : Number.isFinite(value))) throw new Error(`range: ${name} must be a ${isWhole ? 'whole' : 'finite'} number, got ${show(value)}`);
   }
   const by = stop < start && step === 1 ? -1 : step;
   const [count] = checkShape([Math.max(0, Math.ceil((stop - start) / by))]) as [number];

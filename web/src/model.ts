@@ -10,10 +10,10 @@ import {currentBackend, type Pending} from './device.js';
 import {Elsewhere} from './elsewhere.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments, type Arguments} from './engine.js';
 import {
-  advanceHere, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPaused, kTrainingBegun, logsOf, numbers,
+  advanceHere, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPaused, kTrainingBegun, numbers,
   type Advance, type CompileArgs, type EvaluateArgs, type FitArgs, type FitState, type History,
 } from './fit.js';
-import {checkedRate, optimizerOf, recordModel, type Optimizer, type Trained} from './gradients.js';
+import {checkedRate, optimizerOf, recordModel, refuseRate, type Optimizer, type Trained} from './gradients.js';
 import {numbersOf} from './custom.js';
 import {describing, layersIn, pathsOf, type SavedConfig} from './saved.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
@@ -25,8 +25,8 @@ import {breathe, isPage, kBusy, kSlice} from './pauses.js';
 import {Home, type Placement} from './place.js';
 import {descriptionOf, first, nameOf, type Described} from './predictor.js';
 import {batchSizeOf, flagOf, known, shareOf, shown, signalOf, tensorsOf, wholeOf, type Data} from './samples.js';
-import {allHere, handleOf, Tensor, tensor} from './tensor.js';
-import {metricsOf, stateOf, trainingOf} from './theirs.js';
+import {allHere, handleOf, Tensor, tensor, tidy} from './tensor.js';
+import {distinct, metricsOf, stateOf, trainingOf} from './theirs.js';
 import {hasFunction, withFunctions} from './trace.js';
 
 export interface WarmupArgs {
@@ -49,6 +49,8 @@ export class LayersModel extends Elsewhere implements Trained {
   metrics?: unknown;
   stopTraining = false;
   private logRoom?: Float64Array;
+  /** What logs call losses whose names metrics have, too. */
+  private renamed: ReadonlyMap<string, string> = new Map();
   private compiled?: object;
   private detach?: () => void;
   private isTraining = false;
@@ -108,13 +110,40 @@ export class LayersModel extends Elsewhere implements Trained {
     this.home.drop();
     const [loss, metrics] = [withFunctions(args.loss, 'loss'), metricsOf(withFunctions(args.metrics, 'metric'))];
     const training = {optimizer: described, loss, metrics, loss_weights: args.lossWeights};
-    withArguments((a) => call('fj_modelCompile', this.built, a.json(training)));
-    this.takeTraining(training, optimizer);
+    tidy(() => {
+      const goOn = optimizer === this.optimizer ? this.stateOfTraining() : undefined;
+      this.compileWith(training, optimizer);
+      goOn?.();
+    });
     [this.loss, this.metrics] = [args.loss, args.metrics];
+  }
+  private setSlot(name: string, state: Tensor): void {
+    withArguments((a) => call('fj_modelSetSlot', this.built, a.text(name), handleOf(state)));
+  }
+  /** What the optimizer has noted of the weights, and how many steps it has taken: what is returned gives them back after a compile. */
+  private stateOfTraining(): () => void {
+    const {slots, step} = this.info();
+    const values = slots.map((_, i) => new Tensor(call('fj_modelSlot', this.built, i)));
+    return () => {
+      slots.forEach(({name}, i) => this.setSlot(name, values[i]!));
+      call('fj_modelSetStep', this.built, step);
+    };
   }
   /** Whether functions or layers of the program are a part of it. */
   private get hasFunctions(): boolean {
     return hasFunction(this.compiled) || hasFunction(this.topology) || numbersOf(pathsOf(this.layers)).length > 0;
+  }
+  private compileWith(training: {metrics?: unknown}, optimizer: Optimizer): void {
+    const {metrics, renamed} = distinct(training.metrics, this.outputNames);
+    const said = {...training, metrics};
+    try {
+      withArguments((a) => call('fj_modelCompile', this.built, a.json(said)));
+    } catch (error) {
+      // Of a metric without a name.
+      throw new Error((error as Error).message.replace(/^metric: : /, 'metric: '));
+    }
+    this.takeTraining(said, optimizer);
+    this.renamed = renamed;
   }
   /** The engine was compiled so. */
   private takeTraining(training: object, optimizer = optimizerOf((training as {optimizer: unknown}).optimizer)): void {
@@ -182,6 +211,7 @@ export class LayersModel extends Elsewhere implements Trained {
     return [tensorsOf(x, () => this.inputNames, `${what}: x`), tensorsOf(y, outputs, `${what}: y`), weights == null ? [] : tensorsOf(weights, outputs, `${what}: sampleWeight`)];
   }
   private begin(samples: Tensor[][], options: object): number {
+    this.refuseCalls();
     return withArguments((a) => call('fj_fit', this.built, a.i32(samples.flat().map((t) => handleOf(t))), a.i32(samples.map((list) => list.length)), a.json(options)));
   }
 
@@ -199,6 +229,8 @@ export class LayersModel extends Elsewhere implements Trained {
       if (begins) await listeners.call('onEpochBegin', epoch, {});
       begins = false;
       if (seesBatches && !goesOn && state.batch < state.batches) await listeners.call('onBatchBegin', state.batch, {batch: state.batch, size});
+      // What a callback has changed of a layer of the program counts from now on.
+      if (state.batch === 0 || (seesBatches && !goesOn)) void this.built;
       const now = await advance(listeners.budget);
       done = now.done;
       goesOn = now.event === kPaused;
@@ -208,18 +240,21 @@ export class LayersModel extends Elsewhere implements Trained {
       }
       // What took place is asked for where somebody wants to know.
       if (seesBatches || now.event === kEpochEnd) state = callForJson<FitState>('fj_fitState', fit);
-      const logs = numbers(now.event === kBatchEnd ? state.batchLogs : state.logs);
+      const logs = numbers(now.event === kBatchEnd ? state.batchLogs : state.logs, this.renamed);
       if (now.event === kBatchEnd) {
         if (!warned && !Number.isFinite(now.loss)) {
           console.warn(`The loss is ${now.loss} in batch ${now.batch} of epoch ${epoch + 1}: a lower learning rate or clipnorm may help`);
           warned = true;
         }
-        if (seesBatches) await listeners.call('onBatchEnd', now.batch - 1, {batch: now.batch - 1, size, ...logs});
+        const at = {batch: now.batch - 1, size};
+        // A metric may have one of these names.
+        if (seesBatches) await listeners.call('onBatchEnd', at.batch, {...at, ...logs, ...at});
       } else if (now.event === kEpochEnd) {
-        result.epoch.push(epoch);
-        for (const [key, value] of Object.entries(logs)) (result.history[key] ??= []).push(value);
         for (const url of state.checkpoints) await this.save(url, {includeOptimizer: true});
         await listeners.call('onEpochEnd', epoch, logs);
+        // Callbacks may have written to them.
+        result.epoch.push(epoch);
+        for (const [key, value] of Object.entries(logs)) (result.history[key] ??= []).push(value);
         begins = true;
       }
       await listeners.pause(now.event === kBatchEnd ? 'batch' : now.event === kEpochEnd ? 'epoch' : undefined, epoch, now.batch, logs);
@@ -256,6 +291,9 @@ export class LayersModel extends Elsewhere implements Trained {
     };
   }
 
+  private logsOf(fit: number): Logs {
+    return numbers(callForJson<FitState>('fj_fitState', fit).logs, this.renamed);
+  }
   /** Begins an evaluation, which goes on as a training does. */
   private evaluation(samples: Tensor[][], args: EvaluateArgs): number {
     return this.begin([...samples, [], [], []], {batchSize: batchSizeOf(args.batchSize), evaluate: true});
@@ -268,7 +306,7 @@ export class LayersModel extends Elsewhere implements Trained {
     const fit = this.evaluation(samples, args);
     try {
       while (!advanceHere(fit).done);
-      const results = Object.values(logsOf(fit)).map((v) => tensor(v));
+      const results = Object.values(this.logsOf(fit)).map((v) => tensor(v));
       recordModel([...samples[0]!, ...samples[1]!], results);
       return first(results);
     } finally {
@@ -296,7 +334,7 @@ export class LayersModel extends Elsewhere implements Trained {
         pausedAt = performance.now();
         left = slice;
       }
-      return logsOf(fit);
+      return this.logsOf(fit);
     } finally {
       engine().fj_fitFree(fit);
     }
@@ -349,6 +387,7 @@ export class LayersModel extends Elsewhere implements Trained {
     else this.rate = checkedRate(rate);
   }
   get rate(): number {
+    refuseRate();
     return this.info().rate;
   }
   set rate(rate: number) {
@@ -359,7 +398,7 @@ export class LayersModel extends Elsewhere implements Trained {
   /** What compile was given, in Keras's names and with the rate of now. */
   private get training(): object {
     const {className, config} = this.optimizer!;
-    return {...this.compiled, optimizer: Object.keys(config).length ? {class_name: className, config: this.optimizer!.getConfig()} : className.toLowerCase()};
+    return {...this.compiled, optimizer: Object.keys(config).length ? this.optimizer!.inKerasNames() : className.toLowerCase()};
   }
   /** Everything that a file holds: the description, the weights, and with includeOptimizer what training needs to go on. */
   artifacts(includeOptimizer = false): ModelArtifacts {
@@ -415,7 +454,7 @@ export class LayersModel extends Elsewhere implements Trained {
     const saved = trainingOf(artifacts.trainingConfig);
     if (saved) this.compileAs(saved);
     this.takeWeights(artifacts, ({name}, value, names) => {
-      const set = (slot: string, state: Tensor) => withArguments((a) => call('fj_modelSetSlot', this.built, a.text(slot), handleOf(state)));
+      const set = (slot: string, state: Tensor) => this.setSlot(slot, state);
       if (!saved?.isTheirs) set(name, value);
       else if (name === 'iter') step ??= value.dataSync()[0];
       else if (this.optimizer) stateOf(name, value, names, this.optimizer, set);
@@ -425,11 +464,9 @@ export class LayersModel extends Elsewhere implements Trained {
 
   /** As a file says; what TensorFlow.js trains by and the engine does not know is no reason not to load the model. */
   private compileAs({training, isTheirs}: {training: object; isTheirs: boolean}): void {
-    const {built} = this;
     try {
       const optimizer = optimizerOf((training as {optimizer: unknown}).optimizer);
-      withArguments((a) => call('fj_modelCompile', built, a.json(training)));
-      this.takeTraining(training, optimizer);
+      this.compileWith(training, optimizer);
     } catch (error) {
       if (!isTheirs) throw error;
       console.warn(`The model ${this.name} is not compiled: ${(error as Error).message}`);

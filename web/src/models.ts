@@ -12,6 +12,7 @@ import {known} from './samples.js';
 import {describing} from './saved.js';
 import {callsBehind, type Call, type SymbolicTensor} from './symbolic.js';
 import {tidy, type Tensor} from './tensor.js';
+import {refuseForeignPart} from './values.js';
 
 export class Sequential extends LayersModel {
   constructor(args: {layers?: AnyLayer[]; name?: string; seed?: number} = {}) {
@@ -22,6 +23,7 @@ export class Sequential extends LayersModel {
     for (const layer of args.layers ?? []) this.add(layer);
   }
   add(layer: AnyLayer): void {
+    refuseForeignPart(layer, 'add');
     const isLayer = layer instanceof Layer;
     if (!isLayer && !(layer instanceof LayersModel)) throw new Error('add takes a layer, such as tf.layers.dense({units: 10}), or a model');
     if (this.isBuilt || this.ends) throw new Error('Layers can only be added before the model is used');
@@ -53,6 +55,7 @@ export const sequential = (args?: {layers?: AnyLayer[]; name?: string; seed?: nu
 export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs: SymbolicTensor | SymbolicTensor[]; name?: string; seed?: number}): LayersModel {
   known(args, ['inputs', 'outputs', 'name', 'seed'], 'model');
   const ends = {inputs: listOf(args.inputs), outputs: listOf(args.outputs)};
+  for (const t of [...ends.inputs, ...ends.outputs]) refuseForeignPart(t, 'model');
   const name = args.name ?? uniqueName('Model');
   // Where an input is what a layer gives, a new one takes its place.
   const begins = new Map(ends.inputs.filter((t) => t.call.inputs.length).map((t) => [t, input({batchShape: t.shape, dtype: t.dtype})]));

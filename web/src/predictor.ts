@@ -82,6 +82,7 @@ const forgotten = new FinalizationRegistry<HeldModel>(free);
 
 export class Predictor {
   private isEnded = false;
+  protected isWinogradAllowed = true;
   protected readonly held = new HeldModel();
   private outputCount?: number;
   /** A prediction that is on its way. */
@@ -160,6 +161,7 @@ export class Predictor {
    */
   setWinograd(allowed: boolean): void {
     call('fj_modelSetWinograd', this.built, allowed ? 1 : 0);
+    this.isWinogradAllowed = allowed;
   }
 
   // ---- weights --------------------------------------------------------------------------------------------------------------------

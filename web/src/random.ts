@@ -21,7 +21,7 @@ function stateOf(seed: number | string | null | undefined): Tensor {
 type Seed = number | string;
 const draw = tidied((op: 'randomUniform' | 'randomNormal' | 'truncatedNormal', shape: readonly number[], attrs: Attributes, dtype?: DataType | null, seed?: Seed | null): Tensor => {
   checkShape(shape);
-  for (const [name, value] of Object.entries(attrs)) if (!Number.isFinite(value)) throw new Error(`${op}: ${nameOfAttribute(name)} must be a number, got ${show(value)}`);
+  for (const [name, value] of Object.entries(attrs)) if (!Number.isFinite(value)) throw new Error(`${op}: ${nameOfAttribute(name)} must be a finite number, got ${show(value)}`);
   const t = run(op, [stateOf(seed)], {shape, ...attrs});
   if (!dtype || dtype === 'float32') return t;
   if (op === 'randomUniform') return as(as(t, 'int32'), dtype);

@@ -4,7 +4,6 @@ import {call, withArguments, type Arguments} from './engine.js';
 import {ops, type AttrType, type OpName} from './generated/tables.js';
 import {Tensor, toTensor, typeNumber, type DataType, type TensorLike} from './tensor.js';
 import {there} from './there.js';
-import {tracing} from './tracing.js';
 import {show} from './values.js';
 
 export type PaddingAttr = 'valid' | 'same' | readonly [top: number, bottom: number, left: number, right: number];
@@ -65,21 +64,15 @@ function argument(op: OpName, i: number, count: number): string {
   return kArguments[op]?.split(' ')[i] ?? (count === 1 ? 'x' : 'ab'[i]!);
 }
 
-/** Of a variable in a function that is traced, the value of that moment would stay. */
-function refuseVariable(t: Tensor): void {
-  if (!('variableId' in t)) return;
-  throw new Error(`it uses the variable ${(t as Tensor & {name?: string}).name}, which would be the same in each step: a layer has weights of its own, by addWeight`);
-}
-
 /** One op. Inputs that are not tensors become tensors. `name` is the function's, where it is not the op's. */
 export function run(op: OpName, inputs: ReadonlyArray<Tensor | TensorLike>, attrs: Attributes = {}, name: string = op): Tensor {
   const row = ops[op];
   const tensors = inputs.map((x, i) => (x instanceof Tensor && !row[2] ? x : toTensor(x, argument(op, i, inputs.length), name, row[2])));
-  if (tracing()) tensors.forEach(refuseVariable);
+  const handles = tensors.map((t) => t.handle);
   const numbers = row[1].length === 0 ? [] : attributeNumbers(op, name, attrs);
   const handle = withArguments((a: Arguments) => {
     try {
-      return call('fj_op', row[0], a.i32(tensors.map((t) => t.handle)), tensors.length, a.f64(numbers), numbers.length);
+      return call('fj_op', row[0], a.i32(handles), handles.length, a.f64(numbers), numbers.length);
     } catch (error) {
       throw name === op ? error : new Error((error as Error).message.replace(op, name));
     }

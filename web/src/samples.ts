@@ -44,11 +44,13 @@ export function known<T extends object>(args: T | null | undefined, names: reado
   return given;
 }
 
+// Of an int32.
+const kMost = 2 ** 31 - 1;
 /** Whole numbers, shares and flags among arguments, or what stands for those that were not said. */
 export function wholeOf(given: unknown, name: string, otherwise: number): number {
   const value = given ?? otherwise;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 31) return value;
-  throw new Error(`${name} must be a whole number, at least 0, got ${shown(value)}`);
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= kMost) return value;
+  throw new Error(`${name} must be a whole number, at least 0${(value as number) > kMost ? ` and at most ${kMost}` : ''}, got ${shown(value)}`);
 }
 export function shareOf(given: unknown, name: string): number {
   const value = given ?? 0;
@@ -62,8 +64,8 @@ export function flagOf(given: unknown, name: string, otherwise: boolean): boolea
 }
 export function batchSizeOf(given: unknown): number {
   const size = given ?? 32;
-  if (typeof size === 'number' && Number.isInteger(size) && size > 0 && size < 2 ** 31) return size;
-  throw new Error(`batchSize is required to be a positive integer, but got ${shown(size)}`);
+  if (typeof size === 'number' && Number.isInteger(size) && size > 0 && size <= kMost) return size;
+  throw new Error(`batchSize is required to be a positive integer${(size as number) > kMost ? ` of at most ${kMost}` : ''}, but got ${shown(size)}`);
 }
 export function signalOf(given: unknown): AbortSignal | undefined {
   if (given == null) return undefined;

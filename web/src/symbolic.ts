@@ -3,6 +3,7 @@
 import type {AnyLayer} from './model.js';
 import type {Shape} from './predictor.js';
 import type {DataType} from './tensor.js';
+import {brandPart} from './values.js';
 
 export interface SymbolicType {
   dtype: DataType;
@@ -28,6 +29,8 @@ export class SymbolicTensor {
     return this.sourceLayer.calls.list[this.nodeIndex]!;
   }
 }
+
+brandPart(SymbolicTensor.prototype, 'output of a layer');
 
 export interface Call {
   inputs: SymbolicTensor[];

@@ -58,6 +58,14 @@ export class Tensor {
   get rank(): number {
     return this.shape.length;
   }
+  /** The rank as a text, "higher" from 5 on: TensorFlow.js's. */
+  get rankType(): string {
+    return this.rank < 5 ? String(this.rank) : 'higher';
+  }
+  /** By how many elements the next one along each axis but the last is away. */
+  get strides(): number[] {
+    return this.shape.slice(1).map((_, axis) => sizeOf(this.shape.slice(axis + 1)));
+  }
   get isDisposed(): boolean {
     return this.held.handle === 0;
   }

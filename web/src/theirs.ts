@@ -2,10 +2,45 @@
 
 import type {Tensor} from './tensor.js';
 
+/** A list, or lists by name. */
+function listsOf(given: unknown): unknown[] | Record<string, unknown> {
+  const byName = typeof given === 'object' && given !== null && !Array.isArray(given) && !('class_name' in given);
+  return byName ? (given as Record<string, unknown>) : [given ?? []].flat();
+}
 /** Metrics as compile takes them: TensorFlow.js logs the accuracy as acc. */
 export function metricsOf(given: unknown): unknown {
-  const byName = typeof given === 'object' && given !== null && !Array.isArray(given) && !('class_name' in given);
-  return JSON.parse(JSON.stringify(byName ? given : [given ?? []].flat()), (key, name: unknown) => (name === 'accuracy' && key !== 'name' ? 'acc' : name));
+  return JSON.parse(JSON.stringify(listsOf(given)), (key, name: unknown) => (name === 'accuracy' && key !== 'name' ? 'acc' : name));
+}
+
+/** A metric as the engine names it in logs. */
+function nameOfMetric(metric: unknown): string {
+  if (typeof metric === 'string') return metric;
+  const {class_name: className = '', config} = metric as {class_name?: string; config?: {name?: string}};
+  return config?.name ?? className;
+}
+/**
+ * The metrics with a name each, where some have the same, and what logs then call losses that have the name of a metric: as in
+ * TensorFlow.js, each gets the number of those before it.
+ */
+export function distinct(metrics: unknown, outputs: readonly string[]): {metrics: unknown; renamed: Map<string, string>} {
+  const lists = listsOf(metrics);
+  const isNested = Array.isArray(lists) && lists.some((one) => Array.isArray(one));
+  const isMany = outputs.length > 1;
+  const all = outputs.map((output, i) => [(!Array.isArray(lists) ? lists[output] : isNested ? lists[i] : lists) ?? []].flat());
+  const prefix = (i: number) => (isMany ? `${outputs[i]}_` : '');
+  const losses = ['loss', ...(isMany ? outputs.map((output) => `${output}_loss`) : [])];
+  const names = [...losses, ...all.flatMap((some, i) => some.map((metric) => prefix(i) + nameOfMetric(metric)))];
+  const said = names.map((name, i) => (names.indexOf(name) === names.lastIndexOf(name) ? name : `${name}_${names.slice(0, i).filter((n) => n === name).length}`));
+  const renamed = new Map(losses.map((name, i) => [name, said[i]!]));
+  if (String(said) === String(names)) return {metrics, renamed};
+  let at = losses.length;
+  const named = all.map((some, i) =>
+    some.map((metric) => {
+      const {class_name: className = metric, config} = Object(metric) as {class_name?: unknown; config?: object};
+      return {class_name: className, config: {...config, name: said[at++]!.slice(prefix(i).length)}};
+    }),
+  );
+  return {metrics: named, renamed};
 }
 
 /** What compile was given, as a file says it, and whether TensorFlow.js wrote it; undefined where nothing is said. */

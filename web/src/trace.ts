@@ -44,7 +44,8 @@ const isApplied = (value: unknown): value is Applied => typeof value === 'object
 export function describedFunction(value: unknown, kind: string): Described | undefined {
   if (typeof value !== 'function' && !isApplied(value)) return undefined;
   const isFunction = typeof value === 'function';
-  const name = (isFunction ? value.name : value.constructor.name) || kind;
+  // Logs have no name for a metric that has none.
+  const name = (isFunction ? value.name : value.constructor.name) || (kind === 'metric' ? '' : kind);
   const f: AnyFunction = isFunction ? (value as AnyFunction) : (...inputs) => value.apply(...inputs);
   const traceable = {trace: (inputs: Tensor[]) => ({outputs: f(...inputs)})};
   return {class_name: 'Traced', config: {number: numberOf(value, traceable), name}};

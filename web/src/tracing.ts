@@ -19,3 +19,8 @@ export const tracingDepth = (): number => calls.length;
 export function endTracing(): void {
   calls.pop();
 }
+
+/** Of what changes from step to step, a function that is called once would keep the value of that moment. */
+export function refuseTraced(what: string, instead = 'a layer has weights of its own, by addWeight, which it reads by read() and writes by write()'): void {
+  if (calls.length) throw new Error(`it ${what}, which would be the same in each step: ${instead}`);
+}

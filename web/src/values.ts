@@ -22,6 +22,15 @@ export function refuseForeign(x: unknown, what: string): void {
   if (owner) throw new Error(`${what}: this tensor belongs to ${owner}: make one here of its values, tf.tensor(await x.data(), x.shape, x.dtype)`);
 }
 
+// So do layers, models and optimizers, whose engine is that of their copy.
+const kPart = Symbol.for('fjord.Part');
+export const brandPart = (prototype: object, kind: string) => Object.defineProperty(prototype, kPart, {value: [kind, kHere]});
+/** Throws where `x` is one of another copy of the module. */
+export function refuseForeignPart(x: unknown, what: string): void {
+  const [kind, copy] = ((Object(x) as {[kPart]?: [string, object]})[kPart] ?? []) as [string?, object?];
+  if (kind && copy !== kHere) throw new Error(`${what}: this ${kind} belongs to another copy of Fjord that the page loaded: make one here, or load Fjord once`);
+}
+
 // ---- shapes -----------------------------------------------------------------------------------------------------------------
 
 // Four bytes each, in two gigabytes: as engine/base/shape.h has it.

@@ -1,9 +1,11 @@
 // Variables: tensors whose values change. Optimizers move them, and find them by their names.
 
 import {call} from './engine.js';
+import {detached} from './custom_grad.js';
 import {onReset} from './load.js';
 import {castTo} from './run.js';
-import {handleOf, Tensor, tidied, toTensor, type DataType, type TensorLike} from './tensor.js';
+import {checkTensor, keep, Tensor, tidied, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
+import {refuseTraced} from './tracing.js';
 
 /** By name. Those that are weights of models live as long as these. */
 const variables = new Map<string, Variable>();
@@ -15,6 +17,15 @@ onReset(() => {
 
 /** All that were made by tf.variable and live. */
 export const allVariables = (): Variable[] => [...variables.values()];
+// Of each function that is being differentiated, what variables were before it has assigned to them: gradients go there, too.
+const tapes: Map<Variable, Tensor[]>[] = [];
+export const startAssignments = (): void => void tapes.push(new Map());
+/** A variable, and what it was. */
+export const valuesOf = (v: Tensor): Tensor[] => [v, ...(tapes.at(-1)!.get(v as Variable) ?? [])];
+export function endAssignments(): void {
+  for (const t of [...tapes.pop()!.values()].flat()) t.dispose();
+}
+
 export const variableNamed = (name: string): Variable | undefined => variables.get(name) ?? weights.get(name)?.deref();
 
 /** A tensor whose value can change. It lives until it is disposed of. */
@@ -36,11 +47,20 @@ export class Variable extends Tensor {
     if (isLoose) variables.set(this.name, this);
     else weights.set(this.name, new WeakRef(this));
   }
+  override get handle(): number {
+    refuseTraced(`uses the variable ${this.name}`);
+    return super.handle;
+  }
   assign(value: Tensor): void {
-    this.checkFits(value);
-    this.replaceHandle(() => call('fj_clone', handleOf(value)));
+    this.checkFits(checkTensor(value, 'What is given as a tensor'));
+    tidy(() => {
+      const own = detached(value);
+      for (const tape of tapes) tape.set(this, [...(tape.get(this) ?? []), keep(this.clone())]);
+      this.replaceHandle(() => call('fj_clone', own.handle));
+    });
   }
   protected checkFits(value: Tensor): void {
+    refuseTraced(`writes to the variable ${this.name}`);
     if (String(value.shape) !== String(this.shape) || value.dtype !== this.dtype) {
       throw new Error(`The variable ${this.name} is ${this.dtype} [${this.shape}]: it cannot take ${value.dtype} [${value.shape}]`);
     }
@@ -74,5 +94,6 @@ export const variable = tidied((initialValue: Tensor | TensorLike, trainable: bo
   if (name !== undefined && variables.has(name)) {
     throw new Error(`Variable with name ${name} was already registered: dispose of it first, or give this one another name`);
   }
-  return new Variable(call('fj_clone', castTo(t, dtype ?? t.dtype).handle), trainable, name ?? unnamedVariable());
+  refuseTraced('makes a variable');
+  return new Variable(call('fj_clone', detached(castTo(t, dtype ?? t.dtype)).handle), trainable, name ?? unnamedVariable());
 });

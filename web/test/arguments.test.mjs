@@ -306,14 +306,14 @@ const rows = {
   zeros: [[() => fj.zeros([-1]), shapeWords('-1')]],
   onesLike: [scalarOnly('onesLike')],
   zerosLike: [scalarOnly('zerosLike')],
-  randomNormal: [[() => fj.randomNormal([-1]), shapeWords('-1')], [() => fj.randomNormal([1], '0'), "randomNormal: mean must be a number, got '0'"]],
+  randomNormal: [[() => fj.randomNormal([-1]), shapeWords('-1')], [() => fj.randomNormal([1], '0'), "randomNormal: mean must be a finite number, got '0'"]],
   randomUniform: [
     [() => fj.randomUniform(3), "A shape must be an array of numbers, but got 'Number'"],
-    [() => fj.randomUniform([3], NaN, 1), 'randomUniform: minval must be a number, got NaN'],
-    [() => fj.randomUniform([3], 0, Infinity), 'randomUniform: maxval must be a number, got Infinity'],
+    [() => fj.randomUniform([3], NaN, 1), 'randomUniform: minval must be a finite number, got NaN'],
+    [() => fj.randomUniform([3], 0, Infinity), 'randomUniform: maxval must be a finite number, got Infinity'],
   ],
   truncatedNormal: [[() => fj.truncatedNormal([2], 0, 1, 'bool'), 'Unsupported data type bool']],
-  range: [[() => fj.range(0, '3'), "range: stop must be a number, got '3'"]],
+  range: [[() => fj.range(0, '3'), "range: stop must be a finite number, got '3'"]],
   reshape: [
     [() => fj.reshape(zeros(2, 3), 6), 'reshape: shape must be a list of numbers, got 6'],
     [() => fj.reshape(zeros(2, 3), ['6']), "reshape: shape must be numbers, got ['6']"],

@@ -52,6 +52,28 @@ for (const [owner, [make, words]] of Object.entries(foreign)) {
   });
 }
 
+suite('what another copy has made is refused by its name', () => {
+  const dense = (tf) => tf.layers.dense({units: 1, inputShape: [1]});
+  const words = (where, kind) => ({message: `${where}: this ${kind} belongs to another copy of Fjord that the page loaded: make one here, or load Fjord once`});
+  const x = other.input({shape: [1]});
+  const theirs = other.sequential({layers: [dense(other)]});
+  const calls = {
+    'a layer': [() => fj.sequential({layers: [dense(other)]}), words('add', 'layer')],
+    'a model as a layer': [() => fj.sequential().add(theirs), words('add', 'model')],
+    'an optimizer': [() => model().compile({optimizer: other.train.sgd(1), loss: 'meanSquaredError'}), words('compile', 'optimizer')],
+    'an input of a layer': [() => fj.layers.dense({units: 1, name: 'here'}).apply(x), words('here: apply', 'output of a layer')],
+    'one of several inputs': [() => fj.layers.add({name: 'sum'}).apply([fj.input({shape: [1]}), x]), words('sum: apply', 'output of a layer')],
+    'an input of a model': [() => fj.sequential({name: 'm', layers: [dense(fj)]}).apply(x), words('m: apply', 'output of a layer')],
+    'what a model begins with': [() => fj.model({inputs: x, outputs: x}), words('model', 'output of a layer')],
+  };
+  for (const [name, [call, message]] of Object.entries(calls)) test(name, () => assert.throws(call, message));
+  test('one made here is not', () => {
+    const made = model();
+    made.compile({optimizer: made.optimizer, loss: 'meanSquaredError'});
+    assert.ok(fj.sequential({layers: [dense(fj)]}).predict(fj.ones([1, 1])));
+  });
+});
+
 test('what tidy made is disposed of all the same', () => {
   const before = fj.memory().numTensors;
   const theirs = other.tensor([1]);

@@ -284,3 +284,56 @@ test('after a failure gradients work again', () => {
   assert.throws(() => fj.grad((x) => x.reshape([99]))(fj.tensor([1, 2])), {message: 'reshape: cannot reshape [2] (2 elements) to [99] (inputs: float32[2])'});
   assert.deepEqual([...fj.grad((x) => x.square())(fj.tensor([1, 2])).dataSync()], [2, 4]);
 });
+
+suite('variables that are assigned to meanwhile, as in TensorFlow.js', () => {
+  const cases = {
+    'what is assigned carries no gradient': (tf, e, v) => tf.variableGrads(() => (e.assign(v.square()), e.add(v)), [v]).grads[v.name],
+    'nor does it by an argument': (tf, e) => tf.grad((x) => (e.assign(x.square()), e.add(x)))(tf.scalar(3)),
+    'nor what a variable begins with': (tf) => tf.grad((x) => tf.variable(x.square()).add(x))(tf.scalar(3)),
+    'nor what was assigned before': (tf, e) => {
+      const x = tf.scalar(3);
+      e.assign(x);
+      return tf.grad((x) => e.mul(x))(x);
+    },
+    'what was computed before keeps its way': (tf, e, v) => {
+      const f = () => {
+        const r = v.square();
+        v.assign(tf.scalar(10));
+        return r.mul(v);
+      };
+      return tf.variableGrads(f, [v]).grads[v.name];
+    },
+    'also twice, and from itself': (tf, e, v) => {
+      const f = () => {
+        const r = v.square();
+        v.assign(tf.scalar(10));
+        v.assign(v.add(1));
+        return r.mul(v).add(v.square());
+      };
+      return tf.variableGrads(f, [v]).grads[v.name];
+    },
+    'also of a gradient': (tf, e, v) => {
+      const inner = (u) => {
+        const r = v.mul(u).square();
+        v.assign(tf.scalar(5));
+        return r.mul(v).mul(u);
+      };
+      return tf.variableGrads(() => tf.grad(inner)(tf.scalar(3)), [v]).grads[v.name];
+    },
+  };
+  for (const [name, f] of Object.entries(cases)) {
+    test(name, () => {
+      const run = (tf) => f(tf, tf.variable(tf.scalar(0)), tf.variable(tf.scalar(2)));
+      close(run(fj), run(judge));
+    });
+  }
+  test('nothing is left of it', () => {
+    const v = fj.variable(fj.scalar(2));
+    const step = () => fj.train.sgd(0.1).minimize(() => (v.assign(v.square()), v.square()), false, [v]);
+    step();
+    const before = fj.memory().numTensors;
+    step();
+    assert.equal(fj.memory().numTensors, before);
+    v.dispose();
+  });
+});

@@ -197,7 +197,7 @@ suite('models of TensorFlow.js', () => {
       // Its steps divide by the average before the gradient; those of Keras, and here, by that after it.
       const {artifacts} = await trained(judge.train.adadelta(0.5, 0.9));
       const loaded = await fj.loadLayersModel(fj.io.fromMemory(artifacts));
-      assert.deepEqual([loaded.optimizer.getClassName(), loaded.optimizer.getConfig()], ['Adadelta', {learning_rate: 0.5, rho: 0.9, epsilon: 1e-7}]);
+      assert.deepEqual([loaded.optimizer.getClassName(), loaded.optimizer.getConfig()], ['Adadelta', {learningRate: 0.5, rho: 0.9, epsilon: 1e-7}]);
       const weights = Object.fromEntries(loaded.artifacts(true).weightSpecs.map(({name, shape}) => [name.split('/').slice(1).join('/'), shape]));
       assert.deepEqual(weights, {
         kernel: [3, 2], bias: [2], 'kernel/accumulated_grad': [3, 2], 'bias/accumulated_grad': [2], 'kernel/accumulated_delta_var': [3, 2], 'bias/accumulated_delta_var': [2],

@@ -109,7 +109,7 @@ suite('an optimizer', () => {
     optimizer.setLearningRate(0);
     optimizer.minimize(() => w.square().sum(), false, [w]);
     assert.deepEqual([...w.dataSync()], [0.5]);
-    assert.equal(optimizer.getConfig().learning_rate, 0);
+    assert.equal(optimizer.getConfig().learningRate, 0);
     assert.equal(optimizer.getClassName(), 'SGD');
     w.dispose();
     optimizer.dispose();
@@ -136,10 +136,111 @@ suite('an optimizer', () => {
       closeValues(rates(schedules[name](config), 6), Array.from({length: 6}, (_, t) => rate(t)), 1e-5, name);
     }
   });
+  const made = {
+    sgd: [[0.1]], momentum: [[0.1, 0.9], [0.1, 0, true]], adagrad: [[0.1], [0.1, 0.5]], adadelta: [[], [0.5, 0.9, 1e-6]], adam: [[], [0.1, 0.8, 0.99, 1e-6]],
+    adamax: [[], [0.1, 0.8, 0.99, 1e-6, 0.1]], rmsprop: [[0.1], [0.1, 0.8, 0.5, 1e-6, true]],
+  };
+  for (const [name, lists] of Object.entries(made)) {
+    test(`${name} tells TensorFlow.js's names, and is made of them, and of a file, again`, async () => {
+      for (const args of lists) {
+        const [ours, theirs] = [fj, judge].map((tf) => tf.train[name](...args));
+        assert.deepEqual([ours.getClassName(), ours.getConfig()], [theirs.getClassName(), theirs.getConfig()]);
+        const model = fj.sequential({layers: [fj.layers.dense({units: 1, inputShape: [1]})]});
+        model.compile({optimizer: {class_name: ours.getClassName(), config: ours.getConfig()}, loss: 'meanSquaredError'});
+        assert.deepEqual(model.optimizer.getConfig(), ours.getConfig());
+        model.compile({optimizer: ours, loss: 'meanSquaredError'});
+        const loaded = await fj.loadLayersModel(fj.io.fromMemory(model.file(true)));
+        assert.deepEqual([loaded.optimizer.getClassName(), loaded.optimizer.getConfig()], [ours.getClassName(), ours.getConfig()]);
+      }
+    });
+  }
+  test('that cannot be right is refused when it is made, in the words of the program', () => {
+    const refused = {
+      'beta1 must be a finite number from 0 to below 1, got 1.5': () => fj.train.adam(0.1, 1.5),
+      "beta2 must be a finite number from 0 to below 1, got '1'": () => fj.train.adamax(0.1, 0.9, '1'),
+      'momentum must be a finite number from 0 to below 1, got 2': () => fj.train.momentum(0.1, 2),
+      'momentum must be a finite number from 0 to below 1, got undefined': () => fj.train.momentum(0.1),
+      'decay must be a finite number from 0 to below 1, got 1.5': () => fj.train.rmsprop(0.1, 1.5),
+      'rho must be a finite number from 0 to below 1, got -1': () => fj.train.adadelta(0.1, -1),
+      'initialAccumulatorValue must be a finite number of at least 0, got -1': () => fj.train.adagrad(0.1, -1),
+      'epsilon must be a finite number of at least 0, got NaN': () => fj.train.adam(0.1, 0.9, 0.9, NaN),
+      "useNesterov is true or false, got 'yes'": () => fj.train.momentum(0.1, 0.9, 'yes'),
+      'centered is true or false, got 1': () => fj.train.rmsprop(0.1, 0.9, 0, null, 1),
+      'decay must be a finite number, at least 0, got -1': () => fj.train.adamax(0.1, 0.9, 0.9, null, -1),
+    };
+    for (const [message, make] of Object.entries(refused)) assert.throws(make, {message});
+    assert.throws(() => judge.train.momentum(0.1));
+  });
   test('that is not known is named', () => {
     const w = fj.variable([1]);
     assert.throws(() => new fj.Optimizer('Newton', {}).minimize(() => w.sum(), false, [w]), /Newton/);
     w.dispose();
+  });
+});
+
+suite('compiled again, an optimizer goes on as in TensorFlow.js', () => {
+  const layersOf = (tf) => ['base', 'head'].map((name) => tf.layers.dense({units: 2, useBias: false, kernelInitializer: tf.initializers.constant({value: 0.5}), name, ...(name === 'base' ? {inputShape: [2]} : {})}));
+  const made = {
+    momentum: (tf) => tf.train.momentum(0.02, 0.9),
+    adam: (tf) => tf.train.adam(0.05, 0.8, 0.9),
+    rmsprop: (tf) => tf.train.rmsprop(0.02, 0.8, 0.5, 1e-6),
+    adagrad: (tf) => tf.train.adagrad(0.1),
+    'adamax with a decay': (tf) => tf.train.adamax(0.05, 0.9, 0.999, 1e-7, 0.1),
+  };
+  for (const [name, make] of Object.entries(made)) {
+    test(name, async () => {
+      const [ours, theirs] = await Promise.all([fj, judge].map(async (tf) => {
+        const optimizer = make(tf);
+        const layers = layersOf(tf);
+        const model = tf.sequential({layers});
+        const values = [];
+        for (let time = 0; time < 3; ++time) {
+          const before = tf.memory().numTensors;
+          model.compile({optimizer, loss: 'meanSquaredError'});
+          if (tf === fj && time) assert.equal(tf.memory().numTensors, before);
+          for (let step = 0; step < 3; ++step) values.push(await model.trainOnBatch(tf.tensor(random([4, 2], -1, 1, step), [4, 2]), tf.tensor(random([4, 2], -1, 1, 9), [4, 2])));
+        }
+        return [...values, ...model.getWeights().flatMap((t) => [...t.dataSync()])];
+      }));
+      closeValues(ours, theirs, 1e-4);
+    });
+  }
+  test('what is unfrozen begins, and the rest goes on', async () => {
+    const layers = layersOf(fj);
+    const [base, head] = layers;
+    const model = fj.sequential({layers});
+    const optimizer = fj.train.momentum(0.1, 0.5);
+    const [x, y] = [fj.ones([1, 2]), fj.zeros([1, 2])];
+    const step = async () => {
+      const before = layers.map((l) => l.getWeights()[0].dataSync());
+      await model.trainOnBatch(x, y);
+      return layers.map((l, i) => l.getWeights()[0].dataSync().map((v, k) => v - before[i][k]));
+    };
+    base.trainable = false;
+    model.compile({optimizer, loss: 'meanSquaredError'});
+    const [, first] = await step();
+    base.trainable = true;
+    model.compile({optimizer, loss: 'meanSquaredError'});
+    // y = x A B of ones and equal elements a and b is 4 a b: the gradient by an element of A is 2 (4 a b) b = 8 a b^2, by one of B 8 a^2 b.
+    const [a, b] = layers.map((l) => l.getWeights()[0].dataSync()[0]);
+    const [begun, gone] = await step();
+    closeValues(begun, Array(4).fill(-0.1 * 8 * a * b * b), 1e-4);
+    closeValues(gone, first.map((v) => 0.5 * v - 0.1 * 8 * a * a * b), 1e-4);
+    assert.ok(head.trainable);
+  });
+  test('another one begins anew', async () => {
+    const steps = [];
+    for (const fresh of [false, true]) {
+      const model = fj.sequential({layers: layersOf(fj)});
+      let optimizer = fj.train.adam(0.1);
+      for (let time = 0; time < 2; ++time) {
+        model.compile({optimizer, loss: 'meanSquaredError'});
+        await model.trainOnBatch(fj.ones([1, 2]), fj.zeros([1, 2]));
+        steps.push(model.info().step);
+        if (fresh) optimizer = fj.train.adam(0.1);
+      }
+    }
+    assert.deepEqual(steps, [1, 2, 1, 1]);
   });
 });
 

@@ -256,6 +256,51 @@ suite('a layer of a program', () => {
     await model.trainOnBatch(fj.ones([1, 2]), fj.ones([1, 1]));
     assert.deepEqual([...layer.kernel.read().dataSync()], [1, 2]);
   });
+  test('what a program changes of it counts from then on, as in TensorFlow.js', async () => {
+    const [ours, theirs] = await Promise.all(both.map(async (tf) => {
+      class Times extends tf.layers.Layer {
+        static className = 'Times';
+        k = 1;
+        signs = [1, 1];
+        times = 0;
+        constructor(inner) {
+          super({});
+          this.inner = inner;
+        }
+        computeOutputShape([shape]) {
+          return Array.isArray(shape) ? shape : [null, 2];
+        }
+        call(inputs) {
+          ++this.times;
+          const x = [inputs].flat()[0].mul(this.k).mul(tf.tensor1d(this.signs));
+          return this.inner ? this.inner.apply(x) : x;
+        }
+      }
+      const inner = new Times();
+      const layer = new Times(inner);
+      const input = tf.input({shape: [2]});
+      const model = tf.model({inputs: input, outputs: tf.layers.dense({units: 1, kernelInitializer: 'ones'}).apply(layer.apply(input))});
+      const values = [];
+      const look = () => values.push(...model.predict(tf.ones([1, 2])).dataSync(), ...layer.apply(tf.ones([1, 2])).dataSync());
+      look();
+      layer.k = 5;
+      look();
+      inner.k = 2;
+      look();
+      inner.signs[1] = -1;
+      look();
+      model.compile({optimizer: tf.train.sgd(0.01), loss: 'meanSquaredError'});
+      const fit = (callbacks) => model.fit(tf.ones([4, 2]), tf.ones([4, 1]), {epochs: 3, batchSize: 2, shuffle: false, verbose: 0, callbacks});
+      values.push(...(await fit({onEpochBegin: (epoch) => void (layer.k = epoch)})).history.loss);
+      values.push(...(await fit({onBatchBegin: (batch) => void (layer.k = 0.5 + batch)})).history.loss);
+      look();
+      const {times} = layer;
+      model.predict(tf.ones([1, 2]));
+      if (tf === fj) assert.equal(layer.times, times);
+      return values;
+    }));
+    closeValues(ours, theirs, 1e-5);
+  });
   test('is an instance of tf.layers.Layer, as others are', () => {
     const layer = new Own({units: 1});
     assert.ok(layer instanceof fj.layers.Layer && layer instanceof Own);
@@ -302,6 +347,53 @@ suite('functions', () => {
     assert.deepEqual(Object.keys(histories[0]).sort(), Object.keys(histories[1]).sort());
     for (const key of Object.keys(histories[1])) closeValues(histories[0][key], histories[1][key], 1e-5, key);
   });
+  test('metrics of one name are told apart as in TensorFlow.js', async () => {
+    const constant = (tf, name, value) => Object.defineProperty(() => tf.scalar(value), 'name', {value: name});
+    const cases = {
+      'two functions': (f) => [f('q', 1), f('q', 2), f('p', 3)],
+      'two names': () => ['mae', 'mse', 'mae'],
+      'one that is called loss': (f) => [f('loss', 1)],
+      'two without a name': (f) => [f('', 1), f('', 2)],
+      'one without a name': (f) => [f('', 1)],
+      'of several outputs': (f) => [f('q', 1), f('q', 2), f('loss', 3)],
+      'of outputs by name': (f, [a, b]) => ({[a]: [f('q', 1), f('q', 2)], [b]: 'mse'}),
+    };
+    for (const [what, metrics] of Object.entries(cases)) {
+      const outputs = /outputs/.test(what) ? ['first', 'second'] : ['first'];
+      const [ours, theirs] = await Promise.all(both.map(async (tf) => {
+        const x = tf.input({shape: [2]});
+        const dense = (name) => tf.layers.dense({units: 1, kernelInitializer: 'ones', name: `${name}_${what.replaceAll(' ', '_')}`});
+        const m = tf.model({inputs: x, outputs: outputs.map((name) => dense(name).apply(x))});
+        m.compile({optimizer: tf.train.sgd(0.1), loss: 'meanSquaredError', metrics: metrics((name, value) => constant(tf, name, value), m.outputNames)});
+        const y = outputs.map(() => tf.ones([4, 1]));
+        const batches = [];
+        const {history} = await m.fit(tf.ones([4, 2]), y, {epochs: 2, verbose: 0, validationData: [tf.ones([4, 2]), y], callbacks: {onBatchEnd: (_, logs) => void batches.push({...logs})}});
+        if (outputs.length === 1) history.evaluated = [m.evaluate(tf.ones([4, 2]), y)].flat().map((t) => t.dataSync()[0]);
+        return {...history, ...Object.fromEntries(Object.entries(batches[1]).map(([key, value]) => [`batch ${key}`, [value]]))};
+      }));
+      assert.deepEqual(Object.keys(ours).sort(), Object.keys(theirs).sort(), what);
+      for (const key of Object.keys(theirs)) {
+        // Of several outputs its validation has its values under other names than their own.
+        if (outputs.length === 1 || !key.startsWith('val_')) closeValues(ours[key], theirs[key], 1e-5, `${what}: ${key}`);
+      }
+    }
+  });
+  test('metrics called batch and size leave the number of the batch and of its samples', async () => {
+    const m = model(fj);
+    m.compile({optimizer: 'sgd', loss: 'meanSquaredError', metrics: ['batch', 'size'].map((name) => Object.defineProperty(() => fj.scalar(77), 'name', {value: name}))});
+    const seen = [];
+    const {history} = await m.fit(tensor(fj, [4, 3]), tensor(fj, [4, 2]), {batchSize: 3, callbacks: {onBatchEnd: (_, {batch, size}) => void seen.push([batch, size])}});
+    assert.deepEqual(seen, [[0, 3], [1, 1]]);
+    assert.deepEqual([history.batch, history.size], [[77], [77]]);
+  });
+  test('metrics of one name keep their names in a file', async () => {
+    const m = model(fj);
+    m.compile({optimizer: 'sgd', loss: 'meanSquaredError', metrics: ['mae', 'mae']});
+    for (const saved of [m.file(true), m.artifacts(true)]) {
+      const loaded = await fj.loadLayersModel(saved instanceof Uint8Array ? fj.io.fromMemory(saved) : {load: async () => saved});
+      assert.deepEqual(Object.keys(await loaded.evaluateAsync(tensor(fj, [4, 3]), tensor(fj, [4, 2]))), ['loss', 'mae_0', 'mae_1']);
+    }
+  });
   test('losses of several outputs, some of them named', async () => {
     const build = (tf) => {
       const x = tf.input({shape: [3]});
@@ -345,7 +437,20 @@ suite('functions', () => {
     const v = fj.variable([1, 2], true, 'fixed_in_loss');
     refused(loss((y, p) => y.sub(p).mul(v)), /it uses the variable fixed_in_loss, which would be the same in each step/);
     const other = model(fj);
-    refused(loss((y) => other.predict(y)), /a model is called in a function that is called once/);
+    refused(loss((y) => other.predict(y)), /it calls the model sequential_\d+, which would be the same in each step/);
+    refused(loss((y, p) => y.sub(p).mul(other.predict(fj.ones([2, 3])))), /it calls the model sequential_\d+, which/);
+    refused(loss((y, p) => y.sub(p).mul(other.apply(fj.ones([2, 3])))), /it calls the model sequential_\d+, which/);
+    refused(loss((y, p) => y.sub(p).add(other.getWeights()[1])), /it reads the weights of sequential_\d+, which would be the same in each step: a layer has weights of its own, by addWeight/);
+    refused(loss((y, p) => y.sub(p).add(other.layers[0].getWeights()[0].sum())), /it reads the weights of sequential_\d+, which/);
+    refused(loss((y, p) => y.sub(p).add(other.layers[0].weights[0].read().sum())), /it uses the variable dense_\d+\/kernel\w*, which/);
+    for (const read of ['dataSync', 'arraySync', 'toString', 'clone']) refused(loss((y, p) => (v[read](), y.sub(p))), /it uses the variable fixed_in_loss, which/);
+    refused(loss((y, p) => (v.assign(fj.ones([2])), y.sub(p))), /it writes to the variable fixed_in_loss, which/);
+    const optimizer = fj.train.sgd(0.1);
+    refused(loss((y, p) => y.sub(p).mul(optimizer.learningRate)), /it reads the learning rate, which would be the same in each step: a callback/);
+    other.compile({optimizer, loss: 'meanSquaredError'});
+    refused(loss((y, p) => y.sub(p).mul(optimizer.learningRate)), /it reads the learning rate/);
+    refused(loss((y, p) => y.sub(p).mul(other.learningRate)), /it reads the learning rate/);
+    assert.deepEqual([...v.dataSync(), optimizer.learningRate], [1, 2, 0.1]);
     v.dispose();
     // Math.random is what it was.
     assert.ok(Math.random() !== Math.random());

@@ -233,8 +233,8 @@ suite('the learning rate', () => {
       assert.equal(optimizer.learningRate, 0.1);
     }
     assert.throws(() => fj.train.sgd(), words('undefined'));
-    assert.throws(() => fj.train.momentum(0.1, NaN), {message: 'momentum must be a finite number, got NaN'});
-    assert.throws(() => fj.train.adam(0.1, Infinity), {message: 'beta1 must be a finite number, got Infinity'});
+    assert.throws(() => fj.train.momentum(0.1, NaN), {message: 'momentum must be a finite number from 0 to below 1, got NaN'});
+    assert.throws(() => fj.train.adam(0.1, Infinity), {message: 'beta1 must be a finite number from 0 to below 1, got Infinity'});
   });
 });
 
