@@ -49,10 +49,10 @@ function tapedGradients(y: Tensor, dy: Tensor | undefined, xs: readonly Tensor[]
  * depend on. `all`: xs are all trainable variables.
  */
 function differentiate<X extends Tensor>(f: () => Tensor, given: () => readonly X[], dy?: Tensor, all = false): {value: Tensor; grads: (Tensor | undefined)[]; xs: readonly X[]} {
+  startAssignments();
   startScope();
   engine().fj_tapeStart();
   const customs = startCustomCalls();
-  startAssignments();
   ++tapes;
   let result: {value: Tensor; grads: (Tensor | undefined)[]} | undefined;
   let xs: readonly X[] = [];

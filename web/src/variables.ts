@@ -5,7 +5,7 @@ import {detached} from './custom_grad.js';
 import {onReset} from './load.js';
 import {castTo} from './run.js';
 import {checkTensor, keep, Tensor, tidied, tidy, toTensor, type DataType, type TensorLike} from './tensor.js';
-import {refuseTraced} from './tracing.js';
+import {refuseTraced, tracing} from './tracing.js';
 
 /** By name. Those that are weights of models live as long as these. */
 const variables = new Map<string, Variable>();
@@ -13,13 +13,19 @@ const weights = new Map<string, WeakRef<Variable>>();
 onReset(() => {
   variables.clear();
   weights.clear();
+  sharing.clear();
 });
 
 /** All that were made by tf.variable and live. */
 export const allVariables = (): Variable[] => [...variables.values()];
 // Of each function that is being differentiated, what variables were before it has assigned to them: gradients go there, too.
 const tapes: Map<Variable, Tensor[]>[] = [];
-export const startAssignments = (): void => void tapes.push(new Map());
+/** Variables that share the values of the tensors that they were given, which a tape would take them for. */
+const sharing = new Set<Variable>();
+export function startAssignments(): void {
+  if (!tracing()) for (const v of sharing) v['own']();
+  tapes.push(new Map());
+}
 /** A variable, and what it was. */
 export const valuesOf = (v: Tensor): Tensor[] => [v, ...(tapes.at(-1)!.get(v as Variable) ?? [])];
 export function endAssignments(): void {
@@ -53,11 +59,21 @@ export class Variable extends Tensor {
   }
   assign(value: Tensor): void {
     this.checkFits(checkTensor(value, 'What is given as a tensor'));
+    for (const tape of tapes) tape.set(this, [...(tape.get(this) ?? []), keep(this.clone())]);
+    this.take(value);
+  }
+  /** The values of another tensor: its own copy of them where somebody differentiates, and otherwise when somebody does. */
+  private take(value: Tensor): void {
+    this.replaceHandle(() => call('fj_clone', value.handle));
+    sharing.add(this);
+    if (tapes.length) this.own();
+  }
+  private own(): void {
     tidy(() => {
-      const own = detached(value);
-      for (const tape of tapes) tape.set(this, [...(tape.get(this) ?? []), keep(this.clone())]);
-      this.replaceHandle(() => call('fj_clone', own.handle));
+      const values = detached(this);
+      this.replaceHandle(() => call('fj_clone', values.handle));
     });
+    sharing.delete(this);
   }
   protected checkFits(value: Tensor): void {
     refuseTraced(`writes to the variable ${this.name}`);
@@ -69,6 +85,7 @@ export class Variable extends Tensor {
   protected written(): void {}
   override dispose(): void {
     if (!this.isDisposed && variables.get(this.name) === this) variables.delete(this.name);
+    sharing.delete(this);
     if (weights.get(this.name)?.deref() === this) weights.delete(this.name);
     super.dispose();
   }
@@ -95,5 +112,8 @@ export const variable = tidied((initialValue: Tensor | TensorLike, trainable: bo
     throw new Error(`Variable with name ${name} was already registered: dispose of it first, or give this one another name`);
   }
   refuseTraced('makes a variable');
-  return new Variable(call('fj_clone', detached(castTo(t, dtype ?? t.dtype)).handle), trainable, name ?? unnamedVariable());
+  const values = castTo(t, dtype ?? t.dtype);
+  const made = new Variable(call('fj_clone', values.handle), trainable, name ?? unnamedVariable());
+  made['take'](values);
+  return made;
 });
