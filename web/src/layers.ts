@@ -83,7 +83,7 @@ export interface LayerHome {
   /** Of the layer at a path, such as "base/dense". @internal */
   weightsAt(path: string): LayerVariable[];
   /** @internal */
-  valuesAt(path: string): Tensor[];
+  valuesAt(path: string, trainableOnly: boolean): Tensor[];
   /** @internal */
   setValuesAt(path: string, values: Tensor[]): void;
   /** @internal */
@@ -161,6 +161,8 @@ export class Layer {
   private readonly functions: unknown[] = [];
   /** Values that its weights are to have at first, until a model has given them these. */
   initial?: {shape: number[]; values: Float32Array | Int32Array | Uint8Array}[];
+  /** Whether `trainable` of its model was set to false after its own was set: the order of weights goes by that. @internal */
+  isHeld = false;
   readonly calls = new Calls(this);
   readonly homes = new Homes();
   /** The model that it was put into last. */
@@ -269,6 +271,7 @@ export class Layer {
   }
   set trainable(trainable: boolean) {
     checkTrainable(trainable);
+    this.isHeld = false;
     if (trainable === this.trainable) return;
     this.put('trainable', trainable);
     ++Layer.changes;
@@ -307,9 +310,9 @@ export class Layer {
   countParams(): number {
     return this.weights.reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0);
   }
-  getWeights(): Tensor[] {
+  getWeights(trainableOnly = false): Tensor[] {
     const {model, path} = this.there;
-    return model.valuesAt(path);
+    return model.valuesAt(path, trainableOnly);
   }
   setWeights(values: Tensor[]): void {
     const {model, path} = this.there;

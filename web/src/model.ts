@@ -369,7 +369,7 @@ export class LayersModel extends Elsewhere implements Trained {
     const info = this.info();
     const state = includeOptimizer ? info.slots : [];
     const specs = [
-      ...info.weights.map((w) => ({name: w.name, shape: w.shape, dtype: 'float32' as const})),
+      ...this.weights.map((w) => ({name: w.name, shape: w.shape, dtype: 'float32' as const})),
       ...state.map((s) => ({name: s.name, shape: s.shape, dtype: 'float32' as const, group: 'optimizer'})),
     ];
     const tensors = [...this.getWeights(), ...state.map((_, i) => new Tensor(call('fj_modelSlot', this.built, i)))];

@@ -164,8 +164,14 @@ export class Predictor {
 
   // ---- weights --------------------------------------------------------------------------------------------------------------------
 
+  /** The engine's numbers of the weights, in TensorFlow.js's order: those that are trained, then the others, each by layers. */
+  protected order(weights: ModelWeight[]): number[] {
+    const numbers = (trainable: boolean) => weights.flatMap((w, i) => (w.trainable === trainable ? [i] : []));
+    return [...numbers(true), ...numbers(false)];
+  }
   get weights(): ModelWeight[] {
-    return this.info().weights;
+    const {weights} = this.info();
+    return this.order(weights).map((i) => weights[i]!);
   }
   get trainableWeights(): ModelWeight[] {
     return this.weights.filter((w) => w.trainable);
@@ -174,18 +180,22 @@ export class Predictor {
     return this.weights.filter((w) => !w.trainable);
   }
   protected weightTensors(wanted: (w: ModelWeight) => boolean): Tensor[] {
-    return this.info().weights.flatMap((w, i) => (wanted(w) ? [new Tensor(call('fj_modelWeight', this.built, i))] : []));
+    const {weights} = this.info();
+    return this.order(weights).flatMap((i) => (wanted(weights[i]!) ? [new Tensor(call('fj_modelWeight', this.built, i))] : []));
   }
   getWeights(trainableOnly = false): Tensor[] {
     return this.weightTensors((w) => w.trainable || !trainableOnly);
   }
   /** All of them, or none where one does not fit. */
   setWeights(values: Tensor[]): void {
-    const handles = tensorsOf(values, () => this.info().weights.map((w) => w.name), 'setWeights').map((t) => handleOf(t));
-    withArguments((a) => call('fj_modelSetWeights', this.built, a.i32(handles), handles.length));
+    const order = this.order(this.info().weights);
+    const handles = tensorsOf(values, () => this.weights.map((w) => w.name), 'setWeights').map((t) => handleOf(t));
+    // What are too many or too few, the engine says.
+    const placed = handles.length === order.length ? order.map((_, i) => handles[order.indexOf(i)]!) : handles;
+    withArguments((a) => call('fj_modelSetWeights', this.built, a.i32(placed), placed.length));
   }
   /**
-   * The weights of a file, and to `other` what else it has. TensorFlow.js writes those that are not trained last, so by name; by order
+   * The weights of a file, and to `other` what else it has: by name, and by order
    * where the names are others. What its names are here, by theirs, is told with the rest.
    */
   protected takeWeights(artifacts: ModelArtifacts, other: (spec: WeightSpec, value: Tensor, names: ReadonlyMap<string, string>) => void): void {
@@ -193,9 +203,10 @@ export class Predictor {
     const stored = artifacts.weightSpecs.filter(({group}) => group !== 'optimizer');
     if (stored.length !== weights.length) throw new Error(`The model has ${weights.length} weights, the file ${stored.length}`);
     const data = new Float32Array(artifacts.weightData as ArrayBuffer);
-    const order = new Map(weights.map((w, i) => [w.name, i]));
-    const isNamed = new Set(stored.map(({name}) => name)).size === stored.length && stored.every(({name}) => order.has(name));
-    const names = new Map(stored.map(({name}, i) => [name, isNamed ? name : weights[i]!.name]));
+    const places = new Map(weights.map((w, i) => [w.name, i]));
+    const order = this.order(weights);
+    const isNamed = new Set(stored.map(({name}) => name)).size === stored.length && stored.every(({name}) => places.has(name));
+    const names = new Map(stored.map(({name}, i) => [name, isNamed ? name : weights[order[i]!]!.name]));
     let at = 0;
     let index = 0;
     for (const spec of artifacts.weightSpecs) {
@@ -205,7 +216,7 @@ export class Predictor {
       if (spec.group === 'optimizer') {
         other(spec, shaped, names);
       } else {
-        call('fj_modelSetWeight', this.built, isNamed ? order.get(spec.name)! : index, shaped.handle);
+        call('fj_modelSetWeight', this.built, isNamed ? places.get(spec.name)! : order[index]!, shaped.handle);
         ++index;
       }
       shaped.dispose();
