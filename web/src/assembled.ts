@@ -280,8 +280,8 @@ export class Assembled extends Predictor implements LayerHome {
   asWritten(): Described {
     return this.described();
   }
-  override toJSON(): string {
-    return JSON.stringify(this.isBuilt ? this.topology : this.inKerasNames());
+  protected override get topology(): Described {
+    return this.isBuilt ? super.topology : this.inKerasNames();
   }
 
   // ---- weights --------------------------------------------------------------------------------------------------------------------

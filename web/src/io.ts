@@ -22,8 +22,8 @@ export interface ModelArtifacts {
   weightSpecs: WeightSpec[];
   weightData: ArrayBuffer | ArrayBuffer[];
   trainingConfig?: object;
-  /** What resuming needs beside weights and optimizer state. */
-  userDefinedMetadata?: {seed?: number; step?: number};
+  /** What resuming needs beside weights and optimizer state; with what compile was given, where TensorFlow.js has other words or none. */
+  userDefinedMetadata?: {seed?: number; step?: number; training?: object};
 }
 export interface SaveResult {
   modelArtifactsInfo: {dateSaved: Date; weightDataBytes: number};
@@ -176,7 +176,6 @@ function fromFloat16(bits: number): number {
 const kWidths: Record<string, number> = {float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2};
 
 const isObject = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
-const isNumber = (v: unknown) => v === undefined || Number.isFinite(v);
 const sizeOf = ({shape}: WeightSpec) => shape.reduce((n, d) => n * d, 1);
 const storedAs = (spec: WeightSpec) => spec.quantization?.dtype ?? spec.dtype;
 function refuse(what: string, given: unknown): never {
@@ -194,11 +193,13 @@ function checkSpecs(specs: WeightSpec[]): void {
     }
     if (quantization !== undefined) {
       const {dtype, scale, min} = isObject(quantization) ? quantization : ({} as {dtype?: string; scale?: number; min?: number});
-      if (!['uint8', 'uint16', 'float16'].includes(dtype!) || !isNumber(scale) || !isNumber(min)) {
-        refuse(`The quantization of the weight ${name} must have a dtype of uint8, uint16 or float16, and numbers`, quantization);
+      if (dtype !== 'float16' && !(['uint8', 'uint16'].includes(dtype!) && Number.isFinite(scale) && Number.isFinite(min))) {
+        refuse(`The quantization of the weight ${name} must have the dtype float16, or uint8 or uint16 and the numbers scale and min`, quantization);
       }
     }
-    if (!Object.hasOwn(kWidths, storedAs(spec))) refuse(`The weight ${name} must be of ${Object.keys(kWidths).join(', ')}`, storedAs(spec));
+    for (const dtype of [storedAs(spec), spec.dtype]) {
+      if (!Object.hasOwn(kWidths, dtype)) refuse(`The weight ${name} must be of ${Object.keys(kWidths).join(', ')}`, dtype);
+    }
   }
 }
 
@@ -248,7 +249,7 @@ function checked(artifacts: ModelArtifacts): ModelArtifacts {
   const parts = [artifacts.weightData].flat();
   if (!parts.every((part) => part instanceof ArrayBuffer)) refuse('The weightData of a model must be an ArrayBuffer, or a list of them', artifacts.weightData);
   const weightData = widened(specs, joined(parts));
-  return {...artifacts, weightSpecs: specs.map(({quantization: _, ...s}) => ({...s, dtype: 'float32'})), weightData};
+  return {...artifacts, weightData};
 }
 
 async function readModelJson(json: ModelJson, read: (path: string) => Promise<ArrayBuffer>): Promise<ModelArtifacts> {

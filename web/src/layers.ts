@@ -13,7 +13,7 @@ import type {
 } from './generated/arguments.js';
 import {defaultsOfTensorFlowJs, layerClasses, type LayerName} from './generated/tables.js';
 import type {AnyLayer} from './model.js';
-import {first, oldHardSigmoid, type Described, type Shape} from './predictor.js';
+import {first, oldHardSigmoid, renamed, type Described, type Shape} from './predictor.js';
 import {flagOf, shown, tensorsOf} from './samples.js';
 import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {Tensor, type DataType} from './tensor.js';
@@ -198,7 +198,9 @@ export class Layer {
       return v.inKerasNames();
     };
     if (value === 'hardSigmoid' && /activation$/i.test(key)) value = oldHardSigmoid;
-    const plain = Array.isArray(value) ? value.map(one) : (this.functionAt(key, value) ?? one(value));
+    const described = Array.isArray(value) ? value.map(one) : (this.functionAt(key, value) ?? one(value));
+    // getConfig of a layer around others tells theirs in the program's words.
+    const plain = /^(backward_?)?(layer|cells?)$/i.test(key) ? renamed(described, 'hardSigmoid', oldHardSigmoid) : described;
     this.written[key] = plain;
     this.config[snakeCase(key)] = inKerasNames(plain);
   }
@@ -218,8 +220,7 @@ export class Layer {
   getConfig(): Record<string, unknown> {
     if (this.className === 'InputLayer') return inCamelCase(this.config) as Record<string, unknown>;
     const config = withArguments((a) => callForJson<Record<string, unknown>>('fj_layerConfig', a.text(this.className), a.json(this.written)));
-    const named = Object.entries(config).map(([key, value]) => [key, value === oldHardSigmoid ? 'hardSigmoid' : value]);
-    return inCamelCase(Object.fromEntries(named)) as Record<string, unknown>;
+    return inCamelCase(renamed(config, oldHardSigmoid, 'hardSigmoid')) as Record<string, unknown>;
   }
   toJSON(): Described {
     return this.inKerasNames();

@@ -11,6 +11,7 @@ import {Held} from './held.js';
 import {Later} from './later.js';
 import {loadFrom, type IOHandler, type ModelArtifacts, type ModelFile, type WeightSpec} from './io.js';
 import {loadRestFor, ready} from './load.js';
+import {pathsIn} from './named.js';
 import {kPageSlice} from './pauses.js';
 import {batchSizeOf, known, tensorsOf, type Data} from './samples.js';
 import {handleOf, Tensor, tensor, tidy, type DataType} from './tensor.js';
@@ -64,9 +65,25 @@ export const descriptionIn = ({modelTopology}: ModelArtifacts): Described => {
   const topology = modelTopology as Described & {model_config?: Described; keras_version?: string};
   const described = topology.model_config ?? topology;
   if (!topology.keras_version || topology.keras_version.startsWith('3')) return described;
-  const activation = (key: string, value: unknown) => (/activation$/.test(key) && value === 'hard_sigmoid' ? oldHardSigmoid : value);
-  return JSON.parse(JSON.stringify(described), activation) as Described;
+  return JSON.parse(JSON.stringify(renamed(described, 'hard_sigmoid', oldHardSigmoid)), withoutCells) as Described;
 };
+/** With another name of an activation, however deep. */
+export const renamed = <T>(value: T, from: string, to: string): T =>
+  JSON.parse(JSON.stringify(value), (key, inner: unknown) => (inner === from && /activation$/i.test(key) ? to : inner)) as T;
+/** TensorFlow.js writes what a cell is given also as an RNN's own. */
+function withoutCells(_key: string, value: Partial<Described> | null): unknown {
+  const cell = value?.class_name === 'RNN' && (value.config?.['cell'] as Described | undefined)?.config;
+  if (!cell) return value;
+  const isOwn = (key: string) => !(key in cell) || ['name', 'trainable', 'dtype', 'batch_input_shape'].includes(key);
+  return {...value, config: Object.fromEntries(Object.entries(value.config!).filter(([key]) => isOwn(key)))};
+}
+/** A description as TensorFlow.js writes it. Keras 3's hard_sigmoid it does not have: a description with that is one of Keras 3. */
+export function theirTopology({class_name, config}: Described): Described & {keras_version: string; backend: string} {
+  const isNew = /activation":"hard_sigmoid"/.test(JSON.stringify(config));
+  const stack = (key: string, value: unknown) => (key === 'cell' && Array.isArray(value) ? {class_name: 'StackedRNNCells', config: {name: 'stacked_rnn_cells', cells: value}} : value);
+  const written = JSON.parse(JSON.stringify(isNew ? config : renamed(config, oldHardSigmoid, 'hard_sigmoid')), stack) as Described['config'];
+  return {class_name, config: written, keras_version: isNew ? '3' : '2', backend: 'fjord'};
+}
 
 /** What the engine and a GPU hold for a model. */
 export class HeldModel extends Held {
@@ -144,8 +161,12 @@ export class Predictor {
   protected get topology(): Described {
     return callForJson<{model: Described}>('fj_modelDescription', this.built).model;
   }
-  toJSON(): string {
-    return JSON.stringify(this.topology);
+  /** As TensorFlow.js writes it: a text, or where `returnString` is false an object. */
+  toJSON(unused?: unknown, returnString?: true): string;
+  toJSON(unused: unknown, returnString: boolean): string | object;
+  toJSON(_unused?: unknown, returnString = true): string | object {
+    const described = theirTopology(this.topology);
+    return returnString ? JSON.stringify(described) : described;
   }
   /**
    * The bytes that a step holds: weights, the optimizer's state, the batch, and an arena for activations and gradients, of
@@ -195,29 +216,25 @@ export class Predictor {
     withArguments((a) => call('fj_modelSetWeights', this.built, a.i32(placed), placed.length));
   }
   /**
-   * The weights of a file, and to `other` what else it has: by name, and by order
-   * where the names are others. What its names are here, by theirs, is told with the rest.
+   * The weights of a file, and to `takeOther` what else it has. What its names are here, by theirs, is told with the rest.
    */
-  protected takeWeights(artifacts: ModelArtifacts, other: (spec: WeightSpec, value: Tensor, names: ReadonlyMap<string, string>) => void): void {
-    const weights = this.info().weights;
+  protected takeWeights(artifacts: ModelArtifacts, takeOther: (spec: WeightSpec, value: Tensor, names: ReadonlyMap<string, string>) => void): void {
     const stored = artifacts.weightSpecs.filter(({group}) => group !== 'optimizer');
-    if (stored.length !== weights.length) throw new Error(`The model has ${weights.length} weights, the file ${stored.length}`);
+    const places = this.info().weights.map((w) => w.name);
+    const paths = pathsIn(stored, this.topology, this.weights.map((w) => w.name));
+    const names = new Map(stored.map(({name}, i) => [name, paths[i]!]));
+    const other = stored.find(({dtype}) => dtype !== 'float32');
+    if (other) throw new Error(`The weight ${other.name} is float32 in the model, and ${other.dtype} in the file`);
     const data = new Float32Array(artifacts.weightData as ArrayBuffer);
-    const places = new Map(weights.map((w, i) => [w.name, i]));
-    const order = this.order(weights);
-    const isNamed = new Set(stored.map(({name}) => name)).size === stored.length && stored.every(({name}) => places.has(name));
-    const names = new Map(stored.map(({name}, i) => [name, isNamed ? name : weights[order[i]!]!.name]));
     let at = 0;
-    let index = 0;
     for (const spec of artifacts.weightSpecs) {
       const size = spec.shape.reduce((n, d) => n * d, 1);
       const shaped = tensor(data.subarray(at, at + size), spec.shape);
       at += size;
       if (spec.group === 'optimizer') {
-        other(spec, shaped, names);
+        takeOther(spec, shaped, names);
       } else {
-        call('fj_modelSetWeight', this.built, isNamed ? places.get(spec.name)! : order[index]!, shaped.handle);
-        ++index;
+        call('fj_modelSetWeight', this.built, places.indexOf(names.get(spec.name)!), shaped.handle);
       }
       shaped.dispose();
     }

@@ -89,8 +89,8 @@ suite('descriptions have Keras\'s names', () => {
     assert.deepEqual(optimizer.asWritten().config, {learningRate: rate, beta_1: 0.8, beta_2: 0.999, epsilon: 1e-7});
     const model = fj.sequential({layers: [layer()]});
     model.compile({optimizer, loss: {d: 'meanSquaredError'}});
-    assert.deepEqual(model.artifacts(true).trainingConfig.optimizer, {class_name: 'Adam', config: optimizer.getConfig()});
-    assert.deepEqual(model.artifacts(true).trainingConfig.loss, {d: 'meanSquaredError'});
+    assert.deepEqual(model.artifacts(true).userDefinedMetadata.training.optimizer, {class_name: 'Adam', config: optimizer.getConfig()});
+    assert.deepEqual(model.artifacts(true).userDefinedMetadata.training.loss, {d: 'meanSquaredError'});
   });
   test('a rate in either name is one', () => {
     const model = fj.sequential({layers: [layer()]});
