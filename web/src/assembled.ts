@@ -39,6 +39,8 @@ export interface ModelOptions {
   ends?: Ends;
   /** The description in the file that it comes from: the weights are that file's. */
   saved?: Described;
+  /** Whether weights begin as their initializers say, though there is a file. */
+  draws?: boolean;
   /** Of a model in a model that comes from a file: that one has its weights. */
   isPart?: boolean;
   trainable?: boolean;
@@ -58,6 +60,7 @@ export class Assembled extends Predictor implements LayerHome {
   private readonly saved?: Described;
   protected ends?: Ends;
   private readonly isPart: boolean;
+  private readonly draws: boolean;
   /** What it is a part of. */
   private whole?: Assembled;
   private isSharing = false;
@@ -89,6 +92,7 @@ export class Assembled extends Predictor implements LayerHome {
     this.seed = options.seed ?? (Math.random() * 2 ** 31) | 0;
     this.isTrainable = options.trainable ?? options.saved?.config['trainable'] !== false;
     this.isPart = options.isPart ?? false;
+    this.draws = options.draws ?? false;
     this.seenChanges = Layer.changes;
     this.flags = this.flagsOf(this.isTrainable);
     for (const l of layers) {
@@ -132,7 +136,7 @@ export class Assembled extends Predictor implements LayerHome {
     if (twice) throw new Error(`Two layers of the model are named ${twice}`);
     const shared = this.lent();
     const given = [...shared.map(({at, model, path}) => [at, model.handle, path]), ...numbersOf(pathsOf(this.layers))];
-    this.held.handle = withArguments((a) => call('fj_model', a.json(this.saved ?? this.described()), this.seed, this.saved ? 0 : 1, given.length ? a.json(given) : 0));
+    this.held.handle = withArguments((a) => call('fj_model', a.json(this.saved ?? this.described()), this.seed, this.saved && !this.draws ? 0 : 1, given.length ? a.json(given) : 0));
     for (const {model} of shared) model.isSharing = this.isSharing = true;
     this.own();
     if (!this.saved) this.beginLayers();

@@ -28,6 +28,11 @@ export interface ModelArtifacts {
 export interface SaveResult {
   modelArtifactsInfo: {dateSaved: Date; weightDataBytes: number};
 }
+export interface LoadArgs {
+  /** Whether a file of TensorFlow.js is to have all weights of the model, and no others: without it the others are left out, and what is not there begins anew. */
+  strict?: boolean;
+}
+export const kLoadArgs = ['strict'];
 /** A model's safetensors file. */
 export type ModelFile = Uint8Array<ArrayBuffer>;
 export interface IOHandler {
@@ -328,6 +333,7 @@ export async function loadFrom(target: string | IOHandler): Promise<ModelArtifac
   const handler = handlerFor(target);
   if (!handler.load) throw new Error('This place can only be saved to');
   const model = await handler.load();
+  if (!isObject(model)) refuse('load() of a handler must give a file, as an Uint8Array, or the parts of a model', model);
   return model instanceof Uint8Array ? model : checked(model);
 }
 
@@ -348,7 +354,11 @@ export const browserFiles = (files: File[]): IOHandler => ({
     });
   },
 });
-export const fromMemory = (model: ModelArtifacts | ModelFile): IOHandler => ({load: async () => model});
+/** A file, or parts; or the description, weights and training of TensorFlow.js one by one. */
+export function fromMemory(model: ModelArtifacts | ModelFile | object, weightSpecs?: WeightSpec[], weightData?: ArrayBuffer, trainingConfig?: object): IOHandler {
+  const saved = (weightSpecs ? {modelTopology: model, weightSpecs, weightData, trainingConfig} : model) as ModelArtifacts | ModelFile;
+  return {load: async () => saved};
+}
 
 export const io = {
   http: overHttp,

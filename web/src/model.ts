@@ -433,7 +433,7 @@ export class LayersModel extends Elsewhere implements Trained {
     return saveTo(target, {artifacts: () => this.artifacts(includeOptimizer, trainableOnly), file});
   }
   /** Weights and, where the artifacts have them, optimizer state, step and seed: training goes on as if never stopped. */
-  restore(artifacts: ModelArtifacts): void {
+  restore(artifacts: ModelArtifacts, isStrict = true): void {
     this.home.drop();
     const {trainingConfig, userDefinedMetadata: {seed, training, ...known} = {}} = artifacts;
     let {step} = known;
@@ -446,7 +446,7 @@ export class LayersModel extends Elsewhere implements Trained {
       if (!theirs?.isTheirs) set(name, value);
       else if (name === 'iter') step ??= value.dataSync()[0];
       else if (this.optimizer) stateOf(name, value, names, this.optimizer, set);
-    });
+    }, isStrict);
     if (step !== undefined) call('fj_modelSetStep', this.built, step);
   }
 

@@ -128,17 +128,18 @@ alone.compute = (layer: Layer, values: Tensor[], args: object, training?: boolea
 };
 
 /** A model from what `save` has written: its own file, or TensorFlow.js's parts. */
-export function modelFrom(saved: ModelArtifacts | ModelFile): LayersModel {
+export function modelFrom(saved: ModelArtifacts | ModelFile, isStrict = true): LayersModel {
   if (saved instanceof Uint8Array) return LayersModel.fromFile(saved);
   const description = descriptionIn(saved);
   const layers = layersOf(description.config);
   const made = new LayersModel(describing(description, layers), layers, {
     seed: saved.userDefinedMetadata?.seed,
     saved: description,
+    draws: !isStrict,
     name: nameOf(description),
   });
   try {
-    tidy(() => made.restore(saved));
+    tidy(() => made.restore(saved, isStrict));
   } catch (error) {
     made.dispose();
     throw error;

@@ -9,11 +9,11 @@ import type {GpuModel} from './device.js';
 import {kPredictArgs} from './fit.js';
 import {Held} from './held.js';
 import {Later} from './later.js';
-import {loadFrom, type IOHandler, type ModelArtifacts, type ModelFile, type WeightSpec} from './io.js';
+import {kLoadArgs, loadFrom, type IOHandler, type LoadArgs, type ModelArtifacts, type ModelFile, type WeightSpec} from './io.js';
 import {loadRestFor, ready} from './load.js';
 import {pathsIn} from './named.js';
 import {kPageSlice} from './pauses.js';
-import {batchSizeOf, known, tensorsOf, type Data} from './samples.js';
+import {batchSizeOf, flagOf, known, tensorsOf, type Data} from './samples.js';
 import {handleOf, Tensor, tensor, tidy, type DataType} from './tensor.js';
 
 export type Shape = (number | null)[];
@@ -218,11 +218,11 @@ export class Predictor {
   /**
    * The weights of a file, and to `takeOther` what else it has. What its names are here, by theirs, is told with the rest.
    */
-  protected takeWeights(artifacts: ModelArtifacts, takeOther: (spec: WeightSpec, value: Tensor, names: ReadonlyMap<string, string>) => void): void {
+  protected takeWeights(artifacts: ModelArtifacts, takeOther: (spec: WeightSpec, value: Tensor, names: ReadonlyMap<string, string | undefined>) => void, isStrict = true): void {
     const stored = artifacts.weightSpecs.filter(({group}) => group !== 'optimizer');
     const places = this.info().weights.map((w) => w.name);
-    const paths = pathsIn(stored, this.topology, this.weights.map((w) => w.name));
-    const names = new Map(stored.map(({name}, i) => [name, paths[i]!]));
+    const paths = pathsIn(stored, this.topology, this.weights.map((w) => w.name), isStrict);
+    const names = new Map(stored.map(({name}, i) => [name, paths[i]]));
     const other = stored.find(({dtype}) => dtype !== 'float32');
     if (other) throw new Error(`The weight ${other.name} is float32 in the model, and ${other.dtype} in the file`);
     const data = new Float32Array(artifacts.weightData as ArrayBuffer);
@@ -234,7 +234,8 @@ export class Predictor {
       if (spec.group === 'optimizer') {
         takeOther(spec, shaped, names);
       } else {
-        call('fj_modelSetWeight', this.built, places.indexOf(names.get(spec.name)!), shaped.handle);
+        const place = places.indexOf(names.get(spec.name) ?? '');
+        if (place >= 0) call('fj_modelSetWeight', this.built, place, shaped.handle);
       }
       shaped.dispose();
     }
@@ -287,16 +288,16 @@ export class Predictor {
 }
 
 /** A model from what was saved: Fjord's own file, or TensorFlow.js's parts. */
-export function predictorFrom(saved: ModelArtifacts | ModelFile): Predictor {
+export function predictorFrom(saved: ModelArtifacts | ModelFile, isStrict = true): Predictor {
   if (saved instanceof Uint8Array) {
     const handle = withArguments((a) => call('fj_modelLoad', a.bytes(saved), saved.length, 0));
     return new Predictor(nameOf(callForJson<{model: Described}>('fj_modelDescription', handle).model) ?? 'model', handle);
   }
   const description = descriptionIn(saved);
-  const handle = withArguments((a) => call('fj_model', a.json(description), 0, 0, 0));
+  const handle = withArguments((a) => call('fj_model', a.json(description), 0, isStrict ? 0 : 1, 0));
   const made = new Predictor(nameOf(description) ?? 'model', handle);
   try {
-    tidy(() => made['takeWeights'](saved, () => {}));
+    tidy(() => made['takeWeights'](saved, () => {}, isStrict));
   } catch (error) {
     made.dispose();
     throw error;
@@ -325,10 +326,13 @@ export function descriptionOf(file: ModelFile): Described {
   }
 }
 
+export const isStrict = (args: LoadArgs): boolean => flagOf(known(args, kLoadArgs, 'loadLayersModel').strict, 'strict', true);
+
 /** A model from a place that handlers know: indexeddb://, localstorage://, http(s):// or an object with load(). */
-export async function loadPredictor(target: string | IOHandler): Promise<Predictor> {
+export async function loadPredictor(target: string | IOHandler, args: LoadArgs = {}): Promise<Predictor> {
+  const strict = isStrict(args);
   await ready();
   const saved = await loadFrom(target);
   await loadRestFor(saved instanceof Uint8Array ? descriptionOfFile(saved) : JSON.stringify(saved.modelTopology));
-  return predictorFrom(saved);
+  return predictorFrom(saved, strict);
 }

@@ -35,11 +35,13 @@ const kStates: Record<string, Record<string, string>> = {
 export function stateOf(
   saved: string,
   state: Tensor,
-  weights: ReadonlyMap<string, string>,
+  weights: ReadonlyMap<string, string | undefined>,
   {className, config, learningRate}: {className: string; config: Record<string, unknown>; learningRate: number},
   set: (name: string, state: Tensor) => void,
 ): void {
   const [, variable = '', kind = ''] = /^(.*)\/(.*)$/.exec(saved) ?? [];
+  // Of a weight that was left out.
+  if (weights.has(variable) && !weights.get(variable)) return;
   const weight = weights.get(variable) ?? weights.get(variable.replace(/_\d+$/, ''));
   const name = kStates[className === 'RMSprop' ? 'RMSProp' : className]?.[kind];
   if (!weight || !name) throw new Error(`${className} has no state ${saved} in this model`);

@@ -190,3 +190,54 @@ suite('what is asked of save', () => {
     await assert.rejects(partsOf(network(fj), {includeOptimizer: 'yes'}), /includeOptimizer/);
   });
 });
+
+suite('what is asked of loadLayersModel', () => {
+  const network = (tf, units, name) =>
+    tf.sequential({layers: [tf.layers.dense({name: 'd', units: 3, inputShape: [3], kernelInitializer: 'ones'}), tf.layers.dense({name, units, kernelInitializer: 'zeros', biasInitializer: 'ones'})]});
+  /** The description of one model, the weights of another. */
+  const mixed = async () => {
+    const [parts, other] = [await partsOf(network(judge, 2, 'new')), await partsOf(fill(judge, network(judge, 2, 'old')))];
+    return {...parts, weightSpecs: other.weightSpecs, weightData: other.weightData};
+  };
+  test('strict: false: weights that the model has are taken, others are as they begin', async () => {
+    const parts = await mixed();
+    const [theirs, ours] = [await judge.loadLayersModel(judge.io.fromMemory(parts), {strict: false}), await fj.loadLayersModel(fj.io.fromMemory(parts), {strict: false})];
+    theirs.getWeights().forEach((t, i) => close(ours.getWeights()[i], t, 0));
+    assert.deepEqual(ours.getWeights().slice(2).map((t) => t.arraySync()), [[[0, 0], [0, 0], [0, 0]], [1, 1]]);
+    assert.notDeepEqual(ours.getWeights()[0].arraySync()[0], [1, 1, 1]);
+  });
+  test('strict: false: the weights that are trained, as trainableOnly saves them', async () => {
+    const build = (tf) => fill(tf, tf.sequential({layers: [tf.layers.dense({name: 'd', units: 3, inputShape: [3]}), tf.layers.batchNormalization({name: 'n'})]}));
+    const model = build(fj);
+    const parts = await partsOf(model, {trainableOnly: true});
+    await assert.rejects(fj.loadLayersModel(fj.io.fromMemory(parts)), {message: "The weights of the file are not the model's: the file has no n/moving_mean, n/moving_variance"});
+    const loaded = await fj.loadLayersModel(fj.io.fromMemory(parts), {strict: false});
+    loaded.getWeights(true).forEach((t, i) => close(t, model.getWeights(true)[i], 0));
+    assert.deepEqual(loaded.getWeights().slice(4).map((t) => t.arraySync()), [[0, 0, 0], [1, 1, 1]]);
+  });
+  test('strict, and by itself: such a file is refused', async () => {
+    const parts = await mixed();
+    for (const args of [[], [{}], [{strict: true}]]) {
+      await assert.rejects(judge.loadLayersModel(judge.io.fromMemory(parts), ...args), /has no target variable: old\/kernel/);
+      await assert.rejects(fj.loadLayersModel(fj.io.fromMemory(parts), ...args), {message: "The weights of the file are not the model's: the model has no old/kernel, old/bias; the file has no new/kernel, new/bias"});
+    }
+  });
+  test('what there is not is refused', async () => {
+    const place = fj.io.fromMemory(await mixed());
+    await assert.rejects(fj.loadLayersModel(place, {onProgress: () => {}}), {message: 'loadLayersModel: there is no argument onProgress; known are strict'});
+    await assert.rejects(fj.loadLayersModel(place, {strict: 'no'}), /strict/);
+  });
+  test('a handler whose load gives nothing', async () => {
+    for (const nothing of [undefined, null, 'model']) await assert.rejects(fj.loadLayersModel({load: async () => nothing}), /^Error: load\(\) of a handler must give a file, as an Uint8Array, or the parts of a model, got /);
+  });
+  test('io.fromMemory of a description, weights and a training one by one', async () => {
+    const model = network(fj, 2, 'e');
+    model.compile({optimizer: 'sgd', loss: 'meanSquaredError'});
+    const {modelTopology, weightSpecs, weightData, trainingConfig} = await partsOf(model, {includeOptimizer: true});
+    for (const tf of [judge, fj]) {
+      const loaded = await tf.loadLayersModel(tf.io.fromMemory(modelTopology, weightSpecs, weightData, trainingConfig));
+      close(loaded.getWeights()[0], tf.ones([3, 3]), 0);
+      assert.equal(loaded.optimizer.getClassName(), 'SGD');
+    }
+  });
+});
