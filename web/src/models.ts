@@ -66,6 +66,8 @@ function inOrder(found: FoundCall[], begins: ReadonlyMap<SymbolicTensor, Symboli
 export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs: SymbolicTensor | SymbolicTensor[]; name?: string; seed?: number}): LayersModel {
   known(args, ['inputs', 'outputs', 'name', 'seed'], 'model');
   const ends = {inputs: listOf(args.inputs), outputs: listOf(args.outputs)};
+  const twice = ends.inputs.find((t, i) => ends.inputs.indexOf(t) < i);
+  if (twice) throw new Error(`model: each input stands once in the list of inputs, and ${twice.name} stands there twice`);
   const name = args.name ?? uniqueName('Model');
   // Where an input is what a layer gives, a new one takes its place.
   const begins = new Map(ends.inputs.filter((t) => t.call.inputs.length).map((t) => [t, input({batchShape: t.shape, dtype: t.dtype})]));

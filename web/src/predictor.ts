@@ -68,7 +68,7 @@ export const descriptionIn = ({modelTopology}: ModelArtifacts): Described => {
   return JSON.parse(JSON.stringify(renamed(described, 'hard_sigmoid', oldHardSigmoid)), withoutCells) as Described;
 };
 /** With another name of an activation, however deep. */
-export const renamed = <T>(value: T, from: string, to: string): T =>
+export const renamed = <T>(value: T, from: string | null, to: string): T =>
   JSON.parse(JSON.stringify(value), (key, inner: unknown) => (inner === from && /activation$/i.test(key) ? to : inner)) as T;
 /** TensorFlow.js writes what a cell is given also as an RNN's own. */
 function withoutCells(_key: string, value: Partial<Described> | null): unknown {

@@ -54,7 +54,7 @@ suite('descriptions have Keras\'s names', () => {
       units: 2,
       trainable: true,
       useBias: false,
-      activation: null,
+      activation: 'linear',
       kernelInitializer: {className: 'Constant', config: {value: 2}},
       kernelRegularizer: null,
       kernelConstraint: {className: 'MaxNorm', config: {maxValue: 4}},

@@ -243,7 +243,7 @@ suite('apply', () => {
   test('what cannot be given says so', () => {
     const lonely = fj.layers.dense({units: 2, name: 'lonely'});
     assert.throws(() => lonely.output, {message: 'lonely.output: the layer is not joined to others yet: apply it, or add it to a model'});
-    assert.throws(() => lonely.getWeights(), {message: 'The layer lonely has no weights yet: they are made with the model that it belongs to'});
+    assert.throws(() => lonely.setWeights([fj.ones([3, 2])]), {message: 'The layer lonely has no weights yet: they are made with the model that it belongs to'});
     assert.throws(() => lonely.apply(3), {message: "lonely: apply takes tensors, or what tf.input() or another layer's apply() gives"});
     lonely.apply(fj.input({shape: [3]}));
     lonely.apply(fj.input({shape: [3]}));
