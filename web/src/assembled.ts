@@ -41,6 +41,8 @@ export interface ModelOptions {
   ends?: Ends;
   /** The description in the file that it comes from: the weights are that file's. */
   saved?: Described;
+  /** Whether weights begin as their initializers say, though there is a file. */
+  draws?: boolean;
   /** Of a model in a model that comes from a file: that one has its weights. */
   isPart?: boolean;
   trainable?: boolean;
@@ -60,6 +62,7 @@ export class Assembled extends Predictor implements LayerHome {
   private readonly saved?: Described;
   protected ends?: Ends;
   private readonly isPart: boolean;
+  private readonly draws: boolean;
   /** What it is a part of. */
   private whole?: Assembled;
   private isSharing = false;
@@ -67,6 +70,8 @@ export class Assembled extends Predictor implements LayerHome {
   protected home = new Home(() => this.built, this.held, () => (this.isSharing || !this.isBySample ? 'wasm' : undefined));
   private isTrainable = true;
   private isBeingBuilt = false;
+  /** Of each weight whether it is trained where no layer and no model says otherwise. */
+  private trained: boolean[] = [];
   /** Weights that were asked for as variables. */
   private readonly variables = new Map<number, WeightVariable>();
   private readonly weightOwner: WeightOwner = {
@@ -92,6 +97,7 @@ export class Assembled extends Predictor implements LayerHome {
     this.seed = options.seed ?? (Math.random() * 2 ** 31) | 0;
     this.isTrainable = options.trainable ?? options.saved?.config['trainable'] !== false;
     this.isPart = options.isPart ?? false;
+    this.draws = options.draws ?? false;
     this.seenChanges = Layer.changes;
     this.flags = this.flagsOf(this.isTrainable);
     for (const l of layers) {
@@ -144,12 +150,9 @@ export class Assembled extends Predictor implements LayerHome {
     if (twice) throw new Error(`Two layers of the model are named ${twice}`);
     const shared = this.lent();
     const given = [...shared.map(({at, model, path}) => [at, model.handle, path]), ...numbersOf(pathsOf(this.layers))];
-    this.held.handle = withArguments((a) => call('fj_model', a.json(this.saved ?? this.described()), this.seed, this.saved ? 0 : 1, given.length ? a.json(given) : 0));
+    this.held.handle = withArguments((a) => call('fj_model', a.json(this.saved ?? this.described()), this.seed, this.saved && !this.draws ? 0 : 1, given.length ? a.json(given) : 0));
     for (const {model} of shared) model.isSharing = this.isSharing = true;
     this.own();
-    // A description does not say all of it.
-    this.flags = '';
-    this.seenChanges = -1;
     if (!this.saved) this.beginLayers();
   }
   /** In the program's words; what stands in it more than once has a number. */
@@ -209,7 +212,12 @@ export class Assembled extends Predictor implements LayerHome {
   private own(): void {
     models.set(this.handle, new WeakRef(this));
     gone.register(this, this.handle);
+    // A description does not say all of it.
+    this.flags = '';
+    this.tell(this.flagsOf(true, true));
     const {weights, bySample} = callForJson<ModelInfo>('fj_modelInfo', this.handle);
+    this.trained = weights.map((w) => w.trainable);
+    this.tellFlags();
     this.isBySample = bySample;
     this.ofProgram = [];
     this.walk((l, path) => {
@@ -217,15 +225,17 @@ export class Assembled extends Predictor implements LayerHome {
       if (this.saved || l instanceof Assembled || weights.some((w) => w.name.startsWith(`${path}/`))) l.homes.add(this, path);
     });
   }
-  private flagsOf(model: boolean): string {
+  private flagsOf(model: boolean, all = false): string {
     const layers: Record<string, boolean> = {};
-    this.walk((l, path) => (layers[path] = l.trainable));
+    this.walk((l, path) => (layers[path] = all || l.trainable));
     return JSON.stringify({model, layers});
   }
-  private tellFlags(): void {
-    const flags = this.flagsOf(this.isTrainable);
+  private tell(flags: string): void {
     if (flags !== this.flags) withArguments((a) => call('fj_modelTrainable', this.handle, a.text(flags)));
     this.flags = flags;
+  }
+  private tellFlags(): void {
+    this.tell(this.flagsOf(this.isTrainable));
     this.seenChanges = Layer.changes;
   }
   /** Whether fit changes any weights; a change, like that of a layer, counts from the next compile on. */
@@ -235,6 +245,7 @@ export class Assembled extends Predictor implements LayerHome {
   set trainable(trainable: boolean) {
     checkTrainable(trainable);
     this.isTrainable = trainable;
+    for (const l of this.layers) if (l instanceof Layer) l.isHeld = !trainable;
     ++Layer.changes;
   }
   /** Sees to it that the model's layers are joined by symbolic tensors: those of a row, or of a file, by what the engine has of them. */
@@ -289,8 +300,8 @@ export class Assembled extends Predictor implements LayerHome {
   asWritten(): Described {
     return this.described();
   }
-  override toJSON(): string {
-    return JSON.stringify(this.isBuilt ? this.topology : this.inKerasNames());
+  protected override get topology(): Described {
+    return this.isBuilt ? super.topology : this.inKerasNames();
   }
 
   // ---- weights --------------------------------------------------------------------------------------------------------------------
@@ -304,8 +315,25 @@ export class Assembled extends Predictor implements LayerHome {
     super.setWeights(values);
     this.home.gpu?.upload();
   }
+  /** A model's flag is written into the weights of its own layers there, not into those of models in it: these come first. */
+  protected override order(weights: ModelWeight[]): number[] {
+    const paths = pathsOf(this.layers);
+    const split = (model: Assembled): number[][] => {
+      const lists: number[][] = [[], []];
+      for (const l of model.layers) {
+        const own = weights.flatMap((w, i) => (w.name.startsWith(`${paths.get(l)!}/`) ? [i] : []));
+        const isTrained = (i: number) => this.trained[i]! && l.trainable && !(l as Layer).isHeld;
+        const parts = l instanceof Assembled ? split(l) : [own.filter(isTrained), own.sort((a, b) => +this.trained[b]! - +this.trained[a]!).filter((i) => !isTrained(i))];
+        parts.forEach((part, k) => lists[k]!.push(...part));
+      }
+      return model.trainable ? lists : [[], lists.flat()];
+    };
+    // A layer may stand in several places.
+    return [...new Set([...split(this).flat(), ...weights.keys()])];
+  }
   override get weights(): LayerVariable[] {
-    return this.info().weights.map(({name, shape, trainable}, i) => new LayerVariable(name, shape, trainable, () => this.variableAt(i)));
+    const {weights} = this.info();
+    return this.order(weights).map((i) => new LayerVariable(weights[i]!.name, weights[i]!.shape, weights[i]!.trainable, () => this.variableAt(i)));
   }
   override get trainableWeights(): LayerVariable[] {
     return this.weights.filter((w) => w.trainable);
@@ -330,13 +358,12 @@ export class Assembled extends Predictor implements LayerHome {
     return this.weights.filter((w) => w.name.startsWith(`${path}/`));
   }
   /** @internal */
-  valuesAt(path: string): Tensor[] {
-    return this.weightTensors((w) => w.name.startsWith(`${path}/`));
+  valuesAt(path: string, trainableOnly: boolean): Tensor[] {
+    return this.weightTensors((w) => w.name.startsWith(`${path}/`) && (w.trainable || !trainableOnly));
   }
   /** @internal */
   setValuesAt(path: string, values: Tensor[]): void {
-    const {weights} = this.info();
-    const places = weights.flatMap((w, i) => (w.name.startsWith(`${path}/`) ? [i] : []));
+    const places = this.weights.flatMap((w, i) => (w.name.startsWith(`${path}/`) ? [i] : []));
     if (values.length !== places.length) throw new Error(`The layer ${path} has ${places.length} weights, got ${values.length}`);
     const all = this.getWeights();
     this.setWeights(all.map((t, i) => (places.includes(i) ? values[places.indexOf(i)]! : t)));

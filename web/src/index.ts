@@ -9,9 +9,10 @@
 
 import {currentBackend, useBackend} from './device.js';
 import {ready} from './load.js';
-import {loadFrom, type IOHandler} from './io.js';
+import {loadFrom, type IOHandler, type LoadArgs} from './io.js';
 import type {LayersModel} from './model.js';
 import {modelFrom} from './models.js';
+import {isStrict} from './predictor.js';
 import {getRegisteredName, registerClass, Serializable, SerializationMap} from './serialization.js';
 
 export * from './forward.js';
@@ -48,7 +49,8 @@ export function getBackend(): string {
 }
 
 /** A model from a place that handlers know: indexeddb://, localstorage://, http(s):// or an object with load(). */
-export async function loadLayersModel(target: string | IOHandler): Promise<LayersModel> {
+export async function loadLayersModel(target: string | IOHandler, args: LoadArgs = {}): Promise<LayersModel> {
+  const strict = isStrict(args);
   await ready();
-  return modelFrom(await loadFrom(target));
+  return modelFrom(await loadFrom(target), strict);
 }

@@ -22,12 +22,17 @@ export interface ModelArtifacts {
   weightSpecs: WeightSpec[];
   weightData: ArrayBuffer | ArrayBuffer[];
   trainingConfig?: object;
-  /** What resuming needs beside weights and optimizer state. */
-  userDefinedMetadata?: {seed?: number; step?: number};
+  /** What resuming needs beside weights and optimizer state; with what compile was given, where TensorFlow.js has other words or none. */
+  userDefinedMetadata?: {seed?: number; step?: number; training?: object};
 }
 export interface SaveResult {
   modelArtifactsInfo: {dateSaved: Date; weightDataBytes: number};
 }
+export interface LoadArgs {
+  /** Whether a file of TensorFlow.js is to have all weights of the model, and no others: without it the others are left out, and what is not there begins anew. */
+  strict?: boolean;
+}
+export const kLoadArgs = ['strict'];
 /** A model's safetensors file. */
 export type ModelFile = Uint8Array<ArrayBuffer>;
 export interface IOHandler {
@@ -176,7 +181,6 @@ function fromFloat16(bits: number): number {
 const kWidths: Record<string, number> = {float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2};
 
 const isObject = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
-const isNumber = (v: unknown) => v === undefined || Number.isFinite(v);
 const sizeOf = ({shape}: WeightSpec) => shape.reduce((n, d) => n * d, 1);
 const storedAs = (spec: WeightSpec) => spec.quantization?.dtype ?? spec.dtype;
 function refuse(what: string, given: unknown): never {
@@ -194,11 +198,13 @@ function checkSpecs(specs: WeightSpec[]): void {
     }
     if (quantization !== undefined) {
       const {dtype, scale, min} = isObject(quantization) ? quantization : ({} as {dtype?: string; scale?: number; min?: number});
-      if (!['uint8', 'uint16', 'float16'].includes(dtype!) || !isNumber(scale) || !isNumber(min)) {
-        refuse(`The quantization of the weight ${name} must have a dtype of uint8, uint16 or float16, and numbers`, quantization);
+      if (dtype !== 'float16' && !(['uint8', 'uint16'].includes(dtype!) && Number.isFinite(scale) && Number.isFinite(min))) {
+        refuse(`The quantization of the weight ${name} must have the dtype float16, or uint8 or uint16 and the numbers scale and min`, quantization);
       }
     }
-    if (!Object.hasOwn(kWidths, storedAs(spec))) refuse(`The weight ${name} must be of ${Object.keys(kWidths).join(', ')}`, storedAs(spec));
+    for (const dtype of [storedAs(spec), spec.dtype]) {
+      if (!Object.hasOwn(kWidths, dtype)) refuse(`The weight ${name} must be of ${Object.keys(kWidths).join(', ')}`, dtype);
+    }
   }
 }
 
@@ -248,7 +254,7 @@ function checked(artifacts: ModelArtifacts): ModelArtifacts {
   const parts = [artifacts.weightData].flat();
   if (!parts.every((part) => part instanceof ArrayBuffer)) refuse('The weightData of a model must be an ArrayBuffer, or a list of them', artifacts.weightData);
   const weightData = widened(specs, joined(parts));
-  return {...artifacts, weightSpecs: specs.map(({quantization: _, ...s}) => ({...s, dtype: 'float32'})), weightData};
+  return {...artifacts, weightData};
 }
 
 async function readModelJson(json: ModelJson, read: (path: string) => Promise<ArrayBuffer>): Promise<ModelArtifacts> {
@@ -327,6 +333,7 @@ export async function loadFrom(target: string | IOHandler): Promise<ModelArtifac
   const handler = handlerFor(target);
   if (!handler.load) throw new Error('This place can only be saved to');
   const model = await handler.load();
+  if (!isObject(model)) refuse('load() of a handler must give a file, as an Uint8Array, or the parts of a model', model);
   return model instanceof Uint8Array ? model : checked(model);
 }
 
@@ -347,7 +354,11 @@ export const browserFiles = (files: File[]): IOHandler => ({
     });
   },
 });
-export const fromMemory = (model: ModelArtifacts | ModelFile): IOHandler => ({load: async () => model});
+/** A file, or parts; or the description, weights and training of TensorFlow.js one by one. */
+export function fromMemory(model: ModelArtifacts | ModelFile | object, weightSpecs?: WeightSpec[], weightData?: ArrayBuffer, trainingConfig?: object): IOHandler {
+  const saved = (weightSpecs ? {modelTopology: model, weightSpecs, weightData, trainingConfig} : model) as ModelArtifacts | ModelFile;
+  return {load: async () => saved};
+}
 
 export const io = {
   http: overHttp,

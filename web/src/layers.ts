@@ -13,7 +13,7 @@ import type {
 } from './generated/arguments.js';
 import {defaultsOfTensorFlowJs, layerClasses, type LayerName} from './generated/tables.js';
 import type {AnyLayer} from './model.js';
-import {first, oldHardSigmoid, type Described, type Shape} from './predictor.js';
+import {first, oldHardSigmoid, renamed, type Described, type Shape} from './predictor.js';
 import {flagOf, shown, tensorsOf} from './samples.js';
 import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {Tensor, type DataType} from './tensor.js';
@@ -64,6 +64,7 @@ type Given = Record<string, unknown> & {name?: string; weights?: unknown; inputS
 
 const isLayer = (value: unknown): value is AnyLayer => typeof (value as AnyLayer | null)?.asWritten === 'function';
 
+const kMerging = ['Add', 'Average', 'Concatenate', 'Maximum', 'Minimum', 'Multiply'];
 const kTypes: readonly DataType[] = ['float32', 'int32', 'bool'];
 
 const counts = new Map<string, number>();
@@ -84,7 +85,7 @@ export interface LayerHome {
   /** Of the layer at a path, such as "base/dense". @internal */
   weightsAt(path: string): LayerVariable[];
   /** @internal */
-  valuesAt(path: string): Tensor[];
+  valuesAt(path: string, trainableOnly: boolean): Tensor[];
   /** @internal */
   setValuesAt(path: string, values: Tensor[]): void;
   /** @internal */
@@ -162,6 +163,8 @@ export class Layer {
   private readonly functions: unknown[] = [];
   /** Values that its weights are to have at first, until a model has given them these. */
   initial?: {shape: number[]; values: Float32Array | Int32Array | Uint8Array}[];
+  /** Whether `trainable` of its model was set to false after its own was set: the order of weights goes by that. @internal */
+  isHeld = false;
   readonly calls = new Calls(this);
   readonly homes = new Homes();
   /** The model that it was put into last. */
@@ -196,8 +199,12 @@ export class Layer {
       }
       return v.inKerasNames();
     };
-    if (value === 'hardSigmoid' && /activation$/i.test(key)) value = oldHardSigmoid;
-    const plain = Array.isArray(value) ? value.map(one) : (this.functionAt(key, value) ?? one(value));
+    // Of no activation SimpleRNN makes its own there.
+    const isTanh = this.className.startsWith('SimpleRNN');
+    if (/activation$/i.test(key)) value = value === 'hardSigmoid' ? oldHardSigmoid : value === null && !isTanh ? 'linear' : value;
+    const described = Array.isArray(value) ? value.map(one) : (this.functionAt(key, value) ?? one(value));
+    // getConfig of a layer around others tells theirs in the program's words.
+    const plain = /^(backward_?)?(layer|cells?)$/i.test(key) ? renamed(described, 'hardSigmoid', oldHardSigmoid) : described;
     this.written[key] = plain;
     this.config[snakeCase(key)] = inKerasNames(plain);
   }
@@ -217,8 +224,7 @@ export class Layer {
   getConfig(): Record<string, unknown> {
     if (this.className === 'InputLayer') return inCamelCase(this.config) as Record<string, unknown>;
     const config = withArguments((a) => callForJson<Record<string, unknown>>('fj_layerConfig', a.text(this.className), a.json(this.written)));
-    const named = Object.entries(config).map(([key, value]) => [key, value === oldHardSigmoid ? 'hardSigmoid' : value]);
-    return inCamelCase(Object.fromEntries(named)) as Record<string, unknown>;
+    return inCamelCase(renamed(renamed(config, oldHardSigmoid, 'hardSigmoid'), null, 'linear')) as Record<string, unknown>;
   }
   toJSON(): Described {
     return this.inKerasNames();
@@ -245,6 +251,7 @@ export class Layer {
     const {initialState, ...others} = args ?? {};
     const {training, ...said} = saidIn(others);
     const inputs = [given, initialState ?? []].flat(2);
+    if (kMerging.includes(this.className) && inputs.length < 2) throw new Error(`${this.name}: takes at least 2 inputs, got ${inputs.length}`);
     const list = symbolicOf(inputs);
     if (list) {
       const all = inKerasNames({...(training === undefined ? {} : {training}), ...said}) as Record<string, unknown>;
@@ -271,6 +278,7 @@ export class Layer {
   }
   set trainable(trainable: boolean) {
     checkTrainable(trainable);
+    this.isHeld = false;
     if (trainable === this.trainable) return;
     this.put('trainable', trainable);
     ++Layer.changes;
@@ -296,7 +304,12 @@ export class Layer {
     this.home.weightsAt(this.name);
     return this.homes.of(this.name) ?? {model: this.home, path: this.name};
   }
+  /** Whether nothing has asked for its weights. */
+  private get isUnused(): boolean {
+    return !this.home && !this.calls.list.length && !this.homes.of(this.name);
+  }
   get weights(): LayerVariable[] {
+    if (this.isUnused) return [];
     const {model, path} = this.there;
     return model.weightsAt(path);
   }
@@ -307,18 +320,23 @@ export class Layer {
     return this.weights.filter((w) => !w.trainable);
   }
   countParams(): number {
-    return this.weights.reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0);
-  }
-  getWeights(): Tensor[] {
     const {model, path} = this.there;
-    return model.valuesAt(path);
+    return model.weightsAt(path).reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0);
+  }
+  getWeights(trainableOnly = false): Tensor[] {
+    if (this.isUnused) return [];
+    const {model, path} = this.there;
+    return model.valuesAt(path, trainableOnly);
   }
   setWeights(values: Tensor[]): void {
     const {model, path} = this.there;
     model.setValuesAt(path, values);
   }
   /** Of a stateful layer: what it keeps from batch to batch begins anew at 0, in each model that has it. */
-  resetStates(): void {
+  resetStates(states?: unknown): void {
+    const {config, name} = this;
+    if (!config['stateful'] && !(config['layer'] as Described | undefined)?.config['stateful']) throw new Error(`The layer ${name} keeps no states that can be reset: that takes stateful: true`);
+    if (states != null) throw new Error(`${name}: resetStates takes no states: they begin anew at 0; a call begins with others by initialState`);
     for (const {model, path} of this.homes.all) model.resetStatesAt(path);
   }
   /** Of tf.layers.normalization: the mean and the variance of the data, [N, ..], become its own. */

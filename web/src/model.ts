@@ -20,13 +20,14 @@ import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveRe
 import type {Layer} from './layers.js';
 import {letWorkersCome} from './load.js';
 import type {Progress} from './gpu.js';
-import {slice} from './ops.js';
+import {theirNames} from './named.js';
+import {scalar, slice, zeros} from './ops.js';
 import {breathe, isPage, kBusy, kSlice} from './pauses.js';
 import {Home, type Placement} from './place.js';
-import {descriptionOf, first, nameOf, type Described} from './predictor.js';
+import {descriptionOf, first, nameOf, theirTopology, type Described} from './predictor.js';
 import {batchSizeOf, flagOf, known, shareOf, shown, signalOf, tensorsOf, wholeOf, type Data} from './samples.js';
 import {allHere, handleOf, Tensor, tensor, tidy} from './tensor.js';
-import {distinct, metricsOf, stateOf, trainingOf} from './theirs.js';
+import {distinct, metricsOf, stateOf, theirTraining, trainingOf} from './theirs.js';
 import {hasFunction, withFunctions} from './trace.js';
 
 export interface WarmupArgs {
@@ -400,34 +401,52 @@ export class LayersModel extends Elsewhere implements Trained {
     const {className, config} = this.optimizer!;
     return {...this.compiled, optimizer: Object.keys(config).length ? this.optimizer!.inKerasNames() : className.toLowerCase()};
   }
-  /** Everything that a file holds: the description, the weights, and with includeOptimizer what training needs to go on. */
-  artifacts(includeOptimizer = false): ModelArtifacts {
-    if (hasFunction(this.topology) || (includeOptimizer && hasFunction(this.compiled))) {
+  /**
+   * Everything that a file holds, as TensorFlow.js has it: the description, the weights, and with includeOptimizer what training needs to go
+   * on; with trainableOnly those weights alone that are trained.
+   */
+  artifacts(includeOptimizer = false, trainableOnly = false): ModelArtifacts {
+    const {topology} = this;
+    if (hasFunction(topology) || (includeOptimizer && hasFunction(this.compiled))) {
       throw new Error('A function, such as a loss or an activation, cannot be saved: save the model without the optimizer, or with names in the place of functions');
     }
-    const info = this.info();
-    const state = includeOptimizer ? info.slots : [];
-    const specs = [
-      ...info.weights.map((w) => ({name: w.name, shape: w.shape, dtype: 'float32' as const})),
-      ...state.map((s) => ({name: s.name, shape: s.shape, dtype: 'float32' as const, group: 'optimizer'})),
-    ];
-    const tensors = [...this.getWeights(), ...state.map((_, i) => new Tensor(call('fj_modelSlot', this.built, i)))];
-    const total = tensors.reduce((n, t) => n + t.size, 0);
-    const data = new Float32Array(total);
-    let at = 0;
-    for (const t of tensors) {
-      data.set(t.dataSync(), at);
-      at += t.size;
-      t.dispose();
-    }
-    return {
-      modelTopology: this.topology,
-      format: 'layers-model',
-      generatedBy: 'Fjord',
-      weightSpecs: specs,
-      weightData: data.buffer,
-      ...(includeOptimizer && this.compiled ? {trainingConfig: this.training, userDefinedMetadata: {seed: info.seed, step: info.step}} : {}),
-    };
+    const {weights, slots, seed, step} = this.info();
+    const paths = weights.map(({name}) => name);
+    const names = theirNames(topology, paths);
+    const nameOfWeight = ({name}: {name: string}) => names[paths.indexOf(name)]!;
+    const slot = (i: number) => new Tensor(call('fj_modelSlot', this.built, i));
+    // Before the first step there is none; after it theirs may keep what is not kept here.
+    const stateOfKind = (kind: string) =>
+      (step ? this.trainableWeights : []).map((w) => {
+        const i = slots.findIndex(({name}) => name === `${w.name}/${kind}`);
+        return {name: nameOfWeight(w), value: i < 0 ? zeros(w.shape) : slot(i)};
+      });
+    // As JSON has it, without what was not said.
+    const saved = includeOptimizer && this.compiled ? (JSON.parse(JSON.stringify(this.training)) as object) : undefined;
+    return tidy(() => {
+      const own = trainableOnly ? this.trainableWeights : this.weights;
+      const values = this.getWeights(trainableOnly);
+      const theirs = saved && theirTraining(saved, this.optimizer!, stateOfKind);
+      const states = theirs ? [{name: 'iter', value: scalar(step, 'int32')}, ...theirs.states] : saved ? slots.map(({name}, i) => ({name, value: slot(i)})) : [];
+      const all = [...own.map((w, i) => ({name: nameOfWeight(w), value: values[i]!})), ...states.map((s) => ({...s, group: 'optimizer'}))];
+      const data = new Uint8Array(all.reduce((n, {value}) => n + 4 * value.size, 0));
+      let at = 0;
+      const weightSpecs = all.map(({value, ...spec}) => {
+        const {buffer, byteOffset, byteLength} = value.dataSync();
+        data.set(new Uint8Array(buffer, byteOffset, byteLength), at);
+        at += byteLength;
+        return {...spec, shape: value.shape, dtype: value.dtype};
+      });
+      return {
+        modelTopology: theirTopology(topology),
+        format: 'layers-model',
+        generatedBy: 'Fjord',
+        weightSpecs,
+        weightData: data.buffer,
+        ...(theirs ? {trainingConfig: theirs.config} : {}),
+        ...(saved ? {userDefinedMetadata: {seed, step, training: saved}} : {}),
+      };
+    });
   }
   /** The same as one safetensors file. */
   file(includeOptimizer = false): ModelFile {
@@ -442,23 +461,31 @@ export class LayersModel extends Elsewhere implements Trained {
     const {model, training} = callForJson<{model: Described; training: object | null}>('fj_modelDescription', handle);
     return new LayersModel(describing(model, layers), layers, {handle, training, saved: model, name: nameOf(model)});
   }
-  async save(target: string | IOHandler, {includeOptimizer = false} = {}): Promise<SaveResult> {
+  async save(target: string | IOHandler, args: {includeOptimizer?: boolean; trainableOnly?: boolean} = {}): Promise<SaveResult> {
+    const given = known(args, ['includeOptimizer', 'trainableOnly'], 'save');
+    const [includeOptimizer, trainableOnly] = (['includeOptimizer', 'trainableOnly'] as const).map((name) => flagOf(given[name], name, false));
     await this.sync();
-    return saveTo(target, {artifacts: () => this.artifacts(includeOptimizer), file: () => this.file(includeOptimizer)});
+    const file = () => {
+      if (trainableOnly) throw new Error('save: trainableOnly is of handlers with save(artifacts): this place gets a file, which has all weights');
+      return this.file(includeOptimizer);
+    };
+    return saveTo(target, {artifacts: () => this.artifacts(includeOptimizer, trainableOnly), file});
   }
   /** Weights and, where the artifacts have them, optimizer state, step and seed: training goes on as if never stopped. */
-  restore(artifacts: ModelArtifacts): void {
+  restore(artifacts: ModelArtifacts, isStrict = true): void {
     this.home.drop();
-    let step = artifacts.userDefinedMetadata?.step;
-    if (typeof artifacts.userDefinedMetadata?.seed === 'number') this.seed = artifacts.userDefinedMetadata.seed;
-    const saved = trainingOf(artifacts.trainingConfig);
+    const {trainingConfig, userDefinedMetadata: {seed, training, ...known} = {}} = artifacts;
+    let {step} = known;
+    if (typeof seed === 'number') this.seed = seed;
+    const theirs = trainingOf(trainingConfig);
+    const saved = training ? {training, isTheirs: false} : theirs;
     if (saved) this.compileAs(saved);
     this.takeWeights(artifacts, ({name}, value, names) => {
       const set = (slot: string, state: Tensor) => this.setSlot(slot, state);
-      if (!saved?.isTheirs) set(name, value);
+      if (!theirs?.isTheirs) set(name, value);
       else if (name === 'iter') step ??= value.dataSync()[0];
       else if (this.optimizer) stateOf(name, value, names, this.optimizer, set);
-    });
+    }, isStrict);
     if (step !== undefined) call('fj_modelSetStep', this.built, step);
   }
 

@@ -10,7 +10,7 @@ import {layersOf, LayersModel, type AnyLayer} from './model.js';
 import {descriptionIn, nameOf, type Described, type Shape} from './predictor.js';
 import {known} from './samples.js';
 import {describing} from './saved.js';
-import {callsBehind, type Call, type SymbolicTensor} from './symbolic.js';
+import {callsBehind, type Call, type FoundCall, type SymbolicTensor} from './symbolic.js';
 import {tidy, type Tensor} from './tensor.js';
 import {refuseForeignPart} from './values.js';
 
@@ -51,15 +51,30 @@ const listOf = <T>(x: T | T[]): T[] => (Array.isArray(x) ? x : [x]);
 
 export const sequential = (args?: {layers?: AnyLayer[]; name?: string; seed?: number}): Sequential => new Sequential(args);
 
+/** Layers as TensorFlow.js lists them: the furthest from the outputs first, of equally far ones the one that is met first on the way back. */
+function inOrder(found: FoundCall[], begins: ReadonlyMap<SymbolicTensor, SymbolicTensor>): AnyLayer[] {
+  const depths = new Map<AnyLayer | Call, number>();
+  const deepen = (key: AnyLayer | Call, depth = 0) => void depths.set(key, Math.max(depth, depths.get(key) ?? 0));
+  for (const {layer, call} of [...found].reverse()) {
+    deepen(call, depths.get(layer));
+    deepen(layer, depths.get(call));
+    for (const t of call.inputs) deepen((begins.get(t) ?? t).call, depths.get(call)! + 1);
+  }
+  const met = [...found].sort((a, b) => a.met - b.met).map(({layer}) => layer);
+  return [...new Set(met)].sort((a, b) => depths.get(b)! - depths.get(a)!);
+}
+
 /** A functional model: everything between its inputs and its outputs. What an input comes from is no part of it. */
 export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs: SymbolicTensor | SymbolicTensor[]; name?: string; seed?: number}): LayersModel {
   known(args, ['inputs', 'outputs', 'name', 'seed'], 'model');
   const ends = {inputs: listOf(args.inputs), outputs: listOf(args.outputs)};
   for (const t of [...ends.inputs, ...ends.outputs]) refuseForeignPart(t, 'model');
+  const twice = ends.inputs.find((t, i) => ends.inputs.indexOf(t) < i);
+  if (twice) throw new Error(`model: each input stands once in the list of inputs, and ${twice.name} stands there twice`);
   const name = args.name ?? uniqueName('Model');
   // Where an input is what a layer gives, a new one takes its place.
   const begins = new Map(ends.inputs.filter((t) => t.call.inputs.length).map((t) => [t, input({batchShape: t.shape, dtype: t.dtype})]));
-  const found = callsBehind([...ends.inputs.map((t) => begins.get(t) ?? t), ...ends.outputs], new Set(begins.keys()));
+  const found = callsBehind([...ends.outputs, ...ends.inputs.map((t) => begins.get(t) ?? t)], new Set(begins.keys()));
   const calls = new Map<AnyLayer, Call[]>();
   for (const {layer, call} of found) calls.set(layer, [...(calls.get(layer) ?? []), call]);
   // The calls of a layer are counted in the order in which they were made; those of a model from 1, as Keras does.
@@ -70,8 +85,8 @@ export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs:
     return [t.sourceLayer.name, node, t.tensorIndex];
   };
   const node = ({inputs, args}: Call) => inputs.map((t) => [...ref(t), args ?? {}]);
-  const nodes = [...calls.values()].map((list) => list.filter(({inputs}) => inputs.length).map(node));
-  const layers = [...calls.keys()];
+  const layers = inOrder(found, begins);
+  const nodes = layers.map((l) => calls.get(l)!.filter(({inputs}) => inputs.length).map(node));
   const description = (one: (layer: AnyLayer) => Described) => ({
     class_name: 'Functional',
     config: {
@@ -118,17 +133,18 @@ alone.compute = (layer: Layer, values: Tensor[], args: object, training?: boolea
 };
 
 /** A model from what `save` has written: its own file, or TensorFlow.js's parts. */
-export function modelFrom(saved: ModelArtifacts | ModelFile): LayersModel {
+export function modelFrom(saved: ModelArtifacts | ModelFile, isStrict = true): LayersModel {
   if (saved instanceof Uint8Array) return LayersModel.fromFile(saved);
   const description = descriptionIn(saved);
   const layers = layersOf(description.config);
   const made = new LayersModel(describing(description, layers), layers, {
     seed: saved.userDefinedMetadata?.seed,
     saved: description,
+    draws: !isStrict,
     name: nameOf(description),
   });
   try {
-    tidy(() => made.restore(saved));
+    tidy(() => made.restore(saved, isStrict));
   } catch (error) {
     made.dispose();
     throw error;

@@ -9,10 +9,11 @@ import type {GpuModel} from './device.js';
 import {kPredictArgs} from './fit.js';
 import {Held} from './held.js';
 import {Later} from './later.js';
-import {loadFrom, type IOHandler, type ModelArtifacts, type ModelFile, type WeightSpec} from './io.js';
+import {kLoadArgs, loadFrom, type IOHandler, type LoadArgs, type ModelArtifacts, type ModelFile, type WeightSpec} from './io.js';
 import {loadRestFor, ready} from './load.js';
+import {pathsIn} from './named.js';
 import {kPageSlice} from './pauses.js';
-import {batchSizeOf, known, tensorsOf, type Data} from './samples.js';
+import {batchSizeOf, flagOf, known, tensorsOf, type Data} from './samples.js';
 import {handleOf, Tensor, tensor, tidy, type DataType} from './tensor.js';
 
 export type Shape = (number | null)[];
@@ -64,9 +65,25 @@ export const descriptionIn = ({modelTopology}: ModelArtifacts): Described => {
   const topology = modelTopology as Described & {model_config?: Described; keras_version?: string};
   const described = topology.model_config ?? topology;
   if (!topology.keras_version || topology.keras_version.startsWith('3')) return described;
-  const activation = (key: string, value: unknown) => (/activation$/.test(key) && value === 'hard_sigmoid' ? oldHardSigmoid : value);
-  return JSON.parse(JSON.stringify(described), activation) as Described;
+  return JSON.parse(JSON.stringify(renamed(described, 'hard_sigmoid', oldHardSigmoid)), withoutCells) as Described;
 };
+/** With another name of an activation, however deep. */
+export const renamed = <T>(value: T, from: string | null, to: string): T =>
+  JSON.parse(JSON.stringify(value), (key, inner: unknown) => (inner === from && /activation$/i.test(key) ? to : inner)) as T;
+/** TensorFlow.js writes what a cell is given also as an RNN's own. */
+function withoutCells(_key: string, value: Partial<Described> | null): unknown {
+  const cell = value?.class_name === 'RNN' && (value.config?.['cell'] as Described | undefined)?.config;
+  if (!cell) return value;
+  const isOwn = (key: string) => !(key in cell) || ['name', 'trainable', 'dtype', 'batch_input_shape'].includes(key);
+  return {...value, config: Object.fromEntries(Object.entries(value.config!).filter(([key]) => isOwn(key)))};
+}
+/** A description as TensorFlow.js writes it. Keras 3's hard_sigmoid it does not have: a description with that is one of Keras 3. */
+export function theirTopology({class_name, config}: Described): Described & {keras_version: string; backend: string} {
+  const isNew = /activation":"hard_sigmoid"/.test(JSON.stringify(config));
+  const stack = (key: string, value: unknown) => (key === 'cell' && Array.isArray(value) ? {class_name: 'StackedRNNCells', config: {name: 'stacked_rnn_cells', cells: value}} : value);
+  const written = JSON.parse(JSON.stringify(isNew ? config : renamed(config, oldHardSigmoid, 'hard_sigmoid')), stack) as Described['config'];
+  return {class_name, config: written, keras_version: isNew ? '3' : '2', backend: 'fjord'};
+}
 
 /** What the engine and a GPU hold for a model. */
 export class HeldModel extends Held {
@@ -145,8 +162,12 @@ export class Predictor {
   protected get topology(): Described {
     return callForJson<{model: Described}>('fj_modelDescription', this.built).model;
   }
-  toJSON(): string {
-    return JSON.stringify(this.topology);
+  /** As TensorFlow.js writes it: a text, or where `returnString` is false an object. */
+  toJSON(unused?: unknown, returnString?: true): string;
+  toJSON(unused: unknown, returnString: boolean): string | object;
+  toJSON(_unused?: unknown, returnString = true): string | object {
+    const described = theirTopology(this.topology);
+    return returnString ? JSON.stringify(described) : described;
   }
   /**
    * The bytes that a step holds: weights, the optimizer's state, the batch, and an arena for activations and gradients, of
@@ -166,8 +187,14 @@ export class Predictor {
 
   // ---- weights --------------------------------------------------------------------------------------------------------------------
 
+  /** The engine's numbers of the weights, in TensorFlow.js's order: those that are trained, then the others, each by layers. */
+  protected order(weights: ModelWeight[]): number[] {
+    const numbers = (trainable: boolean) => weights.flatMap((w, i) => (w.trainable === trainable ? [i] : []));
+    return [...numbers(true), ...numbers(false)];
+  }
   get weights(): ModelWeight[] {
-    return this.info().weights;
+    const {weights} = this.info();
+    return this.order(weights).map((i) => weights[i]!);
   }
   get trainableWeights(): ModelWeight[] {
     return this.weights.filter((w) => w.trainable);
@@ -176,39 +203,41 @@ export class Predictor {
     return this.weights.filter((w) => !w.trainable);
   }
   protected weightTensors(wanted: (w: ModelWeight) => boolean): Tensor[] {
-    return this.info().weights.flatMap((w, i) => (wanted(w) ? [new Tensor(call('fj_modelWeight', this.built, i))] : []));
+    const {weights} = this.info();
+    return this.order(weights).flatMap((i) => (wanted(weights[i]!) ? [new Tensor(call('fj_modelWeight', this.built, i))] : []));
   }
   getWeights(trainableOnly = false): Tensor[] {
     return this.weightTensors((w) => w.trainable || !trainableOnly);
   }
   /** All of them, or none where one does not fit. */
   setWeights(values: Tensor[]): void {
-    const handles = tensorsOf(values, () => this.info().weights.map((w) => w.name), 'setWeights').map((t) => handleOf(t));
-    withArguments((a) => call('fj_modelSetWeights', this.built, a.i32(handles), handles.length));
+    const order = this.order(this.info().weights);
+    const handles = tensorsOf(values, () => this.weights.map((w) => w.name), 'setWeights').map((t) => handleOf(t));
+    // What are too many or too few, the engine says.
+    const placed = handles.length === order.length ? order.map((_, i) => handles[order.indexOf(i)]!) : handles;
+    withArguments((a) => call('fj_modelSetWeights', this.built, a.i32(placed), placed.length));
   }
   /**
-   * The weights of a file, and to `other` what else it has. TensorFlow.js writes those that are not trained last, so by name; by order
-   * where the names are others. What its names are here, by theirs, is told with the rest.
+   * The weights of a file, and to `takeOther` what else it has. What its names are here, by theirs, is told with the rest.
    */
-  protected takeWeights(artifacts: ModelArtifacts, other: (spec: WeightSpec, value: Tensor, names: ReadonlyMap<string, string>) => void): void {
-    const weights = this.info().weights;
+  protected takeWeights(artifacts: ModelArtifacts, takeOther: (spec: WeightSpec, value: Tensor, names: ReadonlyMap<string, string | undefined>) => void, isStrict = true): void {
     const stored = artifacts.weightSpecs.filter(({group}) => group !== 'optimizer');
-    if (stored.length !== weights.length) throw new Error(`The model has ${weights.length} weights, the file ${stored.length}`);
+    const places = this.info().weights.map((w) => w.name);
+    const paths = pathsIn(stored, this.topology, this.weights.map((w) => w.name), isStrict);
+    const names = new Map(stored.map(({name}, i) => [name, paths[i]]));
+    const other = stored.find(({dtype}) => dtype !== 'float32');
+    if (other) throw new Error(`The weight ${other.name} is float32 in the model, and ${other.dtype} in the file`);
     const data = new Float32Array(artifacts.weightData as ArrayBuffer);
-    const order = new Map(weights.map((w, i) => [w.name, i]));
-    const isNamed = new Set(stored.map(({name}) => name)).size === stored.length && stored.every(({name}) => order.has(name));
-    const names = new Map(stored.map(({name}, i) => [name, isNamed ? name : weights[i]!.name]));
     let at = 0;
-    let index = 0;
     for (const spec of artifacts.weightSpecs) {
       const size = spec.shape.reduce((n, d) => n * d, 1);
       const shaped = tensor(data.subarray(at, at + size), spec.shape);
       at += size;
       if (spec.group === 'optimizer') {
-        other(spec, shaped, names);
+        takeOther(spec, shaped, names);
       } else {
-        call('fj_modelSetWeight', this.built, isNamed ? order.get(spec.name)! : index, shaped.handle);
-        ++index;
+        const place = places.indexOf(names.get(spec.name) ?? '');
+        if (place >= 0) call('fj_modelSetWeight', this.built, place, shaped.handle);
       }
       shaped.dispose();
     }
@@ -261,16 +290,16 @@ export class Predictor {
 }
 
 /** A model from what was saved: Fjord's own file, or TensorFlow.js's parts. */
-export function predictorFrom(saved: ModelArtifacts | ModelFile): Predictor {
+export function predictorFrom(saved: ModelArtifacts | ModelFile, isStrict = true): Predictor {
   if (saved instanceof Uint8Array) {
     const handle = withArguments((a) => call('fj_modelLoad', a.bytes(saved), saved.length, 0));
     return new Predictor(nameOf(callForJson<{model: Described}>('fj_modelDescription', handle).model) ?? 'model', handle);
   }
   const description = descriptionIn(saved);
-  const handle = withArguments((a) => call('fj_model', a.json(description), 0, 0, 0));
+  const handle = withArguments((a) => call('fj_model', a.json(description), 0, isStrict ? 0 : 1, 0));
   const made = new Predictor(nameOf(description) ?? 'model', handle);
   try {
-    tidy(() => made['takeWeights'](saved, () => {}));
+    tidy(() => made['takeWeights'](saved, () => {}, isStrict));
   } catch (error) {
     made.dispose();
     throw error;
@@ -299,10 +328,13 @@ export function descriptionOf(file: ModelFile): Described {
   }
 }
 
+export const isStrict = (args: LoadArgs): boolean => flagOf(known(args, kLoadArgs, 'loadLayersModel').strict, 'strict', true);
+
 /** A model from a place that handlers know: indexeddb://, localstorage://, http(s):// or an object with load(). */
-export async function loadPredictor(target: string | IOHandler): Promise<Predictor> {
+export async function loadPredictor(target: string | IOHandler, args: LoadArgs = {}): Promise<Predictor> {
+  const strict = isStrict(args);
   await ready();
   const saved = await loadFrom(target);
   await loadRestFor(saved instanceof Uint8Array ? descriptionOfFile(saved) : JSON.stringify(saved.modelTopology));
-  return predictorFrom(saved);
+  return predictorFrom(saved, strict);
 }

@@ -62,17 +62,23 @@ export class Calls {
   }
 }
 
+/** A call, and how many were met before it on the way back from the ends. */
+export interface FoundCall {
+  layer: AnyLayer;
+  call: Call;
+  met: number;
+}
 /** The calls that tensors come from, each after those that it reads; what comes before `begins` counts for nothing. */
-export function callsBehind(ends: SymbolicTensor[], begins: ReadonlySet<SymbolicTensor>): {layer: AnyLayer; call: Call}[] {
+export function callsBehind(ends: SymbolicTensor[], begins: ReadonlySet<SymbolicTensor>): FoundCall[] {
   const seen = new Set<Call>();
-  const found: {layer: AnyLayer; call: Call}[] = [];
+  const found: FoundCall[] = [];
   // As deep as the model, so without recursion: a call is found when all that it reads has been.
-  const open: {layer: AnyLayer; call: Call; reads: SymbolicTensor[]}[] = [];
+  const open: (FoundCall & {reads: SymbolicTensor[]})[] = [];
   const visit = (t: SymbolicTensor) => {
     const {call, sourceLayer: layer} = t;
     if (begins.has(t) || seen.has(call)) return;
     seen.add(call);
-    open.push({layer, call, reads: [...call.inputs].reverse()});
+    open.push({layer, call, met: seen.size, reads: [...call.inputs].reverse()});
   };
   for (const end of ends) {
     visit(end);

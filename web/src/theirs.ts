@@ -1,5 +1,6 @@
-// What TensorFlow.js saves of a training, as the engine takes it: what compile was given, and the optimizer's state.
+// What TensorFlow.js saves of a training, as the engine takes it, and the other way: what compile was given, and the optimizer's state.
 
+import {snakeCase} from './layers.js';
 import type {Tensor} from './tensor.js';
 
 /** A list, or lists by name. */
@@ -69,15 +70,68 @@ const kStates: Record<string, Record<string, string>> = {
 export function stateOf(
   saved: string,
   state: Tensor,
-  weights: ReadonlyMap<string, string>,
-  {className, config}: {className: string; config: Record<string, unknown>},
+  weights: ReadonlyMap<string, string | undefined>,
+  {className, config, learningRate}: {className: string; config: Record<string, unknown>; learningRate: number},
   set: (name: string, state: Tensor) => void,
 ): void {
   const [, variable = '', kind = ''] = /^(.*)\/(.*)$/.exec(saved) ?? [];
+  // Of a weight that was left out.
+  if (weights.has(variable) && !weights.get(variable)) return;
   const weight = weights.get(variable) ?? weights.get(variable.replace(/_\d+$/, ''));
-  const name = kStates[className]?.[kind];
+  const name = kStates[className === 'RMSprop' ? 'RMSProp' : className]?.[kind];
   if (!weight || !name) throw new Error(`${className} has no state ${saved} in this model`);
   if (name === 'momentum' && className !== 'Adam' && !config['momentum']) return;
   // Theirs is a sum of gradients, the engine's one of steps.
-  set(`${weight}/${name}`, className === 'SGD' ? state.mul(-(config['learning_rate'] as number)) : state);
+  set(`${weight}/${name}`, className === 'SGD' ? state.mul(-learningRate) : state);
+}
+
+// By class of theirs: the names of its parameters here and there, and what they are where nothing is said; and the states in their order.
+const kOptimizers: Record<string, {config: Record<string, [string, unknown]>; states: string[]}> = {
+  SGD: {config: {}, states: []},
+  Momentum: {config: {momentum: ['momentum', 0], nesterov: ['useNesterov', false]}, states: ['momentum']},
+  Adam: {config: {beta_1: ['beta1', 0.9], beta_2: ['beta2', 0.999], epsilon: ['epsilon', 1e-7]}, states: ['m', 'v']},
+  RMSProp: {
+    config: {rho: ['decay', 0.9], momentum: ['momentum', 0], epsilon: ['epsilon', 1e-7], centered: ['centered', false]}, states: ['rms', 'momentum', 'mg'],
+  },
+  Adagrad: {config: {initial_accumulator_value: ['initialAccumulatorValue', 0.1]}, states: ['accumulator']},
+};
+const kLosses = [
+  'mean_squared_error', 'mean_absolute_error', 'mean_absolute_percentage_error', 'mean_squared_logarithmic_error', 'squared_hinge', 'hinge', 'categorical_hinge', 'logcosh',
+  'categorical_crossentropy', 'sparse_categorical_crossentropy', 'binary_crossentropy', 'kullback_leibler_divergence', 'poisson', 'cosine_proximity',
+];
+const kShort: Record<string, string> = {mse: kLosses[0]!, mae: kLosses[1]!, mape: kLosses[2]!, msle: kLosses[3]!};
+const kMetrics = ['acc', 'binary_accuracy', 'categorical_accuracy', 'precision', 'categorical_crossentropy', 'sparse_categorical_crossentropy', 'mse', 'mae', 'mape'];
+
+/** Names that they have, one or more or by output; undefined where one is another's. */
+function namesThere(given: unknown, known: string[], short: Record<string, string> = {}): unknown {
+  let areAll = true;
+  const text = JSON.stringify(given ?? null, (_, value: unknown) => {
+    if (typeof value !== 'string') return value;
+    const name = short[value] ?? snakeCase(value);
+    areAll &&= known.includes(name);
+    return name;
+  });
+  return areAll ? JSON.parse(text) : undefined;
+}
+
+/**
+ * What compile was given and the optimizer's state, as TensorFlow.js writes them; undefined where it has no such optimizer, loss or metric.
+ * `state` gives what is noted of each weight that is trained, by the names of these there, under the engine's name.
+ */
+export function theirTraining(
+  {loss, metrics, loss_weights}: {loss?: unknown; metrics?: unknown; loss_weights?: unknown},
+  {className: ours, config, learningRate}: {className: string; config: Record<string, unknown>; learningRate: number},
+  state: (name: string) => {name: string; value: Tensor}[],
+) {
+  const {learning_rate: rate, ...others} = config;
+  const className = ours === 'SGD' && config['momentum'] ? 'Momentum' : ours === 'RMSprop' ? 'RMSProp' : ours;
+  const found = kOptimizers[className];
+  const [lossThere, metricsThere] = [namesThere(loss, kLosses, kShort), namesThere(metrics, kMetrics)];
+  if (!found || typeof (rate ?? 0) !== 'number' || loss_weights != null || lossThere == null || metricsThere === undefined) return undefined;
+  if (Object.entries(others).some(([key, value]) => value && !found.config[key])) return undefined;
+  const given = Object.entries(found.config).map(([key, [there, usual]]) => [there, config[key] ?? usual]);
+  const states = found.states.filter((kind) => kind !== 'mg' || config['centered']).flatMap((kind) =>
+    state(kStates[ours === 'RMSprop' ? 'RMSProp' : ours]![kind]!).map(({name, value}) => ({name: `${name}/${kind}`, value: className === 'Momentum' && learningRate ? value.mul(-1 / learningRate) : value})),
+  );
+  return {config: {loss: lossThere, metrics: metricsThere, optimizer_config: {class_name: className, config: {learningRate, ...Object.fromEntries(given)}}}, states};
 }

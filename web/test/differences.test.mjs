@@ -47,6 +47,22 @@ tableIsTried('refused', {
     assert.equal(typeof fj.nextFrame, 'function');
     await compiled(fj).fit(fj.ones([4, 2]), fj.ones([4, 2]), {batchSize: 2, callbacks: {onBatchEnd: () => new Promise((resolve) => setImmediate(resolve))}});
   },
+  '`layer.resetStates(states)`': () =>
+    refused(/resetStates takes no states/, (tf) => {
+      const model = tf.sequential({layers: [tf.layers.simpleRNN({units: 2, stateful: true, batchInputShape: [1, 2, 2]})]});
+      model.predict(tf.ones([1, 2, 2]));
+      model.layers[0].resetStates(tf.ones([1, 2]));
+    }),
+  '`onProgress`, `weightUrlConverter` and the like of `loadLayersModel`': async () => {
+    for (const [name, value] of Object.entries({onProgress: () => {}, weightUrlConverter: (name) => name})) {
+      const load = async (tf) => {
+        let parts;
+        await network(tf).save({save: async (given) => ((parts = given), {modelArtifactsInfo: {}})});
+        return tf.loadLayersModel(tf.io.fromMemory(parts), {[name]: value});
+      };
+      await refused(new RegExp(`loadLayersModel: there is no argument ${name}`), load);
+    }
+  },
 });
 
 const value = (t) => t.arraySync();
@@ -68,8 +84,35 @@ tableIsTried('types', {
   '`floorDiv` of float32': () => assert.deepEqual(types((tf) => tf.floorDiv(tf.scalar(7), tf.scalar(2))), ['int32', 'float32']),
   'float32 beyond int32 cast to it': () => assert.deepEqual(both((tf) => tf.cast(tf.tensor1d([2 ** 32 + 1024, NaN]), 'int32')), [[1024, 0], [2147483647, 0]]),
   'an integer `mod` 0': () => assert.deepEqual(both((tf) => tf.mod(ints(tf, [7]), ints(tf, [0]))), [[0], [7]]),
+  '`unsortedSegmentSum` of int32': () => assert.deepEqual(types((tf) => tf.unsortedSegmentSum(ints(tf, [1, 2]), ints(tf, [0, 0]), 1)), ['float32', 'int32']),
   '`mod(-1, Infinity)`': () => assert.deepEqual(both((tf) => tf.mod(tf.tensor1d([-1]), tf.tensor1d([Infinity]))), [[NaN], [Infinity]]),
 });
+
+/** A row of layers whose numbers are ones and zeros, by its outputs for x. */
+const predicted = (x, shape, layers) => (tf) => tf.sequential({layers: layers(tf)}).predict(tf.tensor(x, shape)).flatten();
+const masked = (tf) => tf.layers.masking({inputShape: [3, 1]});
+const ones = {useBias: false, kernelInitializer: 'ones', recurrentInitializer: 'ones', activation: 'linear'};
+/** The loss of x as both the input and the label, of a kernel of 1 that costs 0.5. */
+const costly = (tf, layers, args = {}) => {
+  const model = tf.sequential({layers: layers(tf, {kernelRegularizer: tf.regularizers.l2({l2: 0.5}), ...ones})});
+  model.compile({optimizer: tf.train.sgd(0), loss: 'meanSquaredError', ...args});
+  return model;
+};
+/** The loss and the metrics of outputs and labels. */
+const judged = (y, x, {activation = 'linear', ...args}) => (tf) => {
+  const model = tf.sequential({layers: [tf.layers.activation({activation, inputShape: [x[0].length]})]});
+  model.compile({optimizer: 'sgd', loss: 'meanSquaredError', ...args});
+  return [model.evaluate(tf.tensor2d(x), tf.tensor2d(y))].flat().map((t) => Math.round(t.dataSync()[0] * 1000) / 1000);
+};
+const bothSync = (call) => [judge, fj].map((tf) => call(tf));
+const bothAsync = (call) => Promise.all([judge, fj].map((tf) => call(tf)));
+/** The first step of 0 against a gradient of 2. */
+const firstStep = (optimizer) => (tf) => {
+  const x = tf.variable(tf.scalar(0));
+  optimizer(tf.train).minimize(() => tf.mul(x, 2));
+  return Math.round(x.dataSync()[0] * 100) / 100;
+};
+const kernelOf = (tf, args) => tf.sequential({layers: [tf.layers.dense({units: 300, inputShape: [300], ...args})]}).getWeights()[0];
 
 tableIsTried('numbers', {
   'the gradient of `max` and `min` where several are equal': () => {
@@ -186,6 +229,80 @@ tableIsTried('numbers', {
     };
     assert.deepEqual(both(states), [[3, 3, 1], [3, 1, 3]]);
   },
+  '`globalAveragePooling1d` of a sequence with a mask': () => assert.deepEqual(both(predicted([2, 4, 0], [1, 3, 1], (tf) => [masked(tf), tf.layers.globalAveragePooling1d()])), [[2], [3]]),
+  'steps that are masked, of `bidirectional` with `returnSequences`': () => {
+    const layers = (tf) => [masked(tf), tf.layers.bidirectional({layer: tf.layers.simpleRNN({units: 1, returnSequences: true, ...ones})})];
+    assert.deepEqual(both(predicted([1, 2, 0], [1, 3, 1], layers)), [[1, 3, 3, 2, 3, 0], [1, 3, 3, 2, 0, 0]]);
+  },
+  'regularizers in `evaluate` and `val_loss`': async () => {
+    const losses = async (tf) => {
+      const model = costly(tf, ({layers}, {recurrentInitializer: _, ...args}) => [layers.dense({units: 1, inputShape: [1], ...args})]);
+      const x = tf.ones([1, 1]);
+      const {history} = await model.fit(x, x, {verbose: 0, validationData: [x, x]});
+      return [history.loss[0], history.val_loss[0], model.evaluate(x, x).dataSync()[0]];
+    };
+    assert.deepEqual(await bothAsync(losses), [[0.5, 0, 0], [0.5, 0.5, 0.5]]);
+  },
+  'the regularizer of a layer that stands in several places; of one within `bidirectional`': async () => {
+    const twice = (tf) => {
+      const {recurrentInitializer: _, ...args} = ones;
+      const layer = tf.layers.dense({units: 1, kernelRegularizer: tf.regularizers.l2({l2: 0.5}), ...args});
+      const x = tf.input({shape: [1]});
+      const model = tf.model({inputs: x, outputs: layer.apply(layer.apply(x))});
+      model.compile({optimizer: tf.train.sgd(0), loss: 'meanSquaredError'});
+      return model.trainOnBatch(tf.ones([1, 1]), tf.ones([1, 1]));
+    };
+    assert.deepEqual(await bothAsync(twice), [1, 0.5]);
+    const within = (tf) => costly(tf, ({layers}, args) => [layers.bidirectional({layer: layers.simpleRNN({units: 1, ...args}), inputShape: [1, 1]})]).trainOnBatch(tf.ones([1, 1, 1]), tf.ones([1, 2]));
+    assert.deepEqual(await bothAsync(within), [0, 1]);
+  },
+  'constraints in `fit`': async () => {
+    const kernel = async (tf) => {
+      const model = tf.sequential({layers: [tf.layers.dense({units: 1, inputShape: [1], useBias: false, kernelInitializer: 'ones', kernelConstraint: 'nonNeg'})]});
+      model.compile({optimizer: tf.train.sgd(1), loss: 'meanSquaredError'});
+      await model.fit(tf.ones([1, 1]), tf.zeros([1, 1]), {verbose: 0});
+      return model.getWeights()[0].dataSync()[0];
+    };
+    assert.deepEqual(await bothAsync(kernel), [-1, 0]);
+  },
+  'the `kernelInitializer` of `dense`, convolutions and the like, where none is said; the bias of `lstm`': () => {
+    // A uniform distribution ends at sqrt(6 / (300 + 300)); the normal one is cut at two deviations, sqrt(2 / (300 + 300)) each.
+    const ends = (tf) => tf.max(tf.abs(kernelOf(tf))).dataSync()[0];
+    const [theirs, ours] = bothSync(ends);
+    assert.ok(theirs > 0.11 && ours > 0.099 && ours <= 0.1, `${theirs}, ${ours}`);
+    const bias = (tf) => tf.sequential({layers: [tf.layers.lstm({units: 1, inputShape: [1, 1]})]}).getWeights()[2];
+    assert.deepEqual(both(bias), [[0, 0, 0, 0], [0, 1, 0, 0]]);
+  },
+  'the deviation of `heNormal`, `glorotNormal`, `leCunNormal`': () => {
+    for (const [kernelInitializer, variance] of [['heNormal', 2 / 300], ['glorotNormal', 2 / 600], ['leCunNormal', 1 / 300]]) {
+      const [theirs, ours] = bothSync((tf) => Math.sqrt(tf.moments(kernelOf(tf, {kernelInitializer})).variance.dataSync()[0] / variance));
+      assert.ok(Math.abs(theirs - 0.88) < 0.01 && Math.abs(ours - 1) < 0.01, `${kernelInitializer}: ${theirs}, ${ours}`);
+    }
+  },
+  '`batchNormalization` along another axis than the last': () => {
+    const normed = (tf) => {
+      const model = tf.sequential({layers: [tf.layers.batchNormalization({axis: 1, epsilon: 0, inputShape: [2, 2]})]});
+      model.setWeights([tf.tensor1d([1, 10]), tf.zeros([2]), tf.zeros([2]), tf.ones([2])]);
+      return model.predict(tf.ones([1, 2, 2])).flatten();
+    };
+    assert.deepEqual(both(normed), [[1, 10, 1, 10], [1, 1, 10, 10]]);
+  },
+  '`dilationRate` of `layers.depthwiseConv2d`, `groups` of `layers.conv2d`': () => {
+    const shape = (tf) => tf.sequential({layers: [tf.layers.depthwiseConv2d({kernelSize: 2, dilationRate: 2, inputShape: [3, 3, 1]})]}).outputShape;
+    assert.deepEqual(bothSync(shape), [[null, 2, 2, 1], [null, 1, 1, 1]]);
+    const kernel = (tf) => tf.sequential({layers: [tf.layers.conv2d({filters: 2, kernelSize: 1, groups: 2, inputShape: [1, 1, 2]})]}).getWeights()[0].shape;
+    assert.deepEqual(bothSync(kernel), [[1, 1, 2, 2], [1, 1, 1, 2]]);
+  },
+  'the loss `kullbackLeiblerDivergence` of labels above 1': () =>
+    assert.deepEqual(bothSync(judged([[2, 0.5]], [[0.5, 0.5]], {loss: 'kullbackLeiblerDivergence'})), [[1.386], [0.693]]),
+  'crossentropies of `softmax` and `sigmoid` that are saturated': () => {
+    const [softmax, sigmoid] = [{activation: 'softmax', loss: 'categoricalCrossentropy'}, {activation: 'sigmoid', loss: 'binaryCrossentropy'}];
+    assert.deepEqual(bothSync(judged([[1, 0]], [[-50, 50]], softmax)), [[16.118], [100]]);
+    assert.deepEqual(bothSync(judged([[1]], [[-50]], sigmoid)), [[16.118], [50]]);
+  },
+  'what `adadelta` divides by': () => assert.deepEqual(bothSync(firstStep((train) => train.adadelta(1, 0.9, 0.01))), [-2, -0.31]),
+  'the `epsilon` of `rmsprop`, centred': () => assert.deepEqual(bothSync(firstStep((train) => train.rmsprop(0.1, 0.9, 0, 0.5, true))), [NaN, -0.22]),
+  "the metric `'precision'` by name": () => assert.deepEqual(bothSync(judged([[1], [1], [0]], [[0.7], [0.2], [0.9]], {metrics: ['precision']})).map(([, precision]) => precision), [0, 0.5]),
   'random numbers of a seed': () => {
     const [theirs, ours] = both((tf) => tf.randomNormal([4], 0, 1, 'float32', 7));
     assert.notDeepEqual(theirs, ours);

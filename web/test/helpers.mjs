@@ -51,12 +51,10 @@ export function sameChange(actual, expected, start, part = 1e-3, what = '') {
   assert.ok(way > 0 && far <= part * way + 1e-6, `${what}: ${far} away, after a way of ${way}`);
 }
 export const weightsOf = (model) => model.getWeights().map((t) => t.dataSync());
-/** Of a model of TensorFlow.js, in Keras's order: layer by layer. It gives those that are not trained last. */
-export const judgeWeights = (model) => model.layers.flatMap((layer) => layer.getWeights());
 
 /** Gives the same random weights to both models. */
 export function shareWeights(model, other, seed = 3) {
-  const specs = other.layers.flatMap((layer) => layer.weights);
+  const specs = other.weights;
   const values = specs.map(({shape, originalName}, i) => {
     const limit = shape.length > 1 ? Math.sqrt(6 / (size(shape) / shape.at(-1))) : 0.2;
     // Variances are positive.

@@ -345,20 +345,41 @@ suite('what cannot be loaded says why', () => {
     }
     test('bytes too many', () => assert.rejects(load(quarter, [0, 1, 2, 3, 4]), {message: "The weights take 12 bytes, and there are 13: the file is another model's"}));
     test('a scale that is no number', () =>
-      assert.rejects(load({dtype: 'uint8', scale: NaN, min: 0}, [0, 1, 2, 3]), /^Error: The quantization of the weight \S+\/kernel must have a dtype of uint8, uint16 or float16, and numbers, got /));
+      assert.rejects(load({dtype: 'uint8', scale: NaN, min: 0}, [0, 1, 2, 3]), /^Error: The quantization of the weight \S+\/kernel must have the dtype float16, or uint8 or uint16 and the numbers scale and min, got /));
+    test('without a scale or min', async () => {
+      for (const given of [{dtype: 'uint8'}, {dtype: 'uint16', scale: 1}, {dtype: 'uint8', min: 0}]) {
+        await assert.rejects(load(given, new Array(given.dtype === 'uint8' ? 4 : 8).fill(0)), /the numbers scale and min, got /);
+      }
+    });
     test('of a type that there is not', () =>
-      assert.rejects(load({dtype: 'int4', scale: 1, min: 0}, [0, 1]), /^Error: The quantization of the weight \S+\/kernel must have a dtype of uint8, uint16 or float16, and numbers, got /));
+      assert.rejects(load({dtype: 'int4', scale: 1, min: 0}, [0, 1]), /^Error: The quantization of the weight \S+\/kernel must have the dtype float16, or uint8 or uint16 and the numbers scale and min, got /));
   });
-  test('weights of which some have names of the model, and others not, go by their order', async () => {
-    const model = fj.sequential({layers: [fj.layers.dense({units: 2, inputShape: [2], biasInitializer: 'ones'}), fj.layers.dense({units: 2})]});
-    const artifacts = structuredClone(model.artifacts());
-    const names = artifacts.weightSpecs.map(({name}) => name);
-    // The first two as the last two are named in the model.
-    artifacts.weightSpecs.forEach((spec, i) => (spec.name = [names[2], names[3], 'a', 'b'][i]));
-    const loaded = await fj.loadLayersModel(fj.io.fromMemory(artifacts));
-    assert.deepEqual(weightsOf(loaded), weightsOf(model));
+  suite('weights by their names', () => {
+    const model = fj.sequential({layers: [fj.layers.dense({units: 2, inputShape: [2], name: 'a', biasInitializer: 'ones'}), fj.layers.dense({units: 2, name: 'b'})]});
+    const loadNamed = (...names) => {
+      const artifacts = structuredClone(model.artifacts());
+      artifacts.weightSpecs.forEach((spec, i) => (spec.name = names[i]));
+      return fj.loadLayersModel(fj.io.fromMemory(artifacts));
+    };
+    const said = (words) => ({message: `The weights of the file are not the model's: ${words}`});
+    test('none of which the model has, go by their order', async () => assert.deepEqual(weightsOf(await loadNamed('w', 'x', 'y', 'z')), weightsOf(model)));
+    test('in another order', async () => {
+      const [a, b] = [weightsOf(model), weightsOf(await loadNamed('b/kernel', 'b/bias', 'a/kernel', 'a/bias'))];
+      assert.deepEqual(b, [a[2], a[3], a[0], a[1]]);
+    });
+    test('of which it has some, and others not', () => assert.rejects(loadNamed('b/kernel', 'b/bias', 'y', 'z'), said('the model has no y, z; the file has no a/kernel, a/bias')));
+    test('of which one is there twice', () =>
+      assert.rejects(loadNamed('a/kernel', 'a/bias', 'a/kernel', 'b/bias'), said('the file has no b/kernel; the file has twice a/kernel')));
   });
-  test('a weight too few', () => assert.rejects(broken((a) => (a.weightSpecs.pop(), a)), {message: "The weights take 2528 bytes, and there are 2540: the file is another model's"}));
+  test('a weight of another type', async () => {
+    for (const [dtype, width] of [['int32', 4], ['bool', 1], ['uint8', 1], ['float16', 2]]) {
+      const artifacts = fj.sequential({layers: [fj.layers.dense({units: 2, inputShape: [2], name: 'd'})]}).artifacts();
+      artifacts.weightSpecs[0].dtype = dtype;
+      artifacts.weightData = new ArrayBuffer(4 * width + 8);
+      await assert.rejects(fj.loadLayersModel(fj.io.fromMemory(artifacts)), {message: `The weight d/kernel is float32 in the model, and ${dtype} in the file`});
+    }
+  });
+  test('a weight too few', () => assert.rejects(broken((a) => (a.weightSpecs.pop(), a)), {message: "The weights take 2508 bytes, and there are 2540: the file is another model's"}));
   test('a weight of another shape', () => assert.rejects(broken((a) => (a.weightSpecs[0].shape.reverse(), a)), /kernel.*\[3,3,1,4\].*\[4,1,3,3\]/));
   test('a layer that there is not', () =>
     assert.rejects(broken((a) => ((a.modelTopology.config.layers[0].class_name = 'Hologram'), a)), /Hologram/));

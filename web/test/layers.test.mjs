@@ -2,7 +2,7 @@
 // initializers, regularizers, constraints.
 import assert from 'node:assert/strict';
 import {suite, test} from 'node:test';
-import {close, closeValues, fj, judge, judgeWeights, random, shareWeights, weightsOf} from './helpers.mjs';
+import {close, closeValues, fj, judge, random, shareWeights, weightsOf} from './helpers.mjs';
 
 const image = [6, 7, 3], steps = [9, 3], volume = [3, 4, 5, 2];
 /** name, arguments, the shape of one example. */
@@ -132,7 +132,7 @@ async function sameSteps(ours, theirs, batch, steps) {
     const [loss, expected] = [await ours.trainOnBatch(...batch(fj)), await theirs.trainOnBatch(...batch(judge))];
     closeValues([loss], [expected], 1e-4, `the loss of step ${i}`);
   }
-  const expected = judgeWeights(theirs).map((t) => t.dataSync());
+  const expected = weightsOf(theirs);
   weightsOf(ours).forEach((w, i) => closeValues(w, expected[i], 2e-4, `weight ${i}`));
 }
 

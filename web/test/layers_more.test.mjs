@@ -1,7 +1,7 @@
 // Layers of noise, of images and of encodings: those that TensorFlow.js has, against it; and what the others do in a model.
 import assert from 'node:assert/strict';
 import {suite, test} from 'node:test';
-import {close, closeValues, fj, judge, random} from './helpers.mjs';
+import {close, closeValues, fj, judge, random, shareWeights} from './helpers.mjs';
 
 const alone = (tf, layer, args, shape) => tf.sequential({layers: [tf.layers[layer]({...args, inputShape: shape})]});
 const batch = (tf, shape, low = -2, high = 2, seed = 5) => tf.tensor(random([4, ...shape], low, high, seed), [4, ...shape]);
@@ -133,4 +133,58 @@ test('regularizers: orthogonal', async () => {
   model.setWeights([fj.tensor2d([[1, 0], [3, 4]])]);
   model.compile({optimizer: 'sgd', loss: 'meanSquaredError'});
   closeValues([await model.testOnBatch(fj.zeros([1, 2]), fj.zeros([1, 2]))], [0.5 * 0.6]);
+});
+
+suite('what layers are asked beside their numbers', () => {
+  /** Refused by both. */
+  const refusedBoth = (words, call) => {
+    assert.throws(() => call(judge));
+    assert.throws(() => call(fj), {message: words});
+  };
+  test('an input that is given twice to a model', () => {
+    refusedBoth('model: each input stands once in the list of inputs, and once stands there twice', (tf) => {
+      const x = tf.input({shape: [2], name: 'once'});
+      return tf.model({inputs: [x, x], outputs: tf.layers.dense({units: 1}).apply(x)});
+    });
+  });
+  test('layers that join, of one input', () => {
+    for (const name of ['add', 'average', 'concatenate', 'maximum', 'minimum', 'multiply']) {
+      for (const wrap of [(x) => x, (x) => [x]]) refusedBoth('j: takes at least 2 inputs, got 1', (tf) => tf.layers[name]({name: 'j'}).apply(wrap(tf.input({shape: [2]}))));
+      assert.throws(() => fj.layers[name]({name: 'j'}).apply(fj.ones([1, 2])), {message: 'j: takes at least 2 inputs, got 1'});
+    }
+  });
+  test('resetStates of a layer that keeps none', () => {
+    for (const make of [(tf) => tf.layers.dense({units: 1, name: 'l', inputShape: [2]}), (tf) => tf.layers.lstm({units: 1, name: 'l', inputShape: [2, 2]})]) {
+      refusedBoth('The layer l keeps no states that can be reset: that takes stateful: true', (tf) => tf.sequential({layers: [make(tf)]}).layers[0].resetStates());
+    }
+  });
+  test('resetStates takes no states', () => {
+    const layer = fj.layers.bidirectional({layer: fj.layers.lstm({units: 2, stateful: true}), name: 'l', batchInputShape: [1, 2, 2]});
+    const model = fj.sequential({layers: [layer]});
+    const first = model.predict(fj.ones([1, 2, 2])).arraySync();
+    assert.throws(() => layer.resetStates([fj.ones([1, 2])]), {message: 'l: resetStates takes no states: they begin anew at 0; a call begins with others by initialState'});
+    layer.resetStates();
+    assert.deepEqual(model.predict(fj.ones([1, 2, 2])).arraySync(), first);
+  });
+  test('weights before there are any', () => {
+    for (const tf of [judge, fj]) {
+      const layer = tf.layers.dense({units: 1});
+      assert.deepEqual([layer.getWeights(), layer.weights, layer.trainableWeights, layer.nonTrainableWeights], [[], [], [], []]);
+      assert.throws(() => layer.countParams());
+      assert.throws(() => layer.setWeights([tf.ones([1, 1])]));
+    }
+  });
+  test('no activation', () => {
+    const kinds = {dense: {units: 2}, conv1d: {filters: 2, kernelSize: 1}, lstm: {units: 2}, gru: {units: 2}, simpleRNN: {units: 2}};
+    for (const [name, args] of Object.entries(kinds)) {
+      for (const given of [{}, {activation: null}, {activation: 'linear'}]) {
+        const [ours, theirs] = [fj, judge].map((tf) => tf.layers[name]({...args, ...given, inputShape: [3, 2]}));
+        assert.equal(ours.getConfig().activation, theirs.getConfig().activation, `${name} ${JSON.stringify(given)}`);
+        const [model, other] = [fj.sequential({layers: [ours]}), judge.sequential({layers: [theirs]})];
+        shareWeights(model, other);
+        const x = random([2, 3, 2], -1, 1, 3);
+        close(model.predict(fj.tensor(x, [2, 3, 2])), other.predict(judge.tensor(x, [2, 3, 2])), 1e-5, name);
+      }
+    }
+  });
 });

@@ -2,7 +2,7 @@
 // evaluate, predict, seeds.
 import assert from 'node:assert/strict';
 import {suite, test} from 'node:test';
-import {close, closeValues, fj, judge, judgeWeights, random, same, sameChange, shareWeights, weightsOf} from './helpers.mjs';
+import {close, closeValues, fj, judge, random, same, sameChange, shareWeights, weightsOf} from './helpers.mjs';
 
 const networks = {
   mlp: (tf, last) => [
@@ -56,7 +56,7 @@ suite('twenty steps have the losses of TensorFlow.js', () => {
           const expected = await theirs.trainOnBatch(xs(judge), ys(judge));
           closeValues([await ours.trainOnBatch(xs(fj), ys(fj))], [expected], 1e-4, `step ${i}`);
         }
-        const expected = judgeWeights(theirs).map((t) => t.dataSync());
+        const expected = weightsOf(theirs);
         weightsOf(ours).forEach((w, i) => sameChange(w, expected[i], start[i], 1e-3, `weight ${i}`));
       });
     }
@@ -68,7 +68,7 @@ suite('twenty steps have the losses of TensorFlow.js', () => {
       for (let i = 0; i < 20; ++i) {
         closeValues([await ours.trainOnBatch(xs(fj), hot(fj))], [await theirs.trainOnBatch(xs(judge), hot(judge))], 1e-4, `step ${i}`);
       }
-      const expected = judgeWeights(theirs).map((t) => t.dataSync());
+      const expected = weightsOf(theirs);
       // Adam goes by signs where gradients are nearly zero.
       weightsOf(ours).forEach((w, i) => sameChange(w, expected[i], start[i], 1e-2, `weight ${i}`));
     });
@@ -312,8 +312,8 @@ suite('a model', () => {
     const before = weightsOf(model);
     await model.fit(xs(fj), hot(fj));
     const after = weightsOf(model);
-    assert.deepEqual(after.slice(0, 2), before.slice(0, 2));
-    assert.notDeepEqual(after[2], before[2]);
+    assert.deepEqual(after.slice(2), before.slice(2));
+    assert.notDeepEqual(after[0], before[0]);
   });
   test('tells its shapes, layers and numbers', () => {
     const model = fj.sequential({name: 'mine', layers: [fj.layers.dense({units: 3, inputShape: [12], name: 'first'}), fj.layers.dense({units: 4, name: 'second'})]});
