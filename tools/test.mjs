@@ -135,7 +135,7 @@ const suites = {
 };
 
 /** What CI runs: each kind of build, and everything that a browser or Node does. The rest takes longer, and seldom finds more. */
-const inCi = ['native', 'asan-ops', 'tsan-ops', 'wasm-simd', 'wasm-relaxed-simd-threads', 'cli', 'node', 'tfjs', 'gpu', 'browser', 'web', 'harness'];
+const inCi = ['native', 'asan-ops', 'tsan-ops', 'wasm-simd', 'wasm-relaxed-simd-threads', 'cli', 'node', 'tfjs', 'gpu', 'browser', 'web', 'harness', 'study'];
 
 const names = !named.length ? inCi : named.join() === 'all' ? Object.keys(suites) : named;
 for (const name of names) {
