@@ -204,7 +204,7 @@ export class Layer {
     if (/activation$/i.test(key)) value = value === 'hardSigmoid' ? oldHardSigmoid : value === null && !isTanh ? 'linear' : value;
     const described = Array.isArray(value) ? value.map(one) : (this.functionAt(key, value) ?? one(value));
     // getConfig of a layer around others tells theirs in the program's words.
-    const plain = /^(backward_?)?(layer|cells?)$/i.test(key) ? renamed(described, 'hardSigmoid', oldHardSigmoid) : described;
+    const plain = typeof described === 'object' && /^(backward_?)?(layer|cells?)$/i.test(key) ? renamed(described, 'hardSigmoid', oldHardSigmoid) : described;
     this.written[key] = plain;
     this.config[snakeCase(key)] = inKerasNames(plain);
   }

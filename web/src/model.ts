@@ -37,6 +37,9 @@ export interface WarmupArgs {
   onProgress?: (progress: Progress) => void;
 }
 
+/** How files say who has written them. */
+const kGenerator = 'Fjord';
+
 /** What a model is made of: layers, and models that are layers of it. */
 export type AnyLayer = Layer | LayersModel;
 
@@ -440,7 +443,7 @@ export class LayersModel extends Elsewhere implements Trained {
       return {
         modelTopology: theirTopology(topology),
         format: 'layers-model',
-        generatedBy: 'Fjord',
+        generatedBy: kGenerator,
         weightSpecs,
         weightData: data.buffer,
         ...(theirs ? {trainingConfig: theirs.config} : {}),
@@ -474,7 +477,9 @@ export class LayersModel extends Elsewhere implements Trained {
   /** Weights and, where the artifacts have them, optimizer state, step and seed: training goes on as if never stopped. */
   restore(artifacts: ModelArtifacts, isStrict = true): void {
     this.home.drop();
-    const {trainingConfig, userDefinedMetadata: {seed, training, ...known} = {}} = artifacts;
+    const {trainingConfig, generatedBy, userDefinedMetadata} = artifacts;
+    // TensorFlow.js hands them on with what it has trained since.
+    const {seed, training, ...known} = (generatedBy === kGenerator && userDefinedMetadata) || {};
     let {step} = known;
     if (typeof seed === 'number') this.seed = seed;
     const theirs = trainingOf(trainingConfig);

@@ -33,8 +33,6 @@ export function theirNames(model: Described, paths: string[]): string[] {
   return new Set(names).size === names.length ? names : paths;
 }
 
-const listed = (names: string[]) => `${names.slice(0, 8).join(', ')}${names.length > 8 ? ', ..' : ''}`;
-
 /**
  * The path of each weight in a file. Names are those of here or of TensorFlow.js, also with the name of a cell, as Keras has it. Where none
  * is known they go by order; where some are not, they have none, which `isStrict` refuses.
@@ -50,8 +48,8 @@ export function pathsIn(specs: WeightSpec[], model: Described, paths: string[], 
   const missing = paths.filter((path) => !all.has(path));
   const twice = specs.filter((_, i) => found[i] && found.indexOf(found[i]) < i).map(({name}) => name);
   if (twice.length || (isStrict && (unknown.length || missing.length))) {
-    const said = [['the model has no', unknown], ['the file has no', missing], ['the file has twice', twice]] as const;
-    throw new Error(`The weights of the file are not the model's: ${said.filter(([, names]) => names.length).map(([what, names]) => `${what} ${listed(names)}`).join('; ')}`);
+    const said = (what: string, names: string[]) => (names.length ? [`${what} ${names.join(', ')}`] : []);
+    throw new Error(`The weights of the file are not the model's: ${[...said('the model has no', unknown), ...said('the file has no', missing), ...said('the file has twice', twice)].join('; ')}`);
   }
   return found;
 }

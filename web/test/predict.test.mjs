@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import {suite, test} from 'node:test';
 import * as small from '../../build/npm/predict/fjord.js';
-import {fj, random} from './helpers.mjs';
+import {closeValues, fj, judge, random} from './helpers.mjs';
 
 const {layers} = fj;
 const convolutional = () => [
@@ -54,6 +54,21 @@ suite('fjord/predict', () => {
       }
     });
   }
+  test('a model of TensorFlow.js in a model, frozen, with a head', async () => {
+    const base = judge.sequential({layers: [judge.layers.dense({units: 2, inputShape: [2]}), judge.layers.batchNormalization()]});
+    base.layers[0].trainable = false;
+    const model = judge.sequential({layers: [base, judge.layers.dense({units: 2, kernelInitializer: 'ones', biasInitializer: 'ones'})]});
+    let parts;
+    await model.save({save: async (given) => ((parts = given), {modelArtifactsInfo: {}})});
+    const loaded = await small.loadLayersModel(small.io.fromMemory(parts));
+    closeValues(loaded.predict(small.tensor([[1, 2]])).dataSync(), model.predict(judge.tensor([[1, 2]])).dataSync());
+    // What it has frozen stands last.
+    assert.deepEqual(loaded.weights.map((w) => [w.name.split('/').at(-1), w.shape]), model.weights.map((w) => [w.name.split('/').at(-1), w.shape]));
+    parts.weightSpecs.at(-1).name = 'other/kernel';
+    await assert.rejects(small.loadLayersModel(small.io.fromMemory(parts)), /the model has no other\/kernel/);
+    (await small.loadLayersModel(small.io.fromMemory(parts), {strict: false})).dispose();
+    await assert.rejects(small.loadLayersModel(small.io.fromMemory(parts), {onProgress: () => {}}), /there is no argument onProgress/);
+  });
   test('a model that was trained, with its optimizer, predicts', async () => {
     const model = models.dense();
     model.compile({optimizer: 'adam', loss: 'meanSquaredError', metrics: ['mae']});

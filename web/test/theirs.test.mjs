@@ -117,6 +117,15 @@ suite('a training of this library goes on there', () => {
       });
     }
   }
+  test('and comes back from there', async () => {
+    const model = fill(fj, network(fj));
+    model.compile({optimizer: 'adam', loss: 'meanSquaredError', metrics: ['accuracy']});
+    for (let i = 0; i < 3; ++i) await step(fj, model);
+    const theirs = await judge.loadLayersModel(judge.io.fromMemory(await partsOf(model, {includeOptimizer: true})));
+    for (let i = 0; i < 3; ++i) await step(judge, theirs);
+    const again = await fj.loadLayersModel(fj.io.fromMemory(await partsOf(theirs, {includeOptimizer: true})));
+    for (let i = 0; i < 3; ++i) closeValues(await step(fj, again), await step(judge, theirs), 1e-4, `step ${i}`);
+  });
   test('what is frozen has no state', async () => {
     const model = fill(fj, network(fj));
     model.layers[0].trainable = false;
