@@ -124,6 +124,8 @@ FJ_API int fj_modelResetStates(int model, const char* path);
 FJ_TRAIN int fj_modelSetRate(int model, double rate);
 /// Whether convolutions may use Winograd's algorithm.
 FJ_API int fj_modelSetWinograd(int model, int allowed);
+/// Its steps are planned anew, as layers of the program have changed.
+FJ_TRAIN int fj_modelForgetPlans(int model);
 /// JSON: the bytes that a step holds, of training (1) or of predicting (0).
 FJ_API int fj_modelMemory(int model, int train, int batch);
 /// Plans a step of training (1) or of predicting (0) before it is needed.

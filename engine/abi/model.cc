@@ -270,6 +270,13 @@ int fj_modelSetWinograd(int model, int allowed) {
   });
 }
 
+int fj_modelForgetPlans(int model) {
+  return withModel(model, [&](auto& m) {
+    Status status = m->forgetPrograms("a layer that has changed");
+    return status ? 1 : failure(status.error());
+  });
+}
+
 int fj_modelMemory(int model, int train, int batch) {
   return withModel(model, [&](auto& m) {
     Result<StepMemory> memory = m->stepMemory(train ? Model::kTrain : Model::kPredict, batch);

@@ -217,6 +217,9 @@ class Model : public Module {
   /// filters and rounds otherwise, by about 1e-5 of the largest output. At first: yes.
   bool winograd() const { return winograd_; }
   Status setWinograd(bool allowed);
+  /// Plans are made anew: what a traced layer has read may be other now. `why` is for the error where steps
+  /// on a GPU have begun.
+  Status forgetPrograms(std::string_view why);
   bool hasSetRate() const { return rate_ >= 0; }
 
   const Json& compileOptions() const { return compiled_; }
@@ -238,7 +241,6 @@ class Model : public Module {
   bool isFor(const Program& p, std::span<const Tensor> x) const;
   using Module::inputTypesFor;
   std::vector<Type> inputTypesFor(int32_t batch, std::span<const Tensor> x) const;
-  Status forgetPrograms(std::string_view why);
   double rateOf(int64_t step) const;
   Status checkInputs(std::span<const Tensor> x) const;
   Status checkLabels(size_t output, const Tensor& labels) const;

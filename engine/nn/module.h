@@ -183,10 +183,11 @@ class ModuleCall : public LayerContext {
   Module& module_;
   Graph& graph_;
   Options options_;
-  std::string path_;     // of the layer that is being called
-  int number_ = -1;      // its number
-  std::string prefix_;   // of the paths of a model within a layer
-  size_t compared_ = 0;  // calls
+  std::string path_;       // of the layer that is being called
+  int number_ = -1;        // its number
+  bool isFrozen_ = false;  // whether its description says so
+  std::string prefix_;     // of the paths of a model within a layer
+  size_t compared_ = 0;    // calls
 };
 
 /// Sizes that stand for an open one, two and two.

@@ -104,6 +104,7 @@ LayerOutputs ModuleCall::call(const Topology::Layer& layer, const LayerInputs& i
   std::string path = std::exchange(path_, prefix_ + layer.path);
   int number = prefix_.empty() ? std::exchange(number_, layer.number) : number_;
   isTrained = module_.trained_.empty() || module_.trained_[number_];
+  isFrozen_ = !layer.isTrainable();
   LayerOutputs outputs = callLayer(*layer.row, *this, layer.config, inputs, arguments);
   path_ = std::move(path);
   number_ = number;
@@ -134,7 +135,8 @@ LayerOutputs ModuleCall::callInner(const Json& description, const LayerInputs& i
     graph_.fail(inner.error().message);
     return {};
   }
-  if (row ? !boolOr(config, "trainable", true) : !isTrainable(*inner)) {
+  // TensorFlow.js says of what is within a frozen layer that it is so, too.
+  if (!isFrozen_ && (row ? !boolOr(config, "trainable", true) : !isTrainable(*inner))) {
     graph_.fail("trainable = false within another layer is not supported: set it of that one");
     return {};
   }

@@ -141,8 +141,7 @@ export class Assembled extends Predictor implements LayerHome {
     const changes = changesOf(this.ofProgram);
     if (changes === this.seenFields) return;
     this.seenFields = changes;
-    // A plan is for what is allowed, so that a change ends all of them.
-    for (const allowed of [!this.isWinogradAllowed, this.isWinogradAllowed]) call('fj_modelSetWinograd', this.handle, Number(allowed));
+    call('fj_modelForgetPlans', this.handle);
   }
   private makeWeights(): void {
     const names = this.layers.map((l) => l.name);

@@ -49,6 +49,7 @@ export type FunctionName =
   | 'fj_modelSetRate'
   | 'fj_modelResetStates'
   | 'fj_modelSetWinograd'
+  | 'fj_modelForgetPlans'
   | 'fj_modelMemory'
   | 'fj_modelPredict'
   | 'fj_predictGoOn'

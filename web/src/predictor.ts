@@ -65,18 +65,11 @@ export const descriptionIn = ({modelTopology}: ModelArtifacts): Described => {
   const topology = modelTopology as Described & {model_config?: Described; keras_version?: string};
   const described = topology.model_config ?? topology;
   if (!topology.keras_version || topology.keras_version.startsWith('3')) return described;
-  return JSON.parse(JSON.stringify(renamed(described, 'hard_sigmoid', oldHardSigmoid)), withoutCells) as Described;
+  return renamed(described, 'hard_sigmoid', oldHardSigmoid);
 };
 /** With another name of an activation, however deep. */
 export const renamed = <T>(value: T, from: string | null, to: string): T =>
   JSON.parse(JSON.stringify(value), (key, inner: unknown) => (inner === from && /activation$/i.test(key) ? to : inner)) as T;
-/** TensorFlow.js writes what a cell is given also as an RNN's own. */
-function withoutCells(_key: string, value: Partial<Described> | null): unknown {
-  const cell = value?.class_name === 'RNN' && (value.config?.['cell'] as Described | undefined)?.config;
-  if (!cell) return value;
-  const isOwn = (key: string) => !(key in cell) || ['name', 'trainable', 'dtype', 'batch_input_shape'].includes(key);
-  return {...value, config: Object.fromEntries(Object.entries(value.config!).filter(([key]) => isOwn(key)))};
-}
 /** A description as TensorFlow.js writes it. Keras 3's hard_sigmoid it does not have: a description with that is one of Keras 3. */
 export function theirTopology({class_name, config}: Described): Described & {keras_version: string; backend: string} {
   const isNew = /activation":"hard_sigmoid"/.test(JSON.stringify(config));
@@ -99,7 +92,6 @@ const forgotten = new FinalizationRegistry<HeldModel>(free);
 
 export class Predictor {
   private isEnded = false;
-  protected isWinogradAllowed = true;
   protected readonly held = new HeldModel();
   private outputCount?: number;
   /** A prediction that is on its way. */
@@ -182,7 +174,6 @@ export class Predictor {
    */
   setWinograd(allowed: boolean): void {
     call('fj_modelSetWinograd', this.built, allowed ? 1 : 0);
-    this.isWinogradAllowed = allowed;
   }
 
   // ---- weights --------------------------------------------------------------------------------------------------------------------

@@ -51,6 +51,11 @@ const kModels = {
     })],
   'timeDistributed(batchNormalization)': [[4, 3], (tf) =>
     tf.sequential({layers: [tf.layers.timeDistributed({layer: tf.layers.batchNormalization(), inputShape: [4, 3]}), tf.layers.dense({units: 2})]})],
+  'timeDistributed(dense) frozen': [[4, 3], (tf) => {
+    const steps = tf.layers.timeDistributed({layer: tf.layers.dense({units: 2}), inputShape: [4, 3]});
+    steps.trainable = false;
+    return tf.sequential({layers: [steps, tf.layers.batchNormalization()]});
+  }],
   'timeDistributed of a row': [[4, 3], (tf) => tf.sequential({layers: [tf.layers.timeDistributed({layer: normed(tf, [3]), inputShape: [4, 3]}), tf.layers.dense({units: 2})]})],
   'a cell': [[4, 3], (tf) => tf.sequential({layers: [tf.layers.rnn({cell: tf.layers.gruCell({units: 2}), inputShape: [4, 3]}), tf.layers.dense({units: 2})]})],
   'a stack of cells': [[4, 3], (tf) =>
