@@ -317,12 +317,20 @@ export class Assembled extends Predictor implements LayerHome {
   /** A model's flag is written into the weights of its own layers there, not into those of models in it: these come first. */
   protected override order(weights: ModelWeight[]): number[] {
     const paths = pathsOf(this.layers);
+    const known = new Set(paths.values());
+    const within = new Map<string, number[]>();
+    for (const [i, {name}] of weights.entries()) {
+      // What stands within a layer has no path of its own.
+      let path = name;
+      while (path && !known.has(path)) path = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+      within.set(path, [...(within.get(path) ?? []), i]);
+    }
     const split = (model: Assembled): number[][] => {
       const lists: number[][] = [[], []];
       for (const l of model.layers) {
-        const own = weights.flatMap((w, i) => (w.name.startsWith(`${paths.get(l)!}/`) ? [i] : []));
+        const own = within.get(paths.get(l)!) ?? [];
         const isTrained = (i: number) => this.trained[i]! && l.trainable && !(l as Layer).isHeld;
-        const parts = l instanceof Assembled ? split(l) : [own.filter(isTrained), own.sort((a, b) => +this.trained[b]! - +this.trained[a]!).filter((i) => !isTrained(i))];
+        const parts = l instanceof Assembled ? split(l) : [own.filter(isTrained), [...own].sort((a, b) => +this.trained[b]! - +this.trained[a]!).filter((i) => !isTrained(i))];
         parts.forEach((part, k) => lists[k]!.push(...part));
       }
       return model.trainable ? lists : [[], lists.flat()];
@@ -365,7 +373,8 @@ export class Assembled extends Predictor implements LayerHome {
     const places = this.weights.flatMap((w, i) => (w.name.startsWith(`${path}/`) ? [i] : []));
     if (values.length !== places.length) throw new Error(`The layer ${path} has ${places.length} weights, got ${values.length}`);
     const all = this.getWeights();
-    this.setWeights(all.map((t, i) => (places.includes(i) ? values[places.indexOf(i)]! : t)));
+    places.forEach((at, i) => (all[at] = values[i]!));
+    this.setWeights(all);
     for (const t of all) t.dispose();
   }
   /** What its stateful layers keep from batch to batch begins anew at 0. */

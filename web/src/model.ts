@@ -416,13 +416,15 @@ export class LayersModel extends Elsewhere implements Trained {
     const {weights, slots, seed, step} = this.info();
     const paths = weights.map(({name}) => name);
     const names = theirNames(topology, paths);
-    const nameOfWeight = ({name}: {name: string}) => names[paths.indexOf(name)]!;
+    const places = new Map(paths.map((path, i) => [path, i]));
+    const nameOfWeight = ({name}: {name: string}) => names[places.get(name)!]!;
+    const slotPlaces = new Map(slots.map(({name}, i) => [name, i]));
     const slot = (i: number) => new Tensor(call('fj_modelSlot', this.built, i));
     // Before the first step there is none; after it theirs may keep what is not kept here.
     const stateOfKind = (kind: string) =>
       (step ? this.trainableWeights : []).map((w) => {
-        const i = slots.findIndex(({name}) => name === `${w.name}/${kind}`);
-        return {name: nameOfWeight(w), value: i < 0 ? zeros(w.shape) : slot(i)};
+        const i = slotPlaces.get(`${w.name}/${kind}`);
+        return {name: nameOfWeight(w), value: i === undefined ? zeros(w.shape) : slot(i)};
       });
     // As JSON has it, without what was not said.
     const saved = includeOptimizer && this.compiled ? (JSON.parse(JSON.stringify(this.training)) as object) : undefined;
@@ -485,11 +487,13 @@ export class LayersModel extends Elsewhere implements Trained {
     const theirs = trainingOf(trainingConfig);
     const saved = training ? {training, isTheirs: false} : theirs;
     if (saved) this.compileAs(saved);
+    // A rate is asked for once: the engine describes the whole model for it.
+    const {className, config, learningRate} = this.optimizer ?? {};
     this.takeWeights(artifacts, ({name}, value, names) => {
       const set = (slot: string, state: Tensor) => this.setSlot(slot, state);
       if (!theirs?.isTheirs) set(name, value);
       else if (name === 'iter') step ??= value.dataSync()[0];
-      else if (this.optimizer) stateOf(name, value, names, this.optimizer, set);
+      else if (className) stateOf(name, value, names, {className, config: config!, learningRate: learningRate!}, set);
     }, isStrict);
     if (step !== undefined) call('fj_modelSetStep', this.built, step);
   }

@@ -12,17 +12,24 @@ interface Parts {
 }
 const kModels = ['Sequential', 'Functional', 'Model'];
 const partsOf = ({config}: Described): Parts => (Array.isArray(config) ? {layers: config as Described[]} : config);
-const isNamed = (name: string) => (one: Described & {name?: string}) => (one.config['name'] ?? one.name) === name;
+const nameOf = (one: Described & {name?: string}) => one.config['name'] ?? one.name;
+/** The layers of each model by name: it may have thousands. */
+const indexes = new WeakMap<Described[], Map<unknown, Described>>();
+function layerNamed(name: string, layers: Described[]): Described | undefined {
+  let index = indexes.get(layers);
+  if (!index) indexes.set(layers, (index = new Map(layers.map((one) => [nameOf(one), one]))));
+  return index.get(name);
+}
 
 /** The name there of the rest of a path that is within `part`, which is called `before`. */
 function nameWithin(part: Described | undefined, before: string[], [name = '', ...rest]: string[]): string {
   const {layers = [], layer, cell, cells = []} = part ? partsOf(part) : {};
-  if (kModels.includes(part?.class_name ?? '')) return nameWithin(layers.find(isNamed(name)), [name], rest);
+  if (kModels.includes(part?.class_name ?? '')) return nameWithin(layerNamed(name, layers), [name], rest);
   if (part && rest.length) {
     if (part.class_name === 'TimeDistributed') return nameWithin(layer, before, rest);
     if (part.class_name === 'Bidirectional') return nameWithin(layer, [...before, name], rest);
     if (part.class_name === 'RNN') return nameWithin(Array.isArray(cell) ? {class_name: 'StackedRNNCells', config: {cells: cell}} : cell, before, rest);
-    const i = cells.findIndex(isNamed(name));
+    const i = cells.findIndex((one) => nameOf(one) === name);
     if (i >= 0) return nameWithin(cells[i], [...before, `RNNCell_${i}`], rest);
   }
   return [...before, name, ...rest].join('/');
@@ -46,7 +53,8 @@ export function pathsIn(specs: WeightSpec[], model: Described, paths: string[], 
   if (isStrict && !all.size && specs.length === paths.length) return paths;
   const unknown = specs.filter((_, i) => !found[i]).map(({name}) => name);
   const missing = paths.filter((path) => !all.has(path));
-  const twice = specs.filter((_, i) => found[i] && found.indexOf(found[i]) < i).map(({name}) => name);
+  const met = new Set<string>();
+  const twice = specs.filter((_, i) => found[i] && met.size === met.add(found[i]).size).map(({name}) => name);
   if (twice.length || (isStrict && (unknown.length || missing.length))) {
     const said = (what: string, names: string[]) => (names.length ? [`${what} ${names.join(', ')}`] : []);
     throw new Error(`The weights of the file are not the model's: ${[...said('the model has no', unknown), ...said('the file has no', missing), ...said('the file has twice', twice)].join('; ')}`);

@@ -205,7 +205,8 @@ export class Predictor {
     const order = this.order(this.info().weights);
     const handles = tensorsOf(values, () => this.weights.map((w) => w.name), 'setWeights').map((t) => handleOf(t));
     // What are too many or too few, the engine says.
-    const placed = handles.length === order.length ? order.map((_, i) => handles[order.indexOf(i)]!) : handles;
+    const placed = [...handles];
+    if (handles.length === order.length) order.forEach((place, i) => (placed[place] = handles[i]!));
     withArguments((a) => call('fj_modelSetWeights', this.built, a.i32(placed), placed.length));
   }
   /**
@@ -213,7 +214,7 @@ export class Predictor {
    */
   protected takeWeights(artifacts: ModelArtifacts, takeOther: (spec: WeightSpec, value: Tensor, names: ReadonlyMap<string, string | undefined>) => void, isStrict = true): void {
     const stored = artifacts.weightSpecs.filter(({group}) => group !== 'optimizer');
-    const places = this.info().weights.map((w) => w.name);
+    const places = new Map(this.info().weights.map((w, i) => [w.name, i]));
     const paths = pathsIn(stored, this.topology, this.weights.map((w) => w.name), isStrict);
     const names = new Map(stored.map(({name}, i) => [name, paths[i]]));
     const other = stored.find(({dtype}) => dtype !== 'float32');
@@ -227,8 +228,8 @@ export class Predictor {
       if (spec.group === 'optimizer') {
         takeOther(spec, shaped, names);
       } else {
-        const place = places.indexOf(names.get(spec.name) ?? '');
-        if (place >= 0) call('fj_modelSetWeight', this.built, place, shaped.handle);
+        const place = places.get(names.get(spec.name) ?? '');
+        if (place !== undefined) call('fj_modelSetWeight', this.built, place, shaped.handle);
       }
       shaped.dispose();
     }
