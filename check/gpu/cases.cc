@@ -158,6 +158,27 @@ void printChains() {
   }
 }
 
+/// Arrays that are the same in each run, as an operand of a product, of a chain, and as indices.
+void printConstants() {
+  auto array = [](Graph& graph, const Type& type, auto valueAt) {
+    Tensor t = *Tensor::empty(type);
+    for (int64_t i = 0; i < t.size(); ++i) t.data<decltype(valueAt(i))>()[i] = valueAt(i);
+    return graph.array(t);
+  };
+  Trial t;
+  Value x = t.add(floats({5, 33}), 16'000);
+  auto wave = [](int64_t i) { return static_cast<float>(i % 7) - 2.5f; };
+  Value w = array(t.graph, {DType::kF32, {33, 12}}, wave),
+        b = array(t.graph, {DType::kF32, {12}}, wave);
+  Value rows =
+      array(t.graph, {DType::kI32, {3}}, [](int64_t i) { return static_cast<int32_t>(4 - 2 * i); });
+  Value y = relu(matMul(x, w) + b);
+  t.graph.output(gather(y, rows, {.axis = 0}));
+  t.graph.output(b);
+  for (Value dx : grad(sum(square(y)), {{x}})) t.graph.output(dx);
+  t.print("array", "constants", 5e-6);
+}
+
 /// Sums of many numbers 0.1, which one accumulator gets wrong.
 void printLongSums() {
   auto print = [](std::string_view name, double tolerance, Value (*make)(Value tenth)) {
@@ -417,6 +438,7 @@ int main() {
   fjord::testing::printRows();
   fjord::testing::printOps();
   fjord::testing::printChains();
+  fjord::testing::printConstants();
   fjord::testing::printLongSums();
   fjord::testing::printPages();
   fjord::testing::printRandom();

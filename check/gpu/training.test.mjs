@@ -1,7 +1,7 @@
 // Whole models on WebGPU, in headless Chromium: beside the same models in WebAssembly.
 import assert from 'node:assert/strict';
 import {after, before, test} from 'node:test';
-import {fitApart, modelNames, optimizerNames, stepsApart} from './models.mjs';
+import {apart, fitApart, modelNames, optimizerNames, stepsApart} from './models.mjs';
 import {openPage} from './setting.mjs';
 
 /** A page with the package and the functions of models.mjs. */
@@ -197,4 +197,33 @@ test('a device that is lost in training is reported, and the model goes on with 
   assert.match(message, /The GPU was lost in step \d+/);
   assert.deepEqual(after, before);
   assert.ok(falls);
+});
+
+test('tensors that functions of a model have taken are constants of its steps', async () => {
+  const [gpu, cpu] = await page.evaluate(async () => {
+    const at = async (backend) => {
+      await tf.setBackend(backend);
+      const wave = tf.tensor2d(Array.from({length: 12}, (_, i) => (i % 5) - 2), [4, 3]);
+      class Mixed extends tf.layers.Layer {
+        static className = `Mixed_${backend}`;
+        call(x) {
+          return tf.matMul(Array.isArray(x) ? x[0] : x, wave).add([0.5, -1, 2]);
+        }
+        computeOutputShape([batch]) {
+          return [batch, 3];
+        }
+      }
+      const model = tf.sequential({layers: [tf.layers.dense({units: 4, activation: 'tanh', kernelInitializer: 'ones', inputShape: [2]}), new Mixed()]});
+      model.compile({optimizer: tf.train.sgd(0.05), loss: (y, p) => tf.mean(tf.square(tf.sub(y, p)).mul(tf.tensor1d([1, 2, 3])))});
+      const x = tf.tensor2d([0.1, 0.2, -0.4, 0.8, 0.5, -0.3], [3, 2]);
+      const y = tf.tensor2d([1, 0, 0, 0, 1, 0, 0, 0, 1], [3, 3]);
+      const losses = [];
+      for (let i = 0; i < 5; ++i) losses.push(await model.trainOnBatch(x, y));
+      const predicted = await model.predict(x).data();
+      return [...losses.flat(), ...predicted];
+    };
+    return [await at('webgpu'), await at('wasm')];
+  });
+  assert.equal(gpu.length, 5 + 9);
+  assert.equal(apart(gpu, cpu, 1e-5, 'values'), '');
 });

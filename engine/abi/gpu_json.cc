@@ -1,5 +1,7 @@
 #include "abi/gpu_json.h"
 
+#include "base/base64.h"
+
 namespace fjord {
 
 Json toJson(const GpuProgram& program) {
@@ -17,9 +19,11 @@ Json toJson(const GpuProgram& program) {
                {"dispatches", dispatches},
                {"arenas", arenas},
                {"settled", {program.settledBegin, program.settledEnd}}};
-  // Few programs have any.
+  // Few programs have any of these.
   for (const StepLoop& loop : program.loops)
     json["loops"].push_back({loop.begin, loop.end, loop.trips});
+  for (const Tensor& t : program.constants)
+    json["constants"].push_back(base64Of(std::as_bytes(t.span<const uint32_t>())));
   for (auto [name, types] : {std::pair("inputs", &program.inputs), {"outputs", &program.outputs}}) {
     json[name] = Json::array();
     for (const Type& t : *types) json[name].push_back(t.bytes());

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/base64.h"
 #include "ir/loop.h"
 #include "ir/op.h"
 
@@ -37,42 +38,6 @@ void withAttrs(OpId op, const Attrs& attrs, F f) {
     default:
       return;
   }
-}
-
-// ---- arrays
-
-constexpr std::string_view kDigits =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::string base64Of(const Tensor& t) {
-  const auto* bytes = t.data<unsigned char>();
-  int64_t count = t.type().bytes();
-  std::string text;
-  for (int64_t i = 0; i < count; i += 3) {
-    uint32_t bits = 0;
-    for (int64_t k = i; k < i + 3; ++k) bits = bits << 8 | (k < count ? bytes[k] : 0);
-    for (int k = 0; k < 4; ++k)
-      text += i + k - 1 < count || k < 2 ? kDigits[bits >> (18 - 6 * k) & 63] : '=';
-  }
-  return text;
-}
-
-/// False where the text is not that of so many bytes.
-bool fromBase64(std::string_view text, int64_t count, unsigned char* bytes) {
-  if (static_cast<int64_t>(text.size()) != (count + 2) / 3 * 4) return false;
-  for (int64_t i = 0; i < count; i += 3) {
-    uint32_t bits = 0;
-    for (int k = 0; k < 4; ++k) {
-      char c = text[i / 3 * 4 + k];
-      bool isRest = k > 1 && i + k - 1 >= count;
-      size_t digit = isRest ? 0 : kDigits.find(c);
-      if (digit == kDigits.npos || (isRest && c != '=')) return false;
-      bits = bits << 6 | static_cast<uint32_t>(digit);
-    }
-    for (int64_t k = i; k < std::min(i + 3, count); ++k)
-      bytes[k] = static_cast<unsigned char>(bits >> (16 - 8 * (k - i)));
-  }
-  return true;
 }
 
 // ---- writing
@@ -137,7 +102,8 @@ Json jsonOf(const Node& node) {
     json["value"] = jsonOf(node.attrs.as<ConstantAttrs>().value);
   } else if (node.op == OpId::array) {
     json["type"] = jsonOf(node.type);
-    json["base64"] = base64Of(node.attrs.as<ArrayAttrs>().values);
+    json["base64"] =
+        base64Of(std::as_bytes(node.attrs.as<ArrayAttrs>().values.span<const uint32_t>()));
   } else {
     Json attrs = Json::object();
     withAttrs(node.op, node.attrs, [&](auto a) { visitAttrs(a, FieldWriter{attrs}); });
@@ -212,7 +178,7 @@ Result<Tensor> tensorOf(const Json& j) {
       static_cast<int64_t>(text.get_ref<const std::string&>().size()) != (type.bytes() + 2) / 3 * 4)
     return fail("base64 must be the ", type.bytes(), " bytes of a ", type);
   FJORD_TRY(Tensor t, Tensor::empty(type));
-  if (!fromBase64(text.get_ref<const std::string&>(), type.bytes(), t.data<unsigned char>()))
+  if (!fromBase64(text.get_ref<const std::string&>(), std::as_writable_bytes(t.span<uint32_t>())))
     return fail("base64 has other characters");
   for (int64_t i = 0; type.dtype == DType::kBool && i < t.size(); ++i) {
     if (t.data<uint32_t>()[i] > 1) return fail("a bool is 0 or 1");

@@ -460,6 +460,7 @@ Status Programmer::addStep(size_t index) {
 Result<GpuProgram> Programmer::build() {
   program_.inputs = plan_.inputs;
   program_.outputs = plan_.outputs;
+  program_.constants = plan_.constants;
   int64_t page = std::max<int64_t>(1, plan_.pageBytes ? plan_.pageBytes : plan_.arenaBytes);
   for (int64_t begin = 0; begin < plan_.arenaBytes; begin += page)
     program_.arenas.push_back(std::min(page, plan_.arenaBytes - begin));
@@ -484,7 +485,6 @@ Result<GpuProgram> Programmer::build() {
 }  // namespace
 
 Result<GpuProgram> gpuProgram(const Plan& plan, const GpuLimits& limits) {
-  if (!plan.constants.empty()) return fail("array has no GPU form: constants are not uploaded yet");
   return Programmer(plan, limits).build();
 }
 

@@ -55,6 +55,8 @@ struct GpuProgram {
   std::vector<Type> inputs, outputs;
   /// Dispatches [settledBegin, settledEnd) run again only when a parameter has changed.
   int32_t settledBegin = 0, settledEnd = 0;
+  /// What is bound and never changes.
+  std::vector<Tensor> constants;
   /// Bytes of each buffer for what lives during a run only.
   std::vector<int64_t> arenas;
 };

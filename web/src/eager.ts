@@ -63,10 +63,11 @@ export function emptyThere(type: number, shape: readonly number[]): {handle: num
   return {handle, buffer: player!.add(engine().fj_gpuNumber(handle), shape.reduce((n, d) => n * d, 4))};
 }
 
-/** A program and its pipelines. */
+/** A program, its pipelines and the buffers of its constants. */
 interface Prepared {
   program: GpuProgram;
   pipelines: GPUComputePipeline[];
+  constants: GPUBuffer[];
 }
 
 class EagerPlayer {
@@ -125,13 +126,14 @@ class EagerPlayer {
       this.buffers.delete(number);
       if (buffer) this.give(buffer);
     } else {
+      for (const buffer of this.programs.get(number)?.constants ?? []) this.give(buffer);
       this.programs.delete(number);
     }
     return at + 2;
   }
 
   private run(number: number, inputs: Int32Array, outputs: Int32Array): void {
-    const {program, pipelines} = this.prepared(number);
+    const {program, pipelines, constants} = this.prepared(number);
     const arenas = program.arenas.map((bytes) => this.take(bytes));
     outputs.forEach((output, i) => this.buffers.set(output, this.take(program.outputs[i]!)));
     const outs = Array.from(outputs, (n) => this.buffers.get(n)!);
@@ -147,7 +149,7 @@ class EagerPlayer {
     playDispatches(program, 0, program.dispatches.length, (i, offsets) => {
       const dispatch = program.dispatches[i]!;
       pass.setPipeline(pipelines[dispatch.shader]!);
-      pass.setBindGroup(0, this.gpu.group(dispatch, [arenas, ins, outs]), offsets);
+      pass.setBindGroup(0, this.gpu.group(dispatch, [arenas, ins, outs, constants]), offsets);
       pass.dispatchWorkgroups(...dispatch.groups);
       ++this.dispatches;
     });
@@ -167,7 +169,7 @@ class EagerPlayer {
     let made = this.programs.get(number);
     if (!made) {
       const program = callForJson<GpuProgram>('fj_gpuEagerProgram', number);
-      made = {program, pipelines: this.gpu.pipelinesNow(program)};
+      made = {program, pipelines: this.gpu.pipelinesNow(program), constants: this.gpu.constants(program)};
       this.programs.set(number, made);
     }
     return made;

@@ -27,6 +27,8 @@ export interface GpuProgram {
   settled: [begin: number, end: number];
   /** Of dispatches; one that lies in another one comes after that. */
   loops?: [begin: number, end: number, trips: number][];
+  /** Arrays that never change, as base64. */
+  constants?: string[];
 }
 
 /** Of a program's array; a view of the engine's memory, which threads may share. */
@@ -133,6 +135,15 @@ export class Gpu {
     const own = isNode && !(values.buffer instanceof ArrayBuffer) ? values.slice() : values;
     this.device.queue.writeBuffer(buffer, 0, own as Float32Array<ArrayBuffer>);
   }
+  /** Buffers with a program's constants. */
+  constants({constants = []}: GpuProgram): GPUBuffer[] {
+    return constants.map((text) => {
+      const values = new Int32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+      const buffer = this.storage(values.byteLength);
+      this.write(buffer, values);
+      return buffer;
+    });
+  }
   /** Copies all of a buffer's `bytes` into another one. */
   copy(from: GPUBuffer, to: GPUBuffer, offset: number, bytes: number): void {
     const encoder = this.device.createCommandEncoder();
@@ -144,7 +155,7 @@ export class Gpu {
     buffer.destroy();
   }
 
-  /** The buffers of a dispatch; `places` are those of the arena, the inputs and the outputs. */
+  /** The buffers of a dispatch; `places` are those of the arena, the inputs, the outputs and the constants. */
   group({bindings, trips = []}: Dispatch, places: GPUBuffer[][]): GPUBindGroup {
     const entries = bindings.map(([kind, index, offset, bytes], binding): GPUBindGroupEntry => ({
       binding,
@@ -330,7 +341,9 @@ export class Player {
     };
     this.inputs = program.inputs.map((bytes, i) => shared[i] ?? make(bytes));
     this.outputs = program.outputs.map((bytes) => make(bytes));
-    const places = [program.arenas.map(make), this.inputs, this.outputs];
+    const constants = gpu.constants(program);
+    this.own.push(...constants);
+    const places = [program.arenas.map(make), this.inputs, this.outputs, constants];
     this.groups = program.dispatches.map((dispatch) => gpu.group(dispatch, places));
   }
 
