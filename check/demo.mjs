@@ -19,7 +19,7 @@ const options = readOptions({
 });
 
 /** Nats a character of text that it has never seen, after this many steps or more. */
-const kPromised = {small: 1.75, medium: 1.7};
+const kPromised = {small: 1.75, medium: 1.6};
 const kPromisedAfter = 2000;
 
 /** What each page is opened with, what is printed of an entry of its history, and at the end: its words, and whether it kept its promise. */

@@ -246,6 +246,17 @@ suite('texts of one’s own', () => {
     await page.context().close();
   });
 
+  test('can be dropped on the page', async () => {
+    const page = await opened();
+    await page.evaluate((text) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([text], 'own.txt', {type: 'text/plain'}));
+      for (const type of ['dragover', 'drop']) document.querySelector('h1').dispatchEvent(new DragEvent(type, {dataTransfer, bubbles: true, cancelable: true}));
+    }, kRhyme);
+    await page.waitForFunction(() => document.querySelector('#about').textContent.startsWith('own.txt'));
+    await page.context().close();
+  });
+
   test('in UTF-16, with its mark, are read too', async () => {
     const page = await opened();
     await choose(page, Buffer.from(`\ufeff${kRhyme}`, 'utf16le'));

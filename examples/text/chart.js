@@ -60,9 +60,9 @@ export function createChart(canvas) {
   function scales(width, full, loss) {
     const margin = Math.max(20, (width - 1160) / 2);
     const [left, right] = [margin + 40, width - margin];
-    const least = Math.min(...loss, ...data.unseen.map((point) => point.loss), 1.2);
+    const least = Math.min(...loss, ...data.unseen.map((point) => point.loss), 2);
     const depth = (value) => Math.max(0, Math.log(data.evenly / Math.max(value, 1e-6)));
-    const deepest = depth(least > 1.05 ? 1 : least > 0.55 ? 0.5 : 0.1);
+    const deepest = depth([1.2, 0.9, 0.5].find((floor) => least > 1.1 * floor) ?? 0.1);
     return {
       left,
       right,

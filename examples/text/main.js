@@ -119,7 +119,7 @@ async function trainRun(signal) {
   page.training = new AbortController();
   const stop = page.training.signal;
   signal.addEventListener('abort', () => page.training?.abort());
-  setState('training', 'Training …');
+  setState('training', 'Training … It writes anew every few seconds: change the beginning and the temperature as you like.');
   if (!of.samples.length) keep(of, await write(of, {signal: stop}));
   const meter = createMeter(of, network.kBatch * network.kWindow);
   const live = setInterval(() => showLive(of, meter), 400);
@@ -162,7 +162,7 @@ function finish(of) {
   setState(
     done ? 'done' : 'ready',
     done
-      ? `Done: ${of.unseen.toFixed(3)} nats a character of text that it has never seen, after ${of.seconds.toFixed(0)} s of training.`
+      ? `Done: ${of.unseen.toFixed(3)} nats a character of text that it has never seen, after ${clock(of)} of training.`
       : `Stopped after ${words}. “Continue” goes on from there.`,
   );
   showRun(of);
@@ -182,7 +182,13 @@ function settle(of) {
 
 /** What stands on the sheet. */
 const sheet = {seed: '', text: '', step: 0, loss: null};
-const shown = () => ({...sheet, text: sheet.text.length > kKept ? `${sheet.text.slice(0, kKept).replace(/(?<=\s\S[^]*)\s+\S*$/, '')} …` : sheet.text});
+const shown = () => ({...sheet, text: shortened(sheet.text)});
+/** Up to the end of a word. */
+function shortened(words) {
+  if (words.length <= kKept) return words;
+  const end = words.lastIndexOf(' ', kKept);
+  return `${words.slice(0, end > kKept / 2 ? end : kKept)} …`;
+}
 const temperature = () => element('temperature').valueAsNumber;
 
 /** Writes anew from the beginning that the page has, or on from what stands there; it can be seen as it comes. */
@@ -301,14 +307,20 @@ function showRun(of) {
     : of.step ? `a character on ${part}: as if choosing among ${choices}`
     : `a character on ${part}: it knows nothing yet, and chooses among ${choices}`;
   const recent = of.step ? recentLoss(of) : null;
-  element('fact-step').textContent = of.target ? `${of.step.toLocaleString('en')}/${of.target.toLocaleString('en')}` : '–';
+  showSteps(of);
   element('fact-loss').textContent = recent ? recent.toFixed(3) : '–';
-  element('fact-time').textContent = of.seconds ? `${of.seconds.toFixed(1)} s` : '–';
+  element('fact-time').textContent = of.seconds ? clock(of) : '–';
   element('fact-speed').textContent = of.seconds ? whole((of.step * network.kBatch * network.kWindow) / of.seconds) : '–';
   showNumbers(of);
   showSamples(of);
   showChart(of);
 }
+
+function showSteps(of) {
+  element('fact-of').textContent = of.target ? `Step of ${of.target.toLocaleString('en')}` : 'Step';
+  element('fact-step').textContent = of.target ? of.step.toLocaleString('en') : '–';
+}
+const clock = ({seconds}) => (seconds < 100 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')} min`);
 
 function showAbout(of) {
   const {text, model} = of;
@@ -355,8 +367,8 @@ function showChart(of) {
 function showLive(of, meter) {
   const speed = meter.speed();
   if (speed) element('fact-speed').textContent = whole(speed);
-  element('fact-time').textContent = `${of.seconds.toFixed(1)} s`;
-  element('fact-step').textContent = `${of.step.toLocaleString('en')}/${of.target.toLocaleString('en')}`;
+  element('fact-time').textContent = clock(of);
+  showSteps(of);
   if (of.step) element('fact-loss').textContent = recentLoss(of).toFixed(3);
 }
 
@@ -547,7 +559,11 @@ window.fjordExample = {
   get model() { return run()?.model; },
   get error() { return page.error; },
   /** Until nothing is written or examined any more. */
-  settled: () => ongoing.done,
+  async settled() {
+    for (let last; last !== ongoing; await last.done) last = ongoing;
+  },
+  save,
+  resume,
 };
 
 main().catch(fail);

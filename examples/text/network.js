@@ -42,7 +42,7 @@ const build = (characters, units, size, batch, window) =>
 export function create(kind, characters) {
   const model = build(characters, kUnits[kind], kSizes[kind], kBatch, kWindow);
   // Quick at first, finer as it goes on; gradients that would throw it off its way are cut.
-  const rate = tf.schedules.exponentialDecay({initialLearningRate: 0.005, decaySteps: 1500, decayRate: 0.5});
+  const rate = tf.schedules.exponentialDecay({initialLearningRate: 0.01, decaySteps: 1000, decayRate: 0.5});
   model.compile({optimizer: {class_name: 'Adam', config: {learning_rate: rate, clipnorm: 1}}, loss: 'sparseCategoricalCrossentropy'});
   return model;
 }
