@@ -156,17 +156,17 @@ async function trainRun(signal) {
 }
 
 function finish(of) {
-  const done = of.step >= of.target && of.unseen !== null;
-  const words = `${of.step.toLocaleString('en')} of ${of.target.toLocaleString('en')} steps`;
-  if (done && of.samples.at(-1)?.step !== of.step) keep(of, shown());
+  const done = of.step >= of.target;
+  if (done && sheet.step === of.step && of.samples.at(-1)?.step !== of.step) keep(of, shown());
+  const found = of.unseen === null ? '' : ` ${of.unseen.toFixed(3)} nats a character of text that it has never seen,`;
   setState(
     done ? 'done' : 'ready',
     done
-      ? `Done: ${of.unseen.toFixed(3)} nats a character of text that it has never seen, after ${clock(of)} of training.`
-      : `Stopped after ${words}. “Continue” goes on from there.`,
+      ? `Done:${found} after ${clock(of)} of training.`
+      : `Stopped after ${of.step.toLocaleString('en')} of ${of.target.toLocaleString('en')} steps. “Continue” goes on from there.`,
   );
   showRun(of);
-  if (!done) settle(of);
+  if (of.unseen === null) settle(of);
 }
 
 /** What is to be seen of a network that has just been made, stopped or resumed: its loss and how it writes. */
@@ -346,7 +346,7 @@ function showSamples(of) {
   element('samples').replaceChildren(
     ...of.samples.map((sample) => {
       const item = document.createElement('li');
-      item.innerHTML = '<p class="when"><strong></strong><span></span></p><p class="what"><b></b><span></span></p>';
+      item.innerHTML = '<p class="when"><strong></strong><span></span></p><p class="what" dir="auto"><b></b><span></span></p>';
       const [step, loss, seed, words] = item.querySelectorAll('strong, span, b');
       step.textContent = sample.step ? `Step ${sample.step.toLocaleString('en')}` : 'Before the first step';
       loss.textContent = sample.loss ? `loss ${sample.loss.toFixed(2)}` : '';
