@@ -170,6 +170,10 @@ inline constexpr ArgumentDoc kArgumentDocs[] = {
     {"GroupQueryAttention", "dropout",
      "The share of the weights of steps that training sets to 0."},
     {"*", "sliding_window", "Steps so far away from a query's own, and farther, are not seen."},
+    {"*", "cache_length",
+     "For a model that writes on: predictions keep the keys and values of up to so many steps, and "
+     "the queries of a call see those "
+     "of the calls before it, until resetStates()."},
     {"*", "use_gate", "Whether the result is multiplied by a gate that the query opens."},
     {"*", "use_scale", "Whether scores are multiplied by a weight."},
     {"Attention", "score_mode",

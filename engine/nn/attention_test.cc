@@ -7,6 +7,7 @@
 
 #include "nn/model.h"
 #include "plan/plan.h"
+#include "testing/models.h"
 
 namespace fjord {
 namespace {
@@ -156,6 +157,101 @@ TEST(Attention, DropsWeightsInTraining) {
   double variance = 0.4 / 0.6 / kSteps;
   EXPECT_NEAR(mean, 1, 4 * std::sqrt(variance / values.size()));
   EXPECT_NEAR(squares / values.size(), variance, 0.15 * variance);
+}
+
+// ---- a cache
+
+/// Self-attention over x [N,steps,4], causal if it has no cache.
+Json attending(const char* className, Json config, Json steps) {
+  Json said = Json::object();
+  if (!config.contains("cache_length")) said["use_causal_mask"] = true;
+  return {{"class_name", "Functional"},
+          {"config",
+           {{"name", "m"},
+            {"layers",
+             {{{"class_name", "InputLayer"},
+               {"name", "x"},
+               {"config", {{"name", "x"}, {"batch_shape", {nullptr, steps, 4}}}},
+               {"inbound_nodes", Json::array()}},
+              {{"class_name", className},
+               {"name", "y"},
+               {"config", std::move(config)},
+               {"inbound_nodes", {{{"x", 0, 0, said}, {"x", 0, 0, Json::object()}}}}}}},
+            {"input_layers", {{"x", 0, 0}}},
+            {"output_layers", {{"y", 0, 0}}}}}};
+}
+Tensor stepsOf(const Tensor& x, int32_t begin, int32_t count) {
+  int32_t n = x.shape()[0], all = x.shape()[1], size = x.shape()[2];
+  Tensor part = *Tensor::zeros({DType::kF32, {n, count, size}});
+  for (int i = 0; i < n; ++i)
+    std::copy_n(x.data<float>() + (i * all + begin) * size, count * size,
+                part.data<float>() + i * count * size);
+  return part;
+}
+/// What comes out of x in so many steps at a time, side by side.
+std::vector<float> inParts(Model& model, const Tensor& x, std::span<const int32_t> parts) {
+  Tensor all = *Tensor::zeros(x.type());
+  int32_t begin = 0, n = x.shape()[0], size = x.shape()[2];
+  for (int32_t count : parts) {
+    Tensor part = stepsOf(x, begin, count);
+    auto y = model.predict({&part, 1});
+    EXPECT_TRUE(y) << y.error().message;
+    if (!y) break;
+    for (int i = 0; i < n; ++i)
+      std::copy_n((*y)[0].data<float>() + i * count * size, count * size,
+                  all.data<float>() + (i * x.shape()[1] + begin) * size);
+    begin += count;
+  }
+  return testing::valuesOf(all);
+}
+
+TEST(AttentionCache, StepAfterStepIsTheWholeSequence) {
+  Threads threads;
+  struct {
+    const char* className;
+    Json config;
+  } kinds[] = {
+      {"MultiHeadAttention", {{"num_heads", 2}, {"key_dim", 3}}},
+      {"MultiHeadAttention",
+       {{"num_heads", 2}, {"key_dim", 3}, {"value_dim", 2}, {"sliding_window", 3}}},
+      {"GroupQueryAttention",
+       {{"head_dim", 3}, {"num_query_heads", 4}, {"num_key_value_heads", 2}, {"use_gate", true}}},
+  };
+  Tensor x = testing::numbers({2, 7, 4});
+  for (auto& [className, config] : kinds) {
+    SCOPED_TRACE(jsonText(config));
+    auto whole = testing::made(attending(className, config, 7), threads, {.seed = 1});
+    config["cache_length"] = 9;
+    auto kept = testing::made(attending(className, config, nullptr), threads, {.seed = 1});
+    EXPECT_EQ(testing::namesOf(*kept), testing::namesOf(*whole)) << "what is kept is no weight";
+    std::vector<float> want = inParts(*whole, x, {{7}});
+    for (std::vector<int32_t> parts : {std::vector{7}, {1, 1, 1, 1, 1, 1, 1}, {3, 1, 2, 1}}) {
+      std::vector<float> got = inParts(*kept, x, parts);
+      for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 2e-6) << i;
+      kept->resetStates();
+    }
+  }
+}
+
+TEST(AttentionCache, RefusesMoreThanItHolds) {
+  Threads threads;
+  Json config = {{"num_heads", 1}, {"key_dim", 2}, {"cache_length", 4}};
+  auto model = testing::made(attending("MultiHeadAttention", config, nullptr), threads);
+  Tensor x = testing::numbers({1, 5, 4}), three = stepsOf(x, 0, 3), two = stepsOf(x, 3, 2);
+  EXPECT_FALSE(model->predict({&x, 1}));
+  model->resetStates();
+  EXPECT_TRUE(model->predict({&three, 1}));
+  auto more = model->predict({&two, 1});
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().message, "gather: the index value 4 at position 0 is not in [0, 3]");
+  model->resetStates();
+  EXPECT_TRUE(model->predict({&two, 1}));
+  EXPECT_EQ(errorOf("MultiHeadAttention", config, {{steps(4, 4), steps(3, 4)}}),
+            "MultiHeadAttention: cache_length is for a query of as many steps as value has, got "
+            "4 and 3");
+  EXPECT_EQ(errorOf("MultiHeadAttention", config,
+                    {{steps(2, 4), steps(2, 4), steps(2, 4), Type{DType::kBool, {-1, 2, 2}}}}),
+            "MultiHeadAttention: cache_length goes without masks");
 }
 
 // ---- embeddings

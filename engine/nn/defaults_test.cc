@@ -67,6 +67,8 @@ constexpr Lone kOurs[] = {
     {"layer", "*", "quantization_config", "of some layers in Keras; refused but for null"},
     {"layer", "*", "time_major", "Keras 2; refused but for false"},
     {"layer", "*", "implementation", "Keras 2 and TensorFlow.js: how it is computed"},
+    {"layer", "MultiHeadAttention", "cache_length", "a cache is a call's argument in KerasHub"},
+    {"layer", "GroupQueryAttention", "cache_length", "a cache is a call's argument in KerasHub"},
     {"layer", "Embedding", "input_length", "of a first layer in Keras 2 and TensorFlow.js"},
     // Of all layers, which some of Keras's do not hand on.
     {"layer", "*", "trainable", "not among the keywords of some"},

@@ -2,6 +2,7 @@
 //
 // Shapes: N samples, T steps of the query, S steps of key and value, H heads.
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -20,6 +21,7 @@ constexpr Argument kCall[] = {flag("return_attention_scores", false),
 constexpr Argument kWeighing[] = {number("dropout", kBelowOne, 0), only("seed", "")};
 // Instead of minus infinity, which would make a row without a step no number: Keras's.
 constexpr double kFar = 1e9;
+constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
 /// The inputs of a call.
 struct Attended {
@@ -51,15 +53,22 @@ std::optional<Attended> attended(Inputs in, size_t most) {
 /// What several masks say together; one that is empty says nothing.
 Value both(Value a, Value b) { return a && b ? a & b : a ? a : b; }
 
-/// Which steps each query sees, [T,S]: those up to its own place if it is causal, and those less than `window`
-/// away if that is not 0. By places, so that it takes no memory.
-Value band(const Attended& a, bool isCausal, int32_t window) {
-  auto places = [&](const Shape& shape, int axis) {
-    return cumsum(broadcastTo(constant(*a.query.graph, 1), {.shape = shape}), {.axis = axis});
-  };
-  Value t = places({a.queries(), 1}, 0), s = places({1, a.steps()}, 1), sees;
+/// 1, 2, .. along an axis. Computed, so that it takes no memory.
+Value places(Graph& graph, const Shape& shape, int axis) {
+  return cumsum(broadcastTo(constant(graph, 1), {.shape = shape}), {.axis = axis});
+}
+
+/// Which steps at the places s queries at t see, [T,S]: those up to their own if they are causal, and those less
+/// than `window` away if that is not 0.
+Value band(Value t, Value s, bool isCausal, int32_t window) {
+  Value sees;
   if (isCausal) sees = s <= t;
   return window > 0 ? both(sees, absolute(t - s) < static_cast<double>(window)) : sees;
+}
+Value band(const Attended& a, bool isCausal, int32_t window) {
+  Graph& graph = *a.query.graph;
+  return band(places(graph, {a.queries(), 1}, 0), places(graph, {1, a.steps()}, 1), isCausal,
+              window);
 }
 
 Value dropped(LayerContext& c, const Fields& f, Value weights) {
@@ -71,10 +80,10 @@ Value dropped(LayerContext& c, const Fields& f, Value weights) {
 
 // ---- heads
 
-constexpr Argument kHeads[] = {flag("use_bias", true),  whole("sliding_window", kCount),
-                               flag("use_gate", false), only("flash_attention", "true|false"),
-                               also(kWeighing),         also(kKernelWeight),
-                               also(kBiasWeight)};
+constexpr Argument kHeads[] = {flag("use_bias", true),        whole("sliding_window", kCount),
+                               flag("use_gate", false),       only("flash_attention", "true|false"),
+                               whole("cache_length", kCount), also(kWeighing),
+                               also(kKernelWeight),           also(kBiasWeight)};
 
 struct Heads {
   int32_t queries, keys;       // a key and its value serve queries / keys heads of the query
@@ -107,6 +116,10 @@ Value projected(LayerContext& c, const Fields& f, const std::string& part, Value
   return reshape(y, {.shape = steps});
 }
 
+int32_t windowOf(const Fields& f) {
+  return f.has("sliding_window") ? f.whole("sliding_window") : 0;
+}
+
 /// Of which query may see which step, as it goes with scores [N,H,T,S].
 Value maskOf(const LayerContext& c, const Fields& f, const Attended& a, Inputs in) {
   auto spread = [&](Value mask, bool ofQuery) {
@@ -116,9 +129,9 @@ Value maskOf(const LayerContext& c, const Fields& f, const Attended& a, Inputs i
   };
   Value mask = both(spread(in.mask(0), true), spread(in.mask(1), false));
   if (in.size() > 2) mask = both(mask, spread(in.mask(2), false));
-  bool isCausal = c.said->flag("use_causal_mask"), isBanded = f.has("sliding_window");
-  if (isCausal || isBanded)
-    mask = both(mask, band(a, isCausal, isBanded ? f.whole("sliding_window") : 0));
+  bool isCausal = c.said->flag("use_causal_mask");
+  if (int32_t window = windowOf(f); isCausal || window > 0)
+    mask = both(mask, band(a, isCausal, window));
   if (!a.mask) return mask;
   // The heads may be left out, and the samples, too.
   const Shape& s = a.mask.shape();
@@ -135,8 +148,58 @@ Value maskOf(const LayerContext& c, const Fields& f, const Attended& a, Inputs i
   return both(mask, truth(reshape(a.mask, {.shape = full})));
 }
 
+/// The steps of all calls since states were reset, in an array of `cache_length` places.
+struct Cache {
+  Value keys, values;  // [N,cache_length,H,size]
+  Value mask;          // which place each query of this call sees, [T,cache_length]
+  Value fits;          // 1; no number once there are more steps than places
+};
+bool isCachable(const Attended& a, Inputs in) {
+  bool isMasked = a.mask || in.mask(0) || in.mask(1) || (in.size() > 2 && in.mask(2));
+  if (!isMasked && a.queries() == a.steps()) return true;
+  a.query.graph->fail(isMasked
+                          ? "cache_length goes without masks"
+                          : cat("cache_length is for a query of as many steps as value has, got ",
+                                a.queries(), " and ", a.steps()));
+  return false;
+}
+/// Keys and values of a call are put behind those that are kept.
+Cache cached(LayerContext& c, const Fields& f, const Attended& a, Value keys, Value values) {
+  Graph& graph = *keys.graph;
+  int32_t count = a.steps(), length = f.whole("cache_length");
+  Value counts = c.kept("cached_steps", {a.samples()}),
+        before = max(counts);                                       // of each sample the same
+  Value place = places(graph, {length}, 0), step = place - before;  // of this call, from 1
+  Value isNew =
+      reshape((step >= 1.0) & (step <= static_cast<double>(count)), {.shape = {length, 1, 1}});
+  auto joined = [&](std::string_view name, Value x) {
+    Shape shape = x.shape();
+    shape[1] = length;
+    Value kept = c.kept(name, shape);
+    Value rows =
+        count == 1
+            ? x
+            : gather(x, cast(clip(step, like(step, 1), like(step, count)) - 1.0, DType::kI32),
+                     {.axis = 1});
+    Value all = where(isNew, rows, kept);
+    c.update(kept, all);
+    return all;
+  };
+  Cache cache{joined("cached_keys", keys), joined("cached_values", values), {}, {}};
+  cache.mask = band(before + places(graph, {count, 1}, 0), reshape(place, {.shape = {1, length}}),
+                    true, windowOf(f));
+  // To look up a place that there is not is an error, and 0 on a GPU.
+  Value now = before + static_cast<double>(count);
+  Value last = gather(place, cast(now - 1.0, DType::kI32), {.axis = 0});
+  now = maximum(now, last);
+  c.update(counts, broadcastTo(now, {.shape = {a.samples()}}));
+  cache.fits = where(now <= static_cast<double>(length), like(now, 1), like(now, kNoNumber));
+  return cache;
+}
+
 /// Vaswani et al. 2017, and Ainslie et al. 2023 where several heads share a key. With `use_gate` the result
-/// is multiplied by what the query says of it (Qiu et al. 2025).
+/// is multiplied by what the query says of it (Qiu et al. 2025). With `cache_length`, but in training, queries see
+/// the steps of earlier calls, too.
 LayerOutputs attend(LayerContext& c, const Fields& f, Inputs in, const Attended& a,
                     const Heads& h) {
   int32_t n = a.samples(), t = a.queries(), s = a.steps(), group = h.queries / h.keys;
@@ -146,11 +209,20 @@ LayerOutputs attend(LayerContext& c, const Fields& f, Inputs in, const Attended&
   if (f.flag("use_gate"))
     gate = sigmoid(projected(c, f, "gate", a.query, {h.queries, h.valueSize}));
   Value v = projected(c, f, "value", a.value, {h.keys, h.valueSize});
+  Value mask;
+  if (f.has("cache_length") && !c.training) {
+    if (!k || !v || !isCachable(a, in)) return {};
+    Cache cache = cached(c, f, a, k, v);
+    k = cache.keys, v = cache.values, mask = cache.mask;
+    q = q * cache.fits;
+    s = f.whole("cache_length");
+  } else {
+    mask = maskOf(c, f, a, in);
+  }
   // Heads of one key stand together.
   Value scores = einsum({{reshape(q, {.shape = {n, t, h.keys, group, h.keySize}}), k}},
                         {.equation = "btkgd,bskd->bkgts"});
   scores = reshape(scores, {.shape = {n, h.queries, t, s}});
-  Value mask = maskOf(c, f, a, in);
   bool gives = c.said->flag("return_attention_scores");
   if (mask) scores = where(mask, scores, -kFar);
   Value weights = softmax(scores);

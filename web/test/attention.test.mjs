@@ -98,6 +98,42 @@ suite('attention of several heads', () => {
   });
 });
 
+suite('a model that writes on', () => {
+  const [kinds, longest] = [11, 12];
+  /** A small decoder; with a cache it reads `steps` numbers a call, and knows those of the calls before. */
+  function decoder(steps, cache) {
+    const [ids, places] = [0, 1].map(() => fj.input({batchShape: [2, steps], dtype: 'int32'}));
+    const token = fj.layers.embedding({inputDim: kinds, outputDim: 8}).apply(ids);
+    let x = fj.layers.add().apply([token, fj.layers.embedding({inputDim: longest, outputDim: 8}).apply(places)]);
+    for (let i = 0; i < 2; ++i) {
+      const y = fj.layers.layerNormalization().apply(x);
+      const heads = fj.layers.multiHeadAttention({numHeads: 2, keyDim: 4, ...(cache ? {cacheLength: longest} : {})});
+      x = fj.layers.add().apply([x, heads.apply([y, y], cache ? {} : {useCausalMask: true})]);
+    }
+    return fj.model({inputs: [ids, places], outputs: fj.layers.dense({units: kinds, activation: 'softmax'}).apply(x)});
+  }
+  const places = (from, count) => fj.tensor(Array.from({length: 2 * count}, (_, i) => from + (i % count)), [2, count], 'int32');
+  const words = Array.from(random([2, longest], 0, kinds, 7), Math.floor);
+  const numbersOf = (from, count) => fj.tensor([0, 1].flatMap((n) => words.slice(n * longest + from, n * longest + from + count)), [2, count], 'int32');
+
+  test('one by one its numbers have the chances that they have in the whole', () => {
+    const model = decoder(longest, false);
+    const writer = decoder(1, true);
+    writer.setWeights(model.getWeights());
+    const whole = model.predict([numbersOf(0, longest), places(0, longest)]);
+    for (let round = 0; round < 2; ++round) {
+      for (let i = 0; i < longest; ++i) close(writer.predict([numbersOf(i, 1), places(i, 1)]), judge.tensor(whole.slice([0, i], [-1, 1]).dataSync(), [2, 1, kinds]));
+      assert.throws(() => writer.predict([numbersOf(0, 1), places(0, 1)]), /index value 12 at position 0 is not in \[0, 11\]/);
+      writer.resetStates();
+    }
+  });
+  test('a cache is in the description of the layer', () => {
+    const layer = fj.layers.multiHeadAttention({numHeads: 2, keyDim: 4, cacheLength: 5});
+    assert.equal(layer.getConfig().cacheLength, 5);
+    assert.throws(() => fj.layers.multiHeadAttention({numHeads: 2, keyDim: 4, cacheLength: 0}), /cacheLength must be a whole number from 1 to/);
+  });
+});
+
 suite('layers that TensorFlow.js has not: shapes, and a step of training', () => {
   for (const [name, args, inputs, shape] of [
     ['einsumDense', {equation: 'abc,cd->abd', outputShape: [null, 3], biasAxes: 'd'}, 1, [null, 4, 3]],
