@@ -6,11 +6,11 @@ import {changesOf, numbersOf, type CustomLayer} from './custom.js';
 import {checkTrainable, Homes, Layer, trainingOf, uniqueName, type CallArgs, type LayerHome} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {Home} from './place.js';
-import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight} from './predictor.js';
+import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight, type Shape} from './predictor.js';
 import {modelWeights} from './gradients.js';
 import {tensorsOf, type Data} from './samples.js';
 import {pathsOf} from './saved.js';
-import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {Calls, inBatch, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {handleOf, Tensor, tensor, tidy} from './tensor.js';
 import {there} from './there.js';
 import {refuseTraced, tracing} from './tracing.js';
@@ -255,14 +255,23 @@ export class Assembled extends Predictor implements LayerHome {
     const find = ([layer, node, output]: Ref) => given.get(`${layer} ${node}`)![output]!;
     const begins = this.info().inputs;
     graph.inputs.forEach(([name, node], i) => {
-      const {dtype, shape} = begins[i]!;
+      const {dtype, shape: open} = begins[i]!;
+      const shape = [this.batchOf(name), ...open.slice(1)];
       const layer = this.layers.find((l) => l.name === name) ?? new Layer('InputLayer', {name, batchInputShape: shape, dtype});
       given.set(`${name} ${node}`, layer.calls.list[0]?.outputs ?? layer.calls.add([], [{dtype, shape}]));
     });
     for (const {layer: name, node, inputs, outputs, arguments: args} of graph.calls) {
-      given.set(`${name} ${node}`, this.getLayer(name).calls.add(inputs.map(find), outputs, args));
+      const list = inputs.map(find);
+      given.set(`${name} ${node}`, this.getLayer(name).calls.add(list, inBatch(list, outputs), args));
     }
     this.ends = {inputs: graph.inputs.map(find), outputs: graph.outputs.map(find)};
+  }
+  /** The size of a batch that one of its inputs was given, or the first layer of a row. */
+  private batchOf(input: string): number | null {
+    const layer = this.layers.find((l) => l.name === input) ?? this.layers[0]!;
+    if (!(layer instanceof Layer)) return layer.inputs[0]!.shape[0] ?? null;
+    const {batch_input_shape: said, batch_shape: shape = said} = layer.config;
+    return (shape as Shape | undefined)?.[0] ?? null;
   }
   private get joined(): Ends {
     this.join();
@@ -372,10 +381,11 @@ export class Assembled extends Predictor implements LayerHome {
   setValuesAt(path: string, values: Tensor[]): void {
     const places = this.weights.flatMap((w, i) => (w.name.startsWith(`${path}/`) ? [i] : []));
     if (values.length !== places.length) throw new Error(`The layer ${path} has ${places.length} weights, got ${values.length}`);
-    const all = this.getWeights();
+    const own = this.getWeights();
+    const all = [...own];
     places.forEach((at, i) => (all[at] = values[i]!));
     this.setWeights(all);
-    for (const t of all) t.dispose();
+    for (const t of own) t.dispose();
   }
   /** What its stateful layers keep from batch to batch begins anew at 0. */
   resetStates(): void {
@@ -427,7 +437,7 @@ export class Assembled extends Predictor implements LayerHome {
     if (given.length !== inputs.length || !given.every((t, i) => fits(t, inputs[i]!))) {
       throw new Error(`The model ${this.name} takes ${said(inputs)}, got ${said(given)}`);
     }
-    return outputs;
+    return inBatch(given, outputs);
   }
 }
 brandPart(Assembled.prototype, 'model');

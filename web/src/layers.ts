@@ -3,19 +3,12 @@
 
 import {statisticsOf} from './adapt.js';
 import {callForJson, withArguments} from './engine.js';
-import type {
-  ConstantInitializerArgs, CosineDecayRestartsScheduleArgs, CosineDecayScheduleArgs, EarlyStoppingCallbackArgs,
-  ExponentialDecayScheduleArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
-  L2RegularizerArgs, LayerArgsByName, MaxNormConstraintArgs, MinMaxNormConstraintArgs, ModelCheckpointCallbackArgs,
-  OrthogonalInitializerArgs, OrthogonalRegularizerRegularizerArgs, PiecewiseConstantDecayScheduleArgs, PolynomialDecayScheduleArgs, RandomNormalInitializerArgs,
-  RandomUniformInitializerArgs, ReduceLrOnPlateauCallbackArgs, TruncatedNormalInitializerArgs, UnitNormConstraintArgs,
-  VarianceScalingInitializerArgs,
-} from './generated/arguments.js';
+import type {LayerArgsByName} from './generated/arguments.js';
 import {defaultsOfTensorFlowJs, layerClasses, type LayerName} from './generated/tables.js';
 import type {AnyLayer} from './model.js';
 import {first, oldHardSigmoid, renamed, type Described, type Shape} from './predictor.js';
 import {flagOf, shown, tensorsOf} from './samples.js';
-import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {Calls, inBatch, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {Tensor, type DataType} from './tensor.js';
 import {callWithin, describedFunction, type TensorFunction} from './trace.js';
 import {tracing} from './tracing.js';
@@ -220,10 +213,24 @@ export class Layer {
   getClassName(): string {
     return this.className;
   }
+  /** Its arguments as the engine reads them, which refuses what they cannot be. */
+  private get read(): Record<string, unknown> {
+    return withArguments((a) => callForJson('fj_layerConfig', a.text(this.className), a.json(this.written)));
+  }
+  /** One that a program makes: what is wrong with its arguments is said now. @internal */
+  static from(className: string, args?: object | null): Layer {
+    const layer = new Layer(className, args);
+    try {
+      void layer.read;
+    } catch (error) {
+      throw new Error(`${layer.name}: ${(error as Error).message}`);
+    }
+    return layer;
+  }
   /** All of its arguments, those that were not given with their defaults. */
   getConfig(): Record<string, unknown> {
     if (this.className === 'InputLayer') return inCamelCase(this.config) as Record<string, unknown>;
-    const config = withArguments((a) => callForJson<Record<string, unknown>>('fj_layerConfig', a.text(this.className), a.json(this.written)));
+    const config = this.read;
     return inCamelCase(renamed(renamed(config, oldHardSigmoid, 'hardSigmoid'), null, 'linear')) as Record<string, unknown>;
   }
   toJSON(): Described {
@@ -267,9 +274,10 @@ export class Layer {
   /** The types of its outputs, where the call says `args`. @internal */
   typesFor(inputs: readonly SymbolicType[], args: object = {}): SymbolicType[] {
     const types = inputs.map(({dtype, shape}) => ({dtype, shape}));
-    return withArguments((a) =>
+    const outputs = withArguments((a) =>
       callForJson<SymbolicType[]>('fj_layerShape', a.text(this.className), a.json(this.written), a.json(types), a.json(args)),
     );
+    return inBatch(inputs, outputs);
   }
 
   /** Whether fit changes its weights; a change counts from the next compile on. */
@@ -372,7 +380,7 @@ function withDefaults(className: string, args?: object | null): object | null | 
   if (!defaults) return args;
   return {...defaults, ...Object.fromEntries(Object.entries(args ?? {}).filter(([, value]) => value !== undefined))};
 }
-const factories = Object.fromEntries(Object.entries(layerClasses).map(([name, className]) => [name, (args?: object | null) => new Layer(className, withDefaults(className, args))])) as Factories;
+const factories = Object.fromEntries(Object.entries(layerClasses).map(([name, className]) => [name, (args?: object | null) => Layer.from(className, withDefaults(className, args))])) as Factories;
 
 export const factoriesOfLayers = {
   ...factories,
@@ -391,62 +399,4 @@ export const factoriesOfLayers = {
   globalMaxPool2d: factories.globalMaxPooling2d,
   globalAvgPool1d: factories.globalAveragePooling1d,
   globalAvgPool2d: factories.globalAveragePooling2d,
-};
-
-// ---- choices by name ------------------------------------------------------------------------------------------------------------
-
-const described =
-  <Args extends object = Record<string, never>>(className: string) =>
-  (config?: Args): Described => ({class_name: className, config: {...config}});
-
-/** Of those that draw numbers. */
-interface SeededArgs {
-  /** The number that the draws follow from; the model's, if not said. */
-  seed?: number;
-}
-export const initializers = {
-  zeros: described('Zeros'),
-  ones: described('Ones'),
-  constant: described<ConstantInitializerArgs>('Constant'),
-  randomUniform: described<RandomUniformInitializerArgs>('RandomUniform'),
-  randomNormal: described<RandomNormalInitializerArgs>('RandomNormal'),
-  truncatedNormal: described<TruncatedNormalInitializerArgs>('TruncatedNormal'),
-  identity: described<IdentityInitializerArgs>('Identity'),
-  varianceScaling: described<VarianceScalingInitializerArgs>('VarianceScaling'),
-  glorotUniform: described<SeededArgs>('GlorotUniform'),
-  glorotNormal: described<SeededArgs>('GlorotNormal'),
-  heUniform: described<SeededArgs>('HeUniform'),
-  heNormal: described<SeededArgs>('HeNormal'),
-  leCunUniform: described<SeededArgs>('LecunUniform'),
-  leCunNormal: described<SeededArgs>('LecunNormal'),
-  orthogonal: described<OrthogonalInitializerArgs>('Orthogonal'),
-};
-export const regularizers = {
-  l1: described<L1RegularizerArgs>('L1'),
-  l2: described<L2RegularizerArgs>('L2'),
-  l1l2: described<L1L2RegularizerArgs>('L1L2'),
-  orthogonal: described<OrthogonalRegularizerRegularizerArgs>('OrthogonalRegularizer'),
-};
-export const constraints = {
-  maxNorm: described<MaxNormConstraintArgs>('MaxNorm'),
-  minMaxNorm: described<MinMaxNormConstraintArgs>('MinMaxNorm'),
-  nonNeg: described('NonNeg'),
-  unitNorm: described<UnitNormConstraintArgs>('UnitNorm'),
-};
-/** For fit: run by the engine between epochs. */
-export const callbacks = {
-  earlyStopping: described<EarlyStoppingCallbackArgs>('EarlyStopping'),
-  reduceLROnPlateau: described<ReduceLrOnPlateauCallbackArgs>('ReduceLROnPlateau'),
-  /** Saves with the optimizer's state: modelCheckpoint({filepath: 'indexeddb://best', monitor: 'val_loss', saveBestOnly: true}). */
-  modelCheckpoint: described<ModelCheckpointCallbackArgs>('ModelCheckpoint'),
-  terminateOnNaN: described('TerminateOnNaN'),
-};
-/** Learning rates that change from step to step, as Keras describes them. */
-export const schedules = {
-  exponentialDecay: described<ExponentialDecayScheduleArgs>('ExponentialDecay'),
-  inverseTimeDecay: described<InverseTimeDecayScheduleArgs>('InverseTimeDecay'),
-  polynomialDecay: described<PolynomialDecayScheduleArgs>('PolynomialDecay'),
-  piecewiseConstantDecay: described<PiecewiseConstantDecayScheduleArgs>('PiecewiseConstantDecay'),
-  cosineDecay: described<CosineDecayScheduleArgs>('CosineDecay'),
-  cosineDecayRestarts: described<CosineDecayRestartsScheduleArgs>('CosineDecayRestarts'),
 };

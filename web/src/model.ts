@@ -489,7 +489,7 @@ export class LayersModel extends Elsewhere implements Trained {
     if (saved) this.compileAs(saved);
     // A rate is asked for once: the engine describes the whole model for it.
     const {className, config, learningRate} = this.optimizer ?? {};
-    this.takeWeights(artifacts, ({name}, value, names) => {
+    if (artifacts.weightData) this.takeWeights(artifacts, ({name}, value, names) => {
       const set = (slot: string, state: Tensor) => this.setSlot(slot, state);
       if (!theirs?.isTheirs) set(name, value);
       else if (name === 'iter') step ??= value.dataSync()[0];

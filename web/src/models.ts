@@ -4,11 +4,12 @@
 //   const x = tf.input({shape: [784]});
 //   const other = tf.model({inputs: x, outputs: tf.layers.dense({units: 10}).apply(x)});
 
-import type {ModelArtifacts, ModelFile} from './io.js';
+import {partsOfJson, type ModelArtifacts, type ModelFile} from './io.js';
 import {alone, inKerasNames, input, Layer, uniqueName} from './layers.js';
+import {ready} from './load.js';
 import {layersOf, LayersModel, type AnyLayer} from './model.js';
 import {descriptionIn, nameOf, type Described, type Shape} from './predictor.js';
-import {known} from './samples.js';
+import {known, shown} from './samples.js';
 import {describing} from './saved.js';
 import {callsBehind, type Call, type FoundCall, type SymbolicTensor} from './symbolic.js';
 import {tidy, type Tensor} from './tensor.js';
@@ -64,8 +65,14 @@ function inOrder(found: FoundCall[], begins: ReadonlyMap<SymbolicTensor, Symboli
   return [...new Set(met)].sort((a, b) => depths.get(b)! - depths.get(a)!);
 }
 
-/** A functional model: everything between its inputs and its outputs. What an input comes from is no part of it. */
-export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs: SymbolicTensor | SymbolicTensor[]; name?: string; seed?: number}): LayersModel {
+export interface ModelArgs {
+  inputs: SymbolicTensor | SymbolicTensor[];
+  outputs: SymbolicTensor | SymbolicTensor[];
+  name?: string;
+  seed?: number;
+}
+/** What a functional model is made of: everything between its inputs and its outputs. What an input comes from is no part of it. */
+function between(args: ModelArgs): ConstructorParameters<typeof LayersModel> {
   known(args, ['inputs', 'outputs', 'name', 'seed'], 'model');
   const ends = {inputs: listOf(args.inputs), outputs: listOf(args.outputs)};
   for (const t of [...ends.inputs, ...ends.outputs]) refuseForeignPart(t, 'model');
@@ -96,10 +103,20 @@ export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs:
       output_layers: ends.outputs.map(ref),
     },
   });
-  const made = new LayersModel(description, layers, {name, seed: args.seed, ends});
-  made.info();
-  return made;
+  return [description, layers, {name, seed: args.seed, ends}];
 }
+/** As programs make and extend it. */
+export class FunctionalModel extends LayersModel {
+  constructor(args: ModelArgs) {
+    super(...between(args));
+    this.info();
+  }
+  // Models in a row, and those of files, are instances of what programs call LayersModel, too.
+  static override [Symbol.hasInstance](x: unknown): boolean {
+    return this === FunctionalModel ? LayersModel[Symbol.hasInstance](x) : Function.prototype[Symbol.hasInstance].call(this, x);
+  }
+}
+export const model = (args: ModelArgs): LayersModel => new FunctionalModel(args);
 
 /** Models of single layers, by the shapes of their samples. */
 const kAlone = new WeakMap<Layer, Map<string, LayersModel>>();
@@ -132,6 +149,13 @@ alone.compute = (layer: Layer, values: Tensor[], args: object, training?: boolea
   return made.apply(values, {training});
 };
 
+/** A model from its description, as toJSON gives it, or from a model.json as an object. */
+export async function modelFromJSON(json: object): Promise<LayersModel> {
+  if (typeof json !== 'object' || json === null) throw new Error(`modelFromJSON takes an object, such as JSON.parse(model.toJSON()), got ${shown(json)}`);
+  await ready();
+  return modelFrom(await partsOfJson(json));
+}
+
 /** A model from what `save` has written: its own file, or TensorFlow.js's parts. */
 export function modelFrom(saved: ModelArtifacts | ModelFile, isStrict = true): LayersModel {
   if (saved instanceof Uint8Array) return LayersModel.fromFile(saved);
@@ -140,7 +164,7 @@ export function modelFrom(saved: ModelArtifacts | ModelFile, isStrict = true): L
   const made = new LayersModel(describing(description, layers), layers, {
     seed: saved.userDefinedMetadata?.seed,
     saved: description,
-    draws: !isStrict,
+    draws: !isStrict || !saved.weightData,
     name: nameOf(description),
   });
   try {

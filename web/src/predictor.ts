@@ -288,10 +288,10 @@ export function predictorFrom(saved: ModelArtifacts | ModelFile, isStrict = true
     return new Predictor(nameOf(callForJson<{model: Described}>('fj_modelDescription', handle).model) ?? 'model', handle);
   }
   const description = descriptionIn(saved);
-  const handle = withArguments((a) => call('fj_model', a.json(description), 0, isStrict ? 0 : 1, 0));
+  const handle = withArguments((a) => call('fj_model', a.json(description), 0, isStrict && saved.weightData ? 0 : 1, 0));
   const made = new Predictor(nameOf(description) ?? 'model', handle);
   try {
-    tidy(() => made['takeWeights'](saved, () => {}, isStrict));
+    if (saved.weightData) tidy(() => made['takeWeights'](saved, () => {}, isStrict));
   } catch (error) {
     made.dispose();
     throw error;

@@ -1,0 +1,184 @@
+// Layers, models and what they are made with as objects: what programs ask these for beside training and predicting, as in TensorFlow.js.
+import assert from 'node:assert/strict';
+import {suite, test} from 'node:test';
+import {close, fj, judge} from './helpers.mjs';
+
+suite('sizes of batches that were said stand in symbolic shapes', () => {
+  const same = (shapes) => assert.deepEqual(shapes(fj), shapes(judge));
+  test('after a layer, several, a merging one', () =>
+    same((tf) => {
+      const [a, b] = [[2, 4], [null, 4]].map((batchShape) => tf.layers.dense({units: 3}).apply(tf.input({batchShape})));
+      const lstm = tf.layers.lstm({units: 5, returnState: true}).apply(tf.input({batchShape: [6, 3, 2]}));
+      return [a, b, tf.layers.concatenate().apply([a, a]), tf.layers.flatten().apply(tf.input({batchShape: [7, 2, 3]})), ...lstm].map((t) => t.shape);
+    }));
+  test('of a model in a row, and of one within another', () =>
+    same((tf) => {
+      const inner = tf.sequential({layers: [tf.layers.dense({units: 3, batchInputShape: [2, 4]}), tf.layers.reshape({targetShape: [3, 1]})]});
+      const outer = tf.sequential({layers: [inner, tf.layers.flatten()]});
+      const applied = inner.apply(tf.input({batchShape: [5, 4]}));
+      return [inner.inputs[0], inner.outputs[0], outer.inputs[0], outer.outputs[0], applied].map((t) => t.shape);
+    }));
+  test('of a model between inputs and outputs, and one that comes from a file', async () => {
+    const shapes = async (tf) => {
+      const x = tf.input({batchShape: [3, 4]});
+      const model = tf.model({inputs: x, outputs: tf.layers.dense({units: 2}).apply(x)});
+      let saved;
+      await model.save({save: async (artifacts) => ((saved = artifacts), {modelArtifactsInfo: {}})});
+      const again = await tf.loadLayersModel({load: async () => saved});
+      return [model, again].flatMap(({inputs, outputs}) => [inputs[0].shape, outputs[0].shape]);
+    };
+    assert.deepEqual(await shapes(fj), await shapes(judge));
+  });
+  test('and batches of other sizes are taken', () => {
+    const predict = (tf) => {
+      const x = tf.input({batchShape: [2, 4]});
+      return tf.model({inputs: x, outputs: tf.layers.dense({units: 3, kernelInitializer: 'ones'}).apply(x)}).predict(tf.ones([5, 4]), {batchSize: 3});
+    };
+    close(predict(fj), predict(judge));
+  });
+  test('a symbolic tensor knows what its layer was given', () => {
+    const x = fj.input({shape: [4]});
+    assert.deepEqual([x.inputs, fj.layers.dense({units: 3}).apply(x).inputs], [[], [x]]);
+  });
+});
+
+test('tensors given to setWeights of a layer stay', () => {
+  const layer = fj.layers.dense({units: 1, inputShape: [2]});
+  fj.sequential({layers: [layer, fj.layers.dense({units: 1})]});
+  const given = [fj.tensor2d([[1], [2]]), fj.tensor1d([3])];
+  layer.setWeights(given);
+  const {numTensors} = fj.memory();
+  layer.setWeights(given);
+  assert.equal(fj.memory().numTensors, numTensors);
+  layer.getWeights().forEach((t, i) => close(t, given[i]));
+});
+
+suite('initializers, regularizers and constraints compute', () => {
+  const numbers = [[3, -4, 0.1], [0, 2, -0.2]];
+  test('initializers that draw nothing, of every type', () => {
+    const all = (tf) => [
+      tf.initializers.zeros().apply([2, 3]), tf.initializers.ones().apply([3], 'int32'), tf.initializers.constant({value: 2.5}).apply([2, 1, 2]),
+      tf.initializers.identity({gain: 3}).apply([2, 2]), tf.initializers.zeros().apply([2], 'bool'), tf.initializers.ones().apply([]),
+    ];
+    const expected = all(judge);
+    all(fj).forEach((t, i) => close(t, expected[i]));
+    assert.throws(() => fj.initializers.identity().apply([2, 2, 2]), /^Error: an identity initializer needs two axes, got \[2,2,2\]$/);
+  });
+  test('those that draw: by their seed, within their bounds, and as the weights of a layer', () => {
+    const {glorotUniform, heNormal, randomUniform, orthogonal} = fj.initializers;
+    close(heNormal({seed: 3}).apply([20, 30]), heNormal({seed: 3}).apply([20, 30]), 0);
+    assert.notDeepEqual([...heNormal().apply([4, 4]).dataSync()], [...heNormal().apply([4, 4]).dataSync()]);
+    const limit = Math.sqrt(6 / (200 + 300));
+    const drawn = glorotUniform({seed: 1}).apply([200, 300]);
+    assert.ok(drawn.abs().max().dataSync()[0] <= limit && drawn.abs().max().dataSync()[0] > 0.99 * limit);
+    assert.ok(Math.abs(drawn.square().mean().dataSync()[0] / (limit ** 2 / 3) - 1) < 0.02);
+    assert.ok(randomUniform({minval: 2, maxval: 3}).apply([50]).min().dataSync()[0] >= 2);
+    const q = orthogonal({seed: 2}).apply([4, 4]);
+    close(q.matMul(q, true), fj.eye(4), 1e-5);
+    const layer = fj.layers.dense({units: 30, kernelInitializer: heNormal({seed: 3}), inputShape: [20]});
+    fj.sequential({layers: [layer]});
+    close(layer.getWeights()[0], heNormal({seed: 3}).apply([20, 30]), 0);
+  });
+  test('an initializer leaves nothing behind', () => {
+    fj.initializers.heNormal().apply([2, 2]).dispose();
+    const {numTensors} = fj.memory();
+    fj.initializers.heNormal().apply([2, 2]).dispose();
+    assert.equal(fj.memory().numTensors, numTensors);
+  });
+  test('constraints', () => {
+    const all = (tf) => {
+      const {maxNorm, minMaxNorm, nonNeg, unitNorm} = tf.constraints;
+      const made = [maxNorm({maxValue: 1.5}), maxNorm({maxValue: 1, axis: 1}), unitNorm({axis: 1}), unitNorm({}), nonNeg(), minMaxNorm({minValue: 0.5, maxValue: 1, rate: 0.7, axis: 1}), minMaxNorm({})];
+      return made.map((one) => one.apply(tf.tensor2d(numbers)));
+    };
+    const expected = all(judge);
+    all(fj).forEach((t, i) => close(t, expected[i], 1e-6, String(i)));
+    // What is applied is what a step does with a weight.
+    const model = fj.sequential({layers: [fj.layers.dense({units: 3, useBias: false, inputShape: [2], kernelConstraint: 'maxNorm', weights: [fj.tensor2d(numbers)]})]});
+    model.compile({optimizer: fj.train.sgd(1e-12), loss: 'meanSquaredError'});
+    return model.trainOnBatch(fj.zeros([1, 2]), fj.zeros([1, 3])).then(() => close(model.getWeights()[0], fj.constraints.maxNorm().apply(fj.tensor2d(numbers)), 1e-6));
+  });
+  test('regularizers, and gradients through them', () => {
+    const all = (tf) => [tf.regularizers.l1({l1: 0.1}), tf.regularizers.l2(), tf.regularizers.l1l2({l1: 0.2, l2: 0.3})].map((one) => one.apply(tf.tensor2d(numbers)));
+    const expected = all(judge);
+    all(fj).forEach((t, i) => close(t, expected[i], 1e-6, String(i)));
+    const slope = (tf) => tf.grad((w) => tf.regularizers.l2({l2: 0.5}).apply(w))(tf.tensor2d(numbers));
+    close(slope(fj), slope(judge));
+    assert.throws(() => fj.regularizers.orthogonal().apply(fj.ones([2, 2])), {message: 'OrthogonalRegularizer has no apply: it works in fit alone'});
+  });
+  test('they know their class and what they were given', () => {
+    const l2 = fj.regularizers.l2({l2: 0.5});
+    assert.deepEqual([l2.getClassName(), l2.getConfig(), JSON.parse(JSON.stringify(l2))], ['L2', {l2: 0.5}, {class_name: 'L2', config: {l2: 0.5}}]);
+  });
+});
+
+suite('models are made and made again', () => {
+  test('new LayersModel, and a class that extends it', () => {
+    const predict = (tf) => {
+      class Doubling extends tf.LayersModel {
+        twice(x) {
+          return this.predict(x).mul(2);
+        }
+      }
+      const x = tf.input({shape: [3]});
+      const args = {inputs: x, outputs: tf.layers.dense({units: 2, kernelInitializer: 'ones'}).apply(x), name: 'mine'};
+      assert.equal(new tf.LayersModel(args).name, 'mine');
+      const model = new Doubling(args);
+      assert.ok(model instanceof tf.LayersModel && tf.sequential() instanceof tf.LayersModel && !(tf.sequential() instanceof Doubling));
+      return model.twice(tf.ones([1, 3]));
+    };
+    close(predict(fj), predict(judge));
+  });
+  test('modelFromJSON: the description alone, with new weights', async () => {
+    const model = fj.sequential({layers: [fj.layers.dense({units: 2, inputShape: [3], kernelInitializer: 'ones', name: 'a'})]});
+    for (const json of [model.toJSON(null, false), JSON.parse(model.toJSON()), {modelTopology: model.toJSON(null, false)}, {modelTopology: {model_config: model.toJSON(null, false)}}]) {
+      const again = await fj.models.modelFromJSON(json);
+      close(again.predict(fj.ones([1, 3])), fj.tensor2d([[3, 3]]));
+      assert.deepEqual(again.toJSON(), model.toJSON());
+    }
+    await assert.rejects(fj.models.modelFromJSON(model.toJSON()), /^Error: modelFromJSON takes an object, such as JSON.parse\(model.toJSON\(\)\), got '\{"class_name/);
+    await assert.rejects(fj.models.modelFromJSON({}), /must have a list of layers/);
+  });
+  test('modelFromJSON: what TensorFlow.js describes', async () => {
+    const x = judge.input({shape: [3]});
+    const theirs = judge.model({inputs: x, outputs: judge.layers.dense({units: 2, kernelInitializer: 'ones', activation: 'relu'}).apply(x)});
+    const ours = await fj.models.modelFromJSON(theirs.toJSON(null, false));
+    close(ours.predict(fj.ones([1, 3])), fj.tensor2d([[3, 3]]));
+  });
+  test('modelFromJSON: the weights of a manifest, before whose paths the prefix comes', async () => {
+    const model = fj.sequential({layers: [fj.layers.dense({units: 1, inputShape: [2], name: 'a'})]});
+    const weightsManifest = [{paths: ['w.bin'], weights: [{name: 'a/kernel', shape: [2, 1], dtype: 'float32'}, {name: 'a/bias', shape: [1], dtype: 'float32'}]}];
+    const asked = [];
+    const {fetch} = globalThis;
+    globalThis.fetch = async (url) => (asked.push(url), new Response(Float32Array.of(1, 2, 3)));
+    try {
+      for (const pathPrefix of ['there', 'there/', undefined]) {
+        const again = await fj.models.modelFromJSON({modelTopology: model.toJSON(null, false), weightsManifest, pathPrefix});
+        close(again.predict(fj.tensor2d([[10, 100]])), fj.tensor2d([[213]]));
+      }
+    } finally {
+      globalThis.fetch = fetch;
+    }
+    assert.deepEqual(asked, ['there/w.bin', 'there/w.bin', 'w.bin']);
+  });
+  test('a handler that gives a description alone', async () => {
+    const model = fj.sequential({layers: [fj.layers.dense({units: 2, inputShape: [3], kernelInitializer: 'ones'})]});
+    const again = await fj.loadLayersModel({load: async () => ({modelTopology: model.toJSON(null, false)})});
+    close(again.predict(fj.ones([1, 3])), fj.tensor2d([[3, 3]]));
+  });
+});
+
+suite('what an argument cannot be is said where the layer is made', () => {
+  for (const [name, args, words] of [
+    ['dense', {units: 0}, /^d: units must be a whole number from 1 to \d+, got 0$/],
+    ['dense', {units: 2, activation: 'reluu'}, /^d: activation: unknown activation "reluu"/],
+    ['dense', {units: 2, kernelInitializer: 'oness'}, /^d: kernelInitializer: unknown initializer "oness"/],
+    ['conv2d', {filters: 2}, /^d: kernel_size is missing/],
+    ['conv2d', {filters: 2, kernelSize: 3, padding: 'samee'}, /^d: padding must be one of/],
+  ]) {
+    test(`${name} ${JSON.stringify(args)}`, () => {
+      assert.throws(() => judge.layers[name](args));
+      assert.throws(() => fj.layers[name]({...args, name: 'd'}), {message: words});
+    });
+  }
+});
