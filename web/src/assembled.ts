@@ -269,9 +269,7 @@ export class Assembled extends Predictor implements LayerHome {
   /** The size of a batch that one of its inputs was given, or the first layer of a row. */
   private batchOf(input: string): number | null {
     const layer = this.layers.find((l) => l.name === input) ?? this.layers[0]!;
-    if (!(layer instanceof Layer)) return layer.inputs[0]!.shape[0] ?? null;
-    const {batch_input_shape: said, batch_shape: shape = said} = layer.config;
-    return (shape as Shape | undefined)?.[0] ?? null;
+    return (layer instanceof Layer ? layer.batchInputShape : layer.inputs[0]!.shape)?.[0] ?? null;
   }
   private get joined(): Ends {
     this.join();
@@ -285,6 +283,9 @@ export class Assembled extends Predictor implements LayerHome {
   }
   get input(): SymbolicTensor | SymbolicTensor[] {
     return first(this.inputs);
+  }
+  override get outputShape(): Shape | Shape[] {
+    return first(this.outputs.map((t) => t.shape));
   }
   get output(): SymbolicTensor | SymbolicTensor[] {
     return first(this.outputs);

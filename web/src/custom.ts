@@ -144,14 +144,14 @@ export class CustomLayer extends Layer {
   // ---- what a program writes ------------------------------------------------------------------------------------------------------
 
   /** Makes the weights. Shapes have the batch, which is null. */
-  build(_inputShape: Shape | Shape[]): void {
+  override build(_inputShape: Shape | Shape[]): void {
     this.built = true;
   }
   /** What the layer gives. It gets a list of tensors. */
-  call(inputs: Tensor | Tensor[], _kwargs: CallArgs & {mask?: unknown}): Tensor | Tensor[] {
+  override call(inputs: Tensor | Tensor[], _kwargs: CallArgs & {mask?: unknown}): Tensor | Tensor[] {
     return inputs;
   }
-  computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
     return inputShape;
   }
   /** The mask of the output. */

@@ -8,7 +8,7 @@ import {defaultsOfTensorFlowJs, layerClasses, type LayerName} from './generated/
 import type {AnyLayer} from './model.js';
 import {first, oldHardSigmoid, renamed, type Described, type Shape} from './predictor.js';
 import {flagOf, shown, tensorsOf} from './samples.js';
-import {Calls, inBatch, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {Calls, inBatch, symbolicOf, type Call, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {Tensor, type DataType} from './tensor.js';
 import {callWithin, describedFunction, type TensorFunction} from './trace.js';
 import {tracing} from './tracing.js';
@@ -141,8 +141,8 @@ export function trainingOf(args: CallArgs | null | undefined, what: string): boo
   return training == null ? undefined : flagOf(training, 'training', false);
 }
 
-/** Computes with values what a layer gives: models.ts does, with a model of the layer alone. */
-export const alone: {compute?: (layer: Layer, inputs: Tensor[], args: object, training?: boolean) => Tensor | Tensor[]} = {};
+/** What models.ts does for a layer by itself, with a model of it alone for such inputs: it computes values, or has the weights. */
+export const alone: {model?: (layer: Layer, inputs: readonly SymbolicType[], args?: object) => LayerHome & {apply(x: Tensor[], args: CallArgs): Tensor | Tensor[]}} = {};
 
 export class Layer {
   /** Changes of `trainable`, of all layers and models. */
@@ -158,6 +158,10 @@ export class Layer {
   initial?: {shape: number[]; values: Float32Array | Int32Array | Uint8Array}[];
   /** Whether `trainable` of its model was set to false after its own was set: the order of weights goes by that. @internal */
   isHeld = false;
+  /** The shape of a first layer's input, the batch included, and its type. */
+  batchInputShape?: Shape;
+  dtype: DataType;
+  stateful: boolean;
   readonly calls = new Calls(this);
   readonly homes = new Homes();
   /** The model that it was put into last. */
@@ -180,6 +184,12 @@ export class Layer {
     if (isShape && others.batchInputShape == null) this.put('batchInputShape', [batchSize ?? null, ...sizes]);
     else if (batchSize !== undefined) this.put('batchSize', batchSize);
     this.put('name', this.name);
+    const {dtype, stateful, batch_input_shape: said, batch_shape: shape = said, input_shape: sample, batch_size: batch} = this.config;
+    this.dtype = kTypes.includes(dtype as DataType) ? (dtype as DataType) : 'float32';
+    this.stateful = stateful === true;
+    // An embedding's input_dim is the number of its rows.
+    const {[className === 'Embedding' ? 'input_length' : 'input_dim']: size = sample} = this.config;
+    this.batchInputShape = (shape ?? (size == null ? undefined : [batch ?? null, size].flat())) as Shape | undefined;
   }
   private begin(weights: Tensor[]): void {
     this.initial = weights.map((t) => ({shape: t.shape, values: t.dataSync()}));
@@ -265,11 +275,14 @@ export class Layer {
       return first(this.calls.add(list, this.typesFor(list, said), all));
     }
     for (const t of inputs) refuseForeignPart(t, `${this.name}: apply`);
-    if (!alone.compute || !inputs.length || !inputs.every((t) => t instanceof Tensor)) {
+    if (!inputs.length || !inputs.every((t) => t instanceof Tensor)) {
       throw new Error(`${this.name}: apply takes tensors, or what tf.input() or another layer's apply() gives`);
     }
     if (tracing()) return first(callWithin(this.within, inputs));
-    return alone.compute(this, inputs, said, training);
+    return alone.model!(this, inputs, said).apply(inputs, {training});
+  }
+  call(inputs: Tensor | Tensor[], args?: LayerCallArgs<Tensor>): Tensor | Tensor[] {
+    return this.apply(inputs, args);
   }
   /** The types of its outputs, where the call says `args`. @internal */
   typesFor(inputs: readonly SymbolicType[], args: object = {}): SymbolicType[] {
@@ -278,6 +291,19 @@ export class Layer {
       callForJson<SymbolicType[]>('fj_layerShape', a.text(this.className), a.json(this.written), a.json(types), a.json(args)),
     );
     return inBatch(inputs, outputs);
+  }
+
+  private typesOf(shape: Shape | Shape[]): SymbolicType[] {
+    const shapes = (Array.isArray(shape[0]) ? shape : [shape]) as Shape[];
+    return shapes.map((one) => ({dtype: this.dtype, shape: one}));
+  }
+  /** The shape of what it gives for inputs of such shapes; those with the batch. */
+  computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+    return first(this.typesFor(this.typesOf(inputShape)).map((t) => t.shape));
+  }
+  /** Makes the weights, before a model or a call does. */
+  build(inputShape: Shape | Shape[]): void {
+    if (!this.homes.of(this.name)) void alone.model!(this, this.typesOf(inputShape)).weightsAt(this.name);
   }
 
   /** Whether fit changes its weights; a change counts from the next compile on. */
@@ -295,6 +321,12 @@ export class Layer {
     if (!this.calls.list.length) this.home?.join();
     return this.calls.only(what);
   }
+  /** Of what it gives, the batch included; the same in all of its calls. */
+  get outputShape(): Shape | Shape[] {
+    const shapeOf = ({outputs}: Call) => first(outputs.map((t) => t.shape));
+    const [call, ...others] = this.calls.list;
+    return shapeOf(call && others.every((one) => String(shapeOf(one)) === String(shapeOf(call))) ? call : this.onlyCall('outputShape'));
+  }
   /** What its one call gave. */
   get output(): SymbolicTensor {
     return first(this.onlyCall('output').outputs) as SymbolicTensor;
@@ -307,10 +339,12 @@ export class Layer {
   private get there(): {model: LayerHome; path: string} {
     const known = this.homes.of(this.name);
     if (known) return known;
-    if (!this.home) throw new Error(`The layer ${this.name} has no weights yet: they are made with the model that it belongs to`);
+    const [call] = this.calls.list;
+    if (!this.home && !call) throw new Error(`The layer ${this.name} has no weights yet: they are made with the model that it belongs to`);
     // They are made when they are asked for; some layers have none.
-    this.home.weightsAt(this.name);
-    return this.homes.of(this.name) ?? {model: this.home, path: this.name};
+    const model = this.home ?? alone.model!(this, call!.inputs);
+    model.weightsAt(this.name);
+    return this.homes.of(this.name) ?? {model, path: this.name};
   }
   /** Whether nothing has asked for its weights. */
   private get isUnused(): boolean {

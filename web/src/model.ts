@@ -5,13 +5,13 @@
 //   await model.fit(xs, ys, {epochs: 5, batchSize: 64});
 
 import type {Describe, ModelOptions} from './assembled.js';
-import {Listeners, type Logs} from './callbacks.js';
+import {History, Listeners, type Logs} from './callbacks.js';
 import {currentBackend, type Pending} from './device.js';
 import {Elsewhere} from './elsewhere.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments, type Arguments} from './engine.js';
 import {
   advanceHere, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPaused, kTrainingBegun, numbers,
-  type Advance, type CompileArgs, type EvaluateArgs, type FitArgs, type FitState, type History,
+  type Advance, type CompileArgs, type EvaluateArgs, type FitArgs, type FitState,
 } from './fit.js';
 import {checkedRate, optimizerOf, recordModel, refuseRate, type Optimizer, type Trained} from './gradients.js';
 import {numbersOf} from './custom.js';
@@ -51,10 +51,13 @@ export class LayersModel extends Elsewhere implements Trained {
   /** What compile was given. */
   loss?: CompileArgs['loss'];
   metrics?: unknown;
+  /** What evaluate gives, in this order: the loss, losses of outputs, metrics. */
+  metricsNames: string[] = [];
   stopTraining = false;
   private logRoom?: Float64Array;
   /** What logs call losses whose names metrics have, too. */
   private renamed: ReadonlyMap<string, string> = new Map();
+  private logNames: string[] = [];
   private compiled?: object;
   private detach?: () => void;
   private isTraining = false;
@@ -138,7 +141,7 @@ export class LayersModel extends Elsewhere implements Trained {
     return hasFunction(this.compiled) || hasFunction(this.topology) || numbersOf(pathsOf(this.layers)).length > 0;
   }
   private compileWith(training: {metrics?: unknown}, optimizer: Optimizer): void {
-    const {metrics, renamed} = distinct(training.metrics, this.outputNames);
+    const {metrics, renamed, names, said: logNames} = distinct(training.metrics, this.outputNames);
     const said = {...training, metrics};
     try {
       withArguments((a) => call('fj_modelCompile', this.built, a.json(said)));
@@ -148,6 +151,7 @@ export class LayersModel extends Elsewhere implements Trained {
     }
     this.takeTraining(said, optimizer);
     this.renamed = renamed;
+    [this.metricsNames, this.logNames] = [names, logNames];
   }
   /** The engine was compiled so. */
   private takeTraining(training: object, optimizer = optimizerOf((training as {optimizer: unknown}).optimizer)): void {
@@ -197,10 +201,17 @@ export class LayersModel extends Elsewhere implements Trained {
     if (this.flags !== this.compiledFlags) {
       console.warn(`The model ${this.name} was compiled before trainable was changed: it is trained as it was then. Call compile() for the change to count`);
     }
-    const result: History = {epoch: [], history: {}, reason: ''};
+    const result = new History();
     this.stopTraining = false;
     try {
-      listeners.begin(this, {epochs: options.epochs, initialEpoch: options.initialEpoch, batchSize, verbose: args.verbose ?? 1});
+      const {epochs, initialEpoch, validationSplit} = options;
+      const doValidation = held.length > 0 || validationSplit > 0;
+      const samplesTrained = Math.floor((samples[0]![0]!.shape[0] ?? 0) * (1 - (held.length ? 0 : validationSplit)));
+      result.setParams({
+        epochs, initialEpoch, batchSize, verbose: args.verbose ?? 1, samples: samplesTrained, steps: null, doValidation,
+        metrics: [...this.logNames, ...(doValidation ? this.logNames.map((name) => `val_${name}`) : [])],
+      });
+      listeners.begin(this, result.params);
       await listeners.call('onTrainBegin', {});
       await this.run(fit, listeners, result, signal);
       await listeners.call('onTrainEnd', {});

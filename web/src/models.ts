@@ -8,11 +8,11 @@ import {partsOfJson, type ModelArtifacts, type ModelFile} from './io.js';
 import {alone, inKerasNames, input, Layer, uniqueName} from './layers.js';
 import {ready} from './load.js';
 import {layersOf, LayersModel, type AnyLayer} from './model.js';
-import {descriptionIn, nameOf, type Described, type Shape} from './predictor.js';
+import {descriptionIn, nameOf, type Described} from './predictor.js';
 import {known, shown} from './samples.js';
 import {describing} from './saved.js';
-import {callsBehind, type Call, type FoundCall, type SymbolicTensor} from './symbolic.js';
-import {tidy, type Tensor} from './tensor.js';
+import {callsBehind, type Call, type FoundCall, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {tidy} from './tensor.js';
 import {refuseForeignPart} from './values.js';
 
 export class Sequential extends LayersModel {
@@ -28,24 +28,23 @@ export class Sequential extends LayersModel {
     const isLayer = layer instanceof Layer;
     if (!isLayer && !(layer instanceof LayersModel)) throw new Error('add takes a layer, such as tf.layers.dense({units: 10}), or a model');
     if (this.isBuilt || this.ends) throw new Error('Layers can only be added before the model is used');
-    if (this.layers.length === 0 && isLayer && layer.className !== 'InputLayer' && !inputShapeOf(layer)) {
+    if (this.layers.length === 0 && isLayer && layer.className !== 'InputLayer' && !layer.batchInputShape) {
       throw new Error(`The first layer in a Sequential model must get an \`inputShape\` or \`batchInputShape\` argument: ${layer.name} has none, such as [28, 28, 1]`);
     }
     this.layers.push(layer);
     if (isLayer) layer.home = this;
   }
+  /** Takes the last layer away. */
+  pop(): void {
+    if (!this.layers.length) throw new Error('There are no layers in the model.');
+    if (this.isBuilt || this.ends) throw new Error('Layers can only be taken away before the model is used');
+    const layer = this.layers.pop()!;
+    if (layer instanceof Layer && layer.home === this) layer.home = undefined;
+  }
   override join(): void {
     if (!this.layers.length) throw new Error('The model has no layers yet');
     super.join();
   }
-}
-
-/** The shape, batch included, that a first layer was given. */
-function inputShapeOf(layer: Layer): Shape | undefined {
-  const {batch_input_shape: batched, batch_shape: shape, input_shape: sample, batch_size: batch} = layer.config;
-  // An embedding's input_dim is the number of its rows.
-  const {[layer.className === 'Embedding' ? 'input_length' : 'input_dim']: size = sample} = layer.config;
-  return (batched ?? shape ?? (size == null ? undefined : [batch ?? null, size].flat())) as Shape | undefined;
 }
 
 const listOf = <T>(x: T | T[]): T[] => (Array.isArray(x) ? x : [x]);
@@ -120,13 +119,13 @@ export const model = (args: ModelArgs): LayersModel => new FunctionalModel(args)
 
 /** Models of single layers, by the shapes of their samples. */
 const kAlone = new WeakMap<Layer, Map<string, LayersModel>>();
-alone.compute = (layer: Layer, values: Tensor[], args: object, training?: boolean) => {
+alone.model = (layer: Layer, types: readonly SymbolicType[], args: object = {}) => {
   const known = kAlone.get(layer) ?? new Map<string, LayersModel>();
   kAlone.set(layer, known);
-  const key = values.map(({dtype, shape}) => `${dtype} ${shape.slice(1)}`).join() + JSON.stringify(args);
+  const key = types.map(({dtype, shape}) => `${dtype} ${shape.slice(1)}`).join() + JSON.stringify(args);
   let made = known.get(key);
   if (!made || made.isDisposed) {
-    const inputs = values.map(({dtype, shape}) => input({shape: shape.slice(1), dtype}));
+    const inputs = types.map(({dtype, shape}) => input({shape: shape.slice(1), dtype}));
     const nodes = [inputs.map((t) => [t.name, 0, 0, inKerasNames(args)])];
     const outputs = layer.typesFor(inputs, args).map((_, i) => [layer.name, 0, i]);
     const layers = [...inputs.map((t) => t.sourceLayer), layer];
@@ -146,7 +145,7 @@ alone.compute = (layer: Layer, values: Tensor[], args: object, training?: boolea
     layer.home = home;
     known.set(key, made);
   }
-  return made.apply(values, {training});
+  return made;
 };
 
 /** A model from its description, as toJSON gives it, or from a model.json as an object. */

@@ -130,8 +130,8 @@ export class Predictor {
   get inputShape(): Shape {
     return this.info().inputs[0]!.shape;
   }
-  get outputShape(): Shape {
-    return this.info().outputs[0]!.shape;
+  get outputShape(): Shape | Shape[] {
+    return first(this.info().outputs.map((t) => t.shape));
   }
   countParams(): number {
     return this.info().weights.reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0);

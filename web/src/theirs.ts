@@ -23,7 +23,7 @@ function nameOfMetric(metric: unknown): string {
  * The metrics with a name each, where some have the same, and what logs then call losses that have the name of a metric: as in
  * TensorFlow.js, each gets the number of those before it.
  */
-export function distinct(metrics: unknown, outputs: readonly string[]): {metrics: unknown; renamed: Map<string, string>} {
+export function distinct(metrics: unknown, outputs: readonly string[]): {metrics: unknown; renamed: Map<string, string>; names: string[]; said: string[]} {
   const lists = listsOf(metrics);
   const isNested = Array.isArray(lists) && lists.some((one) => Array.isArray(one));
   const isMany = outputs.length > 1;
@@ -33,7 +33,7 @@ export function distinct(metrics: unknown, outputs: readonly string[]): {metrics
   const names = [...losses, ...all.flatMap((some, i) => some.map((metric) => prefix(i) + nameOfMetric(metric)))];
   const said = names.map((name, i) => (names.indexOf(name) === names.lastIndexOf(name) ? name : `${name}_${names.slice(0, i).filter((n) => n === name).length}`));
   const renamed = new Map(losses.map((name, i) => [name, said[i]!]));
-  if (String(said) === String(names)) return {metrics, renamed};
+  if (String(said) === String(names)) return {metrics, renamed, names, said};
   let at = losses.length;
   const named = all.map((some, i) =>
     some.map((metric) => {
@@ -41,7 +41,7 @@ export function distinct(metrics: unknown, outputs: readonly string[]): {metrics
       return {class_name: className, config: {...config, name: said[at++]!.slice(prefix(i).length)}};
     }),
   );
-  return {metrics: named, renamed};
+  return {metrics: named, renamed, names, said};
 }
 
 /** What compile was given, as a file says it, and whether TensorFlow.js wrote it; undefined where nothing is said. */

@@ -182,3 +182,100 @@ suite('what an argument cannot be is said where the layer is made', () => {
     });
   }
 });
+
+suite('a layer tells what it is and makes its weights', () => {
+  const same = (f) => assert.deepEqual(f(fj), f(judge));
+  test('outputShape, after a call, after some that agree, and in a model in a row', () => {
+    same((tf) => {
+      const [dense, lstm, flatten, row] = [tf.layers.dense({units: 3}), tf.layers.lstm({units: 2, returnState: true}), tf.layers.flatten(), tf.layers.dense({units: 5})];
+      dense.apply(tf.input({shape: [4]}));
+      dense.apply(tf.input({shape: [4]}));
+      lstm.apply(tf.input({shape: [4, 1]}));
+      tf.sequential({layers: [tf.layers.conv2d({filters: 2, kernelSize: 2, inputShape: [3, 3, 1]}), flatten, row]});
+      return [dense, lstm, flatten, row].map((layer) => layer.outputShape);
+    });
+    assert.throws(() => fj.layers.dense({units: 3, name: 'd'}).outputShape, {message: 'd.outputShape: the layer is not joined to others yet: apply it, or add it to a model'});
+    const twice = fj.layers.flatten({name: 'f'});
+    for (const shape of [[2, 2], [3, 3]]) twice.apply(fj.input({shape}));
+    assert.throws(() => twice.outputShape, {message: 'f.outputShape: the layer was applied 2 times, keep what apply() gives'});
+  });
+  test('outputShape of a model', () =>
+    same((tf) => {
+      const x = tf.input({shape: [4]});
+      const outputs = [1, 2].map((units) => tf.layers.dense({units}).apply(x));
+      return [tf.model({inputs: x, outputs}), tf.model({inputs: x, outputs: outputs[1]})].map((model) => model.outputShape);
+    }));
+  test('batchInputShape, dtype and stateful', () =>
+    same((tf) => {
+      const first = tf.layers.lstm({units: 2, batchInputShape: [2, 3, 4], stateful: true});
+      return [first, tf.layers.dense({units: 1, inputShape: [3], dtype: 'int32'})].map(({batchInputShape, dtype, stateful}) => ({batchInputShape, dtype, stateful}));
+    }));
+  test('computeOutputShape', () =>
+    same((tf) => [
+      tf.layers.conv2d({filters: 3, kernelSize: 2, strides: 2}).computeOutputShape([null, 8, 9, 1]), tf.layers.concatenate().computeOutputShape([[2, 3], [2, 4]]),
+      tf.layers.flatten().computeOutputShape([7, 2, 3]), tf.layers.gru({units: 4, returnSequences: true}).computeOutputShape([null, 5, 2]),
+    ]));
+  test('the weights of a layer that was applied, or built, and belongs to no model yet', () => {
+    same((tf) => {
+      const [applied, built, none] = [tf.layers.bidirectional({layer: tf.layers.gru({units: 2})}), tf.layers.dense({units: 3}), tf.layers.flatten()];
+      applied.apply(tf.input({shape: [3, 4]}));
+      built.build([null, 5]);
+      none.apply(tf.input({shape: [3, 4]}));
+      return [applied, built, none].map((layer) => [layer.countParams(), layer.getWeights().map((t) => t.shape).sort(), layer.trainableWeights.length]);
+    });
+  });
+  test('are then those of the model', () => {
+    const predict = (tf) => {
+      const layer = tf.layers.dense({units: 2});
+      layer.build([null, 3]);
+      layer.setWeights([tf.tensor2d([[1, 2], [3, 4], [5, 6]]), tf.tensor1d([10, 20])]);
+      const x = tf.input({shape: [3]});
+      const model = tf.model({inputs: x, outputs: layer.apply(x)});
+      const before = model.predict(tf.ones([1, 3]));
+      layer.setWeights([tf.zeros([3, 2]), tf.ones([2])]);
+      return [before, model.predict(tf.ones([1, 3])), layer.call(tf.ones([1, 3]), {})];
+    };
+    const expected = predict(judge);
+    predict(fj).forEach((t, i) => close(t, expected[i]));
+  });
+  test('the last layer of a row is taken away', () => {
+    const predict = (tf) => {
+      const [one, two] = [2, 3].map((units) => tf.layers.dense({units, inputShape: [4], kernelInitializer: 'ones'}));
+      const model = tf.sequential({layers: [one, two]});
+      model.pop();
+      assert.deepEqual(model.layers, [one]);
+      model.add(tf.layers.dense({units: 1, kernelInitializer: 'ones'}));
+      return model.predict(tf.ones([1, 4]));
+    };
+    close(predict(fj), predict(judge));
+    assert.throws(() => fj.sequential().pop(), {message: 'There are no layers in the model.'});
+  });
+});
+
+suite('what fit tells of itself', () => {
+  const fit = async (tf, args, compile) => {
+    const model = tf.sequential({layers: [tf.layers.dense({units: 1, inputShape: [2]})]});
+    model.compile({optimizer: 'sgd', loss: 'meanSquaredError', ...compile});
+    const seen = [];
+    class Seeing extends tf.Callback {
+      onTrainBegin() {
+        seen.push(this.params);
+      }
+    }
+    const history = await model.fit(tf.ones([10, 2]), tf.ones([10, 1]), {epochs: 2, batchSize: 3, verbose: 0, callbacks: new Seeing(), ...args});
+    assert.ok(history instanceof tf.History);
+    return [seen, history.params, model.metricsNames, history.epoch];
+  };
+  for (const [name, args, compile] of [
+    ['alone', {}], ['with a part held out', {validationSplit: 0.25}, {metrics: ['mae']}], ['with metrics of one name', {epochs: 1}, {metrics: ['mse', 'mse']}],
+  ]) test(name, async () => assert.deepEqual(await fit(fj, args, compile), await fit(judge, args, compile)));
+  test('names of several outputs', () => {
+    const names = (tf) => {
+      const x = tf.input({shape: [2]});
+      const model = tf.model({inputs: x, outputs: ['a', 'b'].map((name) => tf.layers.dense({units: 1, name}).apply(x))});
+      model.compile({optimizer: 'sgd', loss: 'meanSquaredError', metrics: {b: 'mae'}});
+      return model.metricsNames;
+    };
+    assert.deepEqual(names(fj), names(judge));
+  });
+});
