@@ -3,7 +3,7 @@
 
 import {call, callForJson, heap, withArguments} from './engine.js';
 import {changesOf, numbersOf, type CustomLayer} from './custom.js';
-import {checkTrainable, Homes, Layer, trainingOf, uniqueName, type CallArgs, type LayerHome} from './layers.js';
+import {checkTrainable, Homes, inCamelCase, Layer, trainingOf, uniqueName, type CallArgs, type LayerHome} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {Home} from './place.js';
 import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight, type Shape} from './predictor.js';
@@ -142,6 +142,10 @@ export class Assembled extends Predictor implements LayerHome {
     if (changes === this.seenFields) return;
     this.seenFields = changes;
     call('fj_modelForgetPlans', this.handle);
+  }
+  /** Makes the weights now. */
+  build(): void {
+    void this.built;
   }
   private makeWeights(): void {
     const names = this.layers.map((l) => l.name);
@@ -298,8 +302,9 @@ export class Assembled extends Predictor implements LayerHome {
   getClassName(): string {
     return this.className;
   }
+  /** Its layers with all of their arguments, and how they are joined. */
   getConfig(): Record<string, unknown> {
-    return this.inKerasNames().config;
+    return inCamelCase(this.description((l) => ({class_name: l.getClassName(), config: l.getConfig()})).config) as Record<string, unknown>;
   }
   /** For files. @internal */
   inKerasNames(): Described {

@@ -7,6 +7,7 @@
 // they write is one safetensors file (engine/io/model_file.h); what they read is that, or TensorFlow.js's model.json with
 // its weights.
 
+import type {Metadata} from './metadata.js';
 
 export interface WeightSpec {
   name: string;
@@ -23,8 +24,11 @@ export interface ModelArtifacts {
   weightSpecs: WeightSpec[];
   weightData?: ArrayBuffer | ArrayBuffer[];
   trainingConfig?: object;
-  /** What resuming needs beside weights and optimizer state; with what compile was given, where TensorFlow.js has other words or none. */
-  userDefinedMetadata?: {seed?: number; step?: number; training?: object};
+  /**
+   * What the program keeps with the model; and what resuming needs beside weights and optimizer state, with what compile was given, where
+   * TensorFlow.js has other words or none.
+   */
+  userDefinedMetadata?: Metadata & {fjord?: {seed?: number; step?: number; training?: object}};
 }
 export interface SaveResult {
   modelArtifactsInfo: {dateSaved: Date; weightDataBytes: number};

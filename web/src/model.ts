@@ -20,6 +20,7 @@ import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveRe
 import type {Layer} from './layers.js';
 import {letWorkersCome} from './load.js';
 import type {Progress} from './gpu.js';
+import {checkedMetadata, metadataOf, withMetadata, type Metadata} from './metadata.js';
 import {theirNames} from './named.js';
 import {scalar, slice, zeros} from './ops.js';
 import {breathe, isPage, kBusy, kSlice} from './pauses.js';
@@ -59,6 +60,7 @@ export class LayersModel extends Elsewhere implements Trained {
   private renamed: ReadonlyMap<string, string> = new Map();
   private logNames: string[] = [];
   private compiled?: object;
+  private metadata?: Metadata;
   private detach?: () => void;
   private isTraining = false;
   /** All flags when it was compiled. */
@@ -410,6 +412,20 @@ export class LayersModel extends Elsewhere implements Trained {
   }
   // ---- files ------------------------------------------------------------------------------------------------------------------------
 
+  /** Labels and the like, which files keep. */
+  setUserDefinedMetadata(metadata: Metadata): void {
+    this.metadata = checkedMetadata(metadata);
+  }
+  getUserDefinedMetadata(): Metadata | undefined {
+    return this.metadata;
+  }
+  /** Values of weights, by the names that files have for these; all of them, unless not `strict`. */
+  loadWeights(weights: Record<string, Tensor>, strict = true): void {
+    this.home.drop();
+    const weightSpecs = Object.entries(weights).map(([name, {shape, dtype}]) => ({name, shape, dtype}));
+    const weightData = Float32Array.from(Object.values(weights).flatMap((t) => [...t.dataSync()])).buffer;
+    this.takeWeights({modelTopology: {}, weightSpecs, weightData}, () => {}, strict);
+  }
   /** What compile was given, in Keras's names and with the rate of now. */
   private get training(): object {
     const {className, config} = this.optimizer!;
@@ -460,7 +476,7 @@ export class LayersModel extends Elsewhere implements Trained {
         weightSpecs,
         weightData: data.buffer,
         ...(theirs ? {trainingConfig: theirs.config} : {}),
-        ...(saved ? {userDefinedMetadata: {seed, step, training: saved}} : {}),
+        ...(saved || this.metadata ? {userDefinedMetadata: {...this.metadata, ...(saved ? {fjord: {seed, step, training: saved}} : {})}} : {}),
       };
     });
   }
@@ -468,14 +484,17 @@ export class LayersModel extends Elsewhere implements Trained {
   file(includeOptimizer = false): ModelFile {
     this.home.gpu?.check('file');
     call('fj_modelSave', this.built, includeOptimizer ? 1 : 0);
-    return messageBytes();
+    const file = messageBytes();
+    return this.metadata ? withMetadata(file, this.metadata) : file;
   }
   static fromFile(file: ModelFile): LayersModel {
     const layers = layersOf(descriptionOf(file).config);
     const numbers = numbersOf(pathsOf(layers));
     const handle = withArguments((a) => call('fj_modelLoad', a.bytes(file), file.length, numbers.length ? a.json(numbers) : 0));
     const {model, training} = callForJson<{model: Described; training: object | null}>('fj_modelDescription', handle);
-    return new LayersModel(describing(model, layers), layers, {handle, training, saved: model, name: nameOf(model)});
+    const made = new LayersModel(describing(model, layers), layers, {handle, training, saved: model, name: nameOf(model)});
+    made.metadata = metadataOf(file);
+    return made;
   }
   async save(target: string | IOHandler, args: {includeOptimizer?: boolean; trainableOnly?: boolean} = {}): Promise<SaveResult> {
     const given = known(args, ['includeOptimizer', 'trainableOnly'], 'save');
@@ -492,7 +511,9 @@ export class LayersModel extends Elsewhere implements Trained {
     this.home.drop();
     const {trainingConfig, generatedBy, userDefinedMetadata} = artifacts;
     // TensorFlow.js hands them on with what it has trained since.
-    const {seed, training, ...known} = (generatedBy === kGenerator && userDefinedMetadata) || {};
+    const {fjord, ...metadata} = userDefinedMetadata ?? {};
+    if (Object.keys(metadata).length) this.metadata = metadata;
+    const {seed, training, ...known} = (generatedBy === kGenerator && fjord) || {};
     let {step} = known;
     if (typeof seed === 'number') this.seed = seed;
     const theirs = trainingOf(trainingConfig);

@@ -16,6 +16,9 @@ import {tidy} from './tensor.js';
 import {refuseForeignPart} from './values.js';
 
 export class Sequential extends LayersModel {
+  /** What the last layer gives, as far as that is known before the model is used. */
+  private types?: SymbolicType[];
+
   constructor(args: {layers?: AnyLayer[]; name?: string; seed?: number} = {}) {
     known(args, ['layers', 'name', 'seed'], 'sequential');
     const list: AnyLayer[] = [];
@@ -31,14 +34,24 @@ export class Sequential extends LayersModel {
     if (this.layers.length === 0 && isLayer && layer.className !== 'InputLayer' && !layer.batchInputShape) {
       throw new Error(`The first layer in a Sequential model must get an \`inputShape\` or \`batchInputShape\` argument: ${layer.name} has none, such as [28, 28, 1]`);
     }
+    this.types = this.typesAfter(layer);
     this.layers.push(layer);
     if (isLayer) layer.home = this;
+  }
+  /** What does not fit is refused where it is added. */
+  private typesAfter(layer: AnyLayer): SymbolicType[] | undefined {
+    if (layer instanceof Sequential) return layer.types;
+    if (!(layer instanceof Layer)) return layer.info().outputs;
+    const {dtype, batchInputShape: shape} = layer;
+    const types = this.types ?? (this.layers.length || !shape ? undefined : [{dtype, shape}]);
+    return types && (layer.className === 'InputLayer' ? types : layer.typesFor(types));
   }
   /** Takes the last layer away. */
   pop(): void {
     if (!this.layers.length) throw new Error('There are no layers in the model.');
     if (this.isBuilt || this.ends) throw new Error('Layers can only be taken away before the model is used');
     const layer = this.layers.pop()!;
+    this.types = undefined;
     if (layer instanceof Layer && layer.home === this) layer.home = undefined;
   }
   override join(): void {
@@ -161,7 +174,7 @@ export function modelFrom(saved: ModelArtifacts | ModelFile, isStrict = true): L
   const description = descriptionIn(saved);
   const layers = layersOf(description.config);
   const made = new LayersModel(describing(description, layers), layers, {
-    seed: saved.userDefinedMetadata?.seed,
+    seed: saved.userDefinedMetadata?.fjord?.seed,
     saved: description,
     draws: !isStrict || !saved.weightData,
     name: nameOf(description),

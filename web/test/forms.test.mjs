@@ -90,8 +90,8 @@ suite('descriptions have Keras\'s names', () => {
     assert.deepEqual(optimizer.asWritten().config, {learningRate: rate, beta_1: 0.8, beta_2: 0.999, epsilon: 1e-7});
     const model = fj.sequential({layers: [layer()]});
     model.compile({optimizer, loss: {d: 'meanSquaredError'}});
-    assert.deepEqual(model.artifacts(true).userDefinedMetadata.training.optimizer, saved);
-    assert.deepEqual(model.artifacts(true).userDefinedMetadata.training.loss, {d: 'meanSquaredError'});
+    assert.deepEqual(model.artifacts(true).userDefinedMetadata.fjord.training.optimizer, saved);
+    assert.deepEqual(model.artifacts(true).userDefinedMetadata.fjord.training.loss, {d: 'meanSquaredError'});
   });
   test('a rate in either name is one', () => {
     const model = fj.sequential({layers: [layer()]});

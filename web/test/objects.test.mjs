@@ -279,3 +279,85 @@ suite('what fit tells of itself', () => {
     assert.deepEqual(names(fj), names(judge));
   });
 });
+
+suite('what a program keeps with a model', () => {
+  const labels = {labels: ['cat', 'dog'], threshold: 0.5, more: {none: null, is: true}, seed: 'own'};
+  const made = (tf) => {
+    const model = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3], name: 'a'})]});
+    model.setUserDefinedMetadata(labels);
+    return model;
+  };
+  const artifactsOf = async (model, args) => {
+    let saved;
+    await model.save({save: async (artifacts) => ((saved = artifacts), {modelArtifactsInfo: {}})}, args);
+    return saved;
+  };
+  test('comes back from its parts, from either package to either', async () => {
+    for (const [from, to] of [[fj, fj], [fj, judge], [judge, fj]]) {
+      const again = await to.loadLayersModel({load: async () => artifactsOf(made(from))});
+      assert.deepEqual(again.getUserDefinedMetadata(), labels);
+    }
+  });
+  test('and beside what training needs', async () => {
+    const model = made(fj);
+    model.compile({optimizer: 'adam', loss: 'meanSquaredError'});
+    await model.trainOnBatch(fj.ones([1, 3]), fj.ones([1, 2]));
+    const again = await fj.loadLayersModel({load: async () => artifactsOf(model, {includeOptimizer: true})});
+    assert.deepEqual([again.getUserDefinedMetadata(), again.info().step, again.info().seed], [labels, 1, model.info().seed]);
+  });
+  test('comes back from a file, whose values are the same', () => {
+    const model = made(fj);
+    const file = model.file();
+    const again = fj.LayersModel.fromFile(file);
+    assert.deepEqual(again.getUserDefinedMetadata(), labels);
+    assert.equal(new DataView(file.buffer).getUint32(0, true) % 8, 0);
+    again.getWeights().forEach((t, i) => close(t, model.getWeights()[i], 0));
+    assert.equal(fj.LayersModel.fromFile(fj.sequential({layers: [fj.layers.dense({units: 2, inputShape: [3]})]}).file()).getUserDefinedMetadata(), undefined);
+  });
+  test('is JSON', () => {
+    for (const wrong of [undefined, null, 'text', 3, ['list'], {tensor: fj.ones([1])}, {call: () => {}}, {date: new Date()}]) {
+      assert.throws(() => judge.sequential().setUserDefinedMetadata(wrong));
+      assert.throws(() => fj.sequential().setUserDefinedMetadata(wrong), /^Error: setUserDefinedMetadata takes an object that JSON can write, got /);
+    }
+  });
+});
+
+suite('models as descriptions and by names', () => {
+  test('getConfig has the names of TensorFlow.js, and all arguments of the layers', () => {
+    const configOf = (tf) => {
+      const x = tf.input({shape: [3], name: 'x'});
+      const inner = tf.sequential({name: 'inner', layers: [tf.layers.dense({units: 2, inputShape: [3], name: 'a', recurrentActivation: undefined})]});
+      const model = tf.model({inputs: x, outputs: tf.layers.lstm({units: 1, name: 'b'}).apply(tf.layers.reshape({targetShape: [2, 1], name: 'r'}).apply(inner.apply(x))), name: 'm'});
+      const {layers, ...joined} = model.getConfig();
+      return {...joined, layers: layers.map(({config: {layers: within, ...config}, ...rest}) => ({...rest, units: config.units, activation: config.recurrentActivation, within: within?.map(({className, config: {units, useBias}}) => ({className, units, useBias}))}))};
+    };
+    const [ours, theirs] = [configOf(fj), configOf(judge)];
+    // Calls of a model within are counted from 1 there, too, where it has been a model of its own.
+    assert.deepEqual(ours, theirs);
+  });
+  test('loadWeights takes values by their names', () => {
+    const build = (tf) => tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [1], name: `n${tf === fj}`})]});
+    const load = (tf, model, weights, strict) => model.loadWeights(Object.fromEntries(weights.map(([name, t]) => [`n${tf === fj}/${name}`, t])), strict);
+    const predict = (tf) => {
+      const model = build(tf);
+      load(tf, model, [['bias', tf.tensor1d([10, 20])], ['kernel', tf.tensor2d([[1, 2]])]]);
+      load(tf, model, [['bias', tf.tensor1d([5, 6])]], false);
+      for (const wrong of [[['bias', tf.tensor1d([5, 6])]], [['bias', tf.zeros([2])], ['kernel', tf.zeros([1, 2])], ['other', tf.zeros([1])]]]) assert.throws(() => load(tf, model, wrong));
+      return model.predict(tf.ones([1, 1]));
+    };
+    close(predict(fj), predict(judge));
+  });
+  test('numbers as Keras took them from NumPy', async () => {
+    const layers = [{class_name: 'ReLU', config: {name: 'relu', max_value: {type: 'ndarray', value: 6}, batch_input_shape: [null, 2]}}];
+    const predict = async (tf) => (await tf.models.modelFromJSON({class_name: 'Sequential', keras_version: '2.2.4', config: {name: 's', layers}})).predict(tf.tensor2d([[3, 9]]));
+    close(await predict(fj), await predict(judge));
+  });
+  test('add refuses what does not fit at once', () => {
+    const add = (tf) => {
+      const model = tf.sequential({layers: [tf.layers.conv2d({filters: 1, kernelSize: 3, inputShape: [4, 4, 1]})]});
+      model.add(tf.layers.conv2d({filters: 1, kernelSize: 4, name: 'large'}));
+    };
+    assert.throws(() => add(judge), /[Nn]egative/);
+    assert.throws(() => add(fj), /^Error: large: /);
+  });
+});
