@@ -24,12 +24,12 @@ export function inKerasNames(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [snakeCase(key), inKerasNames(inner)]));
 }
 
+const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
 /** kernel_size is kernelSize, in all objects of a description. */
 export function inCamelCase(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inCamelCase);
   if (typeof value !== 'object' || value === null) return value;
-  const name = (key: string) => key.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [name(key), inCamelCase(inner)]));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [camelCase(key), inCamelCase(inner)]));
 }
 
 /** What each layer takes. Arguments are in camelCase, as TensorFlow.js names them; what they mean is Keras's. */
@@ -241,7 +241,9 @@ export class Layer {
   getConfig(): Record<string, unknown> {
     if (this.className === 'InputLayer') return inCamelCase(this.config) as Record<string, unknown>;
     const config = this.read;
-    return inCamelCase(renamed(renamed(config, oldHardSigmoid, 'hardSigmoid'), null, 'linear')) as Record<string, unknown>;
+    const all = inCamelCase(renamed(renamed(config, oldHardSigmoid, 'hardSigmoid'), null, 'linear')) as Record<string, unknown>;
+    const choice = (key: string, value: unknown) => (/^(dataFormat|mode|distribution|outputMode)$|Initializer$/.test(key) && typeof value === 'string' ? camelCase(value) : value);
+    return JSON.parse(JSON.stringify(all), choice) as Record<string, unknown>;
   }
   toJSON(): Described {
     return this.inKerasNames();

@@ -142,8 +142,8 @@ export class LayersModel extends Elsewhere implements Trained {
   private get hasFunctions(): boolean {
     return hasFunction(this.compiled) || hasFunction(this.topology) || numbersOf(pathsOf(this.layers)).length > 0;
   }
-  private compileWith(training: {metrics?: unknown}, optimizer: Optimizer): void {
-    const {metrics, renamed, names, said: logNames} = distinct(training.metrics, this.outputNames);
+  private compileWith(training: {metrics?: unknown; loss?: unknown}, optimizer: Optimizer): void {
+    const {metrics, renamed, names, said: logNames} = distinct(training.metrics, this.info().outputs, this.outputNames, training.loss);
     const said = {...training, metrics};
     try {
       withArguments((a) => call('fj_modelCompile', this.built, a.json(said)));
@@ -487,12 +487,14 @@ export class LayersModel extends Elsewhere implements Trained {
     const file = messageBytes();
     return this.metadata ? withMetadata(file, this.metadata) : file;
   }
-  static fromFile(file: ModelFile): LayersModel {
+  /** `make` is for a row. */
+  static fromFile(file: ModelFile, make?: (...parts: ConstructorParameters<typeof LayersModel>) => LayersModel): LayersModel {
     const layers = layersOf(descriptionOf(file).config);
     const numbers = numbersOf(pathsOf(layers));
     const handle = withArguments((a) => call('fj_modelLoad', a.bytes(file), file.length, numbers.length ? a.json(numbers) : 0));
     const {model, training} = callForJson<{model: Described; training: object | null}>('fj_modelDescription', handle);
-    const made = new LayersModel(describing(model, layers), layers, {handle, training, saved: model, name: nameOf(model)});
+    const parts: ConstructorParameters<typeof LayersModel> = [describing(model, layers), layers, {handle, training, saved: model, name: nameOf(model)}];
+    const made = make && model.class_name === 'Sequential' ? make(...parts) : new LayersModel(...parts);
     made.metadata = metadataOf(file);
     return made;
   }

@@ -15,22 +15,34 @@ import {callsBehind, type Call, type FoundCall, type SymbolicTensor, type Symbol
 import {tidy} from './tensor.js';
 import {refuseForeignPart} from './values.js';
 
+interface RowArgs {
+  layers?: AnyLayer[];
+  name?: string;
+  seed?: number;
+}
+type Parts = ConstructorParameters<typeof LayersModel>;
+
+function inRow(args: RowArgs): Parts {
+  known(args, ['layers', 'name', 'seed'], 'sequential');
+  const list: AnyLayer[] = [];
+  const name = args.name ?? uniqueName('Sequential');
+  return [(one) => ({class_name: 'Sequential', config: {name, layers: list.map(one)}}), list, {...args, name, className: 'Sequential'}];
+}
+
 export class Sequential extends LayersModel {
   /** What the last layer gives, as far as that is known before the model is used. */
   private types?: SymbolicType[];
 
-  constructor(args: {layers?: AnyLayer[]; name?: string; seed?: number} = {}) {
-    known(args, ['layers', 'name', 'seed'], 'sequential');
-    const list: AnyLayer[] = [];
-    const name = args.name ?? uniqueName('Sequential');
-    super((one) => ({class_name: 'Sequential', config: {name, layers: list.map(one)}}), list, {...args, name, className: 'Sequential'});
-    for (const layer of args.layers ?? []) this.add(layer);
+  /** `saved` is of a model that comes from a file. */
+  constructor(args: RowArgs = {}, saved?: Parts) {
+    super(...(saved ?? inRow(args)));
+    if (!saved) for (const layer of args.layers ?? []) this.add(layer);
   }
   add(layer: AnyLayer): void {
     refuseForeignPart(layer, 'add');
     const isLayer = layer instanceof Layer;
     if (!isLayer && !(layer instanceof LayersModel)) throw new Error('add takes a layer, such as tf.layers.dense({units: 10}), or a model');
-    if (this.isBuilt || this.ends) throw new Error('Layers can only be added before the model is used');
+    if (this.isBuilt || this.ends) throw new Error('Layers can only be added before the model is used: tf.sequential({layers: [...model.layers, layer]}) has the same ones, and their weights');
     if (this.layers.length === 0 && isLayer && layer.className !== 'InputLayer' && !layer.batchInputShape) {
       throw new Error(`The first layer in a Sequential model must get an \`inputShape\` or \`batchInputShape\` argument: ${layer.name} has none, such as [28, 28, 1]`);
     }
@@ -49,7 +61,7 @@ export class Sequential extends LayersModel {
   /** Takes the last layer away. */
   pop(): void {
     if (!this.layers.length) throw new Error('There are no layers in the model.');
-    if (this.isBuilt || this.ends) throw new Error('Layers can only be taken away before the model is used');
+    if (this.isBuilt || this.ends) throw new Error('Layers can only be taken away before the model is used: tf.sequential({layers: model.layers.slice(0, -1)}) has the same ones, and their weights');
     const layer = this.layers.pop()!;
     this.types = undefined;
     if (layer instanceof Layer && layer.home === this) layer.home = undefined;
@@ -62,7 +74,7 @@ export class Sequential extends LayersModel {
 
 const listOf = <T>(x: T | T[]): T[] => (Array.isArray(x) ? x : [x]);
 
-export const sequential = (args?: {layers?: AnyLayer[]; name?: string; seed?: number}): Sequential => new Sequential(args);
+export const sequential = (args?: RowArgs): Sequential => new Sequential(args);
 
 /** Layers as TensorFlow.js lists them: the furthest from the outputs first, of equally far ones the one that is met first on the way back. */
 function inOrder(found: FoundCall[], begins: ReadonlyMap<SymbolicTensor, SymbolicTensor>): AnyLayer[] {
@@ -84,7 +96,7 @@ export interface ModelArgs {
   seed?: number;
 }
 /** What a functional model is made of: everything between its inputs and its outputs. What an input comes from is no part of it. */
-function between(args: ModelArgs): ConstructorParameters<typeof LayersModel> {
+function between(args: ModelArgs): Parts {
   known(args, ['inputs', 'outputs', 'name', 'seed'], 'model');
   const ends = {inputs: listOf(args.inputs), outputs: listOf(args.outputs)};
   for (const t of [...ends.inputs, ...ends.outputs]) refuseForeignPart(t, 'model');
@@ -170,15 +182,13 @@ export async function modelFromJSON(json: object): Promise<LayersModel> {
 
 /** A model from what `save` has written: its own file, or TensorFlow.js's parts. */
 export function modelFrom(saved: ModelArtifacts | ModelFile, isStrict = true): LayersModel {
-  if (saved instanceof Uint8Array) return LayersModel.fromFile(saved);
+  const row = (...parts: Parts) => new Sequential({}, parts);
+  if (saved instanceof Uint8Array) return LayersModel.fromFile(saved, row);
   const description = descriptionIn(saved);
   const layers = layersOf(description.config);
-  const made = new LayersModel(describing(description, layers), layers, {
-    seed: saved.userDefinedMetadata?.fjord?.seed,
-    saved: description,
-    draws: !isStrict || !saved.weightData,
-    name: nameOf(description),
-  });
+  const options = {seed: saved.userDefinedMetadata?.fjord?.seed, saved: description, draws: !isStrict || !saved.weightData, name: nameOf(description)};
+  const parts: Parts = [describing(description, layers), layers, options];
+  const made = description.class_name === 'Sequential' ? row(...parts) : new LayersModel(...parts);
   try {
     tidy(() => made.restore(saved, isStrict));
   } catch (error) {

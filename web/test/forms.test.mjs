@@ -65,7 +65,7 @@ suite('descriptions have Keras\'s names', () => {
     });
     assert.deepEqual(fj.layers.dense(layer().getConfig()).toJSON().config.units, 2);
     const pooling = fj.layers.maxPooling2d({poolSize: 3, name: 'p'}).getConfig();
-    assert.deepEqual(pooling, {name: 'p', trainable: true, poolSize: [3, 3], strides: null, padding: 'valid', dataFormat: 'channels_last'});
+    assert.deepEqual(pooling, {name: 'p', trainable: true, poolSize: [3, 3], strides: null, padding: 'valid', dataFormat: 'channelsLast'});
     assert.deepEqual(layer().toJSON(), {class_name: 'Dense', config});
     assert.deepEqual(Object.keys(layer().asWritten().config).sort(), ['batchInputShape', 'kernelConstraint', 'kernelInitializer', 'name', 'units', 'useBias']);
   });

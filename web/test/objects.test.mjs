@@ -361,3 +361,60 @@ suite('models as descriptions and by names', () => {
     assert.throws(() => add(fj), /^Error: large: /);
   });
 });
+
+suite('a row that comes from a file', () => {
+  const saved = async (tf) => {
+    let parts;
+    const model = tf.sequential({layers: [tf.layers.dense({units: 3, inputShape: [2], kernelInitializer: 'ones'}), tf.layers.dense({units: 2, kernelInitializer: 'ones'})]});
+    await model.save({save: async (artifacts) => ((parts = artifacts), {modelArtifactsInfo: {}})});
+    return tf.loadLayersModel({load: async () => parts});
+  };
+  test('is a Sequential, and its layers can stand in another one', async () => {
+    const predict = async (tf) => {
+      const model = await saved(tf);
+      assert.ok(model instanceof tf.Sequential);
+      const other = tf.sequential({layers: model.layers.slice(0, -1)});
+      other.add(tf.layers.dense({units: 1, kernelInitializer: 'ones'}));
+      return other.predict(tf.ones([1, 2]));
+    };
+    close(await predict(fj), await predict(judge));
+    const again = fj.LayersModel.fromFile((await saved(fj)).file());
+    close(again.predict(fj.ones([1, 2])), fj.tensor2d([[6, 6]]));
+  });
+  test('says how it is made longer or shorter', async () => {
+    const model = await saved(fj);
+    assert.throws(() => model.add(fj.layers.flatten()), /^Error: Layers can only be added before the model is used: tf.sequential\(\{layers: \[...model.layers, layer\]\}\)/);
+    assert.throws(() => model.pop(), /^Error: Layers can only be taken away before the model is used: tf.sequential/);
+    close(fj.sequential({layers: [...model.layers, fj.layers.reshape({targetShape: [2, 1]})]}).predict(fj.ones([1, 2])), fj.tensor3d([[[6], [6]]]));
+  });
+});
+
+suite('the metric ce is the crossentropy of the loss', () => {
+  const labels = {
+    categoricalCrossentropy: [3, (tf) => tf.tensor2d([[1, 0, 0], [0, 0, 1]])], sparseCategoricalCrossentropy: [3, (tf) => tf.tensor2d([[0], [2]])],
+    binaryCrossentropy: [3, (tf) => tf.tensor2d([[1, 0, 1], [0, 0, 1]])], meanSquaredError: [1, (tf) => tf.tensor2d([[1], [0]])],
+  };
+  for (const [loss, [units, ys]] of Object.entries(labels)) {
+    test(loss, async () => {
+      const logs = async (tf) => {
+        const weights = [tf.tensor2d([0.1, -0.2, 0.3, 0.4, 0.5, -0.6].slice(0, 2 * units), [2, units]), tf.zeros([units])];
+        const model = tf.sequential({layers: [tf.layers.dense({units, inputShape: [2], activation: units === 1 || loss.startsWith('binary') ? 'sigmoid' : 'softmax', weights})]});
+        model.compile({optimizer: tf.train.sgd(0), loss, metrics: [loss.startsWith('sparse') ? 'ce' : 'crossentropy', 'acc']});
+        const {history} = await model.fit(tf.tensor2d([[1, 2], [-1, 0.5]]), ys(tf), {epochs: 1, verbose: 0});
+        return [Object.keys(history), Object.values(history).map(([v]) => v)];
+      };
+      const [[ours, values], [theirs, expected]] = [await logs(fj), await logs(judge)];
+      assert.deepEqual(ours, theirs);
+      values.forEach((v, i) => assert.ok(Math.abs(v - expected[i]) < 1e-5, `${ours[i]}: ${v}, expected ${expected[i]}`));
+    });
+  }
+});
+
+test('choices in getConfig are written as TensorFlow.js writes them', () => {
+  const of = (tf) => tf.layers.conv2d({filters: 1, kernelSize: 3, dataFormat: 'channelsFirst'}).getConfig();
+  assert.equal(of(fj).dataFormat, of(judge).dataFormat);
+  const {kernelInitializer} = fj.layers.dense({units: 1, kernelInitializer: fj.initializers.varianceScaling({mode: 'fanOut', distribution: 'truncatedNormal'})}).getConfig();
+  assert.deepEqual(kernelInitializer, {className: 'VarianceScaling', config: {mode: 'fanOut', distribution: 'truncatedNormal'}});
+  assert.equal(fj.layers.dense({units: 1}).getConfig().kernelInitializer, 'glorotUniform');
+  assert.equal(fj.layers.dense({units: 1, kernelInitializer: 'ones', name: 'snake_case'}).getConfig().name, 'snake_case');
+});
