@@ -3,14 +3,15 @@
 
 import {call, callForJson, heap, withArguments} from './engine.js';
 import {changesOf, numbersOf, type CustomLayer} from './custom.js';
-import {checkTrainable, Homes, inCamelCase, Layer, trainingOf, uniqueName, type CallArgs, type LayerHome} from './layers.js';
+import {Homes, type LayerHome} from './homes.js';
+import {checkTrainable, inCamelCase, Layer, trainingOf, uniqueName, type CallArgs, type Disposal} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {Home} from './place.js';
 import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight, type Shape} from './predictor.js';
 import {modelWeights} from './gradients.js';
 import {tensorsOf, type Data} from './samples.js';
 import {pathsOf} from './saved.js';
-import {Calls, inBatch, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {Calls, inBatch, symbolicOf, type ModelGraph, type Ref, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {handleOf, Tensor, tensor, tidy} from './tensor.js';
 import {there} from './there.js';
 import {refuseTraced, tracing} from './tracing.js';
@@ -24,14 +25,6 @@ export interface Ends {
   inputs: SymbolicTensor[];
   outputs: SymbolicTensor[];
 }
-/** How the engine says that layers are joined: [layer, call, output]. */
-type Ref = [string, number, number];
-interface ModelGraph {
-  calls: {layer: string; node: number; inputs: Ref[]; outputs: SymbolicType[]; arguments?: Record<string, unknown>}[];
-  inputs: Ref[];
-  outputs: Ref[];
-}
-
 export interface ModelOptions {
   seed?: number;
   name?: string;
@@ -371,9 +364,12 @@ export class Assembled extends Predictor implements LayerHome {
     made.trainable = trainable;
     return made;
   }
-  override dispose(): void {
+  override dispose(): Disposal {
+    const weights = this.handle && !this.isDisposed ? this.info().weights : [];
     for (const variable of this.variables.values()) variable.release();
     super.dispose();
+    const kept = [...pathsOf(this.layers)].filter(([l]) => l.homes.all.length).map(([, path]) => `${path}/`);
+    return {refCountAfterDispose: 0, numDisposedVariables: weights.filter(({name}) => !kept.some((path) => name.startsWith(path))).length};
   }
   /** @internal */
   weightsAt(path: string): LayerVariable[] {

@@ -5,6 +5,7 @@ import {statisticsOf} from './adapt.js';
 import {callForJson, withArguments} from './engine.js';
 import type {LayerArgsByName} from './generated/arguments.js';
 import {defaultsOfTensorFlowJs, layerClasses, type LayerName} from './generated/tables.js';
+import {Homes, type LayerHome} from './homes.js';
 import type {AnyLayer} from './model.js';
 import {first, oldHardSigmoid, renamed, type Described, type Shape} from './predictor.js';
 import {flagOf, shown, tensorsOf} from './samples.js';
@@ -69,47 +70,6 @@ export function uniqueName(className: string): string {
   return `${base}_${count}`;
 }
 
-/** A model, as far as its layers know it. */
-export interface LayerHome {
-  readonly name: string;
-  readonly isDisposed: boolean;
-  /** Joins layers that merely follow one another. */
-  join(): void;
-  /** Of the layer at a path, such as "base/dense". @internal */
-  weightsAt(path: string): LayerVariable[];
-  /** @internal */
-  valuesAt(path: string, trainableOnly: boolean): Tensor[];
-  /** @internal */
-  setValuesAt(path: string, values: Tensor[]): void;
-  /** @internal */
-  resetStatesAt(path: string): void;
-}
-
-/** The models that have the weights of a layer, or of a model that is a layer of theirs. */
-export class Homes {
-  private list: {model: LayerHome; path: string}[] = [];
-
-  add(model: LayerHome, path: string): void {
-    this.list = this.list.filter((home) => home.model !== model && !home.model.isDisposed);
-    this.list.push({model, path});
-  }
-  remove(model: LayerHome): void {
-    this.list = this.list.filter((home) => home.model !== model);
-  }
-  get all(): readonly {model: LayerHome; path: string}[] {
-    return this.list.filter(({model}) => !model.isDisposed);
-  }
-  /** One that is there; none where no model has made the weights. */
-  of(name: string): {model: LayerHome; path: string} | undefined {
-    const there = this.list.find(({model}) => !model.isDisposed);
-    const gone = this.list.at(-1);
-    if (!there && gone) {
-      throw new Error(`The layer ${name} belonged to the model ${gone.model.name}, which was disposed of with its weights: make a new layer`);
-    }
-    return there;
-  }
-}
-
 /** What a call says beside its inputs. */
 export interface CallArgs {
   /** Whether dropout, normalisation and the like work as in training, whatever the model does. */
@@ -142,7 +102,15 @@ export function trainingOf(args: CallArgs | null | undefined, what: string): boo
 }
 
 /** What models.ts does for a layer by itself, with a model of it alone for such inputs: it computes values, or has the weights. */
-export const alone: {model?: (layer: Layer, inputs: readonly SymbolicType[], args?: object) => LayerHome & {apply(x: Tensor[], args: CallArgs): Tensor | Tensor[]}} = {};
+export const alone: {
+  model?: (layer: Layer, inputs: readonly SymbolicType[], args?: object) => LayerHome & {apply(x: Tensor[], args: CallArgs): Tensor | Tensor[]};
+  end?: (layer: Layer) => void;
+} = {};
+/** What dispose says, as in TensorFlow.js: who has the weights still, and how many are gone. */
+export interface Disposal {
+  refCountAfterDispose: number;
+  numDisposedVariables: number;
+}
 
 export class Layer {
   /** Changes of `trainable`, of all layers and models. */
@@ -375,6 +343,13 @@ export class Layer {
   setWeights(values: Tensor[]): void {
     const {model, path} = this.there;
     model.setValuesAt(path, values);
+  }
+  /** Ends what it has computed with by itself; models keep what they have of it. */
+  dispose(): Disposal {
+    const count = this.homes.all.length ? this.weights.length : 0;
+    alone.end!(this);
+    const {length} = this.homes.all;
+    return {refCountAfterDispose: length, numDisposedVariables: length ? 0 : count};
   }
   /** Of a stateful layer: what it keeps from batch to batch begins anew at 0, in each model that has it. */
   resetStates(states?: unknown): void {

@@ -17,7 +17,7 @@ import {checkedRate, optimizerOf, recordModel, refuseRate, type Optimizer, type 
 import {numbersOf} from './custom.js';
 import {describing, layersIn, pathsOf, type SavedConfig} from './saved.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
-import type {Layer} from './layers.js';
+import type {Disposal, Layer} from './layers.js';
 import {letWorkersCome} from './load.js';
 import type {Progress} from './gpu.js';
 import {checkedMetadata, metadataOf, withMetadata, type Metadata} from './metadata.js';
@@ -543,12 +543,13 @@ export class LayersModel extends Elsewhere implements Trained {
     }
   }
 
-  override dispose(): void {
-    super.dispose();
+  override dispose(): Disposal {
+    const disposal = super.dispose();
     this.detach?.();
     this.detach = undefined;
     this.description = () => {
       throw new Error('The model is disposed and cannot be used');
     };
+    return disposal;
   }
 }

@@ -173,6 +173,11 @@ alone.model = (layer: Layer, types: readonly SymbolicType[], args: object = {}) 
   return made;
 };
 
+alone.end = (layer: Layer) => {
+  for (const made of kAlone.get(layer)?.values() ?? []) made.dispose();
+  kAlone.delete(layer);
+};
+
 /** A model from its description, as toJSON gives it, or from a model.json as an object. */
 export async function modelFromJSON(json: object): Promise<LayersModel> {
   if (typeof json !== 'object' || json === null) throw new Error(`modelFromJSON takes an object, such as JSON.parse(model.toJSON()), got ${shown(json)}`);

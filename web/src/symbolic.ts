@@ -72,6 +72,14 @@ export class Calls {
   }
 }
 
+/** How the engine says that layers are joined: [layer, call, output]. */
+export type Ref = [string, number, number];
+export interface ModelGraph {
+  calls: {layer: string; node: number; inputs: Ref[]; outputs: SymbolicType[]; arguments?: Record<string, unknown>}[];
+  inputs: Ref[];
+  outputs: Ref[];
+}
+
 /** A call, and how many were met before it on the way back from the ends. */
 export interface FoundCall {
   layer: AnyLayer;

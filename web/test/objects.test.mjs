@@ -418,3 +418,37 @@ test('choices in getConfig are written as TensorFlow.js writes them', () => {
   assert.equal(fj.layers.dense({units: 1}).getConfig().kernelInitializer, 'glorotUniform');
   assert.equal(fj.layers.dense({units: 1, kernelInitializer: 'ones', name: 'snake_case'}).getConfig().name, 'snake_case');
 });
+
+suite('dispose says what is gone', () => {
+  test('of a model, and of two that share a layer', () => {
+    const counts = (tf) => {
+      const shared = tf.layers.dense({units: 3});
+      const models = [1, 2].map((units) => {
+        const x = tf.input({shape: [4]});
+        return tf.model({inputs: x, outputs: tf.layers.dense({units, useBias: false}).apply(shared.apply(x))});
+      });
+      for (const model of models) model.predict(tf.ones([1, 4]));
+      return models.map((model) => model.dispose());
+    };
+    assert.deepEqual(counts(fj), counts(judge));
+  });
+  test('of a layer that was called by itself', () => {
+    const dispose = (tf) => {
+      const layer = tf.layers.dense({units: 1});
+      layer.apply(tf.ones([2, 4]));
+      return [layer.dispose(), layer];
+    };
+    const [[ours, layer], [theirs]] = [dispose(fj), dispose(judge)];
+    assert.deepEqual(ours, theirs);
+    assert.throws(() => layer.getWeights(), /was disposed of with its weights: make a new layer$/);
+  });
+  test('a layer of a model stays with it', () => {
+    const layer = fj.layers.dense({units: 1, inputShape: [2], kernelInitializer: 'ones'});
+    const model = fj.sequential({layers: [layer]});
+    layer.apply(fj.ones([1, 2]));
+    model.predict(fj.ones([1, 2]));
+    assert.deepEqual(layer.dispose(), {refCountAfterDispose: 1, numDisposedVariables: 0});
+    close(model.predict(fj.ones([1, 2])), fj.tensor2d([[2]]));
+    assert.deepEqual([model.dispose(), model.dispose()], [{refCountAfterDispose: 0, numDisposedVariables: 2}, {refCountAfterDispose: 0, numDisposedVariables: 0}]);
+  });
+});
