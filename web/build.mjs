@@ -13,6 +13,7 @@ import {appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {build, transform} from 'esbuild';
+import {reorder, symbols} from './binaryen.mjs';
 import {generate, layersAndActivations} from './generate.mjs';
 import {split} from './split.mjs';
 
@@ -80,7 +81,7 @@ const parts = {
   './glue.js': leanGlue,
   './thread.js': glueOfThreads,
   './rest-names.js': () => `export const kRestNames = ${JSON.stringify(restNames)};`,
-  './inside.js': () => `export const text = ${JSON.stringify(pack(readFileSync(`${root}build/wasm/simd/fjord.wasm`)))};`,
+  './inside.js': () => `export const text = ${JSON.stringify(pack(readFileSync(`${out}/simd/fjord.wasm`)))};`,
 };
 const provideParts = (folder) => ({
   name: 'parts',
@@ -89,6 +90,18 @@ const provideParts = (folder) => ({
     onLoad({filter: /.*/, namespace: 'parts'}, async ({path}) => ({contents: await parts[path](folder), loader: 'js', resolveDir: `${root}web/src`}));
   },
 });
+
+/** Puts the WebAssembly of the variants in a folder of build/ into a package, and the names of its functions, for tests, beside what was built. */
+function packVariants(folder, to) {
+  for (const variant of builtIn(folder)) {
+    const built = `${root}build/${folder}/${variant}`;
+    mkdirSync(`${to}/${variant}`, {recursive: true});
+    copyFileSync(`${built}/fjord.wasm`, `${to}/${variant}/fjord.wasm`);
+    const names = symbols(folder, variant);
+    const order = reorder(variant, `${to}/${variant}/fjord.wasm`);
+    writeFileSync(`${built}/packed.symbols`, order.map((old, number) => `${number}:${names[old]}`).join('\n'));
+  }
+}
 
 /**
  * The package of the variants in a folder of build/: an entry `predicting.ts`, whose WebAssembly is split in two by what `models` call, or
@@ -102,10 +115,7 @@ async function packFolder(folder, to, entry, models = []) {
   });
   await bundle();
   if (builtIn(folder).some((variant) => variant.endsWith('threads'))) writeFileSync(`${to}/thread.js`, await glueOfThreads(folder));
-  for (const variant of builtIn(folder)) {
-    mkdirSync(`${to}/${variant}`, {recursive: true});
-    copyFileSync(`${root}build/${folder}/${variant}/fjord.wasm`, `${to}/${variant}/fjord.wasm`);
-  }
+  packVariants(folder, to);
   // A benchmark of two commits builds one variant alone.
   if (entry !== 'predicting.ts' || !builtIn(folder).includes('simd')) return;
   const tried = split({folder, to, models});
@@ -132,6 +142,7 @@ rmSync(out, {recursive: true, force: true});
 mkdirSync(out, {recursive: true});
 // For Node, until all of it is known: what is split is run.
 writeFileSync(`${out}/package.json`, '{"type": "module"}');
+packVariants('wasm', out);
 const bundle = (entry, outfile, options) =>
   build({entryPoints: [`${root}web/src/${entry}`], outfile: `${out}/${outfile}`, bundle: true, minify: true, target: 'es2022', plugins: [provideParts('wasm')], ...options});
 await bundle('module.ts', 'fjord.js', {format: 'esm', external: ['./thread.js'], sourcemap: true, banner});
@@ -153,11 +164,6 @@ await bundle('commonjs.ts', 'fjord.cjs', {
 const map = JSON.parse(readFileSync(`${out}/fjord.js.map`, 'utf8'));
 map.sources = map.sources.map((source) => source.replace(/^(\.\.\/)*/, '').replace(/^parts:\.\//, 'web/'));
 writeFileSync(`${out}/fjord.js.map`, JSON.stringify(map));
-
-for (const variant of built) {
-  mkdirSync(`${out}/${variant}`);
-  copyFileSync(`${root}build/wasm/${variant}/fjord.wasm`, `${out}/${variant}/fjord.wasm`);
-}
 
 // What was built before, of other sources, is left out.
 const predicts = process.argv[2] !== '--only' && builtIn('predict').length > 0;

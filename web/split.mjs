@@ -12,24 +12,12 @@ import {existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node
 import os from 'node:os';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {orderByLikeness} from './order.mjs';
+import {reorder, run, symbols} from './binaryen.mjs';
 import {parse, withNames} from './wasm.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const cache = process.env.FJORD_CACHE ?? `${os.homedir()}/.cache/fjord`;
-const ours = `${cache}/emscripten-3.1.69/binaryen/bin/`;
-
 // Without threads; these have one file.
 export const splitVariants = ['simd', 'relaxed-simd'];
-const features = (variant) =>
-  ['simd', 'bulk-memory', 'nontrapping-float-to-int', 'sign-ext', 'mutable-globals', ...(variant.startsWith('relaxed') ? ['relaxed-simd'] : [])].map((name) => `--enable-${name}`);
-const run = (tool, variant, ...args) => execFileSync(existsSync(ours) ? ours + tool : tool, [...features(variant), ...args], {stdio: ['ignore', 'inherit', 'inherit']});
-
-/** The names of the functions of a variant, by their numbers: imports come first. */
-function symbols(folder, variant) {
-  const lines = readFileSync(`${root}build/${folder}/${variant}/fjord.mjs.symbols`, 'utf8').trimEnd().split('\n');
-  return lines.map((line) => line.slice(line.indexOf(':') + 1).replace(/\\([0-9a-f]{2})/g, (_, code) => String.fromCharCode(parseInt(code, 16))));
-}
 
 /** A name without the numbers that a template was made for, and of lambdas in a function; `$_98`, one outside of functions, is another formula. */
 const like = (name) => name.replace(/(?<![\w$])\d+/g, '0').replace(/(0, )+0/g, '0').replace(/'lambda\d+'/g, "'lambda'");
@@ -45,16 +33,6 @@ function profile(folder, to, models, scratch) {
   const called = [];
   for (let i = 0; 8 + 4 * i < bytes.length; ++i) if (bytes.readUInt32LE(8 + 4 * i)) called.push(imports + i);
   return {called, names: JSON.parse(output)};
-}
-
-/** Binaryen sorts by names: here these are places. */
-function reorder(variant, file, scratch) {
-  const module = readFileSync(file);
-  const {imports, bodies} = parse(module);
-  const names = Array.from({length: imports}, (_, i) => `import${i}`);
-  for (const [place, i] of orderByLikeness(bodies).entries()) names[imports + i] = `f${String(place).padStart(6, '0')}`;
-  writeFileSync(`${scratch}/placed.wasm`, withNames(module, names));
-  run('wasm-opt', variant, '--reorder-functions-by-name', `${scratch}/placed.wasm`, '-o', file);
 }
 
 /** Splits the variants of build/`folder` into `to`, which has a package that runs; gives the layers and activations that were tried. */
@@ -75,7 +53,7 @@ export function split({folder, to, models}) {
       writeFileSync(`${scratch}/kept`, kept.map((i) => `f${i}`).join('\n'));
       run('wasm-split', variant, `--keep-funcs=@${scratch}/kept`, '--export-prefix=%', '--import-namespace=first', '--placeholder-namespace=later',
         `${scratch}/named.wasm`, '-o1', `${to}/${variant}/fjord.wasm`, '-o2', `${to}/${variant}/rest.wasm`);
-      for (const file of ['fjord.wasm', 'rest.wasm']) reorder(variant, `${to}/${variant}/${file}`, scratch);
+      for (const file of ['fjord.wasm', 'rest.wasm']) reorder(variant, `${to}/${variant}/${file}`);
     }
     return names;
   } finally {

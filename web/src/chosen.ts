@@ -44,7 +44,7 @@ class Drawn extends CustomLayer {
     private readonly initializer: Initializer,
     private readonly shape: number[],
   ) {
-    super({inputShape: [1]});
+    super({inputShape: [1], name: initializer.class_name});
   }
   override build(): void {
     this.addWeight('values', this.shape, null, this.initializer);
@@ -56,39 +56,44 @@ export class Initializer extends Chosen {
     const model = new Sequential({layers: [new Drawn(this, shape)]});
     try {
       return tidy(() => cast(model.getWeights()[0]!, dtype));
-    } catch (error) {
-      throw new Error((error as Error).message.replace(/^drawn_\d+: (it cannot be a part of a model: )?/, ''));
     } finally {
       model.dispose();
     }
   }
 }
 
-type Numbers = Record<string, number | undefined>;
+type Formula = (w: Tensor, config: Record<string, number | undefined>) => Tensor;
 const kEpsilon = 1e-7;
 /** Each vector along an axis brought from its length to another one. */
 function resized(w: Tensor, axis = 0, wanted: (lengths: Tensor) => Tensor): Tensor {
   const lengths = e.sqrt(sum(e.square(w), axis, true));
   return e.mul(w, e.div(wanted(lengths), e.add(lengths, kEpsilon)));
 }
-const penalty = (w: Tensor, l1: number, l2: number): Tensor => e.add(e.mul(l1, sum(e.abs(w))), e.mul(l2, sum(e.square(w))));
+/** Lengths within bounds; what these are where nothing is said. */
+const bounded =
+  (most: number): Formula =>
+  (w, {minValue = 0, maxValue = most, rate = 1, axis}) =>
+    resized(w, axis, (n) => e.add(e.mul(rate, clipByValue(n, minValue, maxValue)), e.mul(1 - rate, n)));
+const penalty =
+  (a: number, b: number): Formula =>
+  (w, {l1 = a, l2 = b}) => e.add(e.mul(l1, sum(e.abs(w))), e.mul(l2, sum(e.square(w))));
 /** What the engine does in a step, with tensors. */
-const kFormulas: Record<string, (w: Tensor, config: Numbers) => Tensor> = {
-  MaxNorm: (w, {maxValue = 2, axis}) => resized(w, axis, (n) => clipByValue(n, 0, maxValue)),
-  MinMaxNorm: (w, {minValue = 0, maxValue = 1, rate = 1, axis}) => resized(w, axis, (n) => e.add(e.mul(rate, clipByValue(n, minValue, maxValue)), e.mul(1 - rate, n))),
+const kFormulas: Record<string, Formula> = {
+  MaxNorm: bounded(2),
+  MinMaxNorm: bounded(1),
   NonNeg: (w) => e.relu(w),
   UnitNorm: (w, {axis}) => resized(w, axis, onesLike),
-  L1: (w, {l1 = 0.01}) => penalty(w, l1, 0),
-  L2: (w, {l2 = 0.01}) => penalty(w, 0, l2),
-  L1L2: (w, {l1 = 0.01, l2 = 0.01}) => penalty(w, l1, l2),
+  L1: penalty(0.01, 0),
+  L2: penalty(0, 0.01),
+  L1L2: penalty(0.01, 0.01),
 };
 /** A regularizer or a constraint. */
 export class Applied extends Chosen {
   /** The penalty of a weight, or the weight as the constraint allows it. */
   apply(w: Tensor): Tensor {
     const formula = kFormulas[this.class_name];
-    if (!formula) throw new Error(`${this.class_name} has no apply: it works in fit alone`);
-    return tidy(() => formula(w, inCamelCase(this.config) as Numbers));
+    if (!formula) throw new Error(`${this.class_name} has no apply`);
+    return tidy(() => formula(w, inCamelCase(this.config) as Parameters<Formula>[1]));
   }
 }
 

@@ -20,7 +20,7 @@ import type {Described, Shape} from './predictor.js';
 import {flagOf, shown} from './samples.js';
 import type {SymbolicType} from './symbolic.js';
 import {handleOf, keep, Tensor, type DataType} from './tensor.js';
-import {describedFunction, numberOf} from './trace.js';
+import {describedFunction, isApplied, numberOf} from './trace.js';
 import {fromRegistered, type Config, type SerializableConstructor} from './serialization.js';
 import {tracing} from './tracing.js';
 import {LayerVariable} from './weights.js';
@@ -177,7 +177,7 @@ export class CustomLayer extends Layer {
     if (this.variables.some((v) => v.args.name === name)) fail(`Duplicate weight name ${name} for layer ${this.name}`);
     if (!Array.isArray(shape) || !shape.every((d) => Number.isInteger(d) && d! > 0)) fail(`the shape of ${name} is a list of sizes, got ${shown(shape)}`);
     if ((dtype ?? 'float32') !== 'float32') fail(`dtype of ${name} must be 'float32', got ${shown(dtype)}`);
-    if (typeof initializer === 'function' || (typeof (initializer as {apply?: unknown} | null)?.apply === 'function' && !('class_name' in (initializer as object)))) fail(`the initializer of ${name} is one of tf.initializers, or its name, not a function`);
+    if (typeof initializer === 'function' || isApplied(initializer)) fail(`the initializer of ${name} is one of tf.initializers, or its name, not a function`);
     const args = {
       name, shape: shape as number[], initializer: initializer ?? 'glorotUniform', trainable: flagOf(trainable, 'trainable', true),
       regularizer: describedFunction(regularizer, 'regularizer') ?? regularizer ?? null, constraint: describedFunction(constraint, 'constraint') ?? constraint ?? null,

@@ -279,7 +279,7 @@ async function readModelJson(json: ModelJson, read: (path: string) => Promise<Ar
 export async function partsOfJson(json: object): Promise<ModelArtifacts> {
   const {weightsManifest, pathPrefix = '', ...parts} = ('modelTopology' in json ? json : {modelTopology: json}) as ModelJson & {pathPrefix?: string};
   if (!weightsManifest) return checked({...parts, weightSpecs: []});
-  return checked(await readModelJson({...parts, weightsManifest}, (path) => fetched(pathPrefix && !pathPrefix.endsWith('/') ? `${pathPrefix}/${path}` : pathPrefix + path)));
+  return checked(await readModelJson({...parts, weightsManifest}, (path) => fetched(pathPrefix.replace(/[^/]$/, '$&/') + path)));
 }
 
 /** A file is a model.json or a safetensors file, whose first bytes are a length below 2^32. */

@@ -6,10 +6,10 @@ import {callForJson, withArguments} from './engine.js';
 import type {LayerArgsByName} from './generated/arguments.js';
 import {defaultsOfTensorFlowJs, layerClasses, type LayerName} from './generated/tables.js';
 import {Homes, type LayerHome} from './homes.js';
-import type {AnyLayer} from './model.js';
+import type {AnyLayer, LayersModel} from './model.js';
 import {first, oldHardSigmoid, renamed, type Described, type Shape} from './predictor.js';
 import {flagOf, shown, tensorsOf} from './samples.js';
-import {Calls, inBatch, symbolicOf, type Call, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {Calls, inBatch, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {Tensor, type DataType} from './tensor.js';
 import {callWithin, describedFunction, type TensorFunction} from './trace.js';
 import {tracing} from './tracing.js';
@@ -31,6 +31,12 @@ export function inCamelCase(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inCamelCase);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [camelCase(key), inCamelCase(inner)]));
+}
+
+/** An argument as TensorFlow.js says it. */
+function inTheirWords(key: string, value: unknown): unknown {
+  if (/activation$/i.test(key)) return value === oldHardSigmoid ? 'hardSigmoid' : (value ?? 'linear');
+  return typeof value === 'string' && /^(dataFormat|mode|distribution|outputMode)$|Initializer$/.test(key) ? camelCase(value) : value;
 }
 
 /** What each layer takes. Arguments are in camelCase, as TensorFlow.js names them; what they mean is Keras's. */
@@ -102,10 +108,7 @@ export function trainingOf(args: CallArgs | null | undefined, what: string): boo
 }
 
 /** What models.ts does for a layer by itself, with a model of it alone for such inputs: it computes values, or has the weights. */
-export const alone: {
-  model?: (layer: Layer, inputs: readonly SymbolicType[], args?: object) => LayerHome & {apply(x: Tensor[], args: CallArgs): Tensor | Tensor[]};
-  end?: (layer: Layer) => void;
-} = {};
+export const alone: {model?: (layer: Layer, inputs: readonly SymbolicType[], args?: object) => LayersModel} = {};
 /** What dispose says, as in TensorFlow.js: who has the weights still, and how many are gone. */
 export interface Disposal {
   refCountAfterDispose: number;
@@ -132,6 +135,8 @@ export class Layer {
   stateful: boolean;
   readonly calls = new Calls(this);
   readonly homes = new Homes();
+  /** Of it alone, by the shapes of their samples. */
+  readonly models = new Map<string, LayersModel>();
   /** The model that it was put into last. */
   home?: LayerHome;
 
@@ -153,7 +158,7 @@ export class Layer {
     else if (batchSize !== undefined) this.put('batchSize', batchSize);
     this.put('name', this.name);
     const {dtype, stateful, batch_input_shape: said, batch_shape: shape = said, input_shape: sample, batch_size: batch} = this.config;
-    this.dtype = kTypes.includes(dtype as DataType) ? (dtype as DataType) : 'float32';
+    this.dtype = kTypes.find((type) => type === dtype) ?? 'float32';
     this.stateful = stateful === true;
     // An embedding's input_dim is the number of its rows.
     const {[className === 'Embedding' ? 'input_length' : 'input_dim']: size = sample} = this.config;
@@ -208,10 +213,7 @@ export class Layer {
   /** All of its arguments, those that were not given with their defaults. */
   getConfig(): Record<string, unknown> {
     if (this.className === 'InputLayer') return inCamelCase(this.config) as Record<string, unknown>;
-    const config = this.read;
-    const all = inCamelCase(renamed(renamed(config, oldHardSigmoid, 'hardSigmoid'), null, 'linear')) as Record<string, unknown>;
-    const choice = (key: string, value: unknown) => (/^(dataFormat|mode|distribution|outputMode)$|Initializer$/.test(key) && typeof value === 'string' ? camelCase(value) : value);
-    return JSON.parse(JSON.stringify(all), choice) as Record<string, unknown>;
+    return JSON.parse(JSON.stringify(inCamelCase(this.read)), inTheirWords) as Record<string, unknown>;
   }
   toJSON(): Described {
     return this.inKerasNames();
@@ -293,9 +295,9 @@ export class Layer {
   }
   /** Of what it gives, the batch included; the same in all of its calls. */
   get outputShape(): Shape | Shape[] {
-    const shapeOf = ({outputs}: Call) => first(outputs.map((t) => t.shape));
-    const [call, ...others] = this.calls.list;
-    return shapeOf(call && others.every((one) => String(shapeOf(one)) === String(shapeOf(call))) ? call : this.onlyCall('outputShape'));
+    const shapes = this.calls.list.map(({outputs}) => first(outputs.map((t) => t.shape)));
+    if (new Set(shapes.map(String)).size === 1) return shapes[0]!;
+    return first(this.onlyCall('outputShape').outputs.map((t) => t.shape));
   }
   /** What its one call gave. */
   get output(): SymbolicTensor {
@@ -347,14 +349,15 @@ export class Layer {
   /** Ends what it has computed with by itself; models keep what they have of it. */
   dispose(): Disposal {
     const count = this.homes.all.length ? this.weights.length : 0;
-    alone.end!(this);
+    for (const model of this.models.values()) model.dispose();
+    this.models.clear();
     const {length} = this.homes.all;
     return {refCountAfterDispose: length, numDisposedVariables: length ? 0 : count};
   }
   /** Of a stateful layer: what it keeps from batch to batch begins anew at 0, in each model that has it. */
   resetStates(states?: unknown): void {
     const {config, name} = this;
-    if (!config['stateful'] && !(config['layer'] as Described | undefined)?.config['stateful']) throw new Error(`The layer ${name} keeps no states that can be reset: that takes stateful: true`);
+    if (!this.stateful && !(config['layer'] as Described | undefined)?.config['stateful']) throw new Error(`The layer ${name} keeps no states that can be reset: that takes stateful: true`);
     if (states != null) throw new Error(`${name}: resetStates takes no states: they begin anew at 0; a call begins with others by initialState`);
     for (const {model, path} of this.homes.all) model.resetStatesAt(path);
   }

@@ -7,13 +7,12 @@ import type {ModelFile} from './io.js';
 export type Metadata = Record<string, unknown>;
 
 const kText = 'userDefinedMetadata';
-const isJson = (value: unknown): boolean => {
-  if (typeof value !== 'object' || value === null) return value === null || ['string', 'number', 'boolean'].includes(typeof value);
-  return (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype) && Object.values(value).every(isJson);
-};
+const isPlain = (value: unknown): boolean => typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+const isJson = (value: unknown): boolean =>
+  isPlain(value) || Array.isArray(value) ? Object.values(value as object).every(isJson) : value === null || ['string', 'number', 'boolean'].includes(typeof value);
 export function checkedMetadata(metadata: Metadata): Metadata {
-  if (typeof metadata === 'object' && !Array.isArray(metadata) && metadata && isJson(metadata)) return metadata;
-  throw new Error(`setUserDefinedMetadata takes an object that JSON can write, got ${shown(metadata)}`);
+  if (isPlain(metadata) && isJson(metadata)) return metadata;
+  throw new Error(`setUserDefinedMetadata takes a JSON object, got ${shown(metadata)}`);
 }
 
 /** A file with metadata in its header: its length, the header, what spaces fill up to eight bytes, and the data. */
@@ -22,7 +21,7 @@ export function withMetadata(file: ModelFile, metadata: Metadata): ModelFile {
   const texts = {...header.__metadata__, [kText]: JSON.stringify(metadata)};
   const json = new TextEncoder().encode(JSON.stringify({...header, __metadata__: texts}));
   const data = file.subarray(8 + new DataView(file.buffer, file.byteOffset).getUint32(0, true));
-  const size = Math.ceil(json.length / 8) * 8;
+  const size = (json.length + 7) & ~7;
   const out = new Uint8Array(8 + size + data.length).fill(32);
   new DataView(out.buffer).setBigUint64(0, BigInt(size), true);
   out.set(json, 8);

@@ -143,7 +143,7 @@ export class LayersModel extends Elsewhere implements Trained {
     return hasFunction(this.compiled) || hasFunction(this.topology) || numbersOf(pathsOf(this.layers)).length > 0;
   }
   private compileWith(training: {metrics?: unknown; loss?: unknown}, optimizer: Optimizer): void {
-    const {metrics, renamed, names, said: logNames} = distinct(training.metrics, this.info().outputs, this.outputNames, training.loss);
+    const {metrics, renamed, names, said: logNames} = distinct(training.metrics, this.info().outputs, training.loss);
     const said = {...training, metrics};
     try {
       withArguments((a) => call('fj_modelCompile', this.built, a.json(said)));
@@ -153,7 +153,8 @@ export class LayersModel extends Elsewhere implements Trained {
     }
     this.takeTraining(said, optimizer);
     this.renamed = renamed;
-    [this.metricsNames, this.logNames] = [names, logNames];
+    this.metricsNames = names;
+    this.logNames = logNames;
   }
   /** The engine was compiled so. */
   private takeTraining(training: object, optimizer = optimizerOf((training as {optimizer: unknown}).optimizer)): void {

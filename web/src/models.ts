@@ -38,11 +38,17 @@ export class Sequential extends LayersModel {
     super(...(saved ?? inRow(args)));
     if (!saved) for (const layer of args.layers ?? []) this.add(layer);
   }
+  private refuseUsed(): void {
+    if (this.isBuilt || this.ends) throw new Error('Layers can only be added or removed before the model is used: make a new one of its layers');
+  }
+  private refuseEmpty(): void {
+    if (!this.layers.length) throw new Error('The model has no layers yet');
+  }
   add(layer: AnyLayer): void {
     refuseForeignPart(layer, 'add');
     const isLayer = layer instanceof Layer;
     if (!isLayer && !(layer instanceof LayersModel)) throw new Error('add takes a layer, such as tf.layers.dense({units: 10}), or a model');
-    if (this.isBuilt || this.ends) throw new Error('Layers can only be added before the model is used: tf.sequential({layers: [...model.layers, layer]}) has the same ones, and their weights');
+    this.refuseUsed();
     if (this.layers.length === 0 && isLayer && layer.className !== 'InputLayer' && !layer.batchInputShape) {
       throw new Error(`The first layer in a Sequential model must get an \`inputShape\` or \`batchInputShape\` argument: ${layer.name} has none, such as [28, 28, 1]`);
     }
@@ -52,22 +58,21 @@ export class Sequential extends LayersModel {
   }
   /** What does not fit is refused where it is added. */
   private typesAfter(layer: AnyLayer): SymbolicType[] | undefined {
-    if (layer instanceof Sequential) return layer.types;
-    if (!(layer instanceof Layer)) return layer.info().outputs;
+    if (!(layer instanceof Layer)) return layer instanceof Sequential ? layer.types : layer.info().outputs;
     const {dtype, batchInputShape: shape} = layer;
     const types = this.types ?? (this.layers.length || !shape ? undefined : [{dtype, shape}]);
     return types && (layer.className === 'InputLayer' ? types : layer.typesFor(types));
   }
   /** Takes the last layer away. */
   pop(): void {
-    if (!this.layers.length) throw new Error('There are no layers in the model.');
-    if (this.isBuilt || this.ends) throw new Error('Layers can only be taken away before the model is used: tf.sequential({layers: model.layers.slice(0, -1)}) has the same ones, and their weights');
+    this.refuseEmpty();
+    this.refuseUsed();
     const layer = this.layers.pop()!;
     this.types = undefined;
     if (layer instanceof Layer && layer.home === this) layer.home = undefined;
   }
   override join(): void {
-    if (!this.layers.length) throw new Error('The model has no layers yet');
+    this.refuseEmpty();
     super.join();
   }
 }
@@ -142,13 +147,9 @@ export class FunctionalModel extends LayersModel {
 }
 export const model = (args: ModelArgs): LayersModel => new FunctionalModel(args);
 
-/** Models of single layers, by the shapes of their samples. */
-const kAlone = new WeakMap<Layer, Map<string, LayersModel>>();
 alone.model = (layer: Layer, types: readonly SymbolicType[], args: object = {}) => {
-  const known = kAlone.get(layer) ?? new Map<string, LayersModel>();
-  kAlone.set(layer, known);
   const key = types.map(({dtype, shape}) => `${dtype} ${shape.slice(1)}`).join() + JSON.stringify(args);
-  let made = known.get(key);
+  let made = layer.models.get(key);
   if (!made || made.isDisposed) {
     const inputs = types.map(({dtype, shape}) => input({shape: shape.slice(1), dtype}));
     const nodes = [inputs.map((t) => [t.name, 0, 0, inKerasNames(args)])];
@@ -168,19 +169,14 @@ alone.model = (layer: Layer, types: readonly SymbolicType[], args: object = {}) 
     );
     // It belongs where the program has put it.
     layer.home = home;
-    known.set(key, made);
+    layer.models.set(key, made);
   }
   return made;
 };
 
-alone.end = (layer: Layer) => {
-  for (const made of kAlone.get(layer)?.values() ?? []) made.dispose();
-  kAlone.delete(layer);
-};
-
 /** A model from its description, as toJSON gives it, or from a model.json as an object. */
 export async function modelFromJSON(json: object): Promise<LayersModel> {
-  if (typeof json !== 'object' || json === null) throw new Error(`modelFromJSON takes an object, such as JSON.parse(model.toJSON()), got ${shown(json)}`);
+  if (typeof json !== 'object' || json === null) throw new Error(`modelFromJSON takes a JSON object, got ${shown(json)}`);
   await ready();
   return modelFrom(await partsOfJson(json));
 }

@@ -1,7 +1,7 @@
 // What TensorFlow.js saves of a training, as the engine takes it, and the other way: what compile was given, and the optimizer's state.
 
 import {snakeCase} from './layers.js';
-import type {SymbolicType} from './symbolic.js';
+import type {ModelInfo} from './predictor.js';
 import type {Tensor} from './tensor.js';
 
 /** A list, or lists by name. */
@@ -25,14 +25,15 @@ const lossAt = (loss: unknown, output: string, i: number): unknown => (Array.isA
 /** `ce` is the crossentropy that the loss is, or that an output of such a width has. */
 function spelledOut(metric: unknown, loss: unknown, width: number | null | undefined): unknown {
   if (metric !== 'ce' && metric !== 'crossentropy') return metric;
-  const [kind] = /^(binary|sparse_?categorical)(?=_?crossentropy$)/i.exec(String(loss)) ?? [];
-  return {class_name: `${width === 1 ? 'binary' : (kind ?? 'categorical')}_crossentropy`, config: {name: 'ce'}};
+  const kind = /binary/i.test(String(loss)) || width === 1 ? 'binary' : /sparse/i.test(String(loss)) ? 'sparse_categorical' : 'categorical';
+  return {class_name: `${kind}_crossentropy`, config: {name: 'ce'}};
 }
 /**
  * The metrics with a name each, where some have the same, and what logs then call losses that have the name of a metric: as in
  * TensorFlow.js, each gets the number of those before it.
  */
-export function distinct(metrics: unknown, ends: readonly SymbolicType[], outputs: readonly string[], loss: unknown): {metrics: unknown; renamed: Map<string, string>; names: string[]; said: string[]} {
+export function distinct(metrics: unknown, ends: ModelInfo['outputs'], loss: unknown): {metrics: unknown; renamed: Map<string, string>; names: string[]; said: string[]} {
+  const outputs = ends.map(({name}) => name);
   const lists = listsOf(metrics);
   const isNested = Array.isArray(lists) && lists.some((one) => Array.isArray(one));
   const isMany = outputs.length > 1;

@@ -16,10 +16,10 @@ const kMostToNumbers = 10;
 // Samples within kernels that are enough to have seen each kind of call. As many rounds are more than any machine takes.
 const kEnough = 400, kMostRounds = 100;
 
-/** The names of WebAssembly's functions, by number, as the linker has written them: "12:fjord::Executor::run\28\29". */
-const symbols = readFileSync(new URL(`../../build/wasm/${fj.wasm.getVariant()}/fjord.mjs.symbols`, import.meta.url), 'utf8');
+/** The names of WebAssembly's functions, by number, as web/build.mjs has written them: "12:fjord::Executor::run()". */
+const symbols = readFileSync(new URL(`../../build/wasm/${fj.wasm.getVariant()}/packed.symbols`, import.meta.url), 'utf8');
 const names = new Map(symbols.trim().split('\n').map((line) => [`wasm-function[${line.split(':', 1)}]`, line.slice(line.indexOf(':') + 1)]));
-const kExecutor = [...names].find(([, name]) => name.startsWith('fjord::Executor::run'))?.[0];
+const kExecutor = [...names].find(([, name]) => name.startsWith('fjord::Executor::run('))?.[0];
 
 /** The WebAssembly functions from the border to each place where a sample was taken, by number. */
 function stacks({nodes}) {

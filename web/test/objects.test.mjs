@@ -62,7 +62,7 @@ suite('initializers, regularizers and constraints compute', () => {
     ];
     const expected = all(judge);
     all(fj).forEach((t, i) => close(t, expected[i]));
-    assert.throws(() => fj.initializers.identity().apply([2, 2, 2]), /^Error: an identity initializer needs two axes, got \[2,2,2\]$/);
+    assert.throws(() => fj.initializers.identity().apply([2, 2, 2]), /^Error: Identity: .*an identity initializer needs two axes, got \[2,2,2\]$/);
   });
   test('those that draw: by their seed, within their bounds, and as the weights of a layer', () => {
     const {glorotUniform, heNormal, randomUniform, orthogonal} = fj.initializers;
@@ -104,7 +104,7 @@ suite('initializers, regularizers and constraints compute', () => {
     all(fj).forEach((t, i) => close(t, expected[i], 1e-6, String(i)));
     const slope = (tf) => tf.grad((w) => tf.regularizers.l2({l2: 0.5}).apply(w))(tf.tensor2d(numbers));
     close(slope(fj), slope(judge));
-    assert.throws(() => fj.regularizers.orthogonal().apply(fj.ones([2, 2])), {message: 'OrthogonalRegularizer has no apply: it works in fit alone'});
+    assert.throws(() => fj.regularizers.orthogonal().apply(fj.ones([2, 2])), {message: 'OrthogonalRegularizer has no apply'});
   });
   test('they know their class and what they were given', () => {
     const l2 = fj.regularizers.l2({l2: 0.5});
@@ -136,7 +136,7 @@ suite('models are made and made again', () => {
       close(again.predict(fj.ones([1, 3])), fj.tensor2d([[3, 3]]));
       assert.deepEqual(again.toJSON(), model.toJSON());
     }
-    await assert.rejects(fj.models.modelFromJSON(model.toJSON()), /^Error: modelFromJSON takes an object, such as JSON.parse\(model.toJSON\(\)\), got '\{"class_name/);
+    await assert.rejects(fj.models.modelFromJSON(model.toJSON()), /^Error: modelFromJSON takes a JSON object, got '\{"class_name/);
     await assert.rejects(fj.models.modelFromJSON({}), /must have a list of layers/);
   });
   test('modelFromJSON: what TensorFlow.js describes', async () => {
@@ -248,7 +248,7 @@ suite('a layer tells what it is and makes its weights', () => {
       return model.predict(tf.ones([1, 4]));
     };
     close(predict(fj), predict(judge));
-    assert.throws(() => fj.sequential().pop(), {message: 'There are no layers in the model.'});
+    assert.throws(() => fj.sequential().pop(), {message: 'The model has no layers yet'});
   });
 });
 
@@ -317,7 +317,7 @@ suite('what a program keeps with a model', () => {
   test('is JSON', () => {
     for (const wrong of [undefined, null, 'text', 3, ['list'], {tensor: fj.ones([1])}, {call: () => {}}, {date: new Date()}]) {
       assert.throws(() => judge.sequential().setUserDefinedMetadata(wrong));
-      assert.throws(() => fj.sequential().setUserDefinedMetadata(wrong), /^Error: setUserDefinedMetadata takes an object that JSON can write, got /);
+      assert.throws(() => fj.sequential().setUserDefinedMetadata(wrong), /^Error: setUserDefinedMetadata takes a JSON object, got /);
     }
   });
 });
@@ -383,8 +383,8 @@ suite('a row that comes from a file', () => {
   });
   test('says how it is made longer or shorter', async () => {
     const model = await saved(fj);
-    assert.throws(() => model.add(fj.layers.flatten()), /^Error: Layers can only be added before the model is used: tf.sequential\(\{layers: \[...model.layers, layer\]\}\)/);
-    assert.throws(() => model.pop(), /^Error: Layers can only be taken away before the model is used: tf.sequential/);
+    assert.throws(() => model.add(fj.layers.flatten()), /^Error: Layers can only be added or removed before the model is used: make a new one of its layers$/);
+    assert.throws(() => model.pop(), /^Error: Layers can only be added or removed before the model is used: make a new one of its layers$/);
     close(fj.sequential({layers: [...model.layers, fj.layers.reshape({targetShape: [2, 1]})]}).predict(fj.ones([1, 2])), fj.tensor3d([[[6], [6]]]));
   });
 });
