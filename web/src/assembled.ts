@@ -3,14 +3,15 @@
 
 import {call, callForJson, heap, withArguments} from './engine.js';
 import {changesOf, numbersOf, type CustomLayer} from './custom.js';
-import {checkTrainable, Homes, Layer, trainingOf, uniqueName, type CallArgs, type LayerHome} from './layers.js';
+import {Homes, type LayerHome} from './homes.js';
+import {checkTrainable, inCamelCase, Layer, trainingOf, uniqueName, type CallArgs, type Disposal} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {Home} from './place.js';
-import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight} from './predictor.js';
+import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight, type Shape} from './predictor.js';
 import {modelWeights} from './gradients.js';
 import {tensorsOf, type Data} from './samples.js';
 import {pathsOf} from './saved.js';
-import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {Calls, inBatch, symbolicOf, type ModelGraph, type Ref, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {handleOf, Tensor, tensor, tidy} from './tensor.js';
 import {there} from './there.js';
 import {refuseTraced, tracing} from './tracing.js';
@@ -24,14 +25,6 @@ export interface Ends {
   inputs: SymbolicTensor[];
   outputs: SymbolicTensor[];
 }
-/** How the engine says that layers are joined: [layer, call, output]. */
-type Ref = [string, number, number];
-interface ModelGraph {
-  calls: {layer: string; node: number; inputs: Ref[]; outputs: SymbolicType[]; arguments?: Record<string, unknown>}[];
-  inputs: Ref[];
-  outputs: Ref[];
-}
-
 export interface ModelOptions {
   seed?: number;
   name?: string;
@@ -142,6 +135,10 @@ export class Assembled extends Predictor implements LayerHome {
     if (changes === this.seenFields) return;
     this.seenFields = changes;
     call('fj_modelForgetPlans', this.handle);
+  }
+  /** Makes the weights now. */
+  build(): void {
+    void this.built;
   }
   private makeWeights(): void {
     const names = this.layers.map((l) => l.name);
@@ -255,14 +252,21 @@ export class Assembled extends Predictor implements LayerHome {
     const find = ([layer, node, output]: Ref) => given.get(`${layer} ${node}`)![output]!;
     const begins = this.info().inputs;
     graph.inputs.forEach(([name, node], i) => {
-      const {dtype, shape} = begins[i]!;
+      const {dtype, shape: open} = begins[i]!;
+      const shape = [this.batchOf(name), ...open.slice(1)];
       const layer = this.layers.find((l) => l.name === name) ?? new Layer('InputLayer', {name, batchInputShape: shape, dtype});
       given.set(`${name} ${node}`, layer.calls.list[0]?.outputs ?? layer.calls.add([], [{dtype, shape}]));
     });
     for (const {layer: name, node, inputs, outputs, arguments: args} of graph.calls) {
-      given.set(`${name} ${node}`, this.getLayer(name).calls.add(inputs.map(find), outputs, args));
+      const list = inputs.map(find);
+      given.set(`${name} ${node}`, this.getLayer(name).calls.add(list, inBatch(list, outputs), args));
     }
     this.ends = {inputs: graph.inputs.map(find), outputs: graph.outputs.map(find)};
+  }
+  /** The size of a batch that one of its inputs was given, or the first layer of a row. */
+  private batchOf(input: string): number | null {
+    const layer = this.layers.find((l) => l.name === input) ?? this.layers[0]!;
+    return (layer instanceof Layer ? layer.batchInputShape : layer.inputs[0]!.shape)?.[0] ?? null;
   }
   private get joined(): Ends {
     this.join();
@@ -277,6 +281,9 @@ export class Assembled extends Predictor implements LayerHome {
   get input(): SymbolicTensor | SymbolicTensor[] {
     return first(this.inputs);
   }
+  override get outputShape(): Shape | Shape[] {
+    return first(this.outputs.map((t) => t.shape));
+  }
   get output(): SymbolicTensor | SymbolicTensor[] {
     return first(this.outputs);
   }
@@ -288,8 +295,9 @@ export class Assembled extends Predictor implements LayerHome {
   getClassName(): string {
     return this.className;
   }
+  /** Its layers with all of their arguments, and how they are joined. */
   getConfig(): Record<string, unknown> {
-    return this.inKerasNames().config;
+    return inCamelCase(this.description((l) => ({class_name: l.getClassName(), config: l.getConfig()})).config) as Record<string, unknown>;
   }
   /** For files. @internal */
   inKerasNames(): Described {
@@ -356,9 +364,12 @@ export class Assembled extends Predictor implements LayerHome {
     made.trainable = trainable;
     return made;
   }
-  override dispose(): void {
+  override dispose(): Disposal {
+    const weights = this.handle && !this.isDisposed ? this.info().weights : [];
     for (const variable of this.variables.values()) variable.release();
     super.dispose();
+    const kept = [...pathsOf(this.layers)].filter(([l]) => l.homes.all.length).map(([, path]) => `${path}/`);
+    return {refCountAfterDispose: 0, numDisposedVariables: weights.filter(({name}) => !kept.some((path) => name.startsWith(path))).length};
   }
   /** @internal */
   weightsAt(path: string): LayerVariable[] {
@@ -372,10 +383,11 @@ export class Assembled extends Predictor implements LayerHome {
   setValuesAt(path: string, values: Tensor[]): void {
     const places = this.weights.flatMap((w, i) => (w.name.startsWith(`${path}/`) ? [i] : []));
     if (values.length !== places.length) throw new Error(`The layer ${path} has ${places.length} weights, got ${values.length}`);
-    const all = this.getWeights();
+    const own = this.getWeights();
+    const all = [...own];
     places.forEach((at, i) => (all[at] = values[i]!));
     this.setWeights(all);
-    for (const t of all) t.dispose();
+    for (const t of own) t.dispose();
   }
   /** What its stateful layers keep from batch to batch begins anew at 0. */
   resetStates(): void {
@@ -427,7 +439,7 @@ export class Assembled extends Predictor implements LayerHome {
     if (given.length !== inputs.length || !given.every((t, i) => fits(t, inputs[i]!))) {
       throw new Error(`The model ${this.name} takes ${said(inputs)}, got ${said(given)}`);
     }
-    return outputs;
+    return inBatch(given, outputs);
   }
 }
 brandPart(Assembled.prototype, 'model');

@@ -52,6 +52,14 @@ export class CustomCallback extends Callback {
   }
 }
 
+/** What fit gives. */
+export class History extends Callback {
+  readonly epoch: number[] = [];
+  readonly history: Record<string, number[]> = {};
+  /** Why training ended before its last epoch, if it did. */
+  reason = '';
+}
+
 const kEvents = ['onTrainBegin', 'onTrainEnd', 'onEpochBegin', 'onEpochEnd', 'onBatchBegin', 'onBatchEnd', 'onYield', 'nowFunc', 'nextFrameFunc'] as const;
 type Event = (typeof kEvents)[number];
 const isDescribed = (c: object): c is Described => 'class_name' in c;

@@ -20,7 +20,7 @@ import type {Described, Shape} from './predictor.js';
 import {flagOf, shown} from './samples.js';
 import type {SymbolicType} from './symbolic.js';
 import {handleOf, keep, Tensor, type DataType} from './tensor.js';
-import {describedFunction, numberOf} from './trace.js';
+import {describedFunction, isApplied, numberOf} from './trace.js';
 import {fromRegistered, type Config, type SerializableConstructor} from './serialization.js';
 import {tracing} from './tracing.js';
 import {LayerVariable} from './weights.js';
@@ -144,14 +144,14 @@ export class CustomLayer extends Layer {
   // ---- what a program writes ------------------------------------------------------------------------------------------------------
 
   /** Makes the weights. Shapes have the batch, which is null. */
-  build(_inputShape: Shape | Shape[]): void {
+  override build(_inputShape: Shape | Shape[]): void {
     this.built = true;
   }
   /** What the layer gives. It gets a list of tensors. */
-  call(inputs: Tensor | Tensor[], _kwargs: CallArgs & {mask?: unknown}): Tensor | Tensor[] {
+  override call(inputs: Tensor | Tensor[], _kwargs: CallArgs & {mask?: unknown}): Tensor | Tensor[] {
     return inputs;
   }
-  computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
     return inputShape;
   }
   /** The mask of the output. */
@@ -177,7 +177,7 @@ export class CustomLayer extends Layer {
     if (this.variables.some((v) => v.args.name === name)) fail(`Duplicate weight name ${name} for layer ${this.name}`);
     if (!Array.isArray(shape) || !shape.every((d) => Number.isInteger(d) && d! > 0)) fail(`the shape of ${name} is a list of sizes, got ${shown(shape)}`);
     if ((dtype ?? 'float32') !== 'float32') fail(`dtype of ${name} must be 'float32', got ${shown(dtype)}`);
-    if (typeof initializer === 'function' || typeof (initializer as {apply?: unknown} | null)?.apply === 'function') fail(`the initializer of ${name} is one of tf.initializers, or its name, not a function`);
+    if (typeof initializer === 'function' || isApplied(initializer)) fail(`the initializer of ${name} is one of tf.initializers, or its name, not a function`);
     const args = {
       name, shape: shape as number[], initializer: initializer ?? 'glorotUniform', trainable: flagOf(trainable, 'trainable', true),
       regularizer: describedFunction(regularizer, 'regularizer') ?? regularizer ?? null, constraint: describedFunction(constraint, 'constraint') ?? constraint ?? null,

@@ -48,13 +48,6 @@ export const kCompileArgs = ['optimizer', 'loss', 'metrics', 'lossWeights'];
 export const kEvaluateArgs = ['batchSize', 'sampleWeight', 'verbose'];
 export const kPredictArgs = ['batchSize', 'verbose'];
 
-export interface History {
-  epoch: number[];
-  history: Record<string, number[]>;
-  /** Why training ended before its last epoch, if it did. */
-  reason: string;
-}
-
 export interface FitState {
   epoch: number;
   batch: number;

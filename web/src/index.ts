@@ -11,7 +11,7 @@ import {currentBackend, useBackend} from './device.js';
 import {ready} from './load.js';
 import {loadFrom, type IOHandler, type LoadArgs} from './io.js';
 import type {LayersModel} from './model.js';
-import {modelFrom} from './models.js';
+import {modelFrom, modelFromJSON} from './models.js';
 import {isStrict} from './predictor.js';
 import {getRegisteredName, registerClass, Serializable, SerializationMap} from './serialization.js';
 
@@ -20,15 +20,16 @@ export {grad, grads, Optimizer, train, valueAndGrad, valueAndGrads, variableGrad
 export {customGrad, type CustomGradientFunc, type GradSave} from './custom_grad.js';
 export {Variable, variable} from './variables.js';
 export {LayerVariable} from './weights.js';
-export {callbacks, constraints, initializers, input, Layer, regularizers, schedules, type CallArgs, type LayerArgs} from './layers.js';
+export {callbacks, constraints, initializers, regularizers, schedules} from './chosen.js';
+export {input, Layer, type CallArgs, type LayerArgs} from './layers.js';
 export {InputSpec, layers} from './custom.js';
 export * as metrics from './metrics.js';
 export const serialization = {Serializable, SerializationMap, registerClass, getRegisteredName};
-export {Callback, CustomCallback, type CustomCallbacks, type Logs} from './callbacks.js';
-export type {CompileArgs, EvaluateArgs, FitArgs, History, LossOrMetricFn} from './fit.js';
+export {Callback, CustomCallback, History, type CustomCallbacks, type Logs} from './callbacks.js';
+export type {CompileArgs, EvaluateArgs, FitArgs, LossOrMetricFn} from './fit.js';
 export type * from './generated/arguments.js';
-export {LayersModel, type AnyLayer} from './model.js';
-export {model, Sequential, sequential} from './models.js';
+export type {AnyLayer} from './model.js';
+export {FunctionalModel as LayersModel, model, Sequential, sequential, type ModelArgs} from './models.js';
 export {SymbolicTensor} from './symbolic.js';
 export {losses, Reduction} from './losses.js';
 export {io, type IOHandler, type ModelArtifacts} from './io.js';
@@ -48,6 +49,7 @@ export function getBackend(): string {
   return currentBackend();
 }
 
+export const models = {modelFromJSON};
 /** A model from a place that handlers know: indexeddb://, localstorage://, http(s):// or an object with load(). */
 export async function loadLayersModel(target: string | IOHandler, args: LoadArgs = {}): Promise<LayersModel> {
   const strict = isStrict(args);

@@ -7,6 +7,7 @@
 // they write is one safetensors file (engine/io/model_file.h); what they read is that, or TensorFlow.js's model.json with
 // its weights.
 
+import type {Metadata} from './metadata.js';
 
 export interface WeightSpec {
   name: string;
@@ -19,11 +20,15 @@ export interface ModelArtifacts {
   modelTopology: object;
   format?: string;
   generatedBy?: string;
+  /** With no weightData a model is described alone: its weights begin as their initializers say. */
   weightSpecs: WeightSpec[];
-  weightData: ArrayBuffer | ArrayBuffer[];
+  weightData?: ArrayBuffer | ArrayBuffer[];
   trainingConfig?: object;
-  /** What resuming needs beside weights and optimizer state; with what compile was given, where TensorFlow.js has other words or none. */
-  userDefinedMetadata?: {seed?: number; step?: number; training?: object};
+  /**
+   * What the program keeps with the model; and what resuming needs beside weights and optimizer state, with what compile was given, where
+   * TensorFlow.js has other words or none.
+   */
+  userDefinedMetadata?: Metadata & {fjord?: {seed?: number; step?: number; training?: object}};
 }
 export interface SaveResult {
   modelArtifactsInfo: {dateSaved: Date; weightDataBytes: number};
@@ -249,6 +254,7 @@ function checked(artifacts: ModelArtifacts): ModelArtifacts {
   const layers = isObject(config) ? config.layers : config;
   if (!Array.isArray(layers)) refuse('The config of a layers model must have a list of layers', config);
   for (const layer of layers) if (!isObject(layer) || typeof layer.class_name !== 'string') refuse('A layer must have a class_name', layer);
+  if (artifacts.weightData == null && !artifacts.weightSpecs?.length) return {...artifacts, weightSpecs: []};
   const specs = artifacts.weightSpecs;
   checkSpecs(specs);
   const parts = [artifacts.weightData].flat();
@@ -269,6 +275,13 @@ async function readModelJson(json: ModelJson, read: (path: string) => Promise<Ar
   return {...json, weightSpecs: manifest.flatMap((group) => group.weights), weightData};
 }
 
+/** What programs give modelFromJSON: a description, or a model.json as an object, with what stands before its paths. */
+export async function partsOfJson(json: object): Promise<ModelArtifacts> {
+  const {weightsManifest, pathPrefix = '', ...parts} = ('modelTopology' in json ? json : {modelTopology: json}) as ModelJson & {pathPrefix?: string};
+  if (!weightsManifest) return checked({...parts, weightSpecs: []});
+  return checked(await readModelJson({...parts, weightsManifest}, (path) => fetched(pathPrefix.replace(/[^/]$/, '$&/') + path)));
+}
+
 /** A file is a model.json or a safetensors file, whose first bytes are a length below 2^32. */
 const isJson = (file: ModelFile) => file[7] !== 0;
 function parseModelJson(file: ModelFile): ModelJson {
@@ -284,20 +297,20 @@ function parseModelJson(file: ModelFile): ModelJson {
   return json as unknown as ModelJson;
 }
 
+async function fetched(address: string, init?: RequestInit): Promise<ArrayBuffer> {
+  const response = await fetch(address, init);
+  if (!response.ok) throw new Error(`${address} answered ${response.status} ${response.statusText}`);
+  return response.arrayBuffer();
+}
 export const overHttp = (url: string, init?: RequestInit): IOHandler => ({
   async saveFile(file) {
     const response = await fetch(url, {method: 'POST', headers: {'Content-Type': 'application/octet-stream'}, ...init, body: file});
     if (!response.ok) throw new Error(`${url} answered ${response.status} ${response.statusText}`);
   },
   async load() {
-    const get = async (address: string): Promise<ArrayBuffer> => {
-      const response = await fetch(address, init);
-      if (!response.ok) throw new Error(`${address} answered ${response.status} ${response.statusText}`);
-      return response.arrayBuffer();
-    };
-    const file = new Uint8Array(await get(url));
+    const file = new Uint8Array(await fetched(url, init));
     const base = new URL(url, globalThis.location?.href);
-    return isJson(file) ? readModelJson(parseModelJson(file), (path) => get(new URL(path, base).href)) : file;
+    return isJson(file) ? readModelJson(parseModelJson(file), (path) => fetched(new URL(path, base).href, init)) : file;
   },
 });
 

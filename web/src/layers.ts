@@ -3,19 +3,13 @@
 
 import {statisticsOf} from './adapt.js';
 import {callForJson, withArguments} from './engine.js';
-import type {
-  ConstantInitializerArgs, CosineDecayRestartsScheduleArgs, CosineDecayScheduleArgs, EarlyStoppingCallbackArgs,
-  ExponentialDecayScheduleArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
-  L2RegularizerArgs, LayerArgsByName, MaxNormConstraintArgs, MinMaxNormConstraintArgs, ModelCheckpointCallbackArgs,
-  OrthogonalInitializerArgs, OrthogonalRegularizerRegularizerArgs, PiecewiseConstantDecayScheduleArgs, PolynomialDecayScheduleArgs, RandomNormalInitializerArgs,
-  RandomUniformInitializerArgs, ReduceLrOnPlateauCallbackArgs, TruncatedNormalInitializerArgs, UnitNormConstraintArgs,
-  VarianceScalingInitializerArgs,
-} from './generated/arguments.js';
+import type {LayerArgsByName} from './generated/arguments.js';
 import {defaultsOfTensorFlowJs, layerClasses, type LayerName} from './generated/tables.js';
-import type {AnyLayer} from './model.js';
+import {Homes, type LayerHome} from './homes.js';
+import type {AnyLayer, LayersModel} from './model.js';
 import {first, oldHardSigmoid, renamed, type Described, type Shape} from './predictor.js';
 import {flagOf, shown, tensorsOf} from './samples.js';
-import {Calls, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {Calls, inBatch, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {Tensor, type DataType} from './tensor.js';
 import {callWithin, describedFunction, type TensorFunction} from './trace.js';
 import {tracing} from './tracing.js';
@@ -31,12 +25,18 @@ export function inKerasNames(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [snakeCase(key), inKerasNames(inner)]));
 }
 
+const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
 /** kernel_size is kernelSize, in all objects of a description. */
 export function inCamelCase(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inCamelCase);
   if (typeof value !== 'object' || value === null) return value;
-  const name = (key: string) => key.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [name(key), inCamelCase(inner)]));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [camelCase(key), inCamelCase(inner)]));
+}
+
+/** An argument as TensorFlow.js says it. */
+function inTheirWords(key: string, value: unknown): unknown {
+  if (/activation$/i.test(key)) return value === oldHardSigmoid ? 'hardSigmoid' : (value ?? 'linear');
+  return typeof value === 'string' && /^(dataFormat|mode|distribution|outputMode)$|Initializer$/.test(key) ? camelCase(value) : value;
 }
 
 /** What each layer takes. Arguments are in camelCase, as TensorFlow.js names them; what they mean is Keras's. */
@@ -76,47 +76,6 @@ export function uniqueName(className: string): string {
   return `${base}_${count}`;
 }
 
-/** A model, as far as its layers know it. */
-export interface LayerHome {
-  readonly name: string;
-  readonly isDisposed: boolean;
-  /** Joins layers that merely follow one another. */
-  join(): void;
-  /** Of the layer at a path, such as "base/dense". @internal */
-  weightsAt(path: string): LayerVariable[];
-  /** @internal */
-  valuesAt(path: string, trainableOnly: boolean): Tensor[];
-  /** @internal */
-  setValuesAt(path: string, values: Tensor[]): void;
-  /** @internal */
-  resetStatesAt(path: string): void;
-}
-
-/** The models that have the weights of a layer, or of a model that is a layer of theirs. */
-export class Homes {
-  private list: {model: LayerHome; path: string}[] = [];
-
-  add(model: LayerHome, path: string): void {
-    this.list = this.list.filter((home) => home.model !== model && !home.model.isDisposed);
-    this.list.push({model, path});
-  }
-  remove(model: LayerHome): void {
-    this.list = this.list.filter((home) => home.model !== model);
-  }
-  get all(): readonly {model: LayerHome; path: string}[] {
-    return this.list.filter(({model}) => !model.isDisposed);
-  }
-  /** One that is there; none where no model has made the weights. */
-  of(name: string): {model: LayerHome; path: string} | undefined {
-    const there = this.list.find(({model}) => !model.isDisposed);
-    const gone = this.list.at(-1);
-    if (!there && gone) {
-      throw new Error(`The layer ${name} belonged to the model ${gone.model.name}, which was disposed of with its weights: make a new layer`);
-    }
-    return there;
-  }
-}
-
 /** What a call says beside its inputs. */
 export interface CallArgs {
   /** Whether dropout, normalisation and the like work as in training, whatever the model does. */
@@ -148,8 +107,13 @@ export function trainingOf(args: CallArgs | null | undefined, what: string): boo
   return training == null ? undefined : flagOf(training, 'training', false);
 }
 
-/** Computes with values what a layer gives: models.ts does, with a model of the layer alone. */
-export const alone: {compute?: (layer: Layer, inputs: Tensor[], args: object, training?: boolean) => Tensor | Tensor[]} = {};
+/** What models.ts does for a layer by itself, with a model of it alone for such inputs: it computes values, or has the weights. */
+export const alone: {model?: (layer: Layer, inputs: readonly SymbolicType[], args?: object) => LayersModel} = {};
+/** What dispose says, as in TensorFlow.js: who has the weights still, and how many are gone. */
+export interface Disposal {
+  refCountAfterDispose: number;
+  numDisposedVariables: number;
+}
 
 export class Layer {
   /** Changes of `trainable`, of all layers and models. */
@@ -165,8 +129,14 @@ export class Layer {
   initial?: {shape: number[]; values: Float32Array | Int32Array | Uint8Array}[];
   /** Whether `trainable` of its model was set to false after its own was set: the order of weights goes by that. @internal */
   isHeld = false;
+  /** The shape of a first layer's input, the batch included, and its type. */
+  batchInputShape?: Shape;
+  dtype: DataType;
+  stateful: boolean;
   readonly calls = new Calls(this);
   readonly homes = new Homes();
+  /** Of it alone, by the shapes of their samples. */
+  readonly models = new Map<string, LayersModel>();
   /** The model that it was put into last. */
   home?: LayerHome;
 
@@ -187,6 +157,12 @@ export class Layer {
     if (isShape && others.batchInputShape == null) this.put('batchInputShape', [batchSize ?? null, ...sizes]);
     else if (batchSize !== undefined) this.put('batchSize', batchSize);
     this.put('name', this.name);
+    const {dtype, stateful, batch_input_shape: said, batch_shape: shape = said, input_shape: sample, batch_size: batch} = this.config;
+    this.dtype = kTypes.find((type) => type === dtype) ?? 'float32';
+    this.stateful = stateful === true;
+    // An embedding's input_dim is the number of its rows.
+    const {[className === 'Embedding' ? 'input_length' : 'input_dim']: size = sample} = this.config;
+    this.batchInputShape = (shape ?? (size == null ? undefined : [batch ?? null, size].flat())) as Shape | undefined;
   }
   private begin(weights: Tensor[]): void {
     this.initial = weights.map((t) => ({shape: t.shape, values: t.dataSync()}));
@@ -220,11 +196,24 @@ export class Layer {
   getClassName(): string {
     return this.className;
   }
+  /** Its arguments as the engine reads them, which refuses what they cannot be. */
+  private get read(): Record<string, unknown> {
+    return withArguments((a) => callForJson('fj_layerConfig', a.text(this.className), a.json(this.written)));
+  }
+  /** One that a program makes: what is wrong with its arguments is said now. @internal */
+  static from(className: string, args?: object | null): Layer {
+    const layer = new Layer(className, args);
+    try {
+      void layer.read;
+    } catch (error) {
+      throw new Error(`${layer.name}: ${(error as Error).message}`);
+    }
+    return layer;
+  }
   /** All of its arguments, those that were not given with their defaults. */
   getConfig(): Record<string, unknown> {
     if (this.className === 'InputLayer') return inCamelCase(this.config) as Record<string, unknown>;
-    const config = withArguments((a) => callForJson<Record<string, unknown>>('fj_layerConfig', a.text(this.className), a.json(this.written)));
-    return inCamelCase(renamed(renamed(config, oldHardSigmoid, 'hardSigmoid'), null, 'linear')) as Record<string, unknown>;
+    return JSON.parse(JSON.stringify(inCamelCase(this.read)), inTheirWords) as Record<string, unknown>;
   }
   toJSON(): Described {
     return this.inKerasNames();
@@ -258,18 +247,35 @@ export class Layer {
       return first(this.calls.add(list, this.typesFor(list, said), all));
     }
     for (const t of inputs) refuseForeignPart(t, `${this.name}: apply`);
-    if (!alone.compute || !inputs.length || !inputs.every((t) => t instanceof Tensor)) {
+    if (!inputs.length || !inputs.every((t) => t instanceof Tensor)) {
       throw new Error(`${this.name}: apply takes tensors, or what tf.input() or another layer's apply() gives`);
     }
     if (tracing()) return first(callWithin(this.within, inputs));
-    return alone.compute(this, inputs, said, training);
+    return alone.model!(this, inputs, said).apply(inputs, {training});
+  }
+  call(inputs: Tensor | Tensor[], args?: LayerCallArgs<Tensor>): Tensor | Tensor[] {
+    return this.apply(inputs, args);
   }
   /** The types of its outputs, where the call says `args`. @internal */
   typesFor(inputs: readonly SymbolicType[], args: object = {}): SymbolicType[] {
     const types = inputs.map(({dtype, shape}) => ({dtype, shape}));
-    return withArguments((a) =>
+    const outputs = withArguments((a) =>
       callForJson<SymbolicType[]>('fj_layerShape', a.text(this.className), a.json(this.written), a.json(types), a.json(args)),
     );
+    return inBatch(inputs, outputs);
+  }
+
+  private typesOf(shape: Shape | Shape[]): SymbolicType[] {
+    const shapes = (Array.isArray(shape[0]) ? shape : [shape]) as Shape[];
+    return shapes.map((one) => ({dtype: this.dtype, shape: one}));
+  }
+  /** The shape of what it gives for inputs of such shapes; those with the batch. */
+  computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+    return first(this.typesFor(this.typesOf(inputShape)).map((t) => t.shape));
+  }
+  /** Makes the weights, before a model or a call does. */
+  build(inputShape: Shape | Shape[]): void {
+    if (!this.homes.of(this.name)) void alone.model!(this, this.typesOf(inputShape)).weightsAt(this.name);
   }
 
   /** Whether fit changes its weights; a change counts from the next compile on. */
@@ -287,6 +293,12 @@ export class Layer {
     if (!this.calls.list.length) this.home?.join();
     return this.calls.only(what);
   }
+  /** Of what it gives, the batch included; the same in all of its calls. */
+  get outputShape(): Shape | Shape[] {
+    const shapes = this.calls.list.map(({outputs}) => first(outputs.map((t) => t.shape)));
+    if (new Set(shapes.map(String)).size === 1) return shapes[0]!;
+    return first(this.onlyCall('outputShape').outputs.map((t) => t.shape));
+  }
   /** What its one call gave. */
   get output(): SymbolicTensor {
     return first(this.onlyCall('output').outputs) as SymbolicTensor;
@@ -299,10 +311,12 @@ export class Layer {
   private get there(): {model: LayerHome; path: string} {
     const known = this.homes.of(this.name);
     if (known) return known;
-    if (!this.home) throw new Error(`The layer ${this.name} has no weights yet: they are made with the model that it belongs to`);
+    const [call] = this.calls.list;
+    if (!this.home && !call) throw new Error(`The layer ${this.name} has no weights yet: they are made with the model that it belongs to`);
     // They are made when they are asked for; some layers have none.
-    this.home.weightsAt(this.name);
-    return this.homes.of(this.name) ?? {model: this.home, path: this.name};
+    const model = this.home ?? alone.model!(this, call!.inputs);
+    model.weightsAt(this.name);
+    return this.homes.of(this.name) ?? {model, path: this.name};
   }
   /** Whether nothing has asked for its weights. */
   private get isUnused(): boolean {
@@ -332,10 +346,18 @@ export class Layer {
     const {model, path} = this.there;
     model.setValuesAt(path, values);
   }
+  /** Ends what it has computed with by itself; models keep what they have of it. */
+  dispose(): Disposal {
+    const count = this.homes.all.length ? this.weights.length : 0;
+    for (const model of this.models.values()) model.dispose();
+    this.models.clear();
+    const {length} = this.homes.all;
+    return {refCountAfterDispose: length, numDisposedVariables: length ? 0 : count};
+  }
   /** Of a stateful layer: what it keeps from batch to batch begins anew at 0, in each model that has it. */
   resetStates(states?: unknown): void {
     const {config, name} = this;
-    if (!config['stateful'] && !(config['layer'] as Described | undefined)?.config['stateful']) throw new Error(`The layer ${name} keeps no states that can be reset: that takes stateful: true`);
+    if (!this.stateful && !(config['layer'] as Described | undefined)?.config['stateful']) throw new Error(`The layer ${name} keeps no states that can be reset: that takes stateful: true`);
     if (states != null) throw new Error(`${name}: resetStates takes no states: they begin anew at 0; a call begins with others by initialState`);
     for (const {model, path} of this.homes.all) model.resetStatesAt(path);
   }
@@ -372,7 +394,7 @@ function withDefaults(className: string, args?: object | null): object | null | 
   if (!defaults) return args;
   return {...defaults, ...Object.fromEntries(Object.entries(args ?? {}).filter(([, value]) => value !== undefined))};
 }
-const factories = Object.fromEntries(Object.entries(layerClasses).map(([name, className]) => [name, (args?: object | null) => new Layer(className, withDefaults(className, args))])) as Factories;
+const factories = Object.fromEntries(Object.entries(layerClasses).map(([name, className]) => [name, (args?: object | null) => Layer.from(className, withDefaults(className, args))])) as Factories;
 
 export const factoriesOfLayers = {
   ...factories,
@@ -391,62 +413,4 @@ export const factoriesOfLayers = {
   globalMaxPool2d: factories.globalMaxPooling2d,
   globalAvgPool1d: factories.globalAveragePooling1d,
   globalAvgPool2d: factories.globalAveragePooling2d,
-};
-
-// ---- choices by name ------------------------------------------------------------------------------------------------------------
-
-const described =
-  <Args extends object = Record<string, never>>(className: string) =>
-  (config?: Args): Described => ({class_name: className, config: {...config}});
-
-/** Of those that draw numbers. */
-interface SeededArgs {
-  /** The number that the draws follow from; the model's, if not said. */
-  seed?: number;
-}
-export const initializers = {
-  zeros: described('Zeros'),
-  ones: described('Ones'),
-  constant: described<ConstantInitializerArgs>('Constant'),
-  randomUniform: described<RandomUniformInitializerArgs>('RandomUniform'),
-  randomNormal: described<RandomNormalInitializerArgs>('RandomNormal'),
-  truncatedNormal: described<TruncatedNormalInitializerArgs>('TruncatedNormal'),
-  identity: described<IdentityInitializerArgs>('Identity'),
-  varianceScaling: described<VarianceScalingInitializerArgs>('VarianceScaling'),
-  glorotUniform: described<SeededArgs>('GlorotUniform'),
-  glorotNormal: described<SeededArgs>('GlorotNormal'),
-  heUniform: described<SeededArgs>('HeUniform'),
-  heNormal: described<SeededArgs>('HeNormal'),
-  leCunUniform: described<SeededArgs>('LecunUniform'),
-  leCunNormal: described<SeededArgs>('LecunNormal'),
-  orthogonal: described<OrthogonalInitializerArgs>('Orthogonal'),
-};
-export const regularizers = {
-  l1: described<L1RegularizerArgs>('L1'),
-  l2: described<L2RegularizerArgs>('L2'),
-  l1l2: described<L1L2RegularizerArgs>('L1L2'),
-  orthogonal: described<OrthogonalRegularizerRegularizerArgs>('OrthogonalRegularizer'),
-};
-export const constraints = {
-  maxNorm: described<MaxNormConstraintArgs>('MaxNorm'),
-  minMaxNorm: described<MinMaxNormConstraintArgs>('MinMaxNorm'),
-  nonNeg: described('NonNeg'),
-  unitNorm: described<UnitNormConstraintArgs>('UnitNorm'),
-};
-/** For fit: run by the engine between epochs. */
-export const callbacks = {
-  earlyStopping: described<EarlyStoppingCallbackArgs>('EarlyStopping'),
-  reduceLROnPlateau: described<ReduceLrOnPlateauCallbackArgs>('ReduceLROnPlateau'),
-  /** Saves with the optimizer's state: modelCheckpoint({filepath: 'indexeddb://best', monitor: 'val_loss', saveBestOnly: true}). */
-  modelCheckpoint: described<ModelCheckpointCallbackArgs>('ModelCheckpoint'),
-  terminateOnNaN: described('TerminateOnNaN'),
-};
-/** Learning rates that change from step to step, as Keras describes them. */
-export const schedules = {
-  exponentialDecay: described<ExponentialDecayScheduleArgs>('ExponentialDecay'),
-  inverseTimeDecay: described<InverseTimeDecayScheduleArgs>('InverseTimeDecay'),
-  polynomialDecay: described<PolynomialDecayScheduleArgs>('PolynomialDecay'),
-  piecewiseConstantDecay: described<PiecewiseConstantDecayScheduleArgs>('PiecewiseConstantDecay'),
-  cosineDecay: described<CosineDecayScheduleArgs>('CosineDecay'),
-  cosineDecayRestarts: described<CosineDecayRestartsScheduleArgs>('CosineDecayRestarts'),
 };

@@ -5,21 +5,22 @@
 //   await model.fit(xs, ys, {epochs: 5, batchSize: 64});
 
 import type {Describe, ModelOptions} from './assembled.js';
-import {Listeners, type Logs} from './callbacks.js';
+import {History, Listeners, type Logs} from './callbacks.js';
 import {currentBackend, type Pending} from './device.js';
 import {Elsewhere} from './elsewhere.js';
 import {call, callForJson, engine, heap, messageBytes, withArguments, type Arguments} from './engine.js';
 import {
   advanceHere, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPaused, kTrainingBegun, numbers,
-  type Advance, type CompileArgs, type EvaluateArgs, type FitArgs, type FitState, type History,
+  type Advance, type CompileArgs, type EvaluateArgs, type FitArgs, type FitState,
 } from './fit.js';
 import {checkedRate, optimizerOf, recordModel, refuseRate, type Optimizer, type Trained} from './gradients.js';
 import {numbersOf} from './custom.js';
 import {describing, layersIn, pathsOf, type SavedConfig} from './saved.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
-import type {Layer} from './layers.js';
+import type {Disposal, Layer} from './layers.js';
 import {letWorkersCome} from './load.js';
 import type {Progress} from './gpu.js';
+import {checkedMetadata, metadataOf, withMetadata, type Metadata} from './metadata.js';
 import {theirNames} from './named.js';
 import {scalar, slice, zeros} from './ops.js';
 import {breathe, isPage, kBusy, kSlice} from './pauses.js';
@@ -51,11 +52,15 @@ export class LayersModel extends Elsewhere implements Trained {
   /** What compile was given. */
   loss?: CompileArgs['loss'];
   metrics?: unknown;
+  /** What evaluate gives, in this order: the loss, losses of outputs, metrics. */
+  metricsNames: string[] = [];
   stopTraining = false;
   private logRoom?: Float64Array;
   /** What logs call losses whose names metrics have, too. */
   private renamed: ReadonlyMap<string, string> = new Map();
+  private logNames: string[] = [];
   private compiled?: object;
+  private metadata?: Metadata;
   private detach?: () => void;
   private isTraining = false;
   /** All flags when it was compiled. */
@@ -137,8 +142,8 @@ export class LayersModel extends Elsewhere implements Trained {
   private get hasFunctions(): boolean {
     return hasFunction(this.compiled) || hasFunction(this.topology) || numbersOf(pathsOf(this.layers)).length > 0;
   }
-  private compileWith(training: {metrics?: unknown}, optimizer: Optimizer): void {
-    const {metrics, renamed} = distinct(training.metrics, this.outputNames);
+  private compileWith(training: {metrics?: unknown; loss?: unknown}, optimizer: Optimizer): void {
+    const {metrics, renamed, names, said: logNames} = distinct(training.metrics, this.info().outputs, training.loss);
     const said = {...training, metrics};
     try {
       withArguments((a) => call('fj_modelCompile', this.built, a.json(said)));
@@ -148,6 +153,8 @@ export class LayersModel extends Elsewhere implements Trained {
     }
     this.takeTraining(said, optimizer);
     this.renamed = renamed;
+    this.metricsNames = names;
+    this.logNames = logNames;
   }
   /** The engine was compiled so. */
   private takeTraining(training: object, optimizer = optimizerOf((training as {optimizer: unknown}).optimizer)): void {
@@ -197,10 +204,17 @@ export class LayersModel extends Elsewhere implements Trained {
     if (this.flags !== this.compiledFlags) {
       console.warn(`The model ${this.name} was compiled before trainable was changed: it is trained as it was then. Call compile() for the change to count`);
     }
-    const result: History = {epoch: [], history: {}, reason: ''};
+    const result = new History();
     this.stopTraining = false;
     try {
-      listeners.begin(this, {epochs: options.epochs, initialEpoch: options.initialEpoch, batchSize, verbose: args.verbose ?? 1});
+      const {epochs, initialEpoch, validationSplit} = options;
+      const doValidation = held.length > 0 || validationSplit > 0;
+      const samplesTrained = Math.floor((samples[0]![0]!.shape[0] ?? 0) * (1 - (held.length ? 0 : validationSplit)));
+      result.setParams({
+        epochs, initialEpoch, batchSize, verbose: args.verbose ?? 1, samples: samplesTrained, steps: null, doValidation,
+        metrics: [...this.logNames, ...(doValidation ? this.logNames.map((name) => `val_${name}`) : [])],
+      });
+      listeners.begin(this, result.params);
       await listeners.call('onTrainBegin', {});
       await this.run(fit, listeners, result, signal);
       await listeners.call('onTrainEnd', {});
@@ -399,6 +413,20 @@ export class LayersModel extends Elsewhere implements Trained {
   }
   // ---- files ------------------------------------------------------------------------------------------------------------------------
 
+  /** Labels and the like, which files keep. */
+  setUserDefinedMetadata(metadata: Metadata): void {
+    this.metadata = checkedMetadata(metadata);
+  }
+  getUserDefinedMetadata(): Metadata | undefined {
+    return this.metadata;
+  }
+  /** Values of weights, by the names that files have for these; all of them, unless not `strict`. */
+  loadWeights(weights: Record<string, Tensor>, strict = true): void {
+    this.home.drop();
+    const weightSpecs = Object.entries(weights).map(([name, {shape, dtype}]) => ({name, shape, dtype}));
+    const weightData = Float32Array.from(Object.values(weights).flatMap((t) => [...t.dataSync()])).buffer;
+    this.takeWeights({modelTopology: {}, weightSpecs, weightData}, () => {}, strict);
+  }
   /** What compile was given, in Keras's names and with the rate of now. */
   private get training(): object {
     const {className, config} = this.optimizer!;
@@ -449,7 +477,7 @@ export class LayersModel extends Elsewhere implements Trained {
         weightSpecs,
         weightData: data.buffer,
         ...(theirs ? {trainingConfig: theirs.config} : {}),
-        ...(saved ? {userDefinedMetadata: {seed, step, training: saved}} : {}),
+        ...(saved || this.metadata ? {userDefinedMetadata: {...this.metadata, ...(saved ? {fjord: {seed, step, training: saved}} : {})}} : {}),
       };
     });
   }
@@ -457,14 +485,19 @@ export class LayersModel extends Elsewhere implements Trained {
   file(includeOptimizer = false): ModelFile {
     this.home.gpu?.check('file');
     call('fj_modelSave', this.built, includeOptimizer ? 1 : 0);
-    return messageBytes();
+    const file = messageBytes();
+    return this.metadata ? withMetadata(file, this.metadata) : file;
   }
-  static fromFile(file: ModelFile): LayersModel {
+  /** `make` is for a row. */
+  static fromFile(file: ModelFile, make?: (...parts: ConstructorParameters<typeof LayersModel>) => LayersModel): LayersModel {
     const layers = layersOf(descriptionOf(file).config);
     const numbers = numbersOf(pathsOf(layers));
     const handle = withArguments((a) => call('fj_modelLoad', a.bytes(file), file.length, numbers.length ? a.json(numbers) : 0));
     const {model, training} = callForJson<{model: Described; training: object | null}>('fj_modelDescription', handle);
-    return new LayersModel(describing(model, layers), layers, {handle, training, saved: model, name: nameOf(model)});
+    const parts: ConstructorParameters<typeof LayersModel> = [describing(model, layers), layers, {handle, training, saved: model, name: nameOf(model)}];
+    const made = make && model.class_name === 'Sequential' ? make(...parts) : new LayersModel(...parts);
+    made.metadata = metadataOf(file);
+    return made;
   }
   async save(target: string | IOHandler, args: {includeOptimizer?: boolean; trainableOnly?: boolean} = {}): Promise<SaveResult> {
     const given = known(args, ['includeOptimizer', 'trainableOnly'], 'save');
@@ -481,7 +514,9 @@ export class LayersModel extends Elsewhere implements Trained {
     this.home.drop();
     const {trainingConfig, generatedBy, userDefinedMetadata} = artifacts;
     // TensorFlow.js hands them on with what it has trained since.
-    const {seed, training, ...known} = (generatedBy === kGenerator && userDefinedMetadata) || {};
+    const {fjord, ...metadata} = userDefinedMetadata ?? {};
+    if (Object.keys(metadata).length) this.metadata = metadata;
+    const {seed, training, ...known} = (generatedBy === kGenerator && fjord) || {};
     let {step} = known;
     if (typeof seed === 'number') this.seed = seed;
     const theirs = trainingOf(trainingConfig);
@@ -489,7 +524,7 @@ export class LayersModel extends Elsewhere implements Trained {
     if (saved) this.compileAs(saved);
     // A rate is asked for once: the engine describes the whole model for it.
     const {className, config, learningRate} = this.optimizer ?? {};
-    this.takeWeights(artifacts, ({name}, value, names) => {
+    if (artifacts.weightData) this.takeWeights(artifacts, ({name}, value, names) => {
       const set = (slot: string, state: Tensor) => this.setSlot(slot, state);
       if (!theirs?.isTheirs) set(name, value);
       else if (name === 'iter') step ??= value.dataSync()[0];
@@ -509,12 +544,13 @@ export class LayersModel extends Elsewhere implements Trained {
     }
   }
 
-  override dispose(): void {
-    super.dispose();
+  override dispose(): Disposal {
+    const disposal = super.dispose();
     this.detach?.();
     this.detach = undefined;
     this.description = () => {
       throw new Error('The model is disposed and cannot be used');
     };
+    return disposal;
   }
 }

@@ -4,52 +4,82 @@
 //   const x = tf.input({shape: [784]});
 //   const other = tf.model({inputs: x, outputs: tf.layers.dense({units: 10}).apply(x)});
 
-import type {ModelArtifacts, ModelFile} from './io.js';
+import {partsOfJson, type ModelArtifacts, type ModelFile} from './io.js';
 import {alone, inKerasNames, input, Layer, uniqueName} from './layers.js';
+import {ready} from './load.js';
 import {layersOf, LayersModel, type AnyLayer} from './model.js';
-import {descriptionIn, nameOf, type Described, type Shape} from './predictor.js';
-import {known} from './samples.js';
+import {descriptionIn, nameOf, type Described} from './predictor.js';
+import {known, shown} from './samples.js';
 import {describing} from './saved.js';
-import {callsBehind, type Call, type FoundCall, type SymbolicTensor} from './symbolic.js';
-import {tidy, type Tensor} from './tensor.js';
+import {callsBehind, type Call, type FoundCall, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {tidy} from './tensor.js';
 import {refuseForeignPart} from './values.js';
 
+interface RowArgs {
+  layers?: AnyLayer[];
+  name?: string;
+  seed?: number;
+}
+type Parts = ConstructorParameters<typeof LayersModel>;
+
+function inRow(args: RowArgs): Parts {
+  known(args, ['layers', 'name', 'seed'], 'sequential');
+  const list: AnyLayer[] = [];
+  const name = args.name ?? uniqueName('Sequential');
+  return [(one) => ({class_name: 'Sequential', config: {name, layers: list.map(one)}}), list, {...args, name, className: 'Sequential'}];
+}
+
 export class Sequential extends LayersModel {
-  constructor(args: {layers?: AnyLayer[]; name?: string; seed?: number} = {}) {
-    known(args, ['layers', 'name', 'seed'], 'sequential');
-    const list: AnyLayer[] = [];
-    const name = args.name ?? uniqueName('Sequential');
-    super((one) => ({class_name: 'Sequential', config: {name, layers: list.map(one)}}), list, {...args, name, className: 'Sequential'});
-    for (const layer of args.layers ?? []) this.add(layer);
+  /** What the last layer gives, as far as that is known before the model is used. */
+  private types?: SymbolicType[];
+
+  /** `saved` is of a model that comes from a file. */
+  constructor(args: RowArgs = {}, saved?: Parts) {
+    super(...(saved ?? inRow(args)));
+    if (!saved) for (const layer of args.layers ?? []) this.add(layer);
+  }
+  private refuseUsed(): void {
+    if (this.isBuilt || this.ends) throw new Error('Layers can only be added or removed before the model is used: make a new one of its layers');
+  }
+  private refuseEmpty(): void {
+    if (!this.layers.length) throw new Error('The model has no layers yet');
   }
   add(layer: AnyLayer): void {
     refuseForeignPart(layer, 'add');
     const isLayer = layer instanceof Layer;
     if (!isLayer && !(layer instanceof LayersModel)) throw new Error('add takes a layer, such as tf.layers.dense({units: 10}), or a model');
-    if (this.isBuilt || this.ends) throw new Error('Layers can only be added before the model is used');
-    if (this.layers.length === 0 && isLayer && layer.className !== 'InputLayer' && !inputShapeOf(layer)) {
+    this.refuseUsed();
+    if (this.layers.length === 0 && isLayer && layer.className !== 'InputLayer' && !layer.batchInputShape) {
       throw new Error(`The first layer in a Sequential model must get an \`inputShape\` or \`batchInputShape\` argument: ${layer.name} has none, such as [28, 28, 1]`);
     }
+    this.types = this.typesAfter(layer);
     this.layers.push(layer);
     if (isLayer) layer.home = this;
   }
+  /** What does not fit is refused where it is added. */
+  private typesAfter(layer: AnyLayer): SymbolicType[] | undefined {
+    if (!(layer instanceof Layer)) return layer instanceof Sequential ? layer.types : layer.info().outputs;
+    const {dtype, batchInputShape: shape} = layer;
+    const types = this.types ?? (this.layers.length || !shape ? undefined : [{dtype, shape}]);
+    return types && (layer.className === 'InputLayer' ? types : layer.typesFor(types));
+  }
+  /** Takes the last layer away. */
+  pop(): void {
+    this.refuseEmpty();
+    this.refuseUsed();
+    const layer = this.layers.pop()!;
+    this.types = undefined;
+    if (layer instanceof Layer && layer.home === this) layer.home = undefined;
+  }
   override join(): void {
-    if (!this.layers.length) throw new Error('The model has no layers yet');
+    this.refuseEmpty();
     super.join();
   }
 }
 
-/** The shape, batch included, that a first layer was given. */
-function inputShapeOf(layer: Layer): Shape | undefined {
-  const {batch_input_shape: batched, batch_shape: shape, input_shape: sample, batch_size: batch} = layer.config;
-  // An embedding's input_dim is the number of its rows.
-  const {[layer.className === 'Embedding' ? 'input_length' : 'input_dim']: size = sample} = layer.config;
-  return (batched ?? shape ?? (size == null ? undefined : [batch ?? null, size].flat())) as Shape | undefined;
-}
-
 const listOf = <T>(x: T | T[]): T[] => (Array.isArray(x) ? x : [x]);
 
-export const sequential = (args?: {layers?: AnyLayer[]; name?: string; seed?: number}): Sequential => new Sequential(args);
+export const sequential = (args?: RowArgs): Sequential => new Sequential(args);
 
 /** Layers as TensorFlow.js lists them: the furthest from the outputs first, of equally far ones the one that is met first on the way back. */
 function inOrder(found: FoundCall[], begins: ReadonlyMap<SymbolicTensor, SymbolicTensor>): AnyLayer[] {
@@ -64,8 +94,14 @@ function inOrder(found: FoundCall[], begins: ReadonlyMap<SymbolicTensor, Symboli
   return [...new Set(met)].sort((a, b) => depths.get(b)! - depths.get(a)!);
 }
 
-/** A functional model: everything between its inputs and its outputs. What an input comes from is no part of it. */
-export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs: SymbolicTensor | SymbolicTensor[]; name?: string; seed?: number}): LayersModel {
+export interface ModelArgs {
+  inputs: SymbolicTensor | SymbolicTensor[];
+  outputs: SymbolicTensor | SymbolicTensor[];
+  name?: string;
+  seed?: number;
+}
+/** What a functional model is made of: everything between its inputs and its outputs. What an input comes from is no part of it. */
+function between(args: ModelArgs): Parts {
   known(args, ['inputs', 'outputs', 'name', 'seed'], 'model');
   const ends = {inputs: listOf(args.inputs), outputs: listOf(args.outputs)};
   for (const t of [...ends.inputs, ...ends.outputs]) refuseForeignPart(t, 'model');
@@ -96,20 +132,26 @@ export function model(args: {inputs: SymbolicTensor | SymbolicTensor[]; outputs:
       output_layers: ends.outputs.map(ref),
     },
   });
-  const made = new LayersModel(description, layers, {name, seed: args.seed, ends});
-  made.info();
-  return made;
+  return [description, layers, {name, seed: args.seed, ends}];
 }
+/** As programs make and extend it. */
+export class FunctionalModel extends LayersModel {
+  constructor(args: ModelArgs) {
+    super(...between(args));
+    this.info();
+  }
+  // Models in a row, and those of files, are instances of what programs call LayersModel, too.
+  static override [Symbol.hasInstance](x: unknown): boolean {
+    return this === FunctionalModel ? LayersModel[Symbol.hasInstance](x) : Function.prototype[Symbol.hasInstance].call(this, x);
+  }
+}
+export const model = (args: ModelArgs): LayersModel => new FunctionalModel(args);
 
-/** Models of single layers, by the shapes of their samples. */
-const kAlone = new WeakMap<Layer, Map<string, LayersModel>>();
-alone.compute = (layer: Layer, values: Tensor[], args: object, training?: boolean) => {
-  const known = kAlone.get(layer) ?? new Map<string, LayersModel>();
-  kAlone.set(layer, known);
-  const key = values.map(({dtype, shape}) => `${dtype} ${shape.slice(1)}`).join() + JSON.stringify(args);
-  let made = known.get(key);
+alone.model = (layer: Layer, types: readonly SymbolicType[], args: object = {}) => {
+  const key = types.map(({dtype, shape}) => `${dtype} ${shape.slice(1)}`).join() + JSON.stringify(args);
+  let made = layer.models.get(key);
   if (!made || made.isDisposed) {
-    const inputs = values.map(({dtype, shape}) => input({shape: shape.slice(1), dtype}));
+    const inputs = types.map(({dtype, shape}) => input({shape: shape.slice(1), dtype}));
     const nodes = [inputs.map((t) => [t.name, 0, 0, inKerasNames(args)])];
     const outputs = layer.typesFor(inputs, args).map((_, i) => [layer.name, 0, i]);
     const layers = [...inputs.map((t) => t.sourceLayer), layer];
@@ -127,22 +169,27 @@ alone.compute = (layer: Layer, values: Tensor[], args: object, training?: boolea
     );
     // It belongs where the program has put it.
     layer.home = home;
-    known.set(key, made);
+    layer.models.set(key, made);
   }
-  return made.apply(values, {training});
+  return made;
 };
+
+/** A model from its description, as toJSON gives it, or from a model.json as an object. */
+export async function modelFromJSON(json: object): Promise<LayersModel> {
+  if (typeof json !== 'object' || json === null) throw new Error(`modelFromJSON takes a JSON object, got ${shown(json)}`);
+  await ready();
+  return modelFrom(await partsOfJson(json));
+}
 
 /** A model from what `save` has written: its own file, or TensorFlow.js's parts. */
 export function modelFrom(saved: ModelArtifacts | ModelFile, isStrict = true): LayersModel {
-  if (saved instanceof Uint8Array) return LayersModel.fromFile(saved);
+  const row = (...parts: Parts) => new Sequential({}, parts);
+  if (saved instanceof Uint8Array) return LayersModel.fromFile(saved, row);
   const description = descriptionIn(saved);
   const layers = layersOf(description.config);
-  const made = new LayersModel(describing(description, layers), layers, {
-    seed: saved.userDefinedMetadata?.seed,
-    saved: description,
-    draws: !isStrict,
-    name: nameOf(description),
-  });
+  const options = {seed: saved.userDefinedMetadata?.fjord?.seed, saved: description, draws: !isStrict || !saved.weightData, name: nameOf(description)};
+  const parts: Parts = [describing(description, layers), layers, options];
+  const made = description.class_name === 'Sequential' ? row(...parts) : new LayersModel(...parts);
   try {
     tidy(() => made.restore(saved, isStrict));
   } catch (error) {

@@ -63,7 +63,9 @@ export const oldHardSigmoid = 'keras2_hard_sigmoid';
 /** Without what TensorFlow.js wraps around it. */
 export const descriptionIn = ({modelTopology}: ModelArtifacts): Described => {
   const topology = modelTopology as Described & {model_config?: Described; keras_version?: string};
-  const described = topology.model_config ?? topology;
+  // Keras has written numbers of NumPy so.
+  const number = (_: string, value: unknown) => ((value as {type?: string} | null)?.type === 'ndarray' ? (value as {value: unknown}).value : value);
+  const described = JSON.parse(JSON.stringify(topology.model_config ?? topology), number) as Described;
   if (!topology.keras_version || topology.keras_version.startsWith('3')) return described;
   return renamed(described, 'hard_sigmoid', oldHardSigmoid);
 };
@@ -130,8 +132,8 @@ export class Predictor {
   get inputShape(): Shape {
     return this.info().inputs[0]!.shape;
   }
-  get outputShape(): Shape {
-    return this.info().outputs[0]!.shape;
+  get outputShape(): Shape | Shape[] {
+    return first(this.info().outputs.map((t) => t.shape));
   }
   countParams(): number {
     return this.info().weights.reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0);
@@ -288,10 +290,10 @@ export function predictorFrom(saved: ModelArtifacts | ModelFile, isStrict = true
     return new Predictor(nameOf(callForJson<{model: Described}>('fj_modelDescription', handle).model) ?? 'model', handle);
   }
   const description = descriptionIn(saved);
-  const handle = withArguments((a) => call('fj_model', a.json(description), 0, isStrict ? 0 : 1, 0));
+  const handle = withArguments((a) => call('fj_model', a.json(description), 0, isStrict && saved.weightData ? 0 : 1, 0));
   const made = new Predictor(nameOf(description) ?? 'model', handle);
   try {
-    tidy(() => made['takeWeights'](saved, () => {}, isStrict));
+    if (saved.weightData) tidy(() => made['takeWeights'](saved, () => {}, isStrict));
   } catch (error) {
     made.dispose();
     throw error;
@@ -300,18 +302,19 @@ export function predictorFrom(saved: ModelArtifacts | ModelFile, isStrict = true
 }
 
 /** The header of a safetensors file, as it says how long it is. */
-function headerOf(file: ModelFile): string {
+export function headerOf(file: ModelFile): string {
   const bytes = new DataView(file.buffer, file.byteOffset, file.length);
   const length = file.length < 8 ? 0 : Math.min(bytes.getUint32(0, true), file.length - 8);
   return new TextDecoder().decode(file.subarray(8, 8 + length));
 }
 /** The description in the header; its quotes are escaped there. */
 const descriptionOfFile = (file: ModelFile): string => headerOf(file).replaceAll('\\"', '"');
-/** The same, read; an empty one of what is no such file, which the engine says in words. */
+/** The texts in it. */
+export const textsOf = (file: ModelFile): Record<string, string | undefined> => (JSON.parse(headerOf(file)) as {__metadata__?: Record<string, string>}).__metadata__ ?? {};
+/** The description, read; an empty one of what is no such file, which the engine says in words. */
 export function descriptionOf(file: ModelFile): Described {
   try {
-    const {__metadata__: texts} = JSON.parse(headerOf(file)) as {__metadata__?: {model?: string}};
-    const model = JSON.parse(texts?.model ?? '{}') as Described & {modelTopology?: Described; model_config?: Described};
+    const model = JSON.parse(textsOf(file)['model'] ?? '{}') as Described & {modelTopology?: Described; model_config?: Described};
     const inner = model.modelTopology ?? model;
     const description = (inner as typeof model).model_config ?? inner;
     return {...description, config: description.config ?? {}};

@@ -28,6 +28,10 @@ export class SymbolicTensor {
   get call(): Call {
     return this.sourceLayer.calls.list[this.nodeIndex]!;
   }
+  /** What the layer was given. */
+  get inputs(): SymbolicTensor[] {
+    return this.call.inputs;
+  }
 }
 
 brandPart(SymbolicTensor.prototype, 'output of a layer');
@@ -37,6 +41,12 @@ export interface Call {
   outputs: SymbolicTensor[];
   /** What the call itself says beside its inputs, in Keras's names: whether it is training, whatever the model does. */
   args?: Readonly<Record<string, unknown>>;
+}
+
+/** What the engine says of outputs, which knows no sizes of batches: they have that of the inputs, where these have one. */
+export function inBatch(inputs: readonly SymbolicType[], outputs: readonly SymbolicType[]): SymbolicType[] {
+  const batch = inputs.find(({shape}) => shape[0] != null)?.shape[0] ?? null;
+  return outputs.map(({dtype, shape: [first, ...sizes]}) => ({dtype, shape: first === null ? [batch, ...sizes] : first === undefined ? [] : [first, ...sizes]}));
 }
 
 /** The calls of a layer, or of a model as one, in all models. */
@@ -60,6 +70,14 @@ export class Calls {
       length ? `${name}.${what}: the layer was applied ${length} times, keep what apply() gives` : `${name}.${what}: the layer is not joined to others yet: apply it, or add it to a model`,
     );
   }
+}
+
+/** How the engine says that layers are joined: [layer, call, output]. */
+export type Ref = [string, number, number];
+export interface ModelGraph {
+  calls: {layer: string; node: number; inputs: Ref[]; outputs: SymbolicType[]; arguments?: Record<string, unknown>}[];
+  inputs: Ref[];
+  outputs: Ref[];
 }
 
 /** A call, and how many were met before it on the way back from the ends. */

@@ -1,6 +1,7 @@
 // What TensorFlow.js saves of a training, as the engine takes it, and the other way: what compile was given, and the optimizer's state.
 
 import {snakeCase} from './layers.js';
+import type {ModelInfo} from './predictor.js';
 import type {Tensor} from './tensor.js';
 
 /** A list, or lists by name. */
@@ -19,21 +20,31 @@ function nameOfMetric(metric: unknown): string {
   const {class_name: className = '', config} = metric as {class_name?: string; config?: {name?: string}};
   return config?.name ?? className;
 }
+/** What a loss or a list of them is at one output. */
+const lossAt = (loss: unknown, output: string, i: number): unknown => (Array.isArray(loss) ? loss[i] : ((loss as Record<string, unknown> | null)?.[output] ?? loss));
+/** `ce` is the crossentropy that the loss is, or that an output of such a width has. */
+function spelledOut(metric: unknown, loss: unknown, width: number | null | undefined): unknown {
+  if (metric !== 'ce' && metric !== 'crossentropy') return metric;
+  const kind = /binary/i.test(String(loss)) || width === 1 ? 'binary' : /sparse/i.test(String(loss)) ? 'sparse_categorical' : 'categorical';
+  return {class_name: `${kind}_crossentropy`, config: {name: 'ce'}};
+}
 /**
  * The metrics with a name each, where some have the same, and what logs then call losses that have the name of a metric: as in
  * TensorFlow.js, each gets the number of those before it.
  */
-export function distinct(metrics: unknown, outputs: readonly string[]): {metrics: unknown; renamed: Map<string, string>} {
+export function distinct(metrics: unknown, ends: ModelInfo['outputs'], loss: unknown): {metrics: unknown; renamed: Map<string, string>; names: string[]; said: string[]} {
+  const outputs = ends.map(({name}) => name);
   const lists = listsOf(metrics);
   const isNested = Array.isArray(lists) && lists.some((one) => Array.isArray(one));
   const isMany = outputs.length > 1;
-  const all = outputs.map((output, i) => [(!Array.isArray(lists) ? lists[output] : isNested ? lists[i] : lists) ?? []].flat());
+  const given = outputs.map((output, i) => [(!Array.isArray(lists) ? lists[output] : isNested ? lists[i] : lists) ?? []].flat());
+  const all = given.map((some, i) => some.map((metric) => spelledOut(metric, lossAt(loss, outputs[i]!, i), ends[i]!.shape.at(-1))));
   const prefix = (i: number) => (isMany ? `${outputs[i]}_` : '');
   const losses = ['loss', ...(isMany ? outputs.map((output) => `${output}_loss`) : [])];
   const names = [...losses, ...all.flatMap((some, i) => some.map((metric) => prefix(i) + nameOfMetric(metric)))];
   const said = names.map((name, i) => (names.indexOf(name) === names.lastIndexOf(name) ? name : `${name}_${names.slice(0, i).filter((n) => n === name).length}`));
   const renamed = new Map(losses.map((name, i) => [name, said[i]!]));
-  if (String(said) === String(names)) return {metrics, renamed};
+  if (String(said) === String(names) && String(all) === String(given)) return {metrics, renamed, names, said};
   let at = losses.length;
   const named = all.map((some, i) =>
     some.map((metric) => {
@@ -41,7 +52,7 @@ export function distinct(metrics: unknown, outputs: readonly string[]): {metrics
       return {class_name: className, config: {...config, name: said[at++]!.slice(prefix(i).length)}};
     }),
   );
-  return {metrics: named, renamed};
+  return {metrics: named, renamed, names, said};
 }
 
 /** What compile was given, as a file says it, and whether TensorFlow.js wrote it; undefined where nothing is said. */

@@ -38,7 +38,8 @@ type AnyFunction = (...inputs: Tensor[]) => unknown;
 interface Applied {
   apply: AnyFunction;
 }
-const isApplied = (value: unknown): value is Applied => typeof value === 'object' && value !== null && typeof (value as Applied).apply === 'function';
+// What has a description of its own is the engine's.
+export const isApplied = (value: unknown): value is Applied => typeof value === 'object' && value !== null && typeof (value as Applied).apply === 'function' && !('class_name' in value);
 
 /** A function, or an object with `apply`, as the engine describes it; undefined where it is neither. `kind` is what it is: "loss". */
 export function describedFunction(value: unknown, kind: string): Described | undefined {

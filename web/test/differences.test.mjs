@@ -303,6 +303,26 @@ tableIsTried('numbers', {
   'what `adadelta` divides by': () => assert.deepEqual(bothSync(firstStep((train) => train.adadelta(1, 0.9, 0.01))), [-2, -0.31]),
   'the `epsilon` of `rmsprop`, centred': () => assert.deepEqual(bothSync(firstStep((train) => train.rmsprop(0.1, 0.9, 0, 0.5, true))), [NaN, -0.22]),
   "the metric `'precision'` by name": () => assert.deepEqual(bothSync(judged([[1], [1], [0]], [[0.7], [0.2], [0.9]], {metrics: ['precision']})).map(([, precision]) => precision), [0, 0.5]),
+  '`evaluate` of a model with several outputs': () => {
+    const losses = (tf) => {
+      const x = tf.input({shape: [1]});
+      const model = tf.model({inputs: x, outputs: ['a', 'b'].map((name) => tf.layers.dense({units: 1, name, kernelInitializer: 'ones'}).apply(x))});
+      model.compile({optimizer: 'sgd', loss: {a: 'meanSquaredError', b: 'meanAbsoluteError'}});
+      const three = tf.fill([1, 1], 3);
+      const zero = tf.zeros([1, 1]);
+      return [model.evaluate(three, [zero, zero]).map((t) => t.dataSync()[0]), model.metricsNames];
+    };
+    const names = ['loss', 'a_loss', 'b_loss'];
+    assert.deepEqual(bothSync(losses), [[[9, 12, 9, 3], names], [[12, 9, 3], names]]);
+  },
+  '`getClassName()` of `tf.model(..)`; of `tf.initializers.glorotUniform()` and the like, `tf.regularizers.l2()`': () => {
+    const names = (tf) => {
+      const x = tf.input({shape: [1]});
+      const {initializers, regularizers} = tf;
+      return [tf.model({inputs: x, outputs: tf.layers.reLU().apply(x)}), initializers.glorotUniform({}), initializers.heNormal({}), regularizers.l2()].map((one) => one.getClassName());
+    };
+    assert.deepEqual(bothSync(names), [['Model', 'VarianceScaling', 'VarianceScaling', 'L1L2'], ['Functional', 'GlorotUniform', 'HeNormal', 'L2']]);
+  },
   'random numbers of a seed': () => {
     const [theirs, ours] = both((tf) => tf.randomNormal([4], 0, 1, 'float32', 7));
     assert.notDeepEqual(theirs, ours);

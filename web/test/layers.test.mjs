@@ -178,7 +178,7 @@ test('channels that come first: the same between transposes', () => {
   const x = fj.tensor(random([5, ...image], -2, 2, 5), [5, ...image]);
   close(first.predict(x.transpose([0, 3, 1, 2])), last.predict(x), 1e-6);
   assert.deepEqual(first.layers[0].output.shape, [null, 4, 4, 5]);
-  assert.equal(first.layers[0].getConfig().dataFormat, 'channels_first');
+  assert.equal(first.layers[0].getConfig().dataFormat, 'channelsFirst');
 });
 
 suite('layers that join', () => {

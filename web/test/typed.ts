@@ -60,3 +60,19 @@ tf.serialization.registerClass(Scale);
 tf.sequential({layers: [new Scale({inputShape: [3]}), tf.layers.dense({units: 1})]});
 const [kernel] = outer.trainableWeights;
 tf.train.sgd(0.1).minimize(() => (outer.apply(tf.ones([1, 3])) as tf.Tensor).mean(), false, [kernel!.val]);
+class Doubling extends tf.LayersModel {
+  twice(of: tf.Tensor): tf.Tensor {
+    return (this.predict(of) as tf.Tensor).mul(2);
+  }
+}
+const row: tf.LayersModel = inner;
+const own: tf.LayersModel = new Doubling({inputs: row.inputs, outputs: row.outputs});
+own.setUserDefinedMetadata({labels: ['a', 'b']});
+own.loadWeights({'d/kernel': tf.initializers.heNormal({seed: 1}).apply([2, 3])}, false);
+tf.variable(tf.constraints.maxNorm({maxValue: 2}).apply(tf.regularizers.l2().apply(tf.ones([2])).reshape([1])));
+export const trained: Promise<tf.History> = own.fit(tf.ones([1, 3]), tf.ones([1, 2]));
+export const loaded: Promise<tf.LayersModel> = tf.models.modelFromJSON(own.toJSON(null, false) as object);
+// @ts-expect-error
+new tf.LayersModel({inputs: row.inputs});
+// @ts-expect-error
+tf.initializers.ones().apply('2');

@@ -1,0 +1,34 @@
+// What a program keeps with a model: labels of its outputs, and the like. In Fjord's own file it is one of the texts of the header.
+
+import {headerOf, textsOf} from './predictor.js';
+import {shown} from './samples.js';
+import type {ModelFile} from './io.js';
+
+export type Metadata = Record<string, unknown>;
+
+const kText = 'userDefinedMetadata';
+const isPlain = (value: unknown): boolean => typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+const isJson = (value: unknown): boolean =>
+  isPlain(value) || Array.isArray(value) ? Object.values(value as object).every(isJson) : value === null || ['string', 'number', 'boolean'].includes(typeof value);
+export function checkedMetadata(metadata: Metadata): Metadata {
+  if (isPlain(metadata) && isJson(metadata)) return metadata;
+  throw new Error(`setUserDefinedMetadata takes a JSON object, got ${shown(metadata)}`);
+}
+
+/** A file with metadata in its header: its length, the header, what spaces fill up to eight bytes, and the data. */
+export function withMetadata(file: ModelFile, metadata: Metadata): ModelFile {
+  const header = JSON.parse(headerOf(file)) as {__metadata__?: object};
+  const texts = {...header.__metadata__, [kText]: JSON.stringify(metadata)};
+  const json = new TextEncoder().encode(JSON.stringify({...header, __metadata__: texts}));
+  const data = file.subarray(8 + new DataView(file.buffer, file.byteOffset).getUint32(0, true));
+  const size = (json.length + 7) & ~7;
+  const out = new Uint8Array(8 + size + data.length).fill(32);
+  new DataView(out.buffer).setBigUint64(0, BigInt(size), true);
+  out.set(json, 8);
+  out.set(data, 8 + size);
+  return out;
+}
+export function metadataOf(file: ModelFile): Metadata | undefined {
+  const text = textsOf(file)[kText];
+  return text === undefined ? undefined : (JSON.parse(text) as Metadata);
+}
