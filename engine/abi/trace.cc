@@ -52,7 +52,9 @@ Result<Value> valueOf(const TensorEntry& t) {
   OpenCall& call = *calls.back();
   if (t.value) {
     bool goesOn = std::ranges::find(calls, t.trace, &OpenCall::number) != calls.end();
-    if (goesOn && t.value.graph == &call.graph) return t.value;
+    // A loop's body reads what is around it.
+    bool isHere = t.value.graph == &call.graph || call.graph.isInside(t.value.graph);
+    if (goesOn && isHere) return t.value;
     return fail("a tensor of a function that was traced is used in another one, or after it");
   }
   if (t.model)

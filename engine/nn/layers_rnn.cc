@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "nn/recurrent.h"
+#include "nn/traced.h"
 
 namespace fjord {
 
@@ -149,11 +150,24 @@ struct CellClass {
 constexpr CellClass kCells[] = {{"SimpleRNNCell", 1}, {"LSTMCell", 2}, {"GRUCell", 1}};
 constexpr std::string_view kStack = "StackedRNNCells";
 
+/// The sizes of the states of a cell that is written in JavaScript.
+std::optional<Shape> stateSizes(const Json& description) {
+  std::optional<Shape> sizes = intsOf<kMaxRank>(member(configOf(description), "state_sizes"));
+  bool are =
+      sizes && !sizes->empty() && std::ranges::all_of(*sizes, [](int32_t d) { return d > 0; });
+  return are ? sizes : std::nullopt;
+}
+
 Status checkCell(const Json& description) {
+  if (tracedNumber(description)) {
+    if (stateSizes(description)) return {};
+    return fail("must be a cell whose stateSize is the size of its state, or a list of them");
+  }
   std::string name = stringOr(description, "class_name", "");
   if (name != kStack && std::ranges::find(kCells, name, &CellClass::name) == std::end(kCells))
-    return fail("must be a cell, SimpleRNNCell, LSTMCell, GRUCell or StackedRNNCells, got ",
-                shown(description));
+    return fail(
+        "must be a cell, SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells or an RNNCell, got ",
+        shown(description));
   FJORD_CHECK(layerFields(*findLayer(name), member(description, "config")));
   return {};
 }
@@ -176,6 +190,11 @@ Json cellOf(Json description) {
 }
 
 void addStates(const Json& cell, int32_t samples, std::vector<Shape>& states) {
+  if (tracedNumber(cell)) {
+    Shape sizes = *stateSizes(cell);
+    for (int32_t size : sizes) states.push_back({samples, size});
+    return;
+  }
   std::string name = stringOr(cell, "class_name", "");
   Result<Fields> f = layerFields(*findLayer(name), member(cell, "config"));
   if (!f) return;  // it was checked

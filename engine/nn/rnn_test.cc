@@ -280,7 +280,8 @@ TEST(Recurrent, RefusesInWords) {
       {lstm({{"dropout", 1}}), "LSTM: dropout must be a finite number from 0 to below 1, got 1"},
       {alone("RNN", Json::object()), "RNN: cell is missing"},
       {alone("RNN", {{"cell", layer("Dense", {{"units", 2}})}}),
-       "RNN: cell must be a cell, SimpleRNNCell, LSTMCell, GRUCell or StackedRNNCells, got "
+       "RNN: cell must be a cell, SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells or an RNNCell, "
+       "got "
        R"({"class_name":"Dense","config":{"units":2}})"},
       {alone("RNN", {{"cell", layer("LSTMCell", {{"units", 0}})}}),
        "RNN: cell: units must be a whole number from 1 to 2147483647, got 0"},

@@ -42,7 +42,8 @@ Value traced(const Json& description, std::span<const Value> inputs) {
 
 namespace {
 
-constexpr Argument kArguments[] = {whole("number", kCount).isNeeded()};
+// A cell has the sizes of its states, too.
+constexpr Argument kArguments[] = {whole("number", kCount).isNeeded(), json("state_sizes")};
 
 LayerOutputs callByNumber(LayerContext& context, const Fields& f, LayerInputs inputs) {
   return callOrFail({f.whole("number"), inputs, &context});

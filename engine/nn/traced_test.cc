@@ -13,7 +13,7 @@ namespace {
 using testing::numbers;
 
 // What the numbers stand for.
-enum { kDense = 1, kHuber, kError, kSwish, kSquares, kAbove, kNothing, kScalar };
+enum { kDense = 1, kHuber, kError, kSwish, kSquares, kAbove, kNothing, kScalar, kCell };
 
 LayerOutputs called(const TracedCall& call) {
   Value a = call.inputs[0], b = call.inputs.size() > 1 ? call.inputs[1] : Value{};
@@ -35,6 +35,13 @@ LayerOutputs called(const TracedCall& call) {
       return {{sum(square(a)) * 0.01}};
     case kAbove:
       return {{relu(a)}};
+    case kCell: {
+      LayerContext& c = *call.context;
+      Value x = matMul(a, c.weight("kernel", {a.shape()[-1], 4}, "glorot_uniform"));
+      Value h = matMul(b, c.weight("recurrent_kernel", {4, 4}, "orthogonal"));
+      Value y = tanh(x + h + c.weight("bias", {4}, "zeros"));
+      return {{y, y}};
+    }
     case kScalar:
       return {{mean(square(b - a))}};
     default:
@@ -84,6 +91,15 @@ std::vector<double> trained(Model& model, const Json& options) {
   for (const Weight& w : model.weights())
     all.insert(all.end(), w.value.span<float>().begin(), w.value.span<float>().end());
   return all;
+}
+/// Steps of a recurrent layer over sequences of 3 numbers, and a dense layer.
+Json recurrent(const char* className, Json config) {
+  config["name"] = "first";
+  config["batch_input_shape"] = {nullptr, 3};
+  Json reshaped = layer("Reshape", {{"target_shape", {3, 1}}, {"batch_input_shape", {nullptr, 3}}});
+  config.erase("batch_input_shape");
+  return sequential(
+      {reshaped, layer(className, std::move(config)), layer("Dense", {{"units", 2}})});
 }
 Json options(Json loss, Json metrics = Json::array()) {
   return {{"optimizer", "adam"}, {"loss", std::move(loss)}, {"metrics", std::move(metrics)}};
@@ -201,6 +217,23 @@ TEST_F(Traced, LayersWithoutANumberAreUnknown) {
   ASSERT_FALSE(model);
   EXPECT_TRUE(model.error().message.starts_with("first: unknown layer class \"Mine\""))
       << model.error().message;
+}
+
+TEST_F(Traced, ACellIsThatOfTheTable) {
+  Threads threads;
+  Json cell = function(kCell, "own");
+  Json refused = {{"cell", cell}};
+  EXPECT_EQ(
+      testing::errorOf(recurrent("RNN", refused)),
+      "first: cell must be a cell whose stateSize is the size of its state, or a list of them");
+  cell["config"]["state_sizes"] = {4};
+  auto own = made(threads, recurrent("RNN", {{"cell", cell}}));
+  auto same = made(threads, recurrent("SimpleRNN", {{"units", 4}}));
+  ASSERT_TRUE(own && same);
+  EXPECT_EQ(testing::namesOf(*own)[0], "first/own/kernel");
+  std::vector<double> got = trained(*own, options("mse")), want = trained(*same, options("mse"));
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-6) << i;
 }
 
 }  // namespace

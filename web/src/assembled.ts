@@ -217,7 +217,7 @@ export class Assembled extends Predictor implements LayerHome {
     this.isBySample = bySample;
     this.ofProgram = [];
     this.walk((l, path) => {
-      if ('isOfProgram' in l) this.ofProgram.push(l as CustomLayer);
+      for (const one of l instanceof Layer ? [l, ...l.inner] : []) if ('isOfProgram' in one) this.ofProgram.push(one as CustomLayer);
       if (this.saved || l instanceof Assembled || weights.some((w) => w.name.startsWith(`${path}/`))) l.homes.add(this, path);
     });
   }

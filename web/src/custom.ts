@@ -256,9 +256,13 @@ export class CustomLayer extends Layer {
       for (const t of tensors.values()) t.dispose();
     }
   }
+  /** The shapes that `build` gets. */
+  protected shapesOf(inputs: Tensor[]): Shape | Shape[] {
+    return alone(inputs.map(({shape}) => [null, ...shape.slice(1)]));
+  }
   private buildFor(inputs: Tensor[]): void {
     try {
-      this.build(alone(inputs.map(({shape}) => [null, ...shape.slice(1)])));
+      this.build(this.shapesOf(inputs));
       this.built = true;
       this.checkInputs(inputs);
     } catch (error) {
@@ -284,6 +288,21 @@ export class CustomLayer extends Layer {
     const found = this.weights.find((w) => w.name.endsWith(`/${v.args.name}`));
     if (!found) throw new Error(`The weight ${v.name} is not there yet: it is made with the model that the layer belongs to`);
     return found.val;
+  }
+}
+
+/** A step of a recurrent layer, tf.layers.rnn({cell}): `call` gets [x, ...states] and gives [y, ...states], those after the step. */
+export abstract class RNNCell extends CustomLayer {
+  /** The sizes of its states, without the batch. */
+  abstract stateSize: number | number[];
+
+  protected override get within(): Described {
+    const {class_name, config} = super.within;
+    return {class_name, config: {...config, state_sizes: [this.stateSize].flat()}};
+  }
+  /** A cell is built for x alone. */
+  protected override shapesOf([x]: Tensor[]): Shape {
+    return [null, ...x!.shape.slice(1)];
   }
 }
 

@@ -125,6 +125,8 @@ export class Layer {
   protected readonly written: Record<string, unknown> = {};
   /** Of its arguments: the engine knows them by numbers. */
   private readonly functions: unknown[] = [];
+  /** Layers that the program has written, which this one calls: by numbers, too. @internal */
+  readonly inner: Layer[] = [];
   /** Values that its weights are to have at first, until a model has given them these. */
   initial?: {shape: number[]; values: Float32Array | Int32Array | Uint8Array}[];
   /** Whether `trainable` of its model was set to false after its own was set: the order of weights goes by that. @internal */
@@ -170,10 +172,9 @@ export class Layer {
   protected put(key: string, value: unknown): void {
     const one = (v: unknown) => {
       if (!isLayer(v)) return v;
-      if ('isOfProgram' in v) {
-        throw new Error(`${this.name}: ${key} is a layer that the program has written, which is not supported within ${this.className}: write what that does in the layer's own call`);
-      }
-      return v.inKerasNames();
+      if (!('isOfProgram' in v)) return v.inKerasNames();
+      this.inner.push(v as Layer);
+      return (v as Layer).within;
     };
     // Of no activation SimpleRNN makes its own there.
     const isTanh = this.className.startsWith('SimpleRNN');
@@ -196,6 +197,12 @@ export class Layer {
   getClassName(): string {
     return this.className;
   }
+  /** The description of a layer of the program that the engine knows by its number. */
+  private ownOf(value: unknown): object | undefined {
+    const {className, config} = (value ?? {}) as {className?: string; config?: {number?: number}};
+    const own = className === 'Traced' ? this.inner.find((one) => one.within.config['number'] === config?.number) : undefined;
+    return own && {className: own.className, config: own.getConfig()};
+  }
   /** Its arguments as the engine reads them, which refuses what they cannot be. */
   private get read(): Record<string, unknown> {
     return withArguments((a) => callForJson('fj_layerConfig', a.text(this.className), a.json(this.written)));
@@ -213,7 +220,7 @@ export class Layer {
   /** All of its arguments, those that were not given with their defaults. */
   getConfig(): Record<string, unknown> {
     if (this.className === 'InputLayer') return inCamelCase(this.config) as Record<string, unknown>;
-    return JSON.parse(JSON.stringify(inCamelCase(this.read)), inTheirWords) as Record<string, unknown>;
+    return JSON.parse(JSON.stringify(inCamelCase(this.read)), (key, value: unknown) => this.ownOf(value) ?? inTheirWords(key, value)) as Record<string, unknown>;
   }
   toJSON(): Described {
     return this.inKerasNames();

@@ -212,6 +212,64 @@ suite('what layers say', () => {
     const x = fj.input({shape: [5, 3]});
     assert.throws(() => fj.layers.lstm({units: 4}).apply(x, {constants: x}), /: constants is not an argument of a call of LSTM/);
     assert.throws(() => fj.layers.lstm({units: 4}).apply(x, {initialState: [x]}), /has 2 states, got 1/);
-    assert.throws(() => fj.layers.rnn({cell: fj.layers.dense({units: 4})}).apply(x), /cell must be a cell, SimpleRNNCell, LSTMCell, GRUCell or StackedRNNCells, got/);
+    assert.throws(() => fj.layers.rnn({cell: fj.layers.dense({units: 4})}).apply(x), /cell must be a cell, SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells or an RNNCell, got/);
+  });
+});
+
+/** A cell of two states, of different sizes: y after a step is what both say together. */
+const cellOf = (tf) =>
+  class Own extends tf.RNNCell {
+    static className = 'Own';
+    stateSize = [3, 2];
+    build(inputShape) {
+      const weight = (name, shape) => this.addWeight(name, shape, 'float32', tf.initializers.zeros());
+      this.kernel = weight('kernel', [inputShape.at(-1), 3]);
+      this.mix = weight('mix', [3, 3]);
+      this.slow = weight('slow', [3, 2]);
+      this.out = weight('out', [2, 3]);
+      this.built = true;
+    }
+    call([x, fast, slow]) {
+      return tf.tidy(() => {
+        const h = tf.matMul(x, this.kernel.read()).add(tf.matMul(fast, this.mix.read())).tanh();
+        const memory = slow.mul(0.5).add(tf.matMul(h, this.slow.read()));
+        return [h.add(tf.matMul(memory, this.out.read())), h, memory];
+      });
+    }
+    getConfig() {
+      return {...super.getConfig()};
+    }
+  };
+suite('cells that a program writes', () => {
+  const row = (args) => (tf) => {
+    // TensorFlow.js takes the size of what comes out of a step from the first of the sizes of the states.
+    return tf.sequential({layers: [tf.layers.rnn({cell: new (cellOf(tf))({}), inputShape: [5, 4], ...args}), tf.layers.flatten(), tf.layers.dense({units: 2})]});
+  };
+  for (const args of [{}, {returnSequences: true}, {goBackwards: true}]) {
+    test(`compute and train as in TensorFlow.js, ${JSON.stringify(args)}`, async () => {
+      await sameTraining(row(args), [[3, 5, 4]], [[3, 2]]);
+    });
+  }
+  test('in a stack, and within timeDistributed and bidirectional', async () => {
+    const Own = cellOf(fj);
+    const layer = () => fj.layers.rnn({cell: [fj.layers.gruCell({units: 4}), new Own({})], returnSequences: true});
+    const model = fj.sequential({layers: [fj.layers.bidirectional({layer: layer(), inputShape: [5, 4]}), fj.layers.timeDistributed({layer: fj.layers.dense({units: 1})})]});
+    model.compile({optimizer: 'adam', loss: 'meanSquaredError'});
+    const [x, y] = [tensor(fj, [3, 5, 4]), tensor(fj, [3, 5, 1], 6)];
+    const losses = [];
+    for (let i = 0; i < 8; ++i) losses.push(await model.trainOnBatch(x, y));
+    assert.ok(losses.at(-1) < losses[0], String(losses));
+  });
+  test('are told in getConfig, and refused in words where they cannot be used', async () => {
+    const Own = cellOf(fj);
+    const layer = fj.layers.rnn({cell: new Own({name: 'mine'})});
+    assert.deepEqual(layer.getConfig().cell, {className: 'Own', config: {name: 'mine', trainable: true, dtype: 'float32'}});
+    class Unsized extends Own {
+      static className = 'Unsized';
+      stateSize = 0;
+    }
+    assert.throws(() => fj.layers.rnn({cell: new Unsized({})}), /cell must be a cell whose stateSize is the size of its state, or a list of them/);
+    const model = fj.sequential({layers: [fj.layers.rnn({cell: new Own({}), inputShape: [5, 4]})]});
+    await assert.rejects(model.save({save: async () => ({})}), /cannot be saved/);
   });
 });
