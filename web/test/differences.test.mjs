@@ -33,7 +33,7 @@ async function refused(words, call, {there = true} = {}) {
 
 tableIsTried('refused', {
   'arguments of `fit` that are not in [the list](#names)': () => refused(/fit: there is no argument holograms/, (tf) => compiled(tf).fit(tf.ones([1, 2]), tf.ones([1, 2]), {holograms: true, epochs: 1})),
-  '`evaluate` on a GPU': () => assert.ok(readFileSync(new URL('../src/model.ts', import.meta.url), 'utf8').includes('evaluate answers at once, which a GPU does not: await model.evaluateAsync(x, y)')),
+  '`evaluate` on a GPU': () => assert.ok(readFileSync(new URL('../src/trained.ts', import.meta.url), 'utf8').includes('evaluate answers at once, which a GPU does not: await model.evaluateAsync(x, y)')),
   'the backends `webgl` and `cpu`': async () => {
     for (const name of ['webgl', 'cpu']) await assert.rejects(fj.setBackend(name), {message: `There is no backend '${name}': use 'wasm', 'webgpu' or 'auto'`});
     // In Node it registers the plain one alone.
