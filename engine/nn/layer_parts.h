@@ -44,6 +44,16 @@ constexpr std::array<LayerRow, n> withoutLeftOut(std::array<LayerRow, n> rows) {
 
 // ---- arguments
 
+/// Of layers that draw random numbers.
+inline constexpr Argument kSeed = arguments::whole("seed", kAnyInt);
+/// What a random op draws by: the seed of the model, and a stream of the op's own; or the seed that the layer
+/// has, and in it the draw of this number. It is another draw in each step.
+struct Draw {
+  Value state;
+  int32_t stream;
+};
+Draw drawOf(LayerContext& c, const Fields& f, Graph& graph, int32_t number = 0);
+
 /// The arguments of one weight.
 constexpr std::array<Argument, 3> weightArguments(const char* initializer, const char* regularizer,
                                                   const char* constraint, const char* fallback) {

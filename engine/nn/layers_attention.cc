@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view kInputNames[] = {"query", "value", "key", "attention_mask"};
 constexpr Argument kCall[] = {flag("return_attention_scores", false),
                               flag("use_causal_mask", false)};
-constexpr Argument kWeighing[] = {number("dropout", kBelowOne, 0), only("seed", "")};
+constexpr Argument kWeighing[] = {number("dropout", kBelowOne, 0), kSeed};
 // Instead of minus infinity, which would make a row without a step no number: Keras's.
 constexpr double kFar = 1e9;
 constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
@@ -74,8 +74,8 @@ Value band(const Attended& a, bool isCausal, int32_t window) {
 Value dropped(LayerContext& c, const Fields& f, Value weights) {
   double rate = f.number("dropout");
   if (!c.training || rate == 0 || !weights) return weights;
-  return dropout(weights, c.randomState(),
-                 {.rate = static_cast<float>(rate), .stream = weights.graph->nextStream()});
+  Draw draw = drawOf(c, f, *weights.graph);
+  return dropout(weights, draw.state, {.rate = static_cast<float>(rate), .stream = draw.stream});
 }
 
 // ---- heads

@@ -26,7 +26,7 @@ constexpr Argument kConvLstmCell[] = {
     flag("unit_forget_bias", true),
     number("dropout", kBelowOne, 0),
     number("recurrent_dropout", kBelowOne, 0),
-    only("seed", ""),
+    kSeed,
     // TensorFlow.js writes it; it says nothing here.
     only("implementation", "0|1|2"),
 };

@@ -88,17 +88,18 @@ Value centerCrop(LayerContext&, const Fields& f, Inputs in) {
 
 // ---- what differs from image to image and from step to step
 
-/// A number for each image, [N].
-Value drawn(LayerContext& c, Value x, double low, double high) {
-  return randomUniform(c.randomState(), {.shape = {x.shape()[0]},
-                                         .low = static_cast<float>(low),
-                                         .high = static_cast<float>(high),
-                                         .stream = x.graph->nextStream()});
+/// A number for each image, [N]. Draws of one layer are numbered.
+Value drawn(LayerContext& c, const Fields& f, Value x, double low, double high,
+            int32_t number = 0) {
+  Draw draw = drawOf(c, f, *x.graph, number);
+  return randomUniform(draw.state, {.shape = {x.shape()[0]},
+                                    .low = static_cast<float>(low),
+                                    .high = static_cast<float>(high),
+                                    .stream = draw.stream});
 }
 Value perImage(Value v) { return reshape(v, {.shape = {v.shape()[0], 1, 1, 1}}); }
 
-// A seed of its own: see layers_noise.cc.
-constexpr Argument kRandom[] = {only("seed", ""), also(kLayout)};
+constexpr Argument kRandom[] = {kSeed, also(kLayout)};
 
 /// An argument of two numbers, from the lesser to the larger; 0 and 255 if it is not given.
 struct ValueRange {
@@ -127,7 +128,7 @@ Value randomFlip(LayerContext& c, const Fields& f, Inputs in) {
   Shape axes;
   if (mode != "horizontal") axes.push(1);
   if (mode != "vertical") axes.push(2);
-  return where(perImage(drawn(c, x, 0, 1)) <= 0.5, reverse(x, {.axes = axes}), x);
+  return where(perImage(drawn(c, f, x, 0, 1)) <= 0.5, reverse(x, {.axes = axes}), x);
 }
 
 /// Further from, or nearer to, the mean of each channel, by a factor from 1 - low to 1 + high.
@@ -140,7 +141,7 @@ Value randomContrast(LayerContext& c, const Fields& f, Inputs in) {
   if (!c.training) return x;
   auto [low, high] = f.interval("factor");
   Value average = mean(x, {.axes = {1, 2}, .keepDims = true});
-  Value factor = perImage(drawn(c, x, 1 - low, 1 + high));
+  Value factor = perImage(drawn(c, f, x, 1 - low, 1 + high));
   return range.clipped((x - average) * factor + average);
 }
 
@@ -153,7 +154,7 @@ Value randomBrightness(LayerContext& c, const Fields& f, Inputs in) {
   ValueRange range(f, *x.graph);
   if (!c.training) return x;
   auto [low, high] = f.interval("factor");
-  return range.clipped(x + perImage(drawn(c, x, low, high)) * (range.high - range.low));
+  return range.clipped(x + perImage(drawn(c, f, x, low, high)) * (range.high - range.low));
 }
 
 // ---- moved images
@@ -195,7 +196,7 @@ Value randomRotation(LayerContext& c, const Fields& f, Inputs in) {
   if (!c.training) return x;
   constexpr double kTurn = 2 * 3.14159265358979323846;
   auto [low, high] = f.interval("factor");
-  Value angle = drawn(c, x, low * kTurn, high * kTurn), cosine = cos(angle), sine = sin(angle);
+  Value angle = drawn(c, f, x, low * kTurn, high * kTurn), cosine = cos(angle), sine = sin(angle);
   double row = (x.shape()[1] - 1) / 2.0, column = (x.shape()[2] - 1) / 2.0;
   return moved(x, f, {cosine, -sine, column - column * cosine + row * sine},
                {sine, cosine, row - column * sine - row * cosine});
@@ -209,11 +210,11 @@ Value randomTranslation(LayerContext& c, const Fields& f, Inputs in) {
   if (!hasPixels(in[0])) return {};
   Value x = cast(in[0], DType::kF32);
   if (!c.training) return x;
-  auto by = [&](const char* factor, int32_t size) {
+  auto by = [&](const char* factor, int axis) {
     auto [low, high] = f.interval(factor);
-    return drawn(c, x, low, high) * static_cast<double>(size);
+    return drawn(c, f, x, low, high, axis - 1) * static_cast<double>(x.shape()[axis]);
   };
-  Value down = by("height_factor", x.shape()[1]), right = by("width_factor", x.shape()[2]);
+  Value down = by("height_factor", 1), right = by("width_factor", 2);
   return moved(x, f, {each(x, 1), each(x, 0), -right}, {each(x, 0), each(x, 1), -down});
 }
 
@@ -225,11 +226,11 @@ Value randomZoom(LayerContext& c, const Fields& f, Inputs in) {
   if (!hasPixels(in[0])) return {};
   Value x = cast(in[0], DType::kF32);
   if (!c.training) return x;
-  auto by = [&](const char* factor) {
+  auto by = [&](const char* factor, int32_t number) {
     auto [low, high] = f.interval(factor);
-    return drawn(c, x, 1 + low, 1 + high);
+    return drawn(c, f, x, 1 + low, 1 + high, number);
   };
-  Value h = by("height_factor"), w = f.has("width_factor") ? by("width_factor") : h;
+  Value h = by("height_factor", 0), w = f.has("width_factor") ? by("width_factor", 1) : h;
   double row = (x.shape()[1] - 1) / 2.0, column = (x.shape()[2] - 1) / 2.0;
   return moved(x, f, {w, each(x, 0), column * (1.0 - w)}, {each(x, 0), h, row * (1.0 - h)});
 }

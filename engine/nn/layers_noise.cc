@@ -1,6 +1,5 @@
 // Layers that draw random numbers in training, and in prediction give what they get: dropout and noise.
-// The draws follow from the model's seed, the step and the layer; a seed of its own would have to make
-// them the same in every model, and is refused.
+// The draws follow from the model's seed, the step and the layer; or from the layer's own seed and the step.
 #include <cmath>
 
 #include "nn/layer_parts.h"
@@ -10,9 +9,20 @@ namespace fjord {
 using namespace arguments;
 using namespace layer_parts;
 
+Draw layer_parts::drawOf(LayerContext& c, const Fields& f, Graph& graph, int32_t number) {
+  Value state = c.randomState();
+  if (!f.has("seed")) return {state, graph.nextStream()};
+  // The first two of its four numbers are the seed, the others the step.
+  Graph& around = *state.graph;
+  Value seed = reshape(constant(around, f.whole("seed"), DType::kI32), {.shape = {1}});
+  Value zero = reshape(constant(around, 0, DType::kI32), {.shape = {1}});
+  Value step = slice(state, {.begin = {2}, .size = {2}});
+  return {concat({{seed, zero, step}}, {.axis = 0}), number};
+}
+
 namespace {
 
-constexpr Argument kRate[] = {number("rate", kBelowOne).isNeeded(), only("seed", "")};
+constexpr Argument kRate[] = {number("rate", kBelowOne).isNeeded(), kSeed};
 
 /// The shape of the draws: that of x, or noise_shape, in which an open axis is that of x.
 Shape noiseShape(const Fields& f, Value x) {
@@ -34,8 +44,8 @@ double rateOf(const Fields& f) { return static_cast<float>(f.number("rate")); }
 
 /// Where a number is kept: with a probability of 1 - rate.
 Value kept(LayerContext& c, const Fields& f, Value x, const Shape& noise) {
-  Value drawn = randomUniform(c.randomState(), {.shape = noise, .stream = x.graph->nextStream()});
-  return drawn >= rateOf(f);
+  Draw draw = drawOf(c, f, *x.graph);
+  return randomUniform(draw.state, {.shape = noise, .stream = draw.stream}) >= rateOf(f);
 }
 
 /// Srivastava et al. 2014: what is kept is scaled so that the expectation stays.
@@ -74,24 +84,25 @@ Value alphaDropout(LayerContext& c, const Fields& f, Inputs in) {
   return where(kept(c, f, x, noise), x, kLeast) * scale - scale * kLeast * rate;
 }
 
-Value noise(LayerContext& c, Value x, double mean, double stddev) {
-  return randomNormal(c.randomState(), {.shape = x.shape(),
-                                        .mean = static_cast<float>(mean),
-                                        .stddev = static_cast<float>(stddev),
-                                        .stream = x.graph->nextStream()});
+Value noise(LayerContext& c, const Fields& f, Value x, double mean, double stddev) {
+  Draw draw = drawOf(c, f, *x.graph);
+  return randomNormal(draw.state, {.shape = x.shape(),
+                                   .mean = static_cast<float>(mean),
+                                   .stddev = static_cast<float>(stddev),
+                                   .stream = draw.stream});
 }
 
-constexpr Argument kGaussianNoise[] = {number("stddev", kNotNegative).isNeeded(), only("seed", "")};
+constexpr Argument kGaussianNoise[] = {number("stddev", kNotNegative).isNeeded(), kSeed};
 Value gaussianNoise(LayerContext& c, const Fields& f, Inputs in) {
   double stddev = f.number("stddev");
-  return c.training && stddev > 0 ? in[0] + noise(c, in[0], 0, stddev) : in[0];
+  return c.training && stddev > 0 ? in[0] + noise(c, f, in[0], 0, stddev) : in[0];
 }
 
 /// Multiplied by noise of the variance that dropout of this rate would have.
 Value gaussianDropout(LayerContext& c, const Fields& f, Inputs in) {
   double rate = f.number("rate");
   if (!c.training || rate == 0) return in[0];
-  return in[0] * noise(c, in[0], 1, std::sqrt(rate / (1 - rate)));
+  return in[0] * noise(c, f, in[0], 1, std::sqrt(rate / (1 - rate)));
 }
 
 constexpr auto kRows = withoutLeftOut(std::to_array<LayerRow>({

@@ -9,6 +9,7 @@
 #include "ir/graph.h"
 #include "nn/module.h"
 #include "run/cpu.h"
+#include "testing/models.h"
 
 namespace fjord {
 namespace {
@@ -43,7 +44,7 @@ struct Drawn {
 
 /// The layer's output for x, and the gradient of sum(dy y), in step `step`.
 Drawn draw(std::string_view className, const Json& config, const Tensor& x, const Tensor& dy,
-           bool trains = true, int32_t step = 0) {
+           bool trains = true, int32_t step = 0, int32_t seed = 5) {
   OneLayer layer(trains);
   Value in = layer.graph.input(x.type()), weights = layer.graph.input(dy.type());
   LayerOutputs out = callLayer(*findLayer(className), layer, config, {{{in}}});
@@ -51,7 +52,7 @@ Drawn draw(std::string_view className, const Json& config, const Tensor& x, cons
   layer.graph.output(out.values[0]);
   layer.graph.output(grad(out.values[0], {{in}}, weights)[0]);
   std::vector<Tensor> inputs = {x, dy};
-  if (layer.random) inputs.push_back(*Tensor::of({4}, std::vector<int32_t>{5, 0, step, 0}));
+  if (layer.random) inputs.push_back(*Tensor::of({4}, std::vector<int32_t>{seed, 0, step, 0}));
   Threads threads(1);
   auto got = evaluate(layer.graph, inputs, threads);
   EXPECT_TRUE(got) << got.error().message;
@@ -125,6 +126,37 @@ TEST(RandomLayers, AlphaDropoutKeepsMeanAndVariance) {
   Moments m = momentsOf(d.y.span<float>());
   EXPECT_NEAR(m.mean, 0, 0.04);
   EXPECT_NEAR(m.deviation, 1, 0.04);
+}
+
+TEST(RandomLayers, ASeedOfTheLayersOwnIsThatOfNoModel) {
+  struct {
+    const char* className;
+    Json config;
+    Shape shape;
+  } layers[] = {
+      {"Dropout", {{"rate", 0.5}}, {4, 50}},
+      {"SpatialDropout1D", {{"rate", 0.5}}, {8, 3, 20}},
+      {"AlphaDropout", {{"rate", 0.5}}, {4, 50}},
+      {"GaussianDropout", {{"rate", 0.5}}, {4, 50}},
+      {"GaussianNoise", {{"stddev", 1}}, {4, 50}},
+      {"RandomFlip", Json::object(), {20, 4, 5, 1}},
+      {"RandomContrast", {{"factor", 0.5}}, {4, 4, 5, 1}},
+      {"RandomTranslation", {{"height_factor", 0.4}, {"width_factor", 0.4}}, {6, 7, 7, 1}},
+  };
+  for (auto& [className, config, shape] : layers) {
+    SCOPED_TRACE(className);
+    Tensor x = uniform(shape, 0.5, 2, 7), dy = uniform(shape, 0.5, 1.5, 8);
+    auto drawn = [&](int32_t step, int32_t seed) {
+      return testing::valuesOf(draw(className, config, x, dy, true, step, seed).y);
+    };
+    EXPECT_NE(drawn(1, 5), drawn(1, 6));
+    config["seed"] = 3;
+    EXPECT_EQ(drawn(1, 5), drawn(1, 6));
+    EXPECT_NE(drawn(1, 5), drawn(2, 5)) << "another draw in each step";
+    std::vector<float> third = drawn(1, 5);
+    config["seed"] = 4;
+    EXPECT_NE(drawn(1, 5), third);
+  }
 }
 
 /// What is dropped is dropped along the axes that share a draw, and only there.

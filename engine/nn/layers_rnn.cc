@@ -24,7 +24,7 @@ constexpr Argument kUnits[] = {
     also(kBiasWeight),
     number("dropout", kBelowOne, 0),
     number("recurrent_dropout", kBelowOne, 0),
-    only("seed", ""),
+    kSeed,
 };
 constexpr Argument kGates[] = {
     described("recurrent_activation", checkLayerOrActivation, "sigmoid"),

@@ -149,8 +149,10 @@ Value dropped(LayerContext& c, const Fields& f, const char* rate, Value x) {
   if (!c.training || f.number(rate) == 0) return x;
   // No draw depends on the step, so all leave the loop, and are made once.
   Value ones = broadcastTo(constant(*x.graph, 1), {.shape = x.shape()});
-  return x * dropout(ones, c.randomState(),
-                     {.rate = static_cast<float>(f.number(rate)), .stream = x.graph->nextStream()});
+  // The two of a cell are different draws.
+  Draw draw = drawOf(c, f, *x.graph, rate == std::string_view("dropout") ? 0 : 1);
+  return x * dropout(ones, draw.state,
+                     {.rate = static_cast<float>(f.number(rate)), .stream = draw.stream});
 }
 
 Value biasOfGates(LayerContext& c, const Fields& f, int32_t n) {

@@ -329,6 +329,19 @@ tableIsTried('numbers', {
     const {mean, variance} = fj.moments(fj.truncatedNormal([100000], 0, 1, 'float32', 7));
     assert.ok(Math.abs(mean.dataSync()[0]) < 0.02 && Math.abs(Math.sqrt(variance.dataSync()[0]) - 0.88) < 0.01);
   },
+  'the `seed` of `dropout` and its like': async () => {
+    const losses = async (tf, seed) => {
+      const first = tf.layers.dropout({rate: 0.5, seed: 3, inputShape: [30]});
+      const model = tf.sequential({layers: [first, tf.layers.dense({units: 1, kernelInitializer: 'ones', trainable: false})], ...(seed ? {seed} : {})});
+      model.compile({optimizer: tf.train.sgd(0), loss: 'meanSquaredError'});
+      const [x, y] = [tf.range(0, 30).reshape([1, 30]), tf.zeros([1, 1])];
+      return [await model.trainOnBatch(x, y), await model.trainOnBatch(x, y), await model.trainOnBatch(x, y)];
+    };
+    assert.equal(new Set(await losses(judge)).size, 1);
+    const ours = await losses(fj, 1);
+    assert.equal(new Set(ours).size, 3);
+    assert.deepEqual(await losses(fj, 2), ours);
+  },
   'numbers below 0.001 in `print()` and `toString()`': () => assert.deepEqual([judge, fj].map((tf) => /e-8|1e-08/.test(tf.tensor1d([1e-8]).toString())), [false, true]),
   'columns in `print()` and `toString()` of long tensors': () => {
     // The widest number is in a row that is left out.
