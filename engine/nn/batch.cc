@@ -108,7 +108,7 @@ Status Model::checkInputs(std::span<const Tensor> x) const {
 
 Status Model::checkLabels(size_t output, const Tensor& labels) const {
   Shape want = outputTypes_[output].shape;
-  int32_t classes = classes_[output];
+  const auto& [classes, ignored] = labels_[output];
   if (classes) want.values[--want.count] = 0;
   if (!isSample(labels.shape(), want)) {
     bool isNumber = !classes && labels.size() == samplesOf(labels);
@@ -120,6 +120,7 @@ Status Model::checkLabels(size_t output, const Tensor& labels) const {
   for (int64_t i = 0; classes && i < labels.size(); ++i) {
     double v = numberAt(labels, i);
     if (v >= 0 && v < classes && v == std::floor(v)) continue;
+    if (ignored && v == *ignored) continue;
     return fail("the labels of ", outputName(output), " are class numbers from 0 to ", classes - 1,
                 ": that of sample ", i / std::max<int64_t>(1, rowSize(labels.shape())), " is ", v);
   }
@@ -245,13 +246,8 @@ Status Model::finish(Totals& totals) {
   }
   totals.loss += static_cast<double>(p->results[0]) * p->batch;
   totals.samples += p->batch;
-  size_t metrics = (p->results.size() - 1) / 2;
-  totals.numerators.resize(metrics);
-  totals.denominators.resize(metrics);
-  for (size_t i = 0; i < metrics; ++i) {
-    totals.numerators[i] += p->results[1 + 2 * i];
-    totals.denominators[i] += p->results[2 + 2 * i];
-  }
+  totals.sums.resize(p->results.size() - 1);
+  for (size_t i = 0; i < totals.sums.size(); ++i) totals.sums[i] += p->results[1 + i];
   return {};
 }
 
@@ -274,30 +270,26 @@ Status Model::beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t 
 void Totals::add(const Totals& other) {
   loss += other.loss;
   samples += other.samples;
-  numerators.resize(other.numerators.size());
-  denominators.resize(other.denominators.size());
-  for (size_t i = 0; i < numerators.size(); ++i) {
-    numerators[i] += other.numerators[i];
-    denominators[i] += other.denominators[i];
-  }
+  sums.resize(other.sums.size());
+  for (size_t i = 0; i < sums.size(); ++i) sums[i] += other.sums[i];
 }
 
 void Totals::clear() {
   loss = samples = 0;
-  numerators.clear();
-  denominators.clear();
+  sums.clear();
 }
 
 double Model::logAt(const Totals& totals, int i) const {
   if (i == 0) return totals.samples > 0 ? totals.loss / totals.samples : 0;
-  return MetricParts::value(metricKinds_[i - 1], totals.numerators[i - 1],
-                            totals.denominators[i - 1]);
+  if (totals.sums.empty()) return 0;
+  const Metric& m = metrics_[i - 1];
+  return m.value(std::span(totals.sums).subspan(m.first, m.count));
 }
 
 void Model::writeLogs(const Totals& totals, Logs& logs) const {
-  logs.resize(1 + totals.numerators.size());
+  logs.resize(totals.sums.empty() ? 1 : 1 + metrics_.size());
   for (size_t i = 0; i < logs.size(); ++i) {
-    logs[i].first = i ? std::string_view(metricNames_[i - 1]) : "loss";
+    logs[i].first = i ? std::string_view(metrics_[i - 1].name) : "loss";
     logs[i].second = logAt(totals, static_cast<int>(i));
   }
 }

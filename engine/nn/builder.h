@@ -27,7 +27,7 @@ struct Model::Program {
   float scalars[2] = {};       // learning rate, step
   int32_t state[4] = {};       // of the random ops
   int64_t version = 0;         // of the weights that the executor has settled with
-  std::vector<float> results;  // loss, then numerator and denominator of each metric
+  std::vector<float> results;  // loss, then the sums of each metric
 
   void bindInput(int index, void* data) {
     if (executor) {
@@ -78,9 +78,9 @@ class Model::Builder {
   ModuleCall call_;
   std::vector<Value> data_;  // x, y, sample weights
   GraphInputs slotInputs_;
-  std::vector<MetricParts> metrics_;
+  std::vector<MetricSums> metrics_;
   std::vector<std::string> metricNames_;
-  std::vector<int32_t> classes_;
+  std::vector<LabelKind> labels_;
   bool isMasked_ = false;  // an output
   Value rate_, step_, loss_;
 };

@@ -142,6 +142,7 @@ Status Fit::endEpoch() {
     }
   }
   bool last = stopping_ || epoch_ + 1 >= options_.epochs;
+  if (last) model_.useAverages();
   for (auto& callback : callbacks_) {
     if (!last || callback->bestWeights.empty()) continue;
     for (size_t i = 0; i < callback->bestWeights.size(); ++i) {

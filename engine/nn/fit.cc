@@ -163,6 +163,10 @@ Batch Fit::batchAt(int number) const {
 
 Result<bool> Fit::beginBatch() {
   if (done_ || stopping_ || !model_.isOnGpu() || paused_.isActive()) return false;
+  if (model_.hasAverages() && mode() == Model::kTrain)
+    return fail(
+        "fit: with use_ema weights become their averages at the end, which is not done on a "
+        "GPU: train with the backend 'wasm'");
   if (begun_ == 0 && model_.hasBegun())
     return fail("the model has batches of another fit on their way on the GPU: await that first");
   int number = (isTraining() ? batch_ : validationBatch_) + begun_;
@@ -236,7 +240,11 @@ Result<Fit::Event> Fit::advance(const Budget* budget) {
       logs_.push_back({"val_" + name, value});
   }
   checkpoints_.clear();
-  if (!stopping_) FJORD_CHECK(endEpoch());
+  if (stopping_) {
+    model_.useAverages();
+  } else {
+    FJORD_CHECK(endEpoch());
+  }
   ++epoch_;
   done_ = stopping_ || epoch_ >= options_.epochs;
   if (!done_) startEpoch();

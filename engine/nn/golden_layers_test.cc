@@ -9,6 +9,7 @@
 #include "ir/graph.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
+#include "nn/metrics.h"
 #include "run/cpu.h"
 #include "testing/keras_cases.h"
 
@@ -185,7 +186,7 @@ Status checkLoss(const Goldens& goldens, const Json& c, const Json& loss) {
     in.push_back(goldens.tensor(c["sample_weight"]));
     weights = graph.input(in[2].type());
   }
-  Value value = reducedLoss(loss, lossPerSample(loss, y, p), weights);
+  Value value = batchLoss(loss, y, p, weights);
   FJORD_CHECK(graph.status());
   graph.output(value);
   graph.output(grad(value, {{p}})[0]);
@@ -196,35 +197,45 @@ Status checkLoss(const Goldens& goldens, const Json& c, const Json& loss) {
 }
 
 Status checkMetric(const Goldens& goldens, const Json& c, const Json& metric) {
-  double numerator = 0, denominator = 0;
-  MetricParts::Kind kind = MetricParts::kRatio;
+  std::vector<double> totals;
+  MetricValue value;
   for (size_t i = 0; i < c["y_true"].size(); ++i) {
     Graph graph;
     std::vector<Tensor> in = {goldens.tensor(c["y_true"][i]), goldens.tensor(c["y_pred"][i])};
     Value y = graph.input(in[0].type()), p = graph.input(in[1].type());
-    MetricParts parts = metricParts(metric, member(c, "compiled_loss"), y, p);
+    MetricSums m = metricSums(metric, member(c, "compiled_loss"), y, p);
     FJORD_CHECK(graph.status());
-    graph.output(parts.numerator);
-    graph.output(parts.denominator);
+    for (Value v : m.sums) graph.output(v);
     FJORD_TRY(std::vector<Tensor> got, evaluate(graph, in, goldens.threads));
-    numerator += got[0].data<float>()[0];
-    denominator += got[1].data<float>()[0];
-    kind = parts.kind;
+    std::vector<double> sums;
+    for (const Tensor& t : got)
+      sums.insert(sums.end(), t.span<float>().begin(), t.span<float>().end());
+    totals.resize(sums.size());
+    std::ranges::transform(totals, sums, totals.begin(), std::plus());
+    value = m.value;
   }
-  double value = MetricParts::value(kind, numerator, denominator);
   double want = numberOr(c, "value", NAN);
-  EXPECT_NEAR(value, want, 1e-5 * (1 + std::fabs(want)));
+  EXPECT_NEAR(value(totals), want, 1e-5 * (1 + std::fabs(want)));
   return {};
 }
 
 TEST(KerasGolden, LossesAndMetrics) {
   Goldens goldens("nn_losses");
+  std::set<std::string> tried[2];  // metrics, losses
   each(goldens, [&](const Json& c) {
     bool isLoss = c.contains("loss");
+    tried[isLoss].insert(canonicalName(*nameIn(c[isLoss ? "loss" : "metric"])));
     return withDefaults(c[isLoss ? "loss" : "metric"], c, [&](const Json& j) {
       return isLoss ? checkLoss(goldens, c, j) : checkMetric(goldens, c, j);
     });
   });
+  for (const Table& table : {lossTable(), metricTable()}) {
+    for (const Named& row : table.rows) {
+      EXPECT_TRUE(std::ranges::any_of(tried[table.what == "loss"],
+                                      [&](const std::string& name) { return isCalled(row, name); }))
+          << "the " << table.what << " " << row.name << " has no case";
+    }
+  }
 }
 
 }  // namespace

@@ -150,6 +150,17 @@ Status Model::setWeights(std::span<const Tensor> values) {
   return {};
 }
 
+bool Model::hasAverages() const { return kTrains && optimizer_ && optimizer_->hasAverages(); }
+
+void Model::useAverages() {
+  if (!hasAverages()) return;
+  for (Weight& w : mutableWeights()) {
+    int number = slots_.numberOf(cat(w.name, "/", Optimizer::kAverage));
+    if (number == slots_.size()) continue;
+    std::ranges::copy(slots_[number].value.span<float>(), w.value.span<float>().begin());
+  }
+}
+
 Status Model::setSlot(std::string name, Tensor value) {
   // Plans are bound to the memory of the old value.
   FJORD_CHECK(forgetPrograms("the optimizer's state"));
