@@ -148,6 +148,11 @@ def axes(file):
     add(file, 'SparseCategoricalCrossentropy ignore_class of all', sparse(ignore_class=2), np.full(6, 2), softmax(logits))
     add(file, 'SparseCategoricalCrossentropy ignore_class rank 3', sparse(ignore_class=1),
         file.random.integers(0, 4, (2, 3)), softmax(file.normal(2, 3, 4)))
+    sentences = np.array([[1, 2, 3, 0], [2, 2, 0, 0], [4, 0, 0, 0], [0, 0, 0, 0], [3, 1, 3, 1]])
+    for name, p in [('', file.normal(5, 7, 5)), (' steep', 20 * file.normal(5, 7, 5)), (' of nothing known', np.zeros((5, 7, 5), np.float32))]:
+        add(file, f'CTC{name}', K.CTC(), sentences, p)
+        add(file, f'CTC{name} weighted', K.CTC(), sentences, p, np.array([1, 0.5, 2, 0, 0.25], np.float32))
+    add(file, 'CTC of as many steps as it takes', K.CTC(), np.array([[1, 1, 2], [3, 2, 1]]), file.normal(2, 4, 4))
     first = lambda x: np.moveaxis(x, -1, 1)
     for loss in (K.BinaryCrossentropy, K.BinaryFocalCrossentropy):
         add(file, f'{loss.__name__} axis', loss(axis=1, label_smoothing=0.1), first(truth), first(images), w)

@@ -108,8 +108,9 @@ Status Model::checkInputs(std::span<const Tensor> x) const {
 
 Status Model::checkLabels(size_t output, const Tensor& labels) const {
   Shape want = outputTypes_[output].shape;
-  const auto& [classes, ignored] = labels_[output];
+  const auto& [classes, ignored, isSequence] = labels_[output];
   if (classes) want.values[--want.count] = 0;
+  if (isSequence) want[-1] = -1;
   if (!isSample(labels.shape(), want)) {
     bool isNumber = !classes && labels.size() == samplesOf(labels);
     return fail("the labels of ", outputName(output), " are to be ", ofSamples(want),
@@ -161,7 +162,10 @@ void Model::setGpu(std::optional<GpuLimits> limits) {
 }
 
 /// Of a program that is for so many samples.
-bool Model::isFor(const Program& p, std::span<const Tensor> x) const {
+bool Model::isFor(const Program& p, std::span<const Tensor> x, std::span<const Tensor> y) const {
+  for (size_t i = 0; i < y.size(); ++i) {
+    if (labels_[i].isSequence && rowLength(y[i]) != rowLength(p.inputs[x.size() + i])) return false;
+  }
   for (size_t i = 0; openSize_ && i < x.size(); ++i) {
     if (!isSample(x[i].shape(), p.inputs[i].shape())) return false;
   }
@@ -183,7 +187,8 @@ Status Model::prepare(Mode mode, int32_t batch) {
   if (mode != kPredict && !isCompiled())
     return fail("the model is not compiled: call compile with an optimizer and a loss first");
   if (batch < 1) return fail("a batch needs at least one sample");
-  if (openSize_)
+  bool isOpen = mode != kPredict && std::ranges::any_of(labels_, &LabelKind::isSequence);
+  if (openSize_ || isOpen)
     return fail("the model takes samples of any size: a step is planned when there are some");
   FJORD_TRY(begun_, program(mode, batch, {}));
   return {};
@@ -203,7 +208,7 @@ Status Model::begin(Mode mode, const Batch& batch) {
   for (int32_t row : batch.rows) {
     if (row < 0 || row >= available) return fail("row ", row, " of ", available, " samples");
   }
-  FJORD_TRY(Program * p, program(mode, samples, batch.x));
+  FJORD_TRY(Program * p, program(mode, samples, batch.x, batch.y));
   FJORD_CHECK(useStates(*p));
   for (size_t i = 0; openSize_ && i < batch.y.size(); ++i) {
     const Shape& want = p->inputs[batch.x.size() + i].shape();

@@ -46,6 +46,10 @@ void Model::Builder::addMetrics(const Json& metrics, const Json& loss, Value y, 
   }
 }
 
+int32_t rowLength(const Tensor& labels) {
+  return labels.shape().rank() > 1 ? labels.shape()[1] : 1;
+}
+
 void Model::Builder::addLoss(const std::vector<Value>& outputs) {
   if (isMasked_)
     return graph.fail("an output has a mask, and losses and metrics by masks are not supported");
@@ -56,6 +60,7 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
     // Class numbers stand where the scores of the classes would.
     labels_.push_back(labelKind(loss, type.shape));
     if (labels_.back().classes) type.shape.values[--type.shape.count] = 0;
+    if (labels_.back().isSequence) type.shape[-1] = i < given_.size() ? rowLength(given_[i]) : 1;
     labels.push_back(graph.input(type));
     data_.push_back(labels.back());
   }

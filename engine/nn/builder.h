@@ -38,12 +38,17 @@ struct Model::Program {
   }
 };
 
+/// The size of the axis after that of samples; [n] is [n, 1].
+int32_t rowLength(const Tensor& labels);
+
 /// Builds the graph of a model in one mode.
 class Model::Builder {
  public:
-  Builder(Model& model, Mode mode, std::vector<Type> inputs)
+  /// `labels` say the sizes of those that may have any.
+  Builder(Model& model, Mode mode, std::vector<Type> inputs, std::span<const Tensor> labels = {})
       : model_(model),
         inputs_(std::move(inputs)),
+        given_(labels),
         samples_(inputs_[0].shape[0]),
         call_(model, graph, {.samples = samples_, .training = mode == kTrain}) {}
 
@@ -74,6 +79,7 @@ class Model::Builder {
 
   Model& model_;
   std::vector<Type> inputs_;
+  std::span<const Tensor> given_;
   int32_t samples_;
   ModuleCall call_;
   std::vector<Value> data_;  // x, y, sample weights

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "base/random.h"
 #include "ir/graph.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
@@ -194,6 +195,45 @@ Status checkLoss(const Goldens& goldens, const Json& c, const Json& loss) {
   expectClose(got[0], goldens.tensor(c["value"]), "value");
   expectClose(got[1], goldens.tensor(c["gradient"]), "gradient");
   return {};
+}
+
+/// The slope of a loss along a direction, by its values on both sides and by the gradient.
+void expectSlope(const Goldens& goldens, const Json& c) {
+  SCOPED_TRACE(c["name"].get<std::string>());
+  Graph graph;
+  std::vector<Tensor> in = {goldens.tensor(c["y_true"]), goldens.tensor(c["y_pred"])};
+  Value y = graph.input(in[0].type()), p = graph.input(in[1].type());
+  Value along = graph.input(p.type()), loss = batchLoss(c["loss"], y, p, {});
+  Random random(7);
+  in.push_back(*Tensor::zeros(p.type()));
+  for (float& v : in[2].span<float>()) v = random.normal();
+  constexpr double kStep = 2e-3;
+  auto at = [&](double step) { return batchLoss(c["loss"], y, p + along * step, {}); };
+  graph.output((at(kStep) - at(-kStep)) / (2 * kStep));
+  graph.output(sum(grad(loss, {{p}})[0] * along));
+  auto got = evaluate(graph, in, goldens.threads);
+  ASSERT_TRUE(got) << got.error().message;
+  double slope = (*got)[0].data<float>()[0], gradient = (*got)[1].data<float>()[0];
+  EXPECT_GT(std::fabs(slope), 1e-3) << "is not alive";
+  EXPECT_NEAR(slope, gradient, 2e-3 * (std::fabs(slope) + 0.1));
+}
+
+/// Of losses that are more than a mean of what each number gives.
+TEST(KerasGolden, LossesAreAsSteepAsTheirGradientsSay) {
+  Goldens goldens("nn_losses");
+  std::set<std::string> names = {"Dice weighted",
+                                 "Dice axis",
+                                 "Tversky options",
+                                 "Tversky axis",
+                                 "Circle weighted",
+                                 "Circle remove_diagonal",
+                                 "CTC",
+                                 "CTC of nothing known",
+                                 "SparseCategoricalCrossentropy logits ignore_class"};
+  for (const Json& c : goldens.cases) {
+    if (names.erase(c["name"].get<std::string>())) expectSlope(goldens, c);
+  }
+  EXPECT_EQ(names.size(), 0u) << *names.begin();
 }
 
 Status checkMetric(const Goldens& goldens, const Json& c, const Json& metric) {

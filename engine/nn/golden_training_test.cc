@@ -201,6 +201,11 @@ TEST(KerasGolden, Models) {
   each(goldens, [&](const Json& c) { return checkTraining(goldens, c, c["compile"]); });
 }
 
+TEST(KerasGolden, LabelsOfOtherShapes) {
+  Goldens goldens("nn_labels");
+  each(goldens, [&](const Json& c) { return checkTraining(goldens, c, c["compile"]); });
+}
+
 TEST(KerasGolden, ModelsOfOneToThreeAxes) {
   Goldens goldens("nn_dims");
   each(goldens, [&](const Json& c) {

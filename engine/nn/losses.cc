@@ -162,6 +162,10 @@ Value tversky(Value y, Value p, const Fields& f) {
 
 /// Sun et al. 2020, of embeddings of length 1 [N,D]: distances within a class shrink, others grow.
 Value circle(Value y, Value p, const Fields& f) {
+  if (p.shape().rank() != 2) {
+    p.graph->fail(cat("needs embeddings [N,D], got ", p.type()));
+    return {};
+  }
   int32_t n = p.shape()[0];
   double gamma = f.number("gamma"), margin = f.number("margin");
   auto column = [n](Value x) { return reshape(x, {.shape = {n, 1}}); };
@@ -251,6 +255,7 @@ constexpr LossRow kLosses[] = {
     {{"poisson", {}},
      [](Value y, Value p, const Fields&) { return last(p - y * log(p + kEpsilon)); }},
     {{"cosine_similarity|cosine_proximity", kAxis}, alongAxis<cosine>},
+    {{"ctc", {}}, ctc, LossRow::kSequences},
     {{"dice", kDice}, dice},
     {{"tversky", kTversky}, tversky},
     {{"circle", kCircle},
@@ -285,9 +290,10 @@ bool takesClassNumbers(const Json& loss) {
 LabelKind labelKind(const Json& loss, const Shape& predictions) {
   auto c = lossOf(loss);
   if (!c || c->row->labels == LossRow::kLikePredictions || predictions.rank() < 2) return {};
-  bool isOfClasses = c->row->labels == LossRow::kClassNumbers;
+  bool isOfClasses = c->row->labels != LossRow::kNumbers;
   LabelKind kind;
   kind.classes = isOfClasses ? predictions[-1] : kMostLabels;
+  kind.isSequence = c->row->labels == LossRow::kSequences;
   if (c->fields.knows("ignore_class") && c->fields.has("ignore_class"))
     kind.ignored = c->fields.whole("ignore_class");
   return kind;

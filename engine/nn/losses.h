@@ -13,8 +13,13 @@ struct LossRow : Named {
   /// of the whole batch, a scalar. Labels are float32.
   Value (*perSample)(Value labels, Value predictions, const Fields& fields);
   /// What labels are: as predictions are, or whole numbers in the place of their last axis, which is that
-  /// of classes or anything else.
-  enum Labels : uint8_t { kLikePredictions, kClassNumbers, kNumbers } labels = kLikePredictions;
+  /// of classes or anything else; or sequences of class numbers, of any length.
+  enum Labels : uint8_t {
+    kLikePredictions,
+    kClassNumbers,
+    kNumbers,
+    kSequences
+  } labels = kLikePredictions;
   /// Which of the losses count, if not all do.
   Value (*counted)(Value labels, Value predictions, Value losses, const Fields& fields) = nullptr;
 };
@@ -38,6 +43,9 @@ Value batchLoss(const Json& loss, Value labels, Value predictions, Value weights
 
 /// Whether labels are class numbers [..] for predictions [.., classes].
 bool takesClassNumbers(const Json& loss);
+/// The loss of sequences [N,L] of class numbers, filled up with 0, of which a step of the logits [N,T,C] may
+/// say one, the one of before, or 0 for none. It is huge where no path of T steps spells them.
+Value ctc(Value labels, Value logits, const Fields& fields);
 /// Labels as class numbers [..], which may also be [.., 1].
 Value classNumbers(Value labels, Value predictions);
 
@@ -47,6 +55,7 @@ struct LabelKind {
   /// Whole numbers below this, in the place of the last axis; 0: any numbers, of the output's shape.
   int32_t classes = 0;
   std::optional<int32_t> ignored;  // a number beside those
+  bool isSequence = false;         // the last axis of labels has any size
 };
 LabelKind labelKind(const Json& loss, const Shape& predictions);
 

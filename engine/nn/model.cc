@@ -221,11 +221,12 @@ double Model::rateOf(int64_t step) const {
   return kTrains && optimizer_ ? optimizer_->rate(step) : 0;
 }
 
-Result<Model::Program*> Model::program(Mode mode, int32_t batch, std::span<const Tensor> x) {
+Result<Model::Program*> Model::program(Mode mode, int32_t batch, std::span<const Tensor> x,
+                                       std::span<const Tensor> y) {
   for (auto& p : programs_) {
-    if (p->mode == mode && p->batch == batch && isFor(*p, x)) return p.get();
+    if (p->mode == mode && p->batch == batch && isFor(*p, x, y)) return p.get();
   }
-  Builder builder(*this, mode, inputTypesFor(batch, x));
+  Builder builder(*this, mode, inputTypesFor(batch, x), y);
   FJORD_CHECK(builder.build(mode));
   // Data sets end in a smaller batch and are tested in another: a few sizes recur, more would only
   // hold memory.

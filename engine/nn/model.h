@@ -241,8 +241,9 @@ class Model : public Module {
 
   explicit Model(Threads& threads);
   /// For samples of the sizes of those in x, where sizes are open.
-  Result<Program*> program(Mode mode, int32_t batch, std::span<const Tensor> x);
-  bool isFor(const Program& p, std::span<const Tensor> x) const;
+  Result<Program*> program(Mode mode, int32_t batch, std::span<const Tensor> x,
+                           std::span<const Tensor> y = {});
+  bool isFor(const Program& p, std::span<const Tensor> x, std::span<const Tensor> y) const;
   using Module::inputTypesFor;
   std::vector<Type> inputTypesFor(int32_t batch, std::span<const Tensor> x) const;
   double rateOf(int64_t step) const;
