@@ -8,7 +8,6 @@ const plain = (name) => name.toLowerCase().replaceAll('_', '');
 /** Why the engine has not some of what is no layer; those of layers stand in the engine, whose errors say them. */
 const kReasons = {
   optimizers: {
-    LossScaleOptimizer: 'it is for losses of half floats; here all are float32',
     MultiOptimizer: 'all weights of a model have one optimizer',
     OptimizerMap: 'all weights of a model have one optimizer',
   },
@@ -36,7 +35,8 @@ function listsOf({layers, activations, optimizers, losses, metrics, tables, refu
     initializers: {has: namesIn('initializer')},
     regularizers: {has: namesIn('regularizer')},
     constraints: {has: namesIn('constraint')},
-    optimizers: {has: optimizers.map(({name}) => name), reasons: kReasons.optimizers},
+    // What wraps another one is no row either.
+    optimizers: {has: [...optimizers.map(({name}) => name), 'LossScaleOptimizer'], reasons: kReasons.optimizers},
     schedules: {has: namesIn('schedule')},
     losses: {has: losses},
     // Each loss is a metric, too.

@@ -356,7 +356,9 @@ Status EagerOptimizer::build(std::span<const Variable> variables, Graph& graph,
     contexts[i]->weight = weights[i];
     contexts[i]->gradient = gradients[i];
   }
-  std::vector<Value> next = optimizer_.update(contexts, rate, step);
+  // No variable has this number.
+  Update whole(graph, 0, names, starts_);
+  std::vector<Value> next = optimizer_.update(contexts, whole, rate, step);
   for (size_t i = 0; i < next.size(); ++i) graph.assign(weights[i], next[i]);
   return graph.status();
 }

@@ -80,6 +80,8 @@ TEST(ModelFile, ResumedTrainingIsBitEqual) {
        "use_ema": true, "ema_momentum": 0.6, "ema_overwrite_frequency": 1}})",
         R"({"class_name": "SGD", "config": {"momentum": 0.5, "use_ema": true,
        "ema_overwrite_frequency": 3, "exclude_from_weight_decay": ["bias"], "weight_decay": 0.1}})",
+        R"({"class_name": "LossScaleOptimizer", "config": {"initial_scale": 3e38,
+       "dynamic_growth_steps": 2, "inner_optimizer": {"class_name": "Adam", "config": {}}}})",
         R"("adafactor")", R"("muon")", R"("lamb")", R"("scheduleFreeAdamw")"}) {
     SCOPED_TRACE(optimizer);
     auto whole = network(threads, optimizer), first = network(threads, optimizer);

@@ -56,7 +56,7 @@ Json right(const Argument& a) {
       return Json::array({0.25, 0.5});
     case Argument::kDescribed:
       if (a.text) return a.text;
-      return name == "optimizer"            ? "sgd"
+      return name.ends_with("optimizer")    ? "sgd"
              : name == "activation"         ? "relu"
              : name.ends_with("constraint") ? "non_neg"
                                             : "l2";
@@ -244,8 +244,9 @@ TEST(Arguments, SizesThatNoImageHas) {
 }
 
 TEST(Arguments, OfWhatIsChosenByName) {
-  for (const Table& table : {initializerTable(), regularizerTable(), constraintTable(), lossTable(),
-                             metricTable(), optimizerTable(), scheduleTable(), callbackTable()}) {
+  for (const Table& table :
+       {initializerTable(), regularizerTable(), constraintTable(), lossTable(), metricTable(),
+        optimizerTable(), lossScaleTable(), scheduleTable(), callbackTable()}) {
     for (const Named& row : table.rows) {
       std::string name(firstName(row));
       tryRow(name, row.arguments, table.common, [&](const Json& config) {

@@ -98,8 +98,9 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
 /// An optimizer's view of one weight.
 class Model::Builder::Update : public UpdateContext {
  public:
-  Update(Builder& builder, const Weight& w, Value x, Value dx) : builder_(builder) {
-    name = w.name;
+  /// Of no weight.
+  Update(Builder& builder, std::string_view of) : builder_(builder) { name = of; }
+  Update(Builder& builder, const Weight& w, Value x, Value dx) : Update(builder, w.name) {
     weight = x;
     gradient = dx;
     changesRows = !builder.model_.gpu_;
@@ -162,7 +163,8 @@ void Model::Builder::addUpdates() {
   for (size_t i = 0; i < xs.size(); ++i)
     contexts.push_back(
         &updates.emplace_back(*this, model_.weights_[indices[i]], xs[i], gradients[i]));
-  std::vector<Value> next = optimizer.update(contexts, rate_, step_);
+  Update whole(*this, "loss_scale");
+  std::vector<Value> next = optimizer.update(contexts, whole, rate_, step_);
   for (size_t i = 0; i < next.size(); ++i) {
     const Weight& w = model_.weights_[indices[i]];
     Graph::Scope scope(graph, w.name);

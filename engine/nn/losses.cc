@@ -176,8 +176,8 @@ Value circle(Value y, Value p, const Fields& f) {
   Value push = relu(1.0 + margin - distance) * (1.0 - margin - distance) * gamma;
   // Of no pairs the sum is so small that the loss is 0.
   constexpr double kNone = -1e30;
-  auto total = [](Value where_, Value x) {
-    return logSumExp(where(where_, x, kNone), {.axes = {1}});
+  auto total = [](Value pairs, Value x) {
+    return logSumExp(where(pairs, x, kNone), {.axes = {1}});
   };
   Value pulled = f.flag("remove_diagonal") ? isSame & logicalNot(isItself) : isSame;
   return softplus(total(pulled, pull) + total(logicalNot(isSame), push));

@@ -26,20 +26,42 @@ Value accumulated(UpdateContext& u, double steps, Value isLast) {
   return total / steps;
 }
 
+/// Both conditions, either of which may be empty: always.
+Value both(Value a, Value b) { return a && b ? a & b : a ? a : b; }
+
 }  // namespace
 
-std::vector<Value> Optimizer::update(std::span<UpdateContext* const> weights, Value rate,
-                                     Value step) const {
+/// Whether gradients times the scale of losses are finite, and this is how many such steps there were; the
+/// scale goes on from there. Micikevicius et al. 2018. In float32 gradients are what they are without a
+/// scale, but for those that it takes beyond all numbers.
+Value Optimizer::areFinite(std::span<UpdateContext* const> weights, UpdateContext& whole,
+                           Value& step) const {
+  Value scale = whole.slot("scale", {}, lossScale_->first);
+  Value inRow = whole.slot("finite_in_row", {}, 0), taken = whole.slot("steps", {}, 0);
+  Value finite;
+  for (UpdateContext* u : weights) finite = both(finite, all(isFinite(u->gradient * scale)));
+  Value grows = inRow >= lossScale_->growthSteps - 1;
+  whole.setSlot("scale", where(finite, where(grows, scale * 2.0, scale), scale * 0.5));
+  whole.setSlot("finite_in_row", where(finite & logicalNot(grows), inRow + 1.0, 0.0));
+  whole.setSlot("steps", where(finite, taken + 1.0, taken));
+  step = taken + 1.0;
+  return finite;
+}
+
+std::vector<Value> Optimizer::update(std::span<UpdateContext* const> weights, UpdateContext& whole,
+                                     Value rate, Value step) const {
   Graph& graph = *rate.graph;
   bool isSet = fields_.has("gradient_accumulation_steps");
   double every = isSet ? fields_.number("gradient_accumulation_steps") : 1;
   bool waits = every > 1;
+  Value runs = lossScale_ ? areFinite(weights, whole, step) : Value{};
   Value isLast = waits ? equal(mod(step, like(step, every)), like(step, 0)) : Value{};
   std::vector<Value> gradients, next;
   for (UpdateContext* u : weights) {
     u->rate = rate;
     u->step = waits ? floorDiv(step - 1.0, like(step, every)) + 1.0 : step;
     u->before = u->weight;
+    u->applies = runs;
     gradients.push_back(waits ? accumulated(*u, every, isLast) : u->gradient);
   }
   clip(gradients);
@@ -49,10 +71,14 @@ std::vector<Value> Optimizer::update(std::span<UpdateContext* const> weights, Va
     std::optional<Graph::Scope> scope;
     if (!u.name.empty()) scope.emplace(graph, u.name);
     u.gradient = gradients[i];
-    u.applies = isLast;
+    u.applies = both(runs, isLast);
     // Rows alone are changed where nothing but the weight itself is.
-    u.changesRows = u.changesRows && !waits && !hasAverages();
-    next.push_back(averaged(u, applied(u)));
+    u.changesRows = u.changesRows && !waits && !runs && !hasAverages();
+    Value result = applied(u);
+    // The average of weights goes on in a step that only accumulates.
+    u.applies = runs;
+    result = averaged(u, result);
+    next.push_back(runs ? where(runs, result, u.before) : result);
   }
   return next;
 }
@@ -72,7 +98,6 @@ Value Optimizer::applied(UpdateContext& u) const {
 /// in one that changes nothing.
 Value Optimizer::averaged(UpdateContext& u, Value next) const {
   if (!hasAverages()) return next;
-  u.applies = {};
   Value kept = where(u.step > 1.0, fields_.number("ema_momentum"), like(u.step, 0));
   Value now = u.slot(kAverage) * kept + next * (1.0 - kept);
   u.setSlot(kAverage, now);

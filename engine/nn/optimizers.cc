@@ -323,8 +323,33 @@ constexpr Argument kEveryOptimizer[] = {
 
 std::span<const OptimizerRow> optimizerRows() { return kOptimizers; }
 
+namespace {
+
+constexpr Argument kLossScaleArguments[] = {
+    described("inner_optimizer", checkOptimizer).isNeeded(),
+    number("initial_scale", kPositive, 32768),
+    whole("dynamic_growth_steps", kCount, 2000),
+    text("name"),
+};
+constexpr Named kLossScale{"loss_scale_optimizer", kLossScaleArguments};
+
+}  // namespace
+
+/// Keras wraps another optimizer in it where a model computes in half floats.
+Result<Optimizer> Optimizer::scaled(std::shared_ptr<const Json> kept) {
+  FJORD_TRY(Fields f, fieldsOf(kLossScale, {}, *kept));
+  FJORD_TRY(Optimizer inner, of(f.json("inner_optimizer")));
+  if (inner.lossScale_)
+    return fail("loss_scale_optimizer: inner_optimizer must be another optimizer, got ",
+                shown(f.json("inner_optimizer")));
+  inner.lossScale_ = {f.number("initial_scale"), f.number("dynamic_growth_steps")};
+  return inner;
+}
+
 Result<Optimizer> Optimizer::of(const Json& description) {
   auto kept = std::make_shared<const Json>(description);
+  std::optional<Choice> asked = choiceOf(*kept);
+  if (asked && isCalled(kLossScale, asked->name)) return scaled(kept);
   FJORD_TRY(auto choice, chosen("optimizer", kOptimizers, *kept, kEveryOptimizer));
   Optimizer optimizer(kept, choice);
   auto rate = std::make_shared<const Json>(optimizer.fields_.json("learning_rate"));
@@ -341,6 +366,8 @@ Table optimizerTable() {
           kEveryOptimizer,
           checkOptimizer};
 }
+
+Table lossScaleTable() { return {"optimizer", {kLossScale}, {}, checkOptimizer}; }
 
 Status checkOptimizer(const Json& description) {
   auto optimizer = Optimizer::of(description);

@@ -63,7 +63,9 @@ class Optimizer {
   /// The next values of weights with gradients; `step` counts steps from 1. Of several steps whose
   /// gradients are accumulated the last one is applied. Keras's order: the average gradient, its clipping,
   /// the weight's decay, the update, the moving average of the weight.
-  std::vector<Value> update(std::span<UpdateContext* const> weights, Value rate, Value step) const;
+  /// `whole` has the state that belongs to no weight.
+  std::vector<Value> update(std::span<UpdateContext* const> weights, UpdateContext& whole,
+                            Value rate, Value step) const;
   /// Whether it keeps moving averages of weights, in slots of this name; they are the weights once
   /// training is over.
   bool hasAverages() const { return fields_.flag("use_ema"); }
@@ -72,6 +74,8 @@ class Optimizer {
  private:
   Optimizer(std::shared_ptr<const Json> description, const Chosen<OptimizerRow>& chosen)
       : description_(std::move(description)), row_(chosen.row), fields_(chosen.fields) {}
+  static Result<Optimizer> scaled(std::shared_ptr<const Json> description);
+  Value areFinite(std::span<UpdateContext* const> weights, UpdateContext& whole, Value& step) const;
   void clip(std::vector<Value>& gradients) const;
   bool decays(const UpdateContext& context) const;
   Value applied(UpdateContext& context) const;
@@ -82,10 +86,18 @@ class Optimizer {
   Fields fields_;
   std::shared_ptr<const Json> rate_;
   std::optional<Chosen<ScheduleRow>> schedule_;
+  /// Of LossScaleOptimizer: what losses are multiplied by at first, and after how many steps in a row that
+  /// leaves gradients finite it doubles.
+  struct LossScale {
+    double first, growthSteps;
+  };
+  std::optional<LossScale> lossScale_;
 };
 /// Whether a description is one.
 Status checkOptimizer(const Json& description);
 Table optimizerTable();
+/// What wraps another one.
+Table lossScaleTable();
 
 // ---- schedules.cc
 
