@@ -50,7 +50,7 @@ CLASSES = {
         RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros'''),
     'regularizer': (keras.regularizers, 'L1 L1L2 L2 OrthogonalRegularizer'),
     'constraint': (keras.constraints, 'MaxNorm MinMaxNorm NonNeg UnitNorm'),
-    'callback': (keras.callbacks, 'EarlyStopping ModelCheckpoint ReduceLROnPlateau TerminateOnNaN'),
+    'callback': (keras.callbacks, 'EarlyStopping ModelCheckpoint ReduceLROnPlateau SwapEMAWeights TerminateOnNaN'),
 }
 
 # Values for what has no default.

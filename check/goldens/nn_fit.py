@@ -101,6 +101,10 @@ def make(folder):
         callbacks=stop(patience=1))
     fit(file, 'use_ema and restored weights', 'mse', y, 30, validation=held, optimizer=averaging(ema_momentum=0.9),
         callbacks=stop(patience=2, restore_best_weights=True))
+    fit(file, 'SwapEMAWeights', 'mse', y, 4, metrics=['mae'], validation=held, optimizer=averaging(ema_momentum=0.8),
+        callbacks=[('SwapEMAWeights', {})])
+    fit(file, 'SwapEMAWeights on epoch', 'mse', y, 4, validation=held, optimizer=averaging(ema_momentum=0.8),
+        callbacks=[('SwapEMAWeights', {'swap_on_epoch': True})])
     fit(file, 'gradient_accumulation_steps', 'mse', y, 4, metrics=['mae'],
         optimizer=keras.optimizers.SGD(0.2, momentum=0.5, gradient_accumulation_steps=3))
     fit(file, 'metrics of sums', 'sparse_categorical_crossentropy', kinds, 3, validation_split=0.3,

@@ -138,6 +138,7 @@ void Fit::startEpoch() {
 
 Fit::~Fit() {
   if (begun_ > 0) model_.abandon();
+  showAverages(false);
 }
 
 int Fit::validationBatches() const {
@@ -212,6 +213,7 @@ Result<Fit::Event> Fit::advance(const Budget* budget) {
   // stop() ends the epoch here: no further batch is trained. What has begun is finished.
   bool goesOn = !stopping_ || begun_ > 0 || paused_.isActive();
   if (isTraining() && goesOn) {
+    showAverages(false);
     batchTotals_.clear();
     FJORD_TRY(bool isThrough, runBatch(batchTotals_, budget));
     if (!isThrough) return kPaused;
@@ -230,6 +232,7 @@ Result<Fit::Event> Fit::advance(const Budget* budget) {
     return kBatchEnd;
   }
   if (validationBatch_ < validationBatches() && goesOn) {
+    showAverages(true);
     FJORD_TRY(bool isThrough, runBatch(validationTotals_, budget));
     if (!isThrough) return kPaused;
     ++validationBatch_;
@@ -240,8 +243,9 @@ Result<Fit::Event> Fit::advance(const Budget* budget) {
       logs_.push_back({"val_" + name, value});
   }
   checkpoints_.clear();
+  showAverages(false);
   if (stopping_) {
-    model_.useAverages();
+    useAverages();
   } else {
     FJORD_CHECK(endEpoch());
   }

@@ -152,13 +152,22 @@ Status Model::setWeights(std::span<const Tensor> values) {
 
 bool Model::hasAverages() const { return kTrains && optimizer_ && optimizer_->hasAverages(); }
 
-void Model::useAverages() {
+/// Calls f with each weight that has an average, and with that.
+template <class F>
+void Model::eachAverage(F f) {
   if (!hasAverages()) return;
   for (Weight& w : mutableWeights()) {
     int number = slots_.numberOf(cat(w.name, "/", Optimizer::kAverage));
-    if (number == slots_.size()) continue;
-    std::ranges::copy(slots_[number].value.span<float>(), w.value.span<float>().begin());
+    if (number < slots_.size()) f(w.value.span<float>(), slots_[number].value.span<float>());
   }
+}
+
+void Model::useAverages() {
+  eachAverage([](auto weight, auto average) { std::ranges::copy(average, weight.begin()); });
+}
+
+void Model::swapAverages() {
+  eachAverage([](auto weight, auto average) { std::ranges::swap_ranges(weight, average); });
 }
 
 Status Model::setSlot(std::string name, Tensor value) {

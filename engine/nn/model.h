@@ -204,6 +204,8 @@ class Model : public Module {
   bool hasAverages() const;
   /// Where the optimizer averages weights, these are their averages from now on.
   void useAverages();
+  /// The weights become their averages, and these the weights.
+  void swapAverages();
   /// Restores a piece of the optimizer's state, before or after the first training step.
   Status setSlot(std::string name, Tensor value);
   /// What its stateful layers keep: all of it, or that of the layer at a path, begins anew at 0.
@@ -262,6 +264,8 @@ class Model : public Module {
   void completeOwn(Access access);
   void completeOthers(Access access);
   void planUpdatesLast();
+  template <class F>
+  void eachAverage(F f);
   friend PausedStep;
   friend PausedPrediction;
 
