@@ -16,6 +16,7 @@ const kReasons = {
     Sum: 'it is of values, not of labels and predictions',
   },
   callbacks: {
+    CSVLogger: 'a browser has no files to write lines to; `fit` gives the same numbers, epoch by epoch',
     History: 'what `fit` gives',
     LambdaCallback: 'its functions are programs in Python; `fit` takes an object of JavaScript functions',
     LearningRateScheduler: 'its function is a program in Python; there are schedules, and a callback can set `optimizer.learningRate`',
