@@ -250,6 +250,8 @@ inline constexpr ArgumentDoc kArgumentDocs[] = {
     {"*", "filepath",
      "Where the model is saved: indexeddb://.. or the like; {epoch} is the epoch."},
     {"*", "save_best_only", "Whether only a better model is saved."},
+    {"*", "swap_on_epoch",
+     "Whether weights are their averages between epochs, too, when they are saved."},
     {"*", "initial_value_threshold", "What the first model has to be better than."},
     // ---- schedules
     {"*", "initial_learning_rate", "The rate of the first step."},

@@ -9,6 +9,8 @@
 #include "nn/activations.h"
 #include "nn/fit.h"
 #include "nn/layers.h"
+#include "nn/losses.h"
+#include "nn/metrics.h"
 #include "nn/optimizers.h"
 #include "ops/op.h"
 
@@ -158,6 +160,15 @@ Json describeTables() {
   return tables;
 }
 
+/// All names of all rows.
+Json namesOf(const Table& table) {
+  Json names = Json::array();
+  for (const Named& row : table.rows) {
+    for (std::string_view name : alternatives(row.name)) names.push_back(name);
+  }
+  return names;
+}
+
 Json describe() {
   Json ops = Json::array(), layers = Json::array(), activations = Json::array(),
        optimizers = Json::array();
@@ -193,6 +204,8 @@ Json describe() {
           {"refusedLayers", refused},
           {"activations", activations},
           {"optimizers", optimizers},
+          {"losses", namesOf(lossTable())},
+          {"metrics", namesOf(metricTable())},
           {"tables", describeTables()}};
 }
 

@@ -5,9 +5,30 @@ import {root} from './build.mjs';
 /** As the engine compares names: by their letters and digits. */
 const plain = (name) => name.toLowerCase().replaceAll('_', '');
 
+/** Why the engine has not some of what is no layer; those of layers stand in the engine, whose errors say them. */
+const kReasons = {
+  optimizers: {
+    MultiOptimizer: 'all weights of a model have one optimizer',
+    OptimizerMap: 'all weights of a model have one optimizer',
+  },
+  metrics: {
+    Mean: 'it is of values, not of labels and predictions',
+    Sum: 'it is of values, not of labels and predictions',
+  },
+  callbacks: {
+    CSVLogger: 'a browser has no files to write lines to; `fit` gives the same numbers, epoch by epoch',
+    History: 'what `fit` gives',
+    LambdaCallback: 'its functions are programs in Python; `fit` takes an object of JavaScript functions',
+    LearningRateScheduler: 'its function is a program in Python; there are schedules, and a callback can set `optimizer.learningRate`',
+    OrbaxCheckpoint: 'its files are those of a library in Python',
+    ProgbarLogger: 'nothing is printed; whoever calls `fit` is told of each batch',
+    RemoteMonitor: 'the engine speaks to no server',
+  },
+};
+
 /** For each of the lists, the names that the engine has, and why it has not others. */
-function listsOf({layers, activations, tables, refusedLayers}) {
-  const namesIn = (what) => tables[what].flatMap(({name}) => name);
+function listsOf({layers, activations, optimizers, losses, metrics, tables, refusedLayers}) {
+  const namesIn = (what) => tables[what].map(({name}) => name);
   return {
     // What begins a model is no row of the engine's table.
     layers: {has: [...layers.map(({className}) => className), 'InputLayer'], reasons: refusedLayers},
@@ -15,6 +36,13 @@ function listsOf({layers, activations, tables, refusedLayers}) {
     initializers: {has: namesIn('initializer')},
     regularizers: {has: namesIn('regularizer')},
     constraints: {has: namesIn('constraint')},
+    // What wraps another one is no row either.
+    optimizers: {has: [...optimizers.map(({name}) => name), 'LossScaleOptimizer'], reasons: kReasons.optimizers},
+    schedules: {has: namesIn('schedule')},
+    losses: {has: losses},
+    // Each loss is a metric, too.
+    metrics: {has: [...metrics, ...losses], reasons: kReasons.metrics},
+    callbacks: {has: namesIn('callback'), reasons: kReasons.callbacks},
   };
 }
 
@@ -29,7 +57,9 @@ export function kerasInMarkdown(described) {
     const {has, reasons = {}} = lists[what];
     const there = new Set(has.map(plain));
     const stale = Object.keys(reasons).find((name) => there.has(plain(name)));
-    if (stale) throw new Error(`the engine has the layer ${stale}, and says why it has not`);
+    if (stale) throw new Error(`${stale} of ${what} is there, and it is said why it is not`);
+    const gone = Object.keys(reasons).find((name) => what !== 'layers' && !(name in all));
+    if (gone) throw new Error(`Keras has no ${gone} among its ${what}, and it is said why it is not here`);
     const isThere = (name) => there.has(plain(name));
     const lacking = Object.keys(all).filter((name) => !isThere(name));
     counts.push(`| ${what} | ${Object.keys(all).length - lacking.length} of ${Object.keys(all).length} |`);

@@ -1,4 +1,4 @@
-"""The names of Keras's layers, activations, initializers, regularizers and constraints, for docs/keras.md.
+"""The names of Keras's layers, activations, optimizers, losses, .. for docs/keras.md.
 
 keras_names.json: {keras: the version, layers: {name: [other names of the same]}, activations: .., ..}.
 """
@@ -10,7 +10,7 @@ from golden import here, keras
 
 # Keras's own base classes, and what wraps a model of another framework.
 LEFT_OUT = '''
-    Constraint Initializer Layer Regularizer Wrapper
+    Callback CallbackList Constraint Initializer Layer LearningRateSchedule Loss MeanMetricWrapper Metric Optimizer Regularizer Wrapper
     FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper'''.split()
 
 
@@ -34,8 +34,12 @@ def names(module):
             for thing in sorted(found, key=lambda thing: thing.__name__)}
 
 
+MODULES = {kind: getattr(keras, kind) for kind in ('layers', 'activations', 'initializers', 'regularizers', 'constraints', 'optimizers')}
+MODULES |= {'schedules': keras.optimizers.schedules} | {kind: getattr(keras, kind) for kind in ('losses', 'metrics', 'callbacks')}
+
+
 def make(folder):
-    lists = {kind: names(getattr(keras, kind)) for kind in ('layers', 'activations', 'initializers', 'regularizers', 'constraints')}
+    lists = {kind: names(module) for kind, module in MODULES.items()}
     path = os.path.join(folder, 'keras_names.json')
     with open(path, 'w') as out:
         lines = [f'"keras": {json.dumps(keras.version())}'] + [f'"{kind}": {json.dumps(found)}' for kind, found in lists.items()]

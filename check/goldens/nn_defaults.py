@@ -30,26 +30,27 @@ CLASSES = {
     # Of Keras 2.
     'legacy': (legacy, 'ThresholdedReLU'),
     'inner': (nn_golden, 'ConvLSTM2DCell'),
-    'optimizer': (keras.optimizers, 'Adadelta Adagrad Adam AdamW Adamax Ftrl Lion Nadam RMSprop SGD'),
+    'optimizer': (keras.optimizers, 'Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion Muon Nadam RMSprop ScheduleFreeAdamW SGD'),
     'schedule': (keras.optimizers.schedules, '''
         CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay'''),
     'loss': (keras.losses, '''
-        BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy
-        CategoricalGeneralizedCrossEntropy CategoricalHinge CosineSimilarity Hinge Huber KLDivergence LogCosh
+        BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy CategoricalFocalCrossentropy
+        CategoricalGeneralizedCrossEntropy CategoricalHinge Circle CosineSimilarity Dice Hinge Huber KLDivergence LogCosh
         MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson
-        SparseCategoricalCrossentropy SquaredHinge'''),
+        SparseCategoricalCrossentropy SquaredHinge Tversky'''),
     'metric': (keras.metrics, '''
-        Accuracy BinaryAccuracy BinaryCrossentropy CategoricalAccuracy CategoricalCrossentropy CategoricalHinge
-        CosineSimilarity F1Score FBetaScore FalseNegatives FalsePositives Hinge KLDivergence LogCoshError
-        MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson Precision
-        Recall RootMeanSquaredError SparseCategoricalAccuracy SparseCategoricalCrossentropy
-        SparseTopKCategoricalAccuracy SquaredHinge TopKCategoricalAccuracy TrueNegatives TruePositives'''),
+        AUC Accuracy BinaryAccuracy BinaryCrossentropy BinaryIoU CategoricalAccuracy CategoricalCrossentropy CategoricalHinge
+        ConcordanceCorrelation CosineSimilarity F1Score FBetaScore FalseNegatives FalsePositives Hinge IoU KLDivergence LogCoshError
+        MeanAbsoluteError MeanAbsolutePercentageError MeanIoU MeanSquaredError MeanSquaredLogarithmicError OneHotIoU OneHotMeanIoU
+        PearsonCorrelation Poisson Precision PrecisionAtRecall R2Score Recall RecallAtPrecision RootMeanSquaredError
+        SensitivityAtSpecificity SparseCategoricalAccuracy SparseCategoricalCrossentropy SparseTopKCategoricalAccuracy
+        SpecificityAtSensitivity SquaredHinge TopKCategoricalAccuracy TrueNegatives TruePositives'''),
     'initializer': (keras.initializers, '''
         Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal
         RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros'''),
     'regularizer': (keras.regularizers, 'L1 L1L2 L2 OrthogonalRegularizer'),
     'constraint': (keras.constraints, 'MaxNorm MinMaxNorm NonNeg UnitNorm'),
-    'callback': (keras.callbacks, 'EarlyStopping ModelCheckpoint ReduceLROnPlateau TerminateOnNaN'),
+    'callback': (keras.callbacks, 'EarlyStopping ModelCheckpoint ReduceLROnPlateau SwapEMAWeights TerminateOnNaN'),
 }
 
 # Values for what has no default.
@@ -57,8 +58,9 @@ NEEDED = {'activation': 'relu', 'axes': 1, 'boundaries': [1], 'decay_rate': 0.5,
           'cell': keras.layers.LSTMCell(1), 'cells': [keras.layers.LSTMCell(1)], 'equation': 'ab,bc->ac',
           'filepath': 'kept.keras', 'filters': 1, 'first_decay_steps': 10, 'head_dim': 1, 'height': 2, 'height_factor': 0.5,
           'initial_learning_rate': 0.1, 'input_dim': 1, 'kernel_size': 1, 'key_dim': 1, 'layer': keras.layers.SimpleRNN(1),
-          'n': 1, 'num_heads': 1, 'num_key_value_heads': 1, 'num_query_heads': 1, 'output_dim': 1, 'output_shape': [1],
-          'output_size': 2, 'pool_size': 2, 'rate': 0.5, 'scale': 2.0, 'stddev': 0.1, 'target_shape': [1], 'units': 1,
+          'n': 1, 'num_classes': 2, 'num_heads': 1, 'num_key_value_heads': 1, 'num_query_heads': 1, 'output_dim': 1, 'output_shape': [1],
+          'output_size': 2, 'pool_size': 2, 'precision': 0.5, 'rate': 0.5, 'recall': 0.5, 'scale': 2.0, 'sensitivity': 0.5, 'specificity': 0.5, 'stddev': 0.1,
+          'target_class_ids': [0], 'target_shape': [1], 'units': 1,
           'values': [0.5, 0.25], 'width': 2, 'width_factor': 0.5}
 
 # What cannot be left out, although it has a default.

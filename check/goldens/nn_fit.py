@@ -22,14 +22,14 @@ class Rates(keras.callbacks.Callback):
 
 
 def fit(file, name, loss, y, epochs=6, rate=0.1, metrics=None, sample_weight=None, validation=None, callbacks=(),
-        **options):
+        optimizer=None, **options):
     x = file.x[:len(y)]
     model = keras.Sequential([keras.Input((5,)), L.Dense(6, activation='tanh'),
                               L.Dense(3 if 'categorical' in loss else 1,
                                       activation='softmax' if 'categorical' in loss else None)])
     for w in model.weights:
         w.assign(file.normal(*w.shape) * 0.6)
-    model.compile(keras.optimizers.SGD(rate, momentum=0.5), loss, metrics=metrics)
+    model.compile(optimizer or keras.optimizers.SGD(rate, momentum=0.5), loss, metrics=metrics)
     before = {short(w.path): file.put(w.numpy()) for w in model.weights}
     # Now: a callback may change the learning rate that it says.
     text = json.loads(model.to_json())
@@ -93,6 +93,22 @@ def make(folder):
         callbacks=reduce_(patience=1, factor=0.3, cooldown=2, min_delta=0.01, min_lr=0.004))
     fit(file, 'ReduceLROnPlateau and EarlyStopping', 'mse', y, 30, 0.3, validation=held,
         callbacks=reduce_(patience=1, factor=0.5) + stop(patience=4, restore_best_weights=True))
+
+    # At the end the weights are their moving averages.
+    averaging = lambda **o: keras.optimizers.SGD(0.1, momentum=0.5, use_ema=True, **o)
+    fit(file, 'use_ema', 'mse', y, 4, validation=held, optimizer=averaging(ema_momentum=0.8))
+    fit(file, 'use_ema and EarlyStopping', 'mse', y, 30, validation=held, optimizer=averaging(ema_momentum=0.9, ema_overwrite_frequency=7),
+        callbacks=stop(patience=1))
+    fit(file, 'use_ema and restored weights', 'mse', y, 30, validation=held, optimizer=averaging(ema_momentum=0.9),
+        callbacks=stop(patience=2, restore_best_weights=True))
+    fit(file, 'SwapEMAWeights', 'mse', y, 4, metrics=['mae'], validation=held, optimizer=averaging(ema_momentum=0.8),
+        callbacks=[('SwapEMAWeights', {})])
+    fit(file, 'SwapEMAWeights on epoch', 'mse', y, 4, validation=held, optimizer=averaging(ema_momentum=0.8),
+        callbacks=[('SwapEMAWeights', {'swap_on_epoch': True})])
+    fit(file, 'gradient_accumulation_steps', 'mse', y, 4, metrics=['mae'],
+        optimizer=keras.optimizers.SGD(0.2, momentum=0.5, gradient_accumulation_steps=3))
+    fit(file, 'metrics of sums', 'sparse_categorical_crossentropy', kinds, 3, validation_split=0.3,
+        metrics=[keras.metrics.MeanIoU(3, sparse_y_pred=False, name='iou'), 'accuracy'])
     file.save(folder)
 
 

@@ -101,8 +101,6 @@ def crossentropies(file):
         file.random.integers(0, 4, (2, 3)), pixels)
     add(file, 'SparseCategoricalCrossentropy column', K.SparseCategoricalCrossentropy(),
         np.argmax(labels, -1)[:, None], softmax(logits))
-    add(file, 'SparseCategoricalCrossentropy ignore_class', K.SparseCategoricalCrossentropy(ignore_class=2),
-        np.argmax(labels, -1), softmax(logits))
     add(file, 'CategoricalCrossentropy axis', K.CategoricalCrossentropy(axis=1),
         np.transpose(one_hot(file, 3, 2, 4), (0, 2, 1)), np.transpose(softmax(file.normal(2, 4, 3)), (0, 2, 1)))
     p, several = softmax(logits), (file.normal(4, 5) > 0).astype(np.float32)
@@ -118,7 +116,49 @@ def crossentropies(file):
         np.argmax(labels, -1), p, w)
     add(file, 'Dice', K.Dice(), labels, p)
     add(file, 'Tversky', K.Tversky(), labels, p)
-    add(file, 'Circle', K.Circle(), np.argmax(labels, -1), p)
+
+
+def axes(file):
+    """Losses of a whole batch, of pairs, along other axes, and of labels that are ignored."""
+    images, truth = softmax(file.normal(2, 3, 4, 5)), one_hot(file, 5, 2, 3, 4)
+    w = np.array([0.5, 2], np.float32)
+    add(file, 'Dice weighted', K.Dice(), truth, images, w)
+    add(file, 'Dice axis', K.Dice(axis=(1, 2, 3)), truth, images, w)
+    add(file, 'Dice by pixel and class', K.Dice(axis=(-2,)), truth, images)
+    add(file, 'Dice of classes', K.Dice(axis=(0, 1, 2)), truth, images)
+    add(file, 'Tversky options', K.Tversky(alpha=0.2, beta=0.9), truth, images)
+    add(file, 'Tversky axis', K.Tversky(alpha=0.7, beta=0.3, axis=(1, 2, 3)), truth, images, w)
+    embeddings = file.normal(7, 4)
+    embeddings /= np.linalg.norm(embeddings, axis=-1, keepdims=True)
+    of, v = np.array([0, 1, 0, 2, 1, 0, 2]), file.random.uniform(0.2, 2, 7).astype(np.float32)
+    add(file, 'Circle', K.Circle(), of, embeddings)
+    add(file, 'Circle weighted', K.Circle(gamma=5.0, margin=0.2), of, embeddings, v)
+    add(file, 'Circle remove_diagonal', K.Circle(gamma=8.0, margin=0.3, remove_diagonal=False), of, embeddings)
+    add(file, 'Circle sum', K.Circle(gamma=4.0, reduction='sum'), of, embeddings)
+    kinds, sparse = np.array([2, 0, 4, 2, 1, 3]), K.SparseCategoricalCrossentropy
+    logits, u = file.normal(6, 5) * 2, file.random.uniform(0.2, 2, 6).astype(np.float32)
+    for name, options, p in [('', {}, softmax(logits)), (' logits', {'from_logits': True}, logits)]:
+        add(file, f'SparseCategoricalCrossentropy{name} ignore_class', sparse(ignore_class=2, **options), kinds, p)
+        add(file, f'SparseCategoricalCrossentropy{name} ignore_class weighted', sparse(ignore_class=2, **options), kinds, p, u)
+    for reduction in ('sum', 'mean_with_sample_weight'):
+        add(file, f'SparseCategoricalCrossentropy ignore_class {reduction}', sparse(ignore_class=2, reduction=reduction), kinds,
+            softmax(logits), u)
+    add(file, 'SparseCategoricalCrossentropy ignore_class that is none', sparse(ignore_class=-1), np.where(kinds == 4, -1, kinds),
+        softmax(logits))
+    add(file, 'SparseCategoricalCrossentropy ignore_class of all', sparse(ignore_class=2), np.full(6, 2), softmax(logits))
+    add(file, 'SparseCategoricalCrossentropy ignore_class rank 3', sparse(ignore_class=1),
+        file.random.integers(0, 4, (2, 3)), softmax(file.normal(2, 3, 4)))
+    sentences = np.array([[1, 2, 3, 0], [2, 2, 0, 0], [4, 0, 0, 0], [0, 0, 0, 0], [3, 1, 3, 1]])
+    for name, p in [('', file.normal(5, 7, 5)), (' steep', 20 * file.normal(5, 7, 5)), (' of nothing known', np.zeros((5, 7, 5), np.float32))]:
+        add(file, f'CTC{name}', K.CTC(), sentences, p)
+        add(file, f'CTC{name} weighted', K.CTC(), sentences, p, np.array([1, 0.5, 2, 0, 0.25], np.float32))
+    add(file, 'CTC of as many steps as it takes', K.CTC(), np.array([[1, 1, 2], [3, 2, 1]]), file.normal(2, 4, 4))
+    first = lambda x: np.moveaxis(x, -1, 1)
+    for loss in (K.BinaryCrossentropy, K.BinaryFocalCrossentropy):
+        add(file, f'{loss.__name__} axis', loss(axis=1, label_smoothing=0.1), first(truth), first(images), w)
+    # Without label_smoothing, for which Keras takes the size of the last axis as the number of classes.
+    add(file, 'CategoricalFocalCrossentropy axis', K.CategoricalFocalCrossentropy(axis=1), first(truth), first(images), w)
+    add(file, 'CategoricalCrossentropy axis -2', K.CategoricalCrossentropy(axis=-2), np.swapaxes(truth, 2, 3), np.swapaxes(images, 2, 3))
 
 
 def metric(file, name, m, batches, compiled=None):
@@ -126,6 +166,8 @@ def metric(file, name, m, batches, compiled=None):
         m.update_state(y, p)
     fields = {} if compiled is None else {'compiled_loss': compiled}
     d = description(m)
+    # Keras writes an array as an object with its values.
+    d['config'] = {n: v['config']['value'] if isinstance(v, dict) else v for n, v in d['config'].items()}
     d['config'], filled = split(m, d['config'])
     file.case(name=f'metric {name}', metric=name if compiled else d, defaults=filled,
               y_true=[file.put(y) for y, p in batches], y_pred=[file.put(p) for y, p in batches],
@@ -148,22 +190,45 @@ def metrics(file):
     def sparse(n):
         return file.random.integers(0, 6, n), softmax(file.normal(n, 6))
 
+    def ids(n):
+        return file.random.integers(0, 4, n), file.random.integers(0, 4, n)
+
+    def logits(n):
+        return (file.normal(n, 3) > 0).astype(np.float32), file.normal(n, 3)
+
     def numbers(n):
         return np.abs(file.normal(n, 3)), np.abs(file.normal(n, 3)) + 0.1
 
     for make, list_ in [
         (several, ["BinaryAccuracy()", "BinaryAccuracy(threshold=0.3)", "Precision()", "Precision(thresholds=0.7)",
                    "Recall()", "Recall(thresholds=0.2)", "BinaryCrossentropy()", "Hinge()", "SquaredHinge()",
-                   "TruePositives()", "FalseNegatives()", "AUC(num_thresholds=50)", "BinaryIoU()",
-                   "Precision(thresholds=[0.2])", "Recall(top_k=1)", "Precision(class_id=1)"]),
+                   "TruePositives()", "FalseNegatives()", "FalsePositives(thresholds=0.4)", "TrueNegatives()", "AUC(num_thresholds=50)",
+                   "BinaryIoU()", "BinaryIoU(target_class_ids=[1], threshold=0.3)",
+                   "Precision(thresholds=[0.2])", "Recall(top_k=1)", "Precision(class_id=1)", "Recall(class_id=0, thresholds=0.3)",
+                   "Precision(top_k=2, thresholds=0.4)", "Precision(top_k=2, class_id=2)",
+                   "AUC()", "AUC(curve='PR')", "AUC(curve='PR', summation_method='majoring')", "AUC(summation_method='minoring')",
+                   "AUC(curve='PRGAIN', num_thresholds=30)", "AUC(thresholds=[0.1, 0.35, 0.6, 0.9])",
+                   "AUC(multi_label=True)", "AUC(multi_label=True, num_labels=3, label_weights=[0.5, 2.0, 1.0], curve='PR')",
+                   "PrecisionAtRecall(0.7)", "RecallAtPrecision(0.6)", "SensitivityAtSpecificity(0.5)",
+                   "SpecificityAtSensitivity(0.7, num_thresholds=25)", "PrecisionAtRecall(0.5, num_thresholds=1)",
+                   "RecallAtPrecision(0.4, class_id=1)", "F1Score(average='macro', threshold=0.4)",
+                   "FBetaScore(average='weighted', beta=2.0, threshold=0.6)", "Hinge()"]),
         (classes, ["CategoricalAccuracy()", "TopKCategoricalAccuracy(k=2)", "TopKCategoricalAccuracy()",
                    "CategoricalCrossentropy()", "CategoricalCrossentropy(label_smoothing=0.1)", "CategoricalHinge()",
-                   "KLDivergence()", "CosineSimilarity()", "F1Score(average='micro')"]),
+                   "KLDivergence()", "CosineSimilarity()", "F1Score(average='micro')",
+                   "F1Score(average='macro')", "F1Score(average='weighted')", "FBetaScore(average='micro', beta=0.5)",
+                   "OneHotIoU(num_classes=6, target_class_ids=[0, 2, 5])", "OneHotMeanIoU(num_classes=6)"]),
         (sparse, ["SparseCategoricalAccuracy()", "SparseTopKCategoricalAccuracy(k=3)",
-                  "SparseCategoricalCrossentropy()"]),
+                  "SparseCategoricalCrossentropy()", "MeanIoU(num_classes=6, sparse_y_pred=False)",
+                  "IoU(num_classes=6, target_class_ids=[1, 3], sparse_y_pred=False)",
+                  "MeanIoU(num_classes=6, ignore_class=2, sparse_y_pred=False)"]),
+        (ids, ["MeanIoU(num_classes=4)", "IoU(num_classes=3, target_class_ids=[0, 1])"]),
+        (logits, ["AUC(from_logits=True, num_thresholds=40)"]),
         (numbers, ["MeanSquaredError()", "RootMeanSquaredError()", "MeanAbsoluteError()",
                    "MeanAbsolutePercentageError()", "MeanSquaredLogarithmicError()", "LogCoshError()", "Poisson()",
-                   "CosineSimilarity()", "R2Score(class_aggregation='uniform_average')"]),
+                   "CosineSimilarity()", "R2Score(class_aggregation='uniform_average')",
+                   "R2Score(class_aggregation='variance_weighted_average', num_regressors=2)", "PearsonCorrelation()",
+                   "ConcordanceCorrelation()"]),
     ]:
         for text in list_:
             metric(file, text, eval(f'M.{text}'), batches(make))
@@ -176,7 +241,7 @@ def metrics(file):
 
 def make(folder):
     file = Golden('nn_losses', seed=20260102)
-    for family in (regression, hinges, crossentropies, metrics):
+    for family in (regression, hinges, crossentropies, metrics, axes):
         family(file)
     file.save(folder)
 

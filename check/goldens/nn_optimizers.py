@@ -1,14 +1,18 @@
-"""Golden values of optimizers, the weights of a small network after each of 8 steps, and of learning-rate schedules.
+"""Golden values of optimizers, the weights of a small network after each of 20 steps, and of learning-rate schedules.
 
 A case of an optimizer is a training (nn_golden.py), with defaults: what of its config was not given. A case of a
 schedule: {schedule, defaults, steps [], rates @}. One case has the default learning rates: {learning_rates}.
 """
+import inspect
+import sys
+import textwrap
+
 from nn_golden import Golden, description, here, keras, np, split, training
 
 O = keras.optimizers
 S = O.schedules
 
-# Rates at which eight steps go far, and every option beside its default.
+# Rates at which some steps go far, and every option beside its default.
 OPTIMIZERS = '''
 SGD(0.1)
 SGD(0.1, momentum=0.9)
@@ -49,8 +53,29 @@ SGD(S.ExponentialDecay(0.3, 3, 0.5), momentum=0.5)
 Adam(S.CosineDecay(0.01, 5, warmup_target=0.1, warmup_steps=2))
 AdamW(S.PiecewiseConstantDecay([2, 5], [0.1, 0.03, 0.01]), weight_decay=0.2)
 SGD(0.1, use_ema=True)
+SGD(0.1, momentum=0.5, use_ema=True, ema_momentum=0.7, ema_overwrite_frequency=3)
+Adam(0.05, use_ema=True, ema_momentum=0.6, ema_overwrite_frequency=1, weight_decay=0.1, clipnorm=0.5)
 SGD(0.1, gradient_accumulation_steps=2)
+SGD(0.2, momentum=0.8, gradient_accumulation_steps=3, clipnorm=0.3, weight_decay=0.2)
+Adam(0.1, gradient_accumulation_steps=2, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3)
+AdamW(S.ExponentialDecay(0.2, 4, 0.7), weight_decay=0.3, gradient_accumulation_steps=4)
+AdamW(0.05, weight_decay=0.9).exclude_from_weight_decay(var_names=['bias'])
+SGD(0.1, momentum=0.8, weight_decay=0.9).exclude_from_weight_decay(var_names=['kern'])
 Lamb(0.05)
+Lamb(0.05, beta_1=0.7, beta_2=0.9, epsilon=1e-3, weight_decay=0.1, clipvalue=0.2)
+Adafactor(0.1)
+Adafactor(0.3, beta_2_decay=-0.5, epsilon_1=1e-4, epsilon_2=0.1, clip_threshold=0.6, relative_step=False)
+Adafactor(S.ExponentialDecay(0.5, 3, 0.8), weight_decay=0.05)
+Muon(0.05)
+Muon(0.05, nesterov=False, momentum=0.7, ns_steps=3, rms_rate=None, weight_decay=0.1, adam_weight_decay=None)
+Muon(0.05, exclude_layers=['dense_1'], adam_lr_ratio=0.5, adam_beta_1=0.7, adam_beta_2=0.9, epsilon=1e-3)
+Muon(0.05, muon_a=3.0, muon_b=-4.0, muon_c=1.8, rms_rate=0.3, weight_decay=None)
+ScheduleFreeAdamW(0.1)
+ScheduleFreeAdamW(0.1, beta_1=0.7, beta_2=0.9, epsilon=1e-3, warmup_steps=6, weight_decay=0.1)
+ScheduleFreeAdamW(0.1, gradient_accumulation_steps=2)
+LossScaleOptimizer(O.SGD(0.1, momentum=0.5))
+LossScaleOptimizer(O.SGD(0.1, momentum=0.5), initial_scale=2.0**126, dynamic_growth_steps=2)
+LossScaleOptimizer(O.Adam(0.1, gradient_accumulation_steps=2, use_ema=True, ema_overwrite_frequency=2, ema_momentum=0.7), initial_scale=2.0**127, dynamic_growth_steps=3)
 '''
 
 SCHEDULES = '''
@@ -71,19 +96,39 @@ CosineDecayRestarts(0.1, 7, t_mul=1.5, m_mul=0.6)
 '''
 
 
+def repair_schedule_free():
+    """Keras keeps the momentum of before a step to compute with, and with TensorFlow what it keeps is the variable, which then has the
+    momentum after the step. With its other backends it has that of before, which is what the paper says."""
+    meant, broken = O.ScheduleFreeAdamW, 'momentum_old = momentum.value'
+    source = textwrap.dedent(inspect.getsource(meant.update_step))
+    assert broken in source
+    space = dict(vars(sys.modules[meant.__module__]))
+    exec(source.replace(broken, 'momentum_old = ops.copy(momentum)'), space)
+    meant.update_step = space['update_step']
+
+
 def optimizers(file):
+    repair_schedule_free()
     x, y = file.normal(40, 3), file.normal(40, 2) * 2
     weights = [file.normal(3, 4) * 0.7, file.normal(4) * 0.3, file.normal(4, 2) * 0.7, file.normal(2) * 0.3]
     for text in OPTIMIZERS.split('\n')[1:-1]:
         keras.utils.clear_session()
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation='tanh'), keras.layers.Dense(2)])
         model.set_weights(weights)
-        optimizer = eval(f'O.{text}')
+        made, _, method = text.partition(').')
+        optimizer = eval(f'O.{made}' + (')' if method else ''))
+        if method:
+            eval(f'optimizer.{method}')
         filled = split(optimizer, description(optimizer)['config'])[1]
         model.compile(optimizer, 'mse', run_eagerly=True)
-        training(file, text, model, [x], [y], batch=5, steps=8, trajectory=True)
-        file.cases[-1]['defaults'] = filled
-    names = ['SGD', 'RMSprop', 'Adagrad', 'Adadelta', 'Adam', 'AdamW', 'Adamax', 'Nadam', 'Ftrl', 'Lion']
+        training(file, text, model, [x], [y], batch=5, steps=20, trajectory=True)
+        case = file.cases[-1]
+        case['defaults'] = filled
+        if method:
+            # Keras has a method for what is an argument here.
+            case['compile']['optimizer']['config']['exclude_from_weight_decay'] = eval(f'dict{method[method.index("("):]}')['var_names']
+    names = ['SGD', 'RMSprop', 'Adagrad', 'Adadelta', 'Adam', 'AdamW', 'Adamax', 'Nadam', 'Ftrl', 'Lion', 'Lamb', 'Adafactor', 'Muon',
+             'ScheduleFreeAdamW']
     file.case(name='learning rates', learning_rates={n: float(getattr(O, n)().learning_rate) for n in names})
 
 

@@ -1,6 +1,7 @@
 #include "abi/eager.h"
 
 #include <algorithm>
+#include <deque>
 #include <unordered_set>
 
 #include "ops/elementwise.h"
@@ -318,16 +319,16 @@ class EagerOptimizer::Update : public UpdateContext {
   Update(Graph& graph, uint64_t id, std::vector<std::string>& names,
          std::unordered_map<std::string, double>& starts)
       : graph_(graph), prefix_(cat(id, "/")), names_(names), starts_(starts) {}
-  Value slot(std::string_view name, double start) override {
+  Value slot(std::string_view name, const Shape& shape, double start) override {
     auto known = std::ranges::find(slots_, name, &Slot::name);
     if (known != slots_.end()) return known->input;
-    Value input = graph_.input(weight.type());
+    Value input = graph_.input({DType::kF32, shape});
     slots_.push_back({std::string(name), input});
     names_.push_back(prefix_ + std::string(name));
     starts_.try_emplace(names_.back(), start);
     return input;
   }
-  void setSlot(std::string_view name, Value value) override { graph_.assign(slot(name, 0), value); }
+  void assign(Value slot, Value value) override { graph_.assign(slot, value); }
 
  private:
   struct Slot {
@@ -348,15 +349,17 @@ Status EagerOptimizer::build(std::span<const Variable> variables, Graph& graph,
   std::vector<Value> weights, gradients;
   for (const Variable& v : variables) weights.push_back(graph.input(v.value.type()));
   for (const Variable& v : variables) gradients.push_back(graph.input(v.gradient.type()));
-  optimizer_.clip(gradients);
+  std::deque<Update> updates;
+  std::vector<UpdateContext*> contexts;
   for (size_t i = 0; i < variables.size(); ++i) {
-    Update update(graph, variables[i].id, names, starts_);
-    update.weight = weights[i];
-    update.gradient = gradients[i];
-    update.rate = rate;
-    update.step = step;
-    graph.assign(weights[i], optimizer_.update(update));
+    contexts.push_back(&updates.emplace_back(graph, variables[i].id, names, starts_));
+    contexts[i]->weight = weights[i];
+    contexts[i]->gradient = gradients[i];
   }
+  // No variable has this number.
+  Update whole(graph, 0, names, starts_);
+  std::vector<Value> next = optimizer_.update(contexts, whole, rate, step);
+  for (size_t i = 0; i < next.size(); ++i) graph.assign(weights[i], next[i]);
   return graph.status();
 }
 

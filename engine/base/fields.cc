@@ -105,7 +105,10 @@ std::string_view countOf(const Argument& a) {
 
 /// One that is missing is the default then, and null another choice.
 constexpr std::string_view kNull = "null";
-bool takesNull(const Argument& a) { return a.kind == Argument::kChoice && isNamed(a.text, kNull); }
+bool takesNull(const Argument& a) {
+  bool has = a.kind == Argument::kChoice || (a.kind == Argument::kNumber && a.text);
+  return has && isNamed(a.text, kNull);
+}
 
 /// What an argument may be.
 std::string allowed(const Argument& a) {
@@ -115,7 +118,7 @@ std::string allowed(const Argument& a) {
     case Argument::kWhole:
       return "a whole number" + rangeOf(a);
     case Argument::kNumber:
-      return "a finite number" + rangeOf(a);
+      return cat("a finite number", rangeOf(a), a.text ? ", or null" : "");
     case Argument::kText:
       return "a text that is not empty";
     case Argument::kChoice:
@@ -162,7 +165,7 @@ bool isAllowed(const Argument& a, const Json& v) {
     case Argument::kWhole:
       return whole(v);
     case Argument::kNumber:
-      return finite(v);
+      return finite(v) || (v.is_null() && takesNull(a));
     case Argument::kText:
       return isText(v);
     case Argument::kChoice:
@@ -323,6 +326,7 @@ const Json* Fields::given(const char* name) const {
 double Fields::number(const char* name) const {
   const Json* v = given(name);
   if (!v) return row(name).fallback;
+  if (v->is_null()) return arguments::kNoDefault;
   return v->is_boolean() ? v->get<bool>() : *numberIn(*v);
 }
 

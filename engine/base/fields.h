@@ -71,7 +71,8 @@ struct Argument {
   const Range* range = nullptr;
   /// The default of numbers, whole numbers, flags and what is per axis; NaN for none.
   double fallback = std::numeric_limits<double>::quiet_NaN();
-  /// kChoice, kOnly: "valid|same", the first is the default (of kOnly as JSON); else the default.
+  /// kChoice, kOnly: "valid|same", the first is the default (of kOnly as JSON); of kNumber "null", if
+  /// that is a value, too; else the default.
   const char* text = nullptr;
   Status (*check)(const Json& value) = nullptr;
   uint8_t axes = 0;  // kPerAxis, kBorders: from 1 to 3
@@ -82,6 +83,17 @@ struct Argument {
   constexpr Argument isNeeded() const {
     Argument a = *this;
     a.needed = true;
+    return a;
+  }
+  /// A number that null is not the default of, but none at all: NaN.
+  constexpr Argument orNull() const {
+    Argument a = *this;
+    a.text = "null";
+    return a;
+  }
+  constexpr Argument checkedBy(Status (*by)(const Json& value)) const {
+    Argument a = *this;
+    a.check = by;
     return a;
   }
 };

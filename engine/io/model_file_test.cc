@@ -71,9 +71,19 @@ void expectSameWeights(Model& a, Model& b) {
 
 TEST(ModelFile, ResumedTrainingIsBitEqual) {
   Threads threads(2);
-  for (const char* optimizer : {R"("nadam")", R"({"class_name": "SGD", "config": {"momentum": 0.9,
+  for (const char* optimizer :
+       {R"("nadam")", R"({"class_name": "SGD", "config": {"momentum": 0.9,
        "learning_rate": {"class_name": "CosineDecay",
-       "config": {"initial_learning_rate": 0.1, "decay_steps": 20}}}})"}) {
+       "config": {"initial_learning_rate": 0.1, "decay_steps": 20}}}})",
+        // What is saved after six steps is within four that are accumulated.
+        R"({"class_name": "AdamW", "config": {"gradient_accumulation_steps": 4,
+       "use_ema": true, "ema_momentum": 0.6, "ema_overwrite_frequency": 1}})",
+        R"({"class_name": "SGD", "config": {"momentum": 0.5, "use_ema": true,
+       "ema_overwrite_frequency": 3, "exclude_from_weight_decay": ["bias"], "weight_decay": 0.1}})",
+        R"({"class_name": "LossScaleOptimizer", "config": {"initial_scale": 3e38,
+       "dynamic_growth_steps": 2, "inner_optimizer": {"class_name": "Adam", "config": {}}}})",
+        R"("adafactor")", R"("muon")", R"("lamb")", R"("scheduleFreeAdamw")"}) {
+    SCOPED_TRACE(optimizer);
     auto whole = network(threads, optimizer), first = network(threads, optimizer);
     train(*whole, 0, 4);
     train(*first, 0, 2);

@@ -345,6 +345,14 @@ Value Graph::emitStructured(OpId op, std::span<const Value> inputs, const Attrs&
   return add({op, *type, idsOf(inputs), attrs});
 }
 
+Value emitRow(OpId op, Value a) { return emit(op, {{a}}, {}); }
+Value emitRow(OpId op, Value a, Value b) { return emit(op, {{a, b}}, {}); }
+Value emitRow(OpId op, Value a, Value b, Value c) { return emit(op, {{a, b, c}}, {}); }
+
+Value like(Value x, double c) {
+  return x ? constant(*x.graph, c, x.dtype() == DType::kBool ? DType::kI32 : x.dtype()) : Value{};
+}
+
 Value cast(Value x, DType dtype) {
   return x && x.dtype() == dtype ? x : emit(OpId::cast, {{x}}, Attrs::of(CastAttrs{dtype}));
 }

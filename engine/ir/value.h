@@ -164,17 +164,22 @@ void visitAttrs(ResultAttrs& a, F&& f) {
 /// Adds one node (or, for a composed op, its expansion) to the graph of the inputs. Every builder
 /// comes here.
 Value emit(OpId op, std::span<const Value> inputs, const Attrs& attrs);
+/// The same of a row, which has no attributes. Formulas of losses and optimizers are mostly such calls: a
+/// list of inputs made at each of them would be half of their code.
+Value emitRow(OpId op, Value a);
+Value emitRow(OpId op, Value a, Value b);
+Value emitRow(OpId op, Value a, Value b, Value c);
 /// A scalar in `graph`.
 Value constant(Graph& graph, double value, DType dtype = DType::kF32);
 
 Value cast(Value x, DType dtype);
 
 #define UNARY(name, ...) \
-  inline Value name(Value x) { return emit(OpId::name, {{x}}, {}); }
+  inline Value name(Value x) { return emitRow(OpId::name, x); }
 #define BINARY(name, ...) \
-  inline Value name(Value a, Value b) { return emit(OpId::name, {{a, b}}, {}); }
+  inline Value name(Value a, Value b) { return emitRow(OpId::name, a, b); }
 #define TERNARY(name, ...) \
-  inline Value name(Value a, Value b, Value c) { return emit(OpId::name, {{a, b, c}}, {}); }
+  inline Value name(Value a, Value b, Value c) { return emitRow(OpId::name, a, b, c); }
 #include "ir/elementwise.inc"
 #undef UNARY
 #undef BINARY
@@ -217,9 +222,7 @@ Value sumTo(Value x, const Shape& shape);
 // ---- formulas over values
 
 /// A scalar with the element type of x.
-inline Value like(Value x, double c) {
-  return x ? constant(*x.graph, c, x.dtype() == DType::kBool ? DType::kI32 : x.dtype()) : Value{};
-}
+Value like(Value x, double c);
 inline Value truth(Value x) { return x && x.dtype() != DType::kBool ? cast(x, DType::kBool) : x; }
 inline Value none(Value) { return {}; }
 

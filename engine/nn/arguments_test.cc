@@ -44,7 +44,9 @@ Json right(const Argument& a) {
     case Argument::kText:
       return a.text ? Json(a.text) : Json("some");
     case Argument::kChoice:
-      return firstOf(a.text);
+      return firstOf(a.text) == "null" ? Json() : Json(firstOf(a.text));
+    case Argument::kTexts:
+      return Json::array({"some"});
     case Argument::kShape:
       return Json::array({nullptr, 2});
     case Argument::kNumbers:
@@ -54,7 +56,7 @@ Json right(const Argument& a) {
       return Json::array({0.25, 0.5});
     case Argument::kDescribed:
       if (a.text) return a.text;
-      return name == "optimizer"            ? "sgd"
+      return name.ends_with("optimizer")    ? "sgd"
              : name == "activation"         ? "relu"
              : name.ends_with("constraint") ? "non_neg"
                                             : "l2";
@@ -130,6 +132,8 @@ std::vector<Json> wrong(const Argument& a) {
               Json::array({1, 1, 1, 1, 1, 1, 1, 1, 1})};
     case Argument::kNumbers:
       return {1, "1", object, Json::array({"1"}), Json::array({kNaN}), Json::array({nullptr})};
+    case Argument::kTexts:
+      return {1, true, "some", object, Json::array({1}), Json::array({""})};
     case Argument::kDescribed:
       return {3,
               true,
@@ -240,8 +244,9 @@ TEST(Arguments, SizesThatNoImageHas) {
 }
 
 TEST(Arguments, OfWhatIsChosenByName) {
-  for (const Table& table : {initializerTable(), regularizerTable(), constraintTable(), lossTable(),
-                             metricTable(), optimizerTable(), scheduleTable(), callbackTable()}) {
+  for (const Table& table :
+       {initializerTable(), regularizerTable(), constraintTable(), lossTable(), metricTable(),
+        optimizerTable(), lossScaleTable(), scheduleTable(), callbackTable()}) {
     for (const Named& row : table.rows) {
       std::string name(firstName(row));
       tryRow(name, row.arguments, table.common, [&](const Json& config) {

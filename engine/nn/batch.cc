@@ -108,8 +108,9 @@ Status Model::checkInputs(std::span<const Tensor> x) const {
 
 Status Model::checkLabels(size_t output, const Tensor& labels) const {
   Shape want = outputTypes_[output].shape;
-  int32_t classes = classes_[output];
+  const auto& [classes, ignored, isSequence] = labels_[output];
   if (classes) want.values[--want.count] = 0;
+  if (isSequence) want[-1] = -1;
   if (!isSample(labels.shape(), want)) {
     bool isNumber = !classes && labels.size() == samplesOf(labels);
     return fail("the labels of ", outputName(output), " are to be ", ofSamples(want),
@@ -120,6 +121,7 @@ Status Model::checkLabels(size_t output, const Tensor& labels) const {
   for (int64_t i = 0; classes && i < labels.size(); ++i) {
     double v = numberAt(labels, i);
     if (v >= 0 && v < classes && v == std::floor(v)) continue;
+    if (ignored && v == *ignored) continue;
     return fail("the labels of ", outputName(output), " are class numbers from 0 to ", classes - 1,
                 ": that of sample ", i / std::max<int64_t>(1, rowSize(labels.shape())), " is ", v);
   }
@@ -160,7 +162,10 @@ void Model::setGpu(std::optional<GpuLimits> limits) {
 }
 
 /// Of a program that is for so many samples.
-bool Model::isFor(const Program& p, std::span<const Tensor> x) const {
+bool Model::isFor(const Program& p, std::span<const Tensor> x, std::span<const Tensor> y) const {
+  for (size_t i = 0; i < y.size(); ++i) {
+    if (labels_[i].isSequence && rowLength(y[i]) != rowLength(p.inputs[x.size() + i])) return false;
+  }
   for (size_t i = 0; openSize_ && i < x.size(); ++i) {
     if (!isSample(x[i].shape(), p.inputs[i].shape())) return false;
   }
@@ -182,7 +187,8 @@ Status Model::prepare(Mode mode, int32_t batch) {
   if (mode != kPredict && !isCompiled())
     return fail("the model is not compiled: call compile with an optimizer and a loss first");
   if (batch < 1) return fail("a batch needs at least one sample");
-  if (openSize_)
+  bool isOpen = mode != kPredict && std::ranges::any_of(labels_, &LabelKind::isSequence);
+  if (openSize_ || isOpen)
     return fail("the model takes samples of any size: a step is planned when there are some");
   FJORD_TRY(begun_, program(mode, batch, {}));
   return {};
@@ -202,7 +208,7 @@ Status Model::begin(Mode mode, const Batch& batch) {
   for (int32_t row : batch.rows) {
     if (row < 0 || row >= available) return fail("row ", row, " of ", available, " samples");
   }
-  FJORD_TRY(Program * p, program(mode, samples, batch.x));
+  FJORD_TRY(Program * p, program(mode, samples, batch.x, batch.y));
   FJORD_CHECK(useStates(*p));
   for (size_t i = 0; openSize_ && i < batch.y.size(); ++i) {
     const Shape& want = p->inputs[batch.x.size() + i].shape();
@@ -245,13 +251,8 @@ Status Model::finish(Totals& totals) {
   }
   totals.loss += static_cast<double>(p->results[0]) * p->batch;
   totals.samples += p->batch;
-  size_t metrics = (p->results.size() - 1) / 2;
-  totals.numerators.resize(metrics);
-  totals.denominators.resize(metrics);
-  for (size_t i = 0; i < metrics; ++i) {
-    totals.numerators[i] += p->results[1 + 2 * i];
-    totals.denominators[i] += p->results[2 + 2 * i];
-  }
+  totals.sums.resize(p->results.size() - 1);
+  for (size_t i = 0; i < totals.sums.size(); ++i) totals.sums[i] += p->results[1 + i];
   return {};
 }
 
@@ -274,30 +275,26 @@ Status Model::beginPrediction(std::span<const Tensor> x, int32_t begin, int32_t 
 void Totals::add(const Totals& other) {
   loss += other.loss;
   samples += other.samples;
-  numerators.resize(other.numerators.size());
-  denominators.resize(other.denominators.size());
-  for (size_t i = 0; i < numerators.size(); ++i) {
-    numerators[i] += other.numerators[i];
-    denominators[i] += other.denominators[i];
-  }
+  sums.resize(other.sums.size());
+  for (size_t i = 0; i < sums.size(); ++i) sums[i] += other.sums[i];
 }
 
 void Totals::clear() {
   loss = samples = 0;
-  numerators.clear();
-  denominators.clear();
+  sums.clear();
 }
 
 double Model::logAt(const Totals& totals, int i) const {
   if (i == 0) return totals.samples > 0 ? totals.loss / totals.samples : 0;
-  return MetricParts::value(metricKinds_[i - 1], totals.numerators[i - 1],
-                            totals.denominators[i - 1]);
+  if (totals.sums.empty()) return 0;
+  const Metric& m = metrics_[i - 1];
+  return m.value(std::span(totals.sums).subspan(m.first, m.count));
 }
 
 void Model::writeLogs(const Totals& totals, Logs& logs) const {
-  logs.resize(1 + totals.numerators.size());
+  logs.resize(totals.sums.empty() ? 1 : 1 + metrics_.size());
   for (size_t i = 0; i < logs.size(); ++i) {
-    logs[i].first = i ? std::string_view(metricNames_[i - 1]) : "loss";
+    logs[i].first = i ? std::string_view(metrics_[i - 1].name) : "loss";
     logs[i].second = logAt(totals, static_cast<int>(i));
   }
 }

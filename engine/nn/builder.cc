@@ -1,6 +1,7 @@
 #include "nn/builder.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "base/parts.h"
 #include "nn/optimizers.h"
@@ -40,9 +41,13 @@ void Model::Builder::addMetrics(const Json& metrics, const Json& loss, Value y, 
   for (const Json& metric : list) {
     // A function's name comes with the call.
     Graph::Scope scope(graph, tracedNumber(metric) ? "metric" : cat("metric ", metricName(metric)));
-    metrics_.push_back(metricParts(metric, loss, y, p));
+    metrics_.push_back(metricSums(metric, loss, y, p));
     metricNames_.push_back(prefix + metricName(metric));
   }
+}
+
+int32_t rowLength(const Tensor& labels) {
+  return labels.shape().rank() > 1 ? labels.shape()[1] : 1;
 }
 
 void Model::Builder::addLoss(const std::vector<Value>& outputs) {
@@ -53,9 +58,9 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
     Json loss = forOutput("loss", i);
     Type type = outputs[i].type();
     // Class numbers stand where the scores of the classes would.
-    bool isNumbered = takesClassNumbers(loss) && type.shape.rank() > 1;
-    classes_.push_back(isNumbered ? type.shape[-1] : 0);
-    if (isNumbered) type.shape.values[--type.shape.count] = 0;
+    labels_.push_back(labelKind(loss, type.shape));
+    if (labels_.back().classes) type.shape.values[--type.shape.count] = 0;
+    if (labels_.back().isSequence) type.shape[-1] = i < given_.size() ? rowLength(given_[i]) : 1;
     labels.push_back(graph.input(type));
     data_.push_back(labels.back());
   }
@@ -68,11 +73,11 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
   for (size_t i = 0; i < outputs.size(); ++i) {
     Json loss = forOutput("loss", i);
     Graph::Scope scope(graph, "loss");
-    Value one = reducedLoss(loss, lossPerSample(loss, labels[i], outputs[i]), weights[i]);
+    Value one = batchLoss(loss, labels[i], outputs[i], weights[i]);
     if (!one) return;
     if (outputs.size() > 1) {
       double samples = samples_;
-      metrics_.push_back({one * samples, constant(graph, samples)});
+      metrics_.push_back(ratio(one * samples, constant(graph, samples)));
       metricNames_.push_back(prefix(i) + "loss");
     }
     Json factor = forOutput("loss_weights", i);
@@ -93,17 +98,20 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
 /// An optimizer's view of one weight.
 class Model::Builder::Update : public UpdateContext {
  public:
-  Update(Builder& builder, const std::string& name) : builder_(builder), name_(name) {}
-  Value slot(std::string_view name, double start) override {
-    return builder_.slot(cat(name_, "/", name), weight.shape(), start);
+  /// Of no weight.
+  Update(Builder& builder, std::string_view of) : builder_(builder) { name = of; }
+  Update(Builder& builder, const Weight& w, Value x, Value dx) : Update(builder, w.name) {
+    weight = x;
+    gradient = dx;
+    changesRows = !builder.model_.gpu_;
   }
-  void setSlot(std::string_view name, Value value) override {
-    builder_.call_.updates.push_back({slot(name, 0), value});
+  Value slot(std::string_view slot, const Shape& shape, double start) override {
+    return builder_.slot(cat(name, "/", slot), shape, start);
   }
+  void assign(Value slot, Value value) override { builder_.call_.updates.push_back({slot, value}); }
 
  private:
   Builder& builder_;
-  const std::string& name_;
 };
 
 Value Model::Builder::slot(const std::string& name, const Shape& shape, double start) {
@@ -150,20 +158,17 @@ void Model::Builder::addUpdates() {
     return graph.fail("the loss depends on none of the weights that are trained");
   std::vector<Value> gradients = grad(loss_, xs);
   if (!graph.status()) return;
-  optimizer.clip(gradients);
-  graph.beginUpdates();
-  for (size_t i = 0; i < xs.size(); ++i) {
+  std::deque<Update> updates;
+  std::vector<UpdateContext*> contexts;
+  for (size_t i = 0; i < xs.size(); ++i)
+    contexts.push_back(
+        &updates.emplace_back(*this, model_.weights_[indices[i]], xs[i], gradients[i]));
+  Update whole(*this, "loss_scale");
+  std::vector<Value> next = optimizer.update(contexts, whole, rate_, step_);
+  for (size_t i = 0; i < next.size(); ++i) {
     const Weight& w = model_.weights_[indices[i]];
     Graph::Scope scope(graph, w.name);
-    std::string name = w.name;
-    Update update(*this, name);
-    update.weight = xs[i];
-    update.gradient = gradients[i];
-    update.changesRows = !model_.gpu_;
-    update.rate = rate_;
-    update.step = step_;
-    Value next = optimizer.update(update);
-    graph.assign(inputs[i], constrained(next, w.constraint));
+    graph.assign(inputs[i], constrained(next[i], w.constraint));
   }
 }
 
@@ -173,10 +178,15 @@ void Model::Builder::assignUpdates() {
 }
 
 void Model::Builder::describeLogs() {
-  model_.metricNames_ = metricNames_;
-  model_.metricKinds_.clear();
-  for (const MetricParts& m : metrics_) model_.metricKinds_.push_back(m.kind);
-  model_.classes_ = classes_;
+  model_.metrics_.clear();
+  size_t first = 0;
+  for (size_t i = 0; i < metrics_.size(); ++i) {
+    size_t count = 0;
+    for (Value v : metrics_[i].sums) count += static_cast<size_t>(v.shape().size());
+    model_.metrics_.push_back({metricNames_[i], first, count, metrics_[i].value});
+    first += count;
+  }
+  model_.labels_ = labels_;
 }
 
 Status Model::Builder::build(Mode mode) {
@@ -190,9 +200,8 @@ Status Model::Builder::build(Mode mode) {
   if (graph.status() && mode == kTrain) addUpdates();
   if (graph.status()) assignUpdates();
   if (loss_) graph.output(loss_);
-  for (const MetricParts& m : metrics_) {
-    graph.output(m.numerator);
-    graph.output(m.denominator);
+  for (const MetricSums& m : metrics_) {
+    for (Value v : m.sums) graph.output(v);
   }
   return graph.status();
 }
@@ -256,9 +265,15 @@ Result<std::unique_ptr<Model::Program>> Model::Builder::finish(Mode mode) {
     FJORD_CHECK(checkOutputs(p->outputs));
   }
   if (loss_) {
-    p->results.resize(graph.outputs().size());
-    for (size_t i = 0; i < p->results.size() && p->executor; ++i)
-      p->executor->bindOutput(static_cast<int>(i), &p->results[i]);
+    std::vector<size_t> begins;
+    size_t count = 0;
+    for (int32_t id : graph.outputs()) {
+      begins.push_back(count);
+      count += static_cast<size_t>(graph.nodes()[id].type.shape.size());
+    }
+    p->results.resize(count);
+    for (size_t i = 0; i < begins.size() && p->executor; ++i)
+      p->executor->bindOutput(static_cast<int>(i), &p->results[begins[i]]);
   }
   return p;
 }

@@ -27,7 +27,7 @@ struct Model::Program {
   float scalars[2] = {};       // learning rate, step
   int32_t state[4] = {};       // of the random ops
   int64_t version = 0;         // of the weights that the executor has settled with
-  std::vector<float> results;  // loss, then numerator and denominator of each metric
+  std::vector<float> results;  // loss, then the sums of each metric
 
   void bindInput(int index, void* data) {
     if (executor) {
@@ -38,12 +38,17 @@ struct Model::Program {
   }
 };
 
+/// The size of the axis after that of samples; [n] is [n, 1].
+int32_t rowLength(const Tensor& labels);
+
 /// Builds the graph of a model in one mode.
 class Model::Builder {
  public:
-  Builder(Model& model, Mode mode, std::vector<Type> inputs)
+  /// `labels` say the sizes of those that may have any.
+  Builder(Model& model, Mode mode, std::vector<Type> inputs, std::span<const Tensor> labels = {})
       : model_(model),
         inputs_(std::move(inputs)),
+        given_(labels),
         samples_(inputs_[0].shape[0]),
         call_(model, graph, {.samples = samples_, .training = mode == kTrain}) {}
 
@@ -74,13 +79,14 @@ class Model::Builder {
 
   Model& model_;
   std::vector<Type> inputs_;
+  std::span<const Tensor> given_;
   int32_t samples_;
   ModuleCall call_;
   std::vector<Value> data_;  // x, y, sample weights
   GraphInputs slotInputs_;
-  std::vector<MetricParts> metrics_;
+  std::vector<MetricSums> metrics_;
   std::vector<std::string> metricNames_;
-  std::vector<int32_t> classes_;
+  std::vector<LabelKind> labels_;
   bool isMasked_ = false;  // an output
   Value rate_, step_, loss_;
 };

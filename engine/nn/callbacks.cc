@@ -28,13 +28,15 @@ constexpr Argument kCheckpoint[] = {text("filepath").isNeeded(),
                                     only("save_freq", "\"epoch\""),
                                     number("initial_value_threshold", kFinite),
                                     also(kWatching)};
+constexpr Argument kSwap[] = {flag("swap_on_epoch", false)};
 constexpr Argument kTerminate[] = {only("raise_error", "false"), also(kVerbose)};
 
 // In the order of Callback::Kind.
 constexpr Named kCallbacks[] = {{"early_stopping", kEarlyStopping},
                                 {"reduce_lr_on_plateau", kReduceRate},
                                 {"model_checkpoint", kCheckpoint},
-                                {"terminate_on_nan", kTerminate}};
+                                {"terminate_on_nan", kTerminate},
+                                {"swap_ema_weights", kSwap}};
 
 }  // namespace
 
@@ -77,6 +79,13 @@ Status Fit::addCallbacks() {
     callback->kind = static_cast<Callback::Kind>(row - kCallbacks);
     callbacks_.push_back(callback);
     if (callback->kind == Callback::kTerminateOnNaN) continue;
+    if (callback->kind == Callback::kSwapAverages) {
+      if (!model_.hasAverages())
+        return fail("swap_ema_weights needs an optimizer with use_ema, which keeps averages");
+      callback->onEpoch = f.flag("swap_on_epoch");
+      swapsAverages_ = true;
+      continue;
+    }
     callback->monitor = f.text("monitor");
     bool isAccuracy = callback->monitor.find("acc") != std::string::npos;
     callback->larger = f.choice("mode") == "max" || (f.choice("mode") == "auto" && isAccuracy);
@@ -104,10 +113,27 @@ Status Fit::addCallbacks() {
   return {};
 }
 
+void Fit::showAverages(bool shows) {
+  if (!swapsAverages_ || shows == showsAverages_) return;
+  model_.swapAverages();
+  showsAverages_ = shows;
+}
+
+/// At the end of training.
+void Fit::useAverages() {
+  showAverages(false);
+  model_.useAverages();
+}
+
 Status Fit::endEpoch() {
   for (auto& callback : callbacks_) {
     Callback& c = *callback;
     if (c.kind == Callback::kTerminateOnNaN || epoch_ < c.startFrom) continue;
+    if (c.kind == Callback::kSwapAverages) {
+      // Callbacks after it see the averages, and so does who saves the model now.
+      if (c.onEpoch) showAverages(true);
+      continue;
+    }
     if (!c.onlyBest) {
       checkpoints_.push_back(atEpoch(c.path, epoch_ + 1));
       continue;
@@ -142,6 +168,7 @@ Status Fit::endEpoch() {
     }
   }
   bool last = stopping_ || epoch_ + 1 >= options_.epochs;
+  if (last) useAverages();
   for (auto& callback : callbacks_) {
     if (!last || callback->bestWeights.empty()) continue;
     for (size_t i = 0; i < callback->bestWeights.size(); ++i) {

@@ -1,4 +1,4 @@
-// What fit does between epochs: stop, lower the rate, say where to save. Only fit.cc and callbacks.cc include
+// What fit does between epochs: stop, lower the rate, say where to save, swap weights and averages. Only fit.cc and callbacks.cc include
 // this.
 #pragma once
 
@@ -11,11 +11,12 @@ namespace fjord {
 
 /// Watches one value from epoch to epoch.
 struct Fit::Callback {
-  enum Kind { kEarlyStopping, kReduceRate, kCheckpoint, kTerminateOnNaN } kind;
+  enum Kind { kEarlyStopping, kReduceRate, kCheckpoint, kTerminateOnNaN, kSwapAverages } kind;
   std::string monitor = "val_loss", path;
   bool larger = false;  // whether larger is better
   double minDelta = 0, factor = 0.1, minRate = 0, best = 0, baseline = 0;
   int patience = 0, cooldown = 0, coolingLeft = 0, waited = 0, startFrom = 0;
+  bool onEpoch = false;  // of kSwapAverages
   bool seen = false, restore = false, hasBaseline = false, onlyBest = true;
   std::vector<Tensor> bestWeights;
 

@@ -12,6 +12,7 @@
 #include "nn/fit.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
+#include "nn/metrics.h"
 #include "nn/optimizers.h"
 #include "nn/weights.h"
 #include "testing/goldens.h"
@@ -44,6 +45,8 @@ constexpr Other kOther[] = {
     {"metric", "*", "name", "null", "*", "it is called as it was asked for"},
     {"schedule", "*", "name", "null", "*", "it is called as its class is"},
     {"optimizer", "*", "weight_decay", "0", "null", "a decay of 0 is none"},
+    {"optimizer", "muon", "exclude_layers", "null", "[]", "none are an empty list"},
+    {"metric", "binary_iou", "target_class_ids", "null", "[0,1]", "none are all"},
     {"metric", "*", "thresholds", "0.5", "null", "Keras takes none as 0.5"},
     {"callback", "*", "verbose", "null", "0", "nothing is printed here"},
 };
@@ -91,6 +94,8 @@ constexpr Lone kOurs[] = {
     {"metric", "binary_crossentropy", "axis", "of the loss; refused but for -1"},
     {"callback", "terminate_on_nan", "verbose", "as the others have it"},
     {"optimizer", "*", "decay", "Keras 2 and TensorFlow.js"},
+    {"optimizer", "*", "exclude_from_weight_decay",
+     "a method in Keras, of which its config says nothing"},
     {"optimizer", "*", "jit_compile", "Keras 2: how it is computed"},
     {"optimizer", "*", "is_legacy_optimizer", "Keras 2: how it is computed"},
 };
@@ -228,7 +233,7 @@ std::vector<Owner> lossesAsMetrics(const Json& cases) {
       Graph graph;
       Shape labels = takesClassNumbers(name) ? Shape{2} : Shape{2, 3};
       Value y = graph.input({DType::kF32, labels}), p = graph.input({DType::kF32, {2, 3}});
-      metricParts({{"class_name", name}, {"config", config}}, "mse", y, p);
+      metricSums({{"class_name", name}, {"config", config}}, "mse", y, p);
       return graph.status() ? "" : graph.status().error().message;
     };
     out.push_back(std::move(owner));
@@ -247,7 +252,7 @@ Json defaultOf(const Argument& a) {
     case Argument::kDescribed:
       return a.text ? Json(a.text) : Json();
     case Argument::kChoice:
-      return alternatives(a.text)[0];
+      return alternatives(a.text)[0] == "null" ? Json() : Json(alternatives(a.text)[0]);
     default:
       return std::isnan(a.fallback) ? Json() : Json(a.fallback);
   }

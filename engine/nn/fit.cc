@@ -138,6 +138,7 @@ void Fit::startEpoch() {
 
 Fit::~Fit() {
   if (begun_ > 0) model_.abandon();
+  showAverages(false);
 }
 
 int Fit::validationBatches() const {
@@ -163,6 +164,10 @@ Batch Fit::batchAt(int number) const {
 
 Result<bool> Fit::beginBatch() {
   if (done_ || stopping_ || !model_.isOnGpu() || paused_.isActive()) return false;
+  if (model_.hasAverages() && mode() == Model::kTrain)
+    return fail(
+        "fit: with use_ema weights become their averages at the end, which is not done on a "
+        "GPU: train with the backend 'wasm'");
   if (begun_ == 0 && model_.hasBegun())
     return fail("the model has batches of another fit on their way on the GPU: await that first");
   int number = (isTraining() ? batch_ : validationBatch_) + begun_;
@@ -208,6 +213,7 @@ Result<Fit::Event> Fit::advance(const Budget* budget) {
   // stop() ends the epoch here: no further batch is trained. What has begun is finished.
   bool goesOn = !stopping_ || begun_ > 0 || paused_.isActive();
   if (isTraining() && goesOn) {
+    showAverages(false);
     batchTotals_.clear();
     FJORD_TRY(bool isThrough, runBatch(batchTotals_, budget));
     if (!isThrough) return kPaused;
@@ -226,6 +232,7 @@ Result<Fit::Event> Fit::advance(const Budget* budget) {
     return kBatchEnd;
   }
   if (validationBatch_ < validationBatches() && goesOn) {
+    showAverages(true);
     FJORD_TRY(bool isThrough, runBatch(validationTotals_, budget));
     if (!isThrough) return kPaused;
     ++validationBatch_;
@@ -236,7 +243,12 @@ Result<Fit::Event> Fit::advance(const Budget* budget) {
       logs_.push_back({"val_" + name, value});
   }
   checkpoints_.clear();
-  if (!stopping_) FJORD_CHECK(endEpoch());
+  showAverages(false);
+  if (stopping_) {
+    useAverages();
+  } else {
+    FJORD_CHECK(endEpoch());
+  }
   ++epoch_;
   done_ = stopping_ || epoch_ >= options_.epochs;
   if (!done_) startEpoch();

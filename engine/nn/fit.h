@@ -37,7 +37,8 @@ struct FitOptions {
   double validationSplit = 0;  // the last part of the samples, taken before shuffling
   /// {"0": 1.0, "1": 2.5}; where there are several outputs a list of such, or {output: such}.
   Json classWeight = {};
-  /// EarlyStopping, ReduceLROnPlateau, ModelCheckpoint, TerminateOnNaN as Keras writes them.
+  /// EarlyStopping, ReduceLROnPlateau, ModelCheckpoint, TerminateOnNaN, SwapEMAWeights as Keras
+  /// writes them.
   Json callbacks = {};
 };
 
@@ -94,6 +95,9 @@ class Fit {
   Status addCallbacks();
   void startEpoch();
   Status endEpoch();
+  /// Whether the weights are their averages for a while, where a callback asks for it.
+  void showAverages(bool shows);
+  void useAverages();
   // This and runBatch become part of advance, so that a kernel is the fifth call from the border.
   Result<Event> next(const Budget* budget);
   bool isTraining() const { return batch_ < batches_; }
@@ -116,6 +120,7 @@ class Fit {
   /// The batch that has begun here and stopped.
   PausedStep paused_;
   bool done_ = false, stopping_ = false, evaluating_ = false;
+  bool swapsAverages_ = false, showsAverages_ = false;
 };
 
 }  // namespace fjord

@@ -6,9 +6,11 @@
 #include <cmath>
 #include <set>
 
+#include "base/random.h"
 #include "ir/graph.h"
 #include "nn/layers.h"
 #include "nn/losses.h"
+#include "nn/metrics.h"
 #include "run/cpu.h"
 #include "testing/keras_cases.h"
 
@@ -185,7 +187,7 @@ Status checkLoss(const Goldens& goldens, const Json& c, const Json& loss) {
     in.push_back(goldens.tensor(c["sample_weight"]));
     weights = graph.input(in[2].type());
   }
-  Value value = reducedLoss(loss, lossPerSample(loss, y, p), weights);
+  Value value = batchLoss(loss, y, p, weights);
   FJORD_CHECK(graph.status());
   graph.output(value);
   graph.output(grad(value, {{p}})[0]);
@@ -195,36 +197,85 @@ Status checkLoss(const Goldens& goldens, const Json& c, const Json& loss) {
   return {};
 }
 
+/// The slope of a loss along a direction, by its values on both sides and by the gradient.
+void expectSlope(const Goldens& goldens, const Json& c) {
+  SCOPED_TRACE(c["name"].get<std::string>());
+  Graph graph;
+  std::vector<Tensor> in = {goldens.tensor(c["y_true"]), goldens.tensor(c["y_pred"])};
+  Value y = graph.input(in[0].type()), p = graph.input(in[1].type());
+  Value along = graph.input(p.type()), loss = batchLoss(c["loss"], y, p, {});
+  Random random(7);
+  in.push_back(*Tensor::zeros(p.type()));
+  for (float& v : in[2].span<float>()) v = random.normal();
+  constexpr double kStep = 2e-3;
+  auto at = [&](double step) { return batchLoss(c["loss"], y, p + along * step, {}); };
+  graph.output((at(kStep) - at(-kStep)) / (2 * kStep));
+  graph.output(sum(grad(loss, {{p}})[0] * along));
+  auto got = evaluate(graph, in, goldens.threads);
+  ASSERT_TRUE(got) << got.error().message;
+  double slope = (*got)[0].data<float>()[0], gradient = (*got)[1].data<float>()[0];
+  EXPECT_GT(std::fabs(slope), 1e-3) << "is not alive";
+  EXPECT_NEAR(slope, gradient, 2e-3 * (std::fabs(slope) + 0.1));
+}
+
+/// Of losses that are more than a mean of what each number gives.
+TEST(KerasGolden, LossesAreAsSteepAsTheirGradientsSay) {
+  Goldens goldens("nn_losses");
+  std::set<std::string> names = {"Dice weighted",
+                                 "Dice axis",
+                                 "Tversky options",
+                                 "Tversky axis",
+                                 "Circle weighted",
+                                 "Circle remove_diagonal",
+                                 "CTC",
+                                 "CTC of nothing known",
+                                 "SparseCategoricalCrossentropy logits ignore_class"};
+  for (const Json& c : goldens.cases) {
+    if (names.erase(c["name"].get<std::string>())) expectSlope(goldens, c);
+  }
+  EXPECT_EQ(names.size(), 0u) << *names.begin();
+}
+
 Status checkMetric(const Goldens& goldens, const Json& c, const Json& metric) {
-  double numerator = 0, denominator = 0;
-  MetricParts::Kind kind = MetricParts::kRatio;
+  std::vector<double> totals;
+  MetricValue value;
   for (size_t i = 0; i < c["y_true"].size(); ++i) {
     Graph graph;
     std::vector<Tensor> in = {goldens.tensor(c["y_true"][i]), goldens.tensor(c["y_pred"][i])};
     Value y = graph.input(in[0].type()), p = graph.input(in[1].type());
-    MetricParts parts = metricParts(metric, member(c, "compiled_loss"), y, p);
+    MetricSums m = metricSums(metric, member(c, "compiled_loss"), y, p);
     FJORD_CHECK(graph.status());
-    graph.output(parts.numerator);
-    graph.output(parts.denominator);
+    for (Value v : m.sums) graph.output(v);
     FJORD_TRY(std::vector<Tensor> got, evaluate(graph, in, goldens.threads));
-    numerator += got[0].data<float>()[0];
-    denominator += got[1].data<float>()[0];
-    kind = parts.kind;
+    std::vector<double> sums;
+    for (const Tensor& t : got)
+      sums.insert(sums.end(), t.span<float>().begin(), t.span<float>().end());
+    totals.resize(sums.size());
+    std::ranges::transform(totals, sums, totals.begin(), std::plus());
+    value = m.value;
   }
-  double value = MetricParts::value(kind, numerator, denominator);
   double want = numberOr(c, "value", NAN);
-  EXPECT_NEAR(value, want, 1e-5 * (1 + std::fabs(want)));
+  EXPECT_NEAR(value(totals), want, 1e-5 * (1 + std::fabs(want)));
   return {};
 }
 
 TEST(KerasGolden, LossesAndMetrics) {
   Goldens goldens("nn_losses");
+  std::set<std::string> tried[2];  // metrics, losses
   each(goldens, [&](const Json& c) {
     bool isLoss = c.contains("loss");
+    tried[isLoss].insert(canonicalName(*nameIn(c[isLoss ? "loss" : "metric"])));
     return withDefaults(c[isLoss ? "loss" : "metric"], c, [&](const Json& j) {
       return isLoss ? checkLoss(goldens, c, j) : checkMetric(goldens, c, j);
     });
   });
+  for (const Table& table : {lossTable(), metricTable()}) {
+    for (const Named& row : table.rows) {
+      EXPECT_TRUE(std::ranges::any_of(tried[table.what == "loss"],
+                                      [&](const std::string& name) { return isCalled(row, name); }))
+          << "the " << table.what << " " << row.name << " has no case";
+    }
+  }
 }
 
 }  // namespace

@@ -4,12 +4,22 @@
 #include <cmath>
 
 #include "ir/graph.h"
+#include "nn/layer_parts.h"
 #include "nn/traced.h"
 #include "ops/op.h"
 
 namespace fjord {
 
 using namespace arguments;
+
+Value classNumbers(Value y, Value p) {
+  if (y.shape().rank() == p.shape().rank() && y.shape()[-1] == 1) {
+    Shape s = y.shape();
+    s.values[--s.count] = 0;
+    y = reshape(y, {.shape = s});
+  }
+  return cast(y, DType::kI32);
+}
 
 namespace {
 
@@ -46,17 +56,14 @@ Value categoricalCrossentropy(Value y, Value p, const Fields& f) {
   return crossentropy(smoothed(y, f, p.shape()[-1]), p, f);
 }
 
-/// Labels are class numbers [..] or [.., 1].
-Value classNumbers(Value y, Value p) {
-  if (y.shape().rank() == p.shape().rank() && y.shape()[-1] == 1) {
-    Shape s = y.shape();
-    s.values[--s.count] = 0;
-    y = reshape(y, {.shape = s});
-  }
-  return cast(y, DType::kI32);
+/// Labels that are not ignored, [..].
+Value areNotIgnored(Value y, Value p, const Fields& f) {
+  if (!f.has("ignore_class")) return {};
+  Value numbers = classNumbers(y, p);
+  return notEqual(numbers, like(numbers, f.whole("ignore_class")));
 }
-
 Value sparseCategoricalCrossentropy(Value y, Value p, const Fields& f) {
+  // Of a number that is none of a class all is 0, as it is of one that is ignored.
   y = oneHot(classNumbers(y, p), {.depth = p.shape()[-1]});
   if (f.flag("from_logits") || logitsBehind(p, OpId::softmax)) return crossentropy(y, p, f);
   // Unlike with one-hot labels, Keras clips first and normalizes then.
@@ -103,30 +110,98 @@ Value signedLabels(Value y) {
   return where(isBinary, 2.0 * y - 1.0, y);
 }
 
+/// A loss along an axis that may be another than the last one.
+template <Value (*loss)(Value, Value, const Fields&)>
+Value alongAxis(Value y, Value p, const Fields& f) {
+  int rank = p.shape().rank();
+  int32_t axis = f.whole("axis");
+  if (axis < 1 - rank || axis >= rank || axis == 0) {
+    p.graph->fail(cat("axis must be from ", 1 - rank, " to -1 or from 1 to ", rank - 1, ", got ",
+                      axis, ": the first axis is that of samples"));
+    return {};
+  }
+  if (axis < 0) axis += rank;
+  if (axis == rank - 1) return loss(y, p, f);
+  return loss(layer_parts::axisLast(y, axis), layer_parts::axisLast(p, axis), f);
+}
+
 Value unit(Value x) {
   Value s = sum(square(x), {.axes = {-1}, .keepDims = true});
   return x * rsqrt(maximum(s, like(s, 1e-12)));
 }
 
-struct LossRow : Named {
-  Value (*perSample)(Value labels, Value predictions, const Fields& fields);
-};
+Value cosine(Value y, Value p, const Fields&) { return -lastSum(unit(y) * unit(p)); }
+
+// ---- of a whole batch
+
+/// The sums along some axes, or of all.
+Value summed(Value x, const Fields& f) { return sum(x, {.axes = f.wholes("axis")}); }
+
+/// What has the axis of samples in a sum is no loss of samples any more: one number for the batch.
+Value overAxes(Value each, const Fields& f, int rank) {
+  Shape axes = f.wholes("axis");
+  bool isBySample =
+      axes.rank() > 0 && std::ranges::none_of(axes, [&](int a) { return a == 0 || a == -rank; });
+  return isBySample ? each : mean(each);
+}
+
+/// 1 - 2 |y p| / (|y| + |p|), Dice 1945.
+Value dice(Value y, Value p, const Fields& f) {
+  Value both = summed(y * p, f), all = summed(y, f) + summed(p, f);
+  return overAxes(1.0 - both * 2.0 / (all + kEpsilon), f, p.shape().rank());
+}
+
+/// Salehi, Erdogmus, Gholipour 2017: what is missed and what is wrong weighted apart. alpha is of what is
+/// missed, as in Keras.
+Value tversky(Value y, Value p, const Fields& f) {
+  Value both = summed(y * p, f), missed = summed((1.0 - p) * y, f),
+        wrong = summed(p * (1.0 - y), f);
+  Value all = both + missed * f.number("alpha") + wrong * f.number("beta") + kEpsilon;
+  return overAxes(1.0 - both / all, f, p.shape().rank());
+}
+
+/// Sun et al. 2020, of embeddings of length 1 [N,D]: distances within a class shrink, others grow.
+Value circle(Value y, Value p, const Fields& f) {
+  if (p.shape().rank() != 2) {
+    p.graph->fail(cat("needs embeddings [N,D], got ", p.type()));
+    return {};
+  }
+  int32_t n = p.shape()[0];
+  double gamma = f.number("gamma"), margin = f.number("margin");
+  auto column = [n](Value x) { return reshape(x, {.shape = {n, 1}}); };
+  Value numbers = classNumbers(y, p), place = range(*p.graph, n);
+  Value isSame = equal(column(numbers), numbers), isItself = equal(column(place), place);
+  Value distance = relu(1.0 - matMul(p, p, {.transposeB = true}));
+  Value pull = relu(distance + margin) * (distance - margin) * gamma;
+  Value push = relu(1.0 + margin - distance) * (1.0 - margin - distance) * gamma;
+  // Of no pairs the sum is so small that the loss is 0.
+  constexpr double kNone = -1e30;
+  auto total = [](Value pairs, Value x) {
+    return logSumExp(where(pairs, x, kNone), {.axes = {1}});
+  };
+  Value pulled = f.flag("remove_diagonal") ? isSame & logicalNot(isItself) : isSame;
+  return softplus(total(pulled, pull) + total(logicalNot(isSame), push));
+}
 
 // "auto" is Keras 2's word for its default.
 constexpr Argument kEveryLoss[] = {
     text("name"), choice("reduction", "sum_over_batch_size|auto|mean|sum|mean_with_sample_weight"),
     only("dtype", "\"float32\""), only("fn", "")};
-constexpr Argument kLastAxis[] = {only("axis", "-1")};
+constexpr Argument kAxis[] = {whole("axis", kAnyInt, -1)};
 constexpr Argument kLogits[] = {flag("from_logits", false)};
-constexpr Argument kSmoothed[] = {number("label_smoothing", kShare, 0), also(kLogits),
-                                  also(kLastAxis)};
-constexpr Argument kSparse[] = {only("ignore_class", ""), also(kLogits), also(kLastAxis)};
+constexpr Argument kSmoothed[] = {number("label_smoothing", kShare, 0), also(kLogits), also(kAxis)};
+constexpr Argument kSparse[] = {whole("ignore_class", kAnyInt), also(kLogits), only("axis", "-1")};
 constexpr Argument kFocal[] = {number("alpha", kShare, 0.25), number("gamma", kNotNegative, 2),
                                also(kSmoothed)};
 constexpr Argument kBinaryFocal[] = {flag("apply_class_balancing", false), also(kFocal)};
 constexpr Argument kHuber[] = {number("delta", kPositive, 1)};
 constexpr Range kFraction{0, 1, true};
 constexpr Argument kGeneralized[] = {number("q", kFraction, 0.5)};
+constexpr Argument kDice[] = {wholes("axis", kAnyInt)};
+constexpr Argument kTversky[] = {number("alpha", kNotNegative, 0.5),
+                                 number("beta", kNotNegative, 0.5), also(kDice)};
+constexpr Argument kCircle[] = {number("gamma", kPositive, 80), number("margin", kFinite, 0.4),
+                                flag("remove_diagonal", true)};
 
 constexpr LossRow kLosses[] = {
     {{"mean_squared_error|mse", {}},
@@ -161,12 +236,17 @@ constexpr LossRow kLosses[] = {
        Value e = abs(p - y);
        return last(where(e <= d, square(e) * 0.5, e * d - 0.5 * d * d));
      }},
-    {{"categorical_crossentropy", kSmoothed}, categoricalCrossentropy},
-    {{"sparse_categorical_crossentropy", kSparse}, sparseCategoricalCrossentropy},
-    {{"binary_crossentropy|bce", kSmoothed}, binaryCrossentropy},
-    {{"binary_focal_crossentropy", kBinaryFocal}, binaryFocal},
-    {{"categorical_focal_crossentropy", kFocal}, categoricalFocal},
-    {{"categorical_generalized_cross_entropy", kGeneralized}, categoricalGeneralized},
+    {{"categorical_crossentropy", kSmoothed}, alongAxis<categoricalCrossentropy>},
+    {{"sparse_categorical_crossentropy", kSparse},
+     sparseCategoricalCrossentropy,
+     LossRow::kClassNumbers,
+     [](Value y, Value p, Value, const Fields& f) { return areNotIgnored(y, p, f); }},
+    {{"binary_crossentropy|bce", kSmoothed}, alongAxis<binaryCrossentropy>},
+    {{"binary_focal_crossentropy", kBinaryFocal}, alongAxis<binaryFocal>},
+    {{"categorical_focal_crossentropy", kFocal}, alongAxis<categoricalFocal>},
+    {{"categorical_generalized_cross_entropy", kGeneralized},
+     categoricalGeneralized,
+     LossRow::kClassNumbers},
     {{"kl_divergence|kld|kullback_leibler_divergence", {}},
      [](Value y, Value p, const Fields&) {
        Value a = clip(y, like(y, kEpsilon), like(y, 1)), b = clip(p, like(p, kEpsilon), like(p, 1));
@@ -174,15 +254,23 @@ constexpr LossRow kLosses[] = {
      }},
     {{"poisson", {}},
      [](Value y, Value p, const Fields&) { return last(p - y * log(p + kEpsilon)); }},
-    {{"cosine_similarity|cosine_proximity", kLastAxis},
-     [](Value y, Value p, const Fields&) { return -lastSum(unit(y) * unit(p)); }},
+    {{"cosine_similarity|cosine_proximity", kAxis}, alongAxis<cosine>},
+    {{"ctc", {}}, ctc, LossRow::kSequences},
+    {{"dice", kDice}, dice},
+    {{"tversky", kTversky}, tversky},
+    {{"circle", kCircle},
+     circle,
+     LossRow::kNumbers,
+     [](Value, Value, Value each, const Fields&) { return each > 0.0; }},
 };
+
+}  // namespace
+
+std::span<const LossRow> lossRows() { return kLosses; }
 
 Result<Chosen<LossRow>> lossOf(const Json& loss) {
   return chosen("loss", kLosses, loss, kEveryLoss);
 }
-
-}  // namespace
 
 Status checkLoss(const Json& loss) {
   if (tracedNumber(loss)) return {};
@@ -196,7 +284,27 @@ Table lossTable() {
 
 bool takesClassNumbers(const Json& loss) {
   auto c = lossOf(loss);
-  return c && (c->row->arguments.data() == kSparse || c->row->arguments.data() == kGeneralized);
+  return c && c->row->labels == LossRow::kClassNumbers;
+}
+
+LabelKind labelKind(const Json& loss, const Shape& predictions) {
+  auto c = lossOf(loss);
+  if (!c || c->row->labels == LossRow::kLikePredictions || predictions.rank() < 2) return {};
+  bool isOfClasses = c->row->labels != LossRow::kNumbers;
+  LabelKind kind;
+  kind.classes = isOfClasses ? predictions[-1] : kMostLabels;
+  kind.isSequence = c->row->labels == LossRow::kSequences;
+  if (c->fields.knows("ignore_class") && c->fields.has("ignore_class"))
+    kind.ignored = c->fields.whole("ignore_class");
+  return kind;
+}
+
+SampleLosses sampleLosses(const LossRow& row, const Fields& fields, Value y, Value p) {
+  y = cast(y, DType::kF32);
+  if (!y || !p) return {};
+  SampleLosses losses{row.perSample(y, p, fields), {}};
+  if (losses.values && row.counted) losses.counted = row.counted(y, p, losses.values, fields);
+  return losses;
 }
 
 namespace {
@@ -208,221 +316,43 @@ Value tracedLoss(const Json& loss, Value labels, Value predictions) {
   return mean(y);
 }
 
-}  // namespace
-
-Value lossPerSample(const Json& loss, Value labels, Value predictions) {
-  if (!labels || !predictions) return {};
-  if (tracedNumber(loss)) return tracedLoss(loss, labels, predictions);
-  auto c = lossOf(loss);
-  if (c) return c->row->perSample(cast(labels, DType::kF32), predictions, c->fields);
-  predictions.graph->fail(c.error().message);
-  return {};
-}
-
-Value reducedLoss(const Json& loss, Value perSample, Value weights) {
-  if (!perSample) return {};
-  auto c = lossOf(loss);
-  std::string_view how = c ? c->fields.choice("reduction") : "mean";
-  if (how == "auto" || (how == "mean_with_sample_weight" && !weights)) how = "mean";
-  Value total = weights;
+/// The mean of values, each times its weight [batch], of those that count; or what else "reduction" says.
+Value reduced(std::string_view how, const SampleLosses& losses, Value weights) {
+  Value values = losses.values, counted = cast(losses.counted, DType::kF32);
   if (weights) {
     // [batch] against [batch, ..]: the weight of a sample holds for all of it.
-    Shape s = Shape::filled(std::max(1, perSample.shape().rank()), 1);
+    Shape s = Shape::filled(std::max(1, values.shape().rank()), 1);
     s[0] = weights.shape()[0];
-    perSample = perSample * reshape(weights, {.shape = s});
+    weights = reshape(weights, {.shape = s});
   }
-  if (how == "sum") return sum(perSample);
-  if (how == "mean_with_sample_weight") return sum(perSample) / sum(total);
-  return mean(perSample);
-}
-
-// ---- metrics
-
-namespace {
-
-MetricParts meanOf(Value v) {
-  v = cast(v, DType::kF32);
-  return {sum(v), constant(*v.graph, static_cast<double>(v.shape().size()))};
-}
-
-Value countOf(Value v) { return sum(cast(v, DType::kF32)); }
-
-Value classOf(Value x) { return argMax(x, {.axis = -1}); }
-
-struct MetricRow : Named {
-  /// `labels` as they are, `loss` the one of the same output.
-  MetricParts (*parts)(Value labels, Value predictions, const Fields& fields, const Json& loss);
-};
-
-// "dtype" of Keras is of the running sums, which are double here.
-constexpr Argument kEveryMetric[] = {text("name"), json("dtype"), json("fn")};
-constexpr Range kProbability{0, 1};
-constexpr Argument kThreshold[] = {number("threshold", kFinite, 0.5)};
-constexpr Argument kThresholds[] = {number("thresholds|threshold", kProbability, 0.5)};
-constexpr Argument kTopThresholds[] = {only("top_k", ""), only("class_id", ""), also(kThresholds)};
-constexpr Argument kTop[] = {whole("k", kCount, 5)};
-// Without "micro" a score of each class would come out.
-constexpr Argument kScore[] = {only("average", "\"micro\""), number("threshold", kProbability)};
-constexpr Argument kBetaScore[] = {number("beta", kPositive, 1), also(kScore)};
-
-MetricParts categoricalAccuracy(Value y, Value p, const Fields&, const Json&) {
-  return meanOf(equal(classOf(y), classOf(p)));
-}
-MetricParts sparseCategoricalAccuracy(Value y, Value p, const Fields&, const Json&) {
-  return meanOf(equal(classNumbers(y, p), classOf(p)));
-}
-MetricParts isAbove(Value y, Value p, double threshold) {
-  return meanOf(equal(cast(y, DType::kF32), cast(p > threshold, DType::kF32)));
-}
-
-/// Whether fewer than k classes have a higher score than the true one.
-MetricParts topK(Value yIndex, Value p, int k) {
-  Value truth = sum(oneHot(yIndex, {.depth = p.shape()[-1]}) * p, {.axes = {-1}, .keepDims = true});
-  return meanOf(sum(cast(p > truth, DType::kF32), {.axes = {-1}}) < static_cast<double>(k));
-}
-
-/// The weighted harmonic mean of precision and recall over all classes together:
-/// (1 + b^2) TP / (predicted + b^2 true).
-MetricParts fBeta(Value y, Value p, const Fields& f, double beta) {
-  if (!f.has("average")) {
-    p.graph->fail("average must be \"micro\": a metric is one number");
-    return {};
+  // One number for the batch is one, whether its weights are added up or averaged.
+  if (values.shape().rank() == 0)
+    return how == "mean_with_sample_weight" || !weights ? values : values * mean(weights);
+  if (how == "mean_with_sample_weight" && weights) {
+    Value total = counted ? weights * counted : weights;
+    return sum(values * total) / sum(total);
   }
-  // Without a threshold the class with the highest score is the prediction.
-  Value labels = cast(y, DType::kBool);
-  Value hits = f.has("threshold") ? p > f.number("threshold")
-                                  : p >= max(p, {.axes = {-1}, .keepDims = true});
-  double b2 = beta * beta;
-  return {countOf(hits & labels) * (1 + b2), countOf(hits) + countOf(labels) * b2};
-}
-
-MetricParts accuracy(Value y, Value p, const Fields& f, const Json& loss) {
-  auto c = lossOf(loss);
-  if (p.shape()[-1] == 1 || (c && c->row->perSample == binaryCrossentropy))
-    return isAbove(y, p, 0.5);
-  bool oneHotLabels = y.shape() == p.shape() && !takesClassNumbers(loss);
-  return oneHotLabels ? categoricalAccuracy(y, p, f, loss)
-                      : sparseCategoricalAccuracy(y, p, f, loss);
-}
-
-/// What is predicted, and whether the label says so too.
-template <bool positive, bool right>
-MetricParts counted(Value y, Value p, const Fields& f, const Json&) {
-  Value hits = p > f.number("thresholds"), labels = cast(y, DType::kBool);
-  Value predicted = positive ? hits : logicalNot(hits);
-  Value agrees = positive == right ? labels : logicalNot(labels);
-  return {countOf(predicted & agrees), constant(*p.graph, 1), MetricParts::kCount};
-}
-
-constexpr MetricRow kMetrics[] = {
-    {{"accuracy|acc", {}}, accuracy},
-    {{"categorical_accuracy", {}}, categoricalAccuracy},
-    {{"sparse_categorical_accuracy", {}}, sparseCategoricalAccuracy},
-    {{"binary_accuracy", kThreshold},
-     [](Value y, Value p, const Fields& f, const Json&) {
-       return isAbove(y, p, f.number("threshold"));
-     }},
-    {{"top_k_categorical_accuracy", kTop},
-     [](Value y, Value p, const Fields& f, const Json&) {
-       return topK(classOf(y), p, f.whole("k"));
-     }},
-    {{"sparse_top_k_categorical_accuracy", kTop},
-     [](Value y, Value p, const Fields& f, const Json&) {
-       return topK(classNumbers(y, p), p, f.whole("k"));
-     }},
-    {{"precision", kTopThresholds},
-     [](Value y, Value p, const Fields& f, const Json&) {
-       Value hits = p > f.number("thresholds");
-       return MetricParts{countOf(hits & cast(y, DType::kBool)), countOf(hits)};
-     }},
-    {{"recall", kTopThresholds},
-     [](Value y, Value p, const Fields& f, const Json&) {
-       Value labels = cast(y, DType::kBool);
-       return MetricParts{countOf((p > f.number("thresholds")) & labels), countOf(labels)};
-     }},
-    {{"f1_score", kScore},
-     [](Value y, Value p, const Fields& f, const Json&) { return fBeta(y, p, f, 1); }},
-    {{"fbeta_score", kBetaScore},
-     [](Value y, Value p, const Fields& f, const Json&) {
-       return fBeta(y, p, f, f.number("beta"));
-     }},
-    {{"true_positives", kThresholds}, counted<true, true>},
-    {{"false_positives", kThresholds}, counted<true, false>},
-    {{"true_negatives", kThresholds}, counted<false, true>},
-    {{"false_negatives", kThresholds}, counted<false, false>},
-    {{"root_mean_squared_error|rmse", {}},
-     [](Value y, Value p, const Fields&, const Json&) {
-       MetricParts parts = meanOf(square(p - cast(y, DType::kF32)));
-       parts.kind = MetricParts::kRoot;
-       return parts;
-     }},
-};
-
-/// The loss that a metric names, or null.
-const LossRow* lossNamed(const std::string& name) {
-  auto row = std::ranges::find_if(kLosses, [&](const LossRow& r) { return isCalled(r, name); });
-  return row == std::end(kLosses) ? nullptr : row;
-}
-
-/// What a metric's own name refuses, losses among the names that there are.
-std::unexpected<Error> unknownMetric(const std::string& name) {
-  std::vector<std::string_view> known;
-  for (const MetricRow& row : kMetrics) known.push_back(firstName(row));
-  for (const LossRow& row : kLosses) known.push_back(firstName(row));
-  return unknown("metric", name, std::move(known));
-}
-
-/// The mean of what a function gives, which counts as often as there are samples.
-MetricParts tracedMetric(const Json& metric, Value y, Value p) {
-  double samples = p.shape()[0];
-  Value value = cast(traced(metric, {{y, p}}), DType::kF32);
-  return {mean(value) * samples, constant(*p.graph, samples)};
-}
-
-Result<MetricParts> partsOf(const Json& metric, const Json& loss, Value y, Value p) {
-  if (tracedNumber(metric)) return tracedMetric(metric, y, p);
-  FJORD_TRY(std::string name, nameIn(metric));
-  if (const LossRow* row = lossNamed(name)) {
-    FJORD_TRY(Fields fields, fieldsOf(*row, kEveryMetric, metric));
-    Value perSample = row->perSample(cast(y, DType::kF32), p, fields);
-    if (!perSample) return MetricParts{};
-    // The metric of a cosine is the similarity, the loss its negative.
-    return meanOf(isCalled(*row, "cosine_similarity") ? -perSample : perSample);
-  }
-  if (std::ranges::none_of(kMetrics, [&](const MetricRow& r) { return isCalled(r, name); }))
-    return unknownMetric(name);
-  FJORD_TRY(auto c, chosen("metric", kMetrics, metric, kEveryMetric));
-  return c.row->parts(y, p, c.fields, loss);
+  if (weights) values = values * weights;
+  if (counted) values = where(losses.counted, values, 0.0);
+  if (how == "sum") return sum(values);
+  return counted ? divNoNan(sum(values), sum(counted)) : mean(values);
 }
 
 }  // namespace
 
-Table metricTable() {
-  return {"metric", {std::begin(kMetrics), std::end(kMetrics)}, kEveryMetric, [](const Json& j) {
-            auto c = chosen("metric", kMetrics, j, kEveryMetric);
-            return c ? Status() : std::unexpected(c.error());
-          }};
-}
-
-MetricParts metricParts(const Json& metric, const Json& loss, Value y, Value p) {
-  if (!y || !p) return {};
-  Result<MetricParts> parts = partsOf(metric, loss, y, p);
-  if (parts) return *parts;
-  p.graph->fail(parts.error().message);
-  return {};
-}
-
-double MetricParts::value(Kind kind, double numerator, double denominator) {
-  if (kind == kCount) return numerator;
-  double ratio = denominator == 0 ? 0 : numerator / denominator;
-  return kind == kRoot ? std::sqrt(ratio) : ratio;
-}
-
-std::string metricName(const Json& metric) {
-  std::optional<Choice> choice = choiceOf(metric);
-  if (!choice) return "metric";
-  std::string name = stringOr(choice->config, "name", choice->name);
-  return name;
+Value batchLoss(const Json& loss, Value labels, Value predictions, Value weights) {
+  if (!labels || !predictions) return {};
+  SampleLosses losses;
+  std::string_view how = "mean";
+  if (tracedNumber(loss)) {
+    losses.values = tracedLoss(loss, labels, predictions);
+  } else if (auto c = lossOf(loss)) {
+    losses = sampleLosses(*c->row, c->fields, labels, predictions);
+    how = c->fields.choice("reduction");
+  } else {
+    predictions.graph->fail(c.error().message);
+  }
+  return losses.values ? reduced(how, losses, weights) : Value{};
 }
 
 }  // namespace fjord

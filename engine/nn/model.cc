@@ -150,6 +150,26 @@ Status Model::setWeights(std::span<const Tensor> values) {
   return {};
 }
 
+bool Model::hasAverages() const { return kTrains && optimizer_ && optimizer_->hasAverages(); }
+
+/// Calls f with each weight that has an average, and with that.
+template <class F>
+void Model::eachAverage(F f) {
+  if (!hasAverages()) return;
+  for (Weight& w : mutableWeights()) {
+    int number = slots_.numberOf(cat(w.name, "/", Optimizer::kAverage));
+    if (number < slots_.size()) f(w.value.span<float>(), slots_[number].value.span<float>());
+  }
+}
+
+void Model::useAverages() {
+  eachAverage([](auto weight, auto average) { std::ranges::copy(average, weight.begin()); });
+}
+
+void Model::swapAverages() {
+  eachAverage([](auto weight, auto average) { std::ranges::swap_ranges(weight, average); });
+}
+
 Status Model::setSlot(std::string name, Tensor value) {
   // Plans are bound to the memory of the old value.
   FJORD_CHECK(forgetPrograms("the optimizer's state"));
@@ -210,11 +230,12 @@ double Model::rateOf(int64_t step) const {
   return kTrains && optimizer_ ? optimizer_->rate(step) : 0;
 }
 
-Result<Model::Program*> Model::program(Mode mode, int32_t batch, std::span<const Tensor> x) {
+Result<Model::Program*> Model::program(Mode mode, int32_t batch, std::span<const Tensor> x,
+                                       std::span<const Tensor> y) {
   for (auto& p : programs_) {
-    if (p->mode == mode && p->batch == batch && isFor(*p, x)) return p.get();
+    if (p->mode == mode && p->batch == batch && isFor(*p, x, y)) return p.get();
   }
-  Builder builder(*this, mode, inputTypesFor(batch, x));
+  Builder builder(*this, mode, inputTypesFor(batch, x), y);
   FJORD_CHECK(builder.build(mode));
   // Data sets end in a smaller batch and are tested in another: a few sizes recur, more would only
   // hold memory.

@@ -19,6 +19,7 @@
 
 #include "base/threads.h"
 #include "nn/losses.h"
+#include "nn/metrics.h"
 #include "nn/module.h"
 #include "nn/optimizers.h"
 #include "run/cpu.h"
@@ -36,10 +37,10 @@ struct Batch {
   bool isChecked = false;
 };
 
-/// Sums over batches, from which logs are ratios.
+/// Sums over batches, which logs are made of.
 struct Totals {
   double loss = 0, samples = 0;
-  std::vector<double> numerators, denominators;
+  std::vector<double> sums;  // of all metrics
 
   void add(const Totals& other);
   /// Nothing, in the memory that they have.
@@ -188,7 +189,7 @@ class Model : public Module {
   /// The value of entry `i` alone.
   double logAt(const Totals& totals, int i) const;
   /// How many values logs gives once the model is compiled.
-  int logCount() const { return 1 + static_cast<int>(metricNames_.size()); }
+  int logCount() const { return 1 + static_cast<int>(metrics_.size()); }
 
   /// To write to: what was computed from them is computed anew.
   std::vector<Weight>& mutableWeights() {
@@ -200,6 +201,11 @@ class Model : public Module {
   Status setWeights(std::span<const Tensor> values);
   /// The optimizer's state, by name; made by the first training step.
   std::vector<Weight>& slots() { return slots_.all(); }
+  bool hasAverages() const;
+  /// Where the optimizer averages weights, these are their averages from now on.
+  void useAverages();
+  /// The weights become their averages, and these the weights.
+  void swapAverages();
   /// Restores a piece of the optimizer's state, before or after the first training step.
   Status setSlot(std::string name, Tensor value);
   /// What its stateful layers keep: all of it, or that of the layer at a path, begins anew at 0.
@@ -237,8 +243,9 @@ class Model : public Module {
 
   explicit Model(Threads& threads);
   /// For samples of the sizes of those in x, where sizes are open.
-  Result<Program*> program(Mode mode, int32_t batch, std::span<const Tensor> x);
-  bool isFor(const Program& p, std::span<const Tensor> x) const;
+  Result<Program*> program(Mode mode, int32_t batch, std::span<const Tensor> x,
+                           std::span<const Tensor> y = {});
+  bool isFor(const Program& p, std::span<const Tensor> x, std::span<const Tensor> y) const;
   using Module::inputTypesFor;
   std::vector<Type> inputTypesFor(int32_t batch, std::span<const Tensor> x) const;
   double rateOf(int64_t step) const;
@@ -257,6 +264,8 @@ class Model : public Module {
   void completeOwn(Access access);
   void completeOthers(Access access);
   void planUpdatesLast();
+  template <class F>
+  void eachAverage(F f);
   friend PausedStep;
   friend PausedPrediction;
 
@@ -265,9 +274,14 @@ class Model : public Module {
   std::vector<KeptState> keptStates_;
   Json compiled_;
   std::optional<Optimizer> optimizer_;  // of compiled_
-  std::vector<std::string> metricNames_;
-  std::vector<MetricParts::Kind> metricKinds_;
-  std::vector<int32_t> classes_;  // by output: how many, where labels are class numbers; else 0
+  /// What is logged beside the loss, of which of the sums.
+  struct Metric {
+    std::string name;
+    size_t first, count;
+    MetricValue value;
+  };
+  std::vector<Metric> metrics_;
+  std::vector<LabelKind> labels_;  // by output
   int64_t step_ = 0;
   int64_t predictions_ = 0;  // that have begun
   bool winograd_ = true;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "ir/graph.h"
 
@@ -12,6 +11,15 @@ using namespace arguments;
 
 namespace {
 
+/// Parts of names are texts, where Keras takes regular expressions: no character of one is let through.
+Status checkParts(const Json& texts) {
+  for (const Json& part : texts) {
+    if (part.get_ref<const std::string&>().find_first_of("\\^$.|?*+()[]{}") != std::string::npos)
+      return fail("must be parts of names, got ", shown(part),
+                  ": regular expressions are not supported");
+  }
+  return {};
+}
 /// The running mean of `name`: state <- state + (x - state)(1 - decay).
 Value average(UpdateContext& u, std::string_view name, Value x, double decay) {
   Value old = u.slot(name);
@@ -87,16 +95,20 @@ constexpr Argument kAdam[] = {flag("amsgrad", false), also(kMoments)};
 
 /// Kingma and Ba 2015, with the bias correction folded into the rate; AMSGrad: Reddi, Kale, Kumar
 /// 2018.
-Value adam(UpdateContext& u, const Fields& f) {
-  double b1 = f.number("beta_1"), b2 = f.number("beta_2");
+Value adamWith(UpdateContext& u, double b1, double b2, double epsilon, Value rate,
+               bool amsgrad = false) {
   Value m = average(u, "momentum", u.gradient, b1),
         v = average(u, "velocity", square(u.gradient), b2);
-  Value rate = u.rate * sqrt(seen(u, b2)) / seen(u, b1);
-  if (f.flag("amsgrad")) {
+  rate = rate * sqrt(seen(u, b2)) / seen(u, b1);
+  if (amsgrad) {
     v = maximum(u.slot("velocity_hat"), v);
     u.setSlot("velocity_hat", v);
   }
-  return u.weight - m * rate / (sqrt(v) + f.number("epsilon"));
+  return u.weight - m * rate / (sqrt(v) + epsilon);
+}
+Value adam(UpdateContext& u, const Fields& f) {
+  return adamWith(u, f.number("beta_1"), f.number("beta_2"), f.number("epsilon"), u.rate,
+                  f.flag("amsgrad"));
 }
 
 /// Loshchilov and Hutter 2019: the decay is of the weight, not of the loss.
@@ -161,6 +173,114 @@ Value lion(UpdateContext& u, const Fields& f) {
   return u.weight - u.rate * direction;
 }
 
+/// You et al. 2020: Adam's direction, as long as the weight itself.
+Value lamb(UpdateContext& u, const Fields& f) {
+  double b1 = f.number("beta_1"), b2 = f.number("beta_2");
+  Value m = average(u, "momentum", u.gradient, b1),
+        v = average(u, "velocity", square(u.gradient), b2);
+  Value direction = m / seen(u, b1) / (sqrt(v / seen(u, b2)) + f.number("epsilon"));
+  Value has = sqrt(sum(square(u.weight))), wants = sqrt(sum(square(direction)));
+  Value ratio = where((has > 0.0) & (wants > 0.0), has / wants, 1.0);
+  return u.weight - direction * (u.rate * ratio);
+}
+
+/// Shazeer and Stern 2018: of a matrix the mean squares of rows and of columns stand for those of its
+/// elements. relative_step changes nothing: rates are bounded by 1 / sqrt(step) in any case, as in Keras.
+constexpr Argument kAdafactor[] = {
+    number("beta_2_decay", kNotPositive, -0.8), number("epsilon_1", kNotNegative, 1e-30),
+    number("epsilon_2", kNotNegative, 1e-3), number("clip_threshold", kPositive, 1),
+    flag("relative_step", true)};
+Value adafactor(UpdateContext& u, const Fields& f) {
+  Value isNew = pow(u.step, like(u.step, f.number("beta_2_decay")));  // the weight of what is new
+  auto mix = [&](std::string_view name, Value x) {
+    Value now = u.slot(name, x.shape(), 0) * (1.0 - isNew) + x * isNew;
+    u.setSlot(name, now);
+    return now;
+  };
+  auto size = [](Value x) { return sqrt(mean(square(x))); };
+  Value squares = square(u.gradient) + f.number("epsilon_1"), v;
+  if (u.weight.shape().rank() < 2) {
+    v = mix("velocity", squares);
+  } else {
+    Value rows = mix("rows", mean(squares, {.axes = {-1}, .keepDims = true}));
+    Value columns = mix("columns", mean(squares, {.axes = {-2}, .keepDims = true}));
+    v = rows / mean(rows, {.axes = {-2}, .keepDims = true}) * columns;
+  }
+  Value step = u.gradient * rsqrt(v), length = size(u.weight);
+  Value tooLong = size(step) / f.number("clip_threshold");
+  Value rate =
+      minimum(u.rate, rsqrt(u.step)) * maximum(length, like(length, f.number("epsilon_2")));
+  return u.weight - step * (rate / maximum(tooLong, like(tooLong, 1)));
+}
+
+/// Jordan et al. 2024, "Muon": the momentum of a matrix is brought near to an orthogonal one by some steps
+/// of Newton and Schulz. Other weights, embeddings and what is excluded go by Adam.
+constexpr Argument kMuon[] = {number("adam_beta_1", kBelowOne, 0.9),
+                              number("adam_beta_2", kBelowOne, 0.999),
+                              number("adam_weight_decay", kNotNegative, 0.004).orNull(),
+                              number("weight_decay", kNotNegative, 0.004).orNull(),
+                              texts("exclude_layers").checkedBy(checkParts),
+                              flag("exclude_embeddings", true),
+                              number("muon_a", kFinite, 3.4445),
+                              number("muon_b", kFinite, -4.775),
+                              number("muon_c", kFinite, 2.0315),
+                              number("adam_lr_ratio", kNotNegative, 1),
+                              number("momentum", kBelowOne, 0.95),
+                              whole("ns_steps", kIndex, 5),
+                              flag("nesterov", true),
+                              number("rms_rate", kNotNegative, 0.2).orNull(),
+                              also(kEpsilon)};
+bool goesByAdam(const UpdateContext& u, const Fields& f) {
+  bool isTable = f.flag("exclude_embeddings") && canonicalName(u.name).contains("embedding");
+  return u.weight.shape().rank() != 2 || isTable || u.isNamed(f.texts("exclude_layers"));
+}
+double muonDecay(const UpdateContext& u, const Fields& f) {
+  double decay = f.number(goesByAdam(u, f) ? "adam_weight_decay" : "weight_decay");
+  return std::isnan(decay) ? 0 : decay;
+}
+Value orthogonal(Value x, const Fields& f) {
+  // Products of the shorter side: x (x'x) is (x x') x.
+  bool isTall = x.shape()[0] > x.shape()[1];
+  x = x / (sqrt(sum(square(x))) + 1e-7);
+  for (int i = 0; i < f.whole("ns_steps"); ++i) {
+    Value xx = matMul(x, x, {.transposeA = isTall, .transposeB = !isTall});
+    Value series = xx * f.number("muon_b") + matMul(xx * f.number("muon_c"), xx);
+    x = x * f.number("muon_a") + (isTall ? matMul(x, series) : matMul(series, x));
+  }
+  return x;
+}
+Value muon(UpdateContext& u, const Fields& f) {
+  if (goesByAdam(u, f))
+    return adamWith(u, f.number("adam_beta_1"), f.number("adam_beta_2"), f.number("epsilon"),
+                    u.rate * f.number("adam_lr_ratio"));
+  double momentum = f.number("momentum"), size = f.number("rms_rate");
+  Value m = u.slot("momentum") * momentum + u.gradient;
+  u.setSlot("momentum", m);
+  Value step = orthogonal(f.flag("nesterov") ? u.gradient + m * momentum : m, f);
+  const Shape& shape = step.shape();
+  double scale = std::isnan(size) ? 1 : size * std::sqrt(std::max(shape[0], shape[1]));
+  return u.weight - step * (u.rate * scale);
+}
+
+/// Defazio et al. 2024, "The road less scheduled": gradients are taken between the point that descends and
+/// the average of where it was.
+constexpr Range kFraction{0, 1, true, true};
+constexpr Argument kScheduleFree[] = {
+    number("beta_1", kFraction, 0.9), number("beta_2", kBelowOne, 0.999),
+    number("epsilon", kNotNegative, 1e-8), whole("warmup_steps", kIndex, 0)};
+Value scheduleFreeAdamw(UpdateContext& u, const Fields& f) {
+  double b1 = f.number("beta_1"), b2 = f.number("beta_2"), warmup = f.number("warmup_steps");
+  Value rate = warmup > 0 ? u.rate * minimum(u.step / warmup, like(u.step, 1)) : u.rate;
+  // The point begins at the weight.
+  Value old = where(u.step > 1.0, u.slot("momentum"), u.before);
+  Value v = average(u, "velocity", square(u.gradient), b2);
+  Value now = old - rate * u.gradient / (sqrt(v / seen(u, b2)) + f.number("epsilon"));
+  u.setSlot("momentum", now);
+  Value mean = (u.weight - old * (1 - b1)) / b1;
+  mean = mean + (now - mean) / u.step;
+  return now * (1 - b1) + mean * b1;
+}
+
 constexpr OptimizerRow kOptimizers[] = {
     {{"sgd", kSgd}, 0.01, sgd},
     {{"rmsprop", kRmsprop}, 0.001, rmsprop},
@@ -172,112 +292,13 @@ constexpr OptimizerRow kOptimizers[] = {
     {{"nadam", kMoments}, 0.001, nadam},
     {{"ftrl", kFtrl}, 0.001, ftrl},
     {{"lion", kLion}, 0.001, lion},
+    {{"lamb", kMoments}, 0.001, lamb},
+    {{"adafactor", kAdafactor}, 0.001, adafactor},
+    {{"muon", kMuon}, 0.001, muon, muonDecay},
+    {{"schedule_free_adamw", kScheduleFree}, 0.0025, scheduleFreeAdamw},
 };
 
-// ---- schedules
-
-constexpr Argument kSchedule[] = {number("initial_learning_rate", kNotNegative).isNeeded(),
-                                  text("name")};
-constexpr Argument kSteps[] = {number("decay_steps", kPositive).isNeeded(), also(kSchedule)};
-constexpr Argument kDecay[] = {number("decay_rate", kNotNegative).isNeeded(),
-                               flag("staircase", false), also(kSteps)};
-
-/// Steps in units of decay_steps.
-double elapsed(const Fields& f, double t) {
-  double power = t / f.number("decay_steps");
-  return f.flag("staircase") ? std::floor(power) : power;
-}
-double exponentialDecay(const Fields& f, double t) {
-  return f.number("initial_learning_rate") * std::pow(f.number("decay_rate"), elapsed(f, t));
-}
-double inverseTimeDecay(const Fields& f, double t) {
-  return f.number("initial_learning_rate") / (1 + f.number("decay_rate") * elapsed(f, t));
-}
-
-constexpr Argument kCosine[] = {number("alpha", kFinite, 0),
-                                number("warmup_steps", kNotNegative, 0),
-                                number("warmup_target", kNotNegative), also(kSteps)};
-double cosineDecay(const Fields& f, double t) {
-  double rate = f.number("initial_learning_rate"), warmup = f.number("warmup_steps"),
-         steps = f.number("decay_steps"), alpha = f.number("alpha");
-  if (f.has("warmup_target")) {
-    double top = f.number("warmup_target");
-    if (t < warmup) return rate + (top - rate) * t / warmup;
-    t -= warmup;
-    rate = top;
-  }
-  double share = 0.5 * (1 + std::cos(std::numbers::pi * std::min(t, steps) / steps));
-  return rate * ((1 - alpha) * share + alpha);
-}
-
-/// Loshchilov and Hutter 2017: SGDR.
-constexpr Range kFromOne{1, kMostFloat};
-constexpr Argument kRestarts[] = {number("first_decay_steps", kFromOne).isNeeded(),
-                                  number("t_mul", kPositive, 2), number("m_mul", kNotNegative, 1),
-                                  number("alpha", kFinite, 0), also(kSchedule)};
-double cosineRestarts(const Fields& f, double t) {
-  double longer = f.number("t_mul"), lower = f.number("m_mul"), alpha = f.number("alpha");
-  double factor = 1, period = f.number("first_decay_steps");
-  // A t_mul below 1 has a last period, after which Keras has no rate either.
-  while (t >= period && period > 0) {
-    t -= period;
-    period *= longer;
-    factor *= lower;
-  }
-  return f.number("initial_learning_rate") *
-         ((1 - alpha) * factor * 0.5 * (1 + std::cos(std::numbers::pi * t / period)) + alpha);
-}
-
-constexpr Argument kPolynomial[] = {number("end_learning_rate", kNotNegative, 1e-4),
-                                    number("power", kNotNegative, 1), flag("cycle", false),
-                                    also(kSteps)};
-double polynomialDecay(const Fields& f, double t) {
-  double rate = f.number("initial_learning_rate"), end = f.number("end_learning_rate"),
-         steps = f.number("decay_steps");
-  if (f.flag("cycle")) {
-    steps *= std::max(1.0, std::ceil(t / steps));
-  } else {
-    t = std::min(t, steps);
-  }
-  return (rate - end) * std::pow(1 - t / steps, f.number("power")) + end;
-}
-
-constexpr Argument kPiecewise[] = {numbers("boundaries", kNotNegative).isNeeded(),
-                                   numbers("values", kNotNegative).isNeeded(), text("name")};
-double piecewise(const Fields& f, double t) {
-  size_t i = 0;
-  while (i < f.count("boundaries") && t > f.numberAt("boundaries", i)) ++i;
-  return f.numberAt("values", i);
-}
-
-constexpr ScheduleRow kSchedules[] = {
-    {{"exponential_decay", kDecay}, exponentialDecay},
-    {{"inverse_time_decay", kDecay}, inverseTimeDecay},
-    {{"cosine_decay", kCosine}, cosineDecay},
-    {{"cosine_decay_restarts", kRestarts}, cosineRestarts},
-    {{"polynomial_decay", kPolynomial}, polynomialDecay},
-    {{"piecewise_constant_decay", kPiecewise}, piecewise},
-};
-
-Result<Chosen<ScheduleRow>> scheduleOf(const Json& rate) {
-  FJORD_TRY(auto schedule, chosen("learning-rate schedule", kSchedules, rate));
-  if (schedule.row->rate == piecewise &&
-      schedule.fields.count("values") != schedule.fields.count("boundaries") + 1)
-    return fail("piecewise_constant_decay: values must be one more than boundaries");
-  return schedule;
-}
-
-Status checkRate(const Json& rate) {
-  if (std::optional<double> x = numberIn(rate)) {
-    if (*x >= 0 && *x <= kMostFloat) return {};
-  } else if (rate.is_object()) {
-    auto schedule = scheduleOf(rate);
-    return schedule ? Status() : std::unexpected(schedule.error());
-  }
-  return fail("must be a finite number of at least 0, or a schedule, got ", shown(rate));
-}
-
-// What all have. Averages of weights and sums over several steps are not done: a step is one update.
+// What all have.
 constexpr Argument kEveryOptimizer[] = {
     text("name"),
     json("learning_rate|lr", checkRate),
@@ -286,12 +307,14 @@ constexpr Argument kEveryOptimizer[] = {
     number("clipnorm", kPositive),
     number("global_clipnorm", kPositive),
     number("clipvalue", kPositive),
-    only("use_ema", "false"),
+    // Keras has a method for it, and writes nothing of it.
+    texts("exclude_from_weight_decay").checkedBy(checkParts),
+    flag("use_ema", false),
     number("ema_momentum", kShare, 0.99),
     whole("ema_overwrite_frequency", kCount),
     // The loss times this, the gradients divided by it: nothing, in float32.
     number("loss_scale_factor", kPositive),
-    only("gradient_accumulation_steps", "1"),
+    whole("gradient_accumulation_steps", kCount),
     only("jit_compile", "true|false"),
     only("is_legacy_optimizer", "true|false"),
 };
@@ -300,8 +323,33 @@ constexpr Argument kEveryOptimizer[] = {
 
 std::span<const OptimizerRow> optimizerRows() { return kOptimizers; }
 
+namespace {
+
+constexpr Argument kLossScaleArguments[] = {
+    described("inner_optimizer", checkOptimizer).isNeeded(),
+    number("initial_scale", kPositive, 32768),
+    whole("dynamic_growth_steps", kCount, 2000),
+    text("name"),
+};
+constexpr Named kLossScale{"loss_scale_optimizer", kLossScaleArguments};
+
+}  // namespace
+
+/// Keras wraps another optimizer in it where a model computes in half floats.
+Result<Optimizer> Optimizer::scaled(std::shared_ptr<const Json> kept) {
+  FJORD_TRY(Fields f, fieldsOf(kLossScale, {}, *kept));
+  FJORD_TRY(Optimizer inner, of(f.json("inner_optimizer")));
+  if (inner.lossScale_)
+    return fail("loss_scale_optimizer: inner_optimizer must be another optimizer, got ",
+                shown(f.json("inner_optimizer")));
+  inner.lossScale_ = {f.number("initial_scale"), f.number("dynamic_growth_steps")};
+  return inner;
+}
+
 Result<Optimizer> Optimizer::of(const Json& description) {
   auto kept = std::make_shared<const Json>(description);
+  std::optional<Choice> asked = choiceOf(*kept);
+  if (asked && isCalled(kLossScale, asked->name)) return scaled(kept);
   FJORD_TRY(auto choice, chosen("optimizer", kOptimizers, *kept, kEveryOptimizer));
   Optimizer optimizer(kept, choice);
   auto rate = std::make_shared<const Json>(optimizer.fields_.json("learning_rate"));
@@ -318,9 +366,8 @@ Table optimizerTable() {
           kEveryOptimizer,
           checkOptimizer};
 }
-Table scheduleTable() {
-  return {"schedule", {std::begin(kSchedules), std::end(kSchedules)}, {}, checkRate};
-}
+
+Table lossScaleTable() { return {"optimizer", {kLossScale}, {}, checkOptimizer}; }
 
 Status checkOptimizer(const Json& description) {
   auto optimizer = Optimizer::of(description);
@@ -335,31 +382,6 @@ double Optimizer::rate(int64_t step) const {
   // TensorFlow.js's Adamax and Keras 2: 1 / (1 + decay * step).
   bool isRho = row_->update == rmsprop && !saysRho(fields_);
   return fields_.has("decay") && !isRho ? rate / (1 + fields_.number("decay") * t) : rate;
-}
-
-Value Optimizer::update(UpdateContext& u) const {
-  double decay = fields_.number("weight_decay");
-  if (decay != 0) u.weight = u.weight - u.weight * u.rate * decay;
-  return row_->update(u, fields_);
-}
-
-void Optimizer::clip(std::vector<Value>& gradients) const {
-  if (gradients.empty()) return;
-  auto scaledTo = [](Value g, Value squares, double most) {
-    // g * most / max(|g|, most): unchanged within the bound.
-    Value length = sqrt(squares);
-    return g * (most / maximum(length, like(length, most)));
-  };
-  if (fields_.has("clipnorm")) {
-    for (Value& g : gradients) g = scaledTo(g, sum(square(g)), fields_.number("clipnorm"));
-  } else if (fields_.has("global_clipnorm")) {
-    Value squares;
-    for (Value g : gradients) squares = squares ? squares + sum(square(g)) : sum(square(g));
-    for (Value& g : gradients) g = scaledTo(g, squares, fields_.number("global_clipnorm"));
-  } else if (fields_.has("clipvalue")) {
-    double most = fields_.number("clipvalue");
-    for (Value& g : gradients) g = fjord::clip(g, like(g, -most), like(g, most));
-  }
 }
 
 }  // namespace fjord

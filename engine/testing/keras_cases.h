@@ -26,24 +26,6 @@ struct Gap {
 inline constexpr Gap kGaps[] = {
     {"batch_normalization renorm", "renorm"},
     {"multi_head_attention of images", "needs a query [N,T,D]"},
-    // Losses are of samples, by their last axis; these are of a whole batch, or of pairs.
-    {"CosineSimilarity axis", "axis"},
-    {"CategoricalCrossentropy axis", "axis"},
-    {"SparseCategoricalCrossentropy ignore_class", "ignore_class"},
-    {"Dice", "unknown loss"},
-    {"Tversky", "unknown loss"},
-    {"Circle", "unknown loss"},
-    // Metrics are ratios of two sums over samples.
-    {"metric AUC(num_thresholds=50)", "unknown metric"},
-    {"metric BinaryIoU()", "unknown metric"},
-    {"metric Precision(class_id=1)", "class_id"},
-    {"metric Precision(thresholds=[0.2])", "thresholds must be"},
-    {"metric R2Score(class_aggregation='uniform_average')", "unknown metric"},
-    {"metric Recall(top_k=1)", "top_k"},
-    // A step updates; what averages or waits over several steps is not there.
-    {"SGD(0.1, use_ema=True)", "use_ema"},
-    {"SGD(0.1, gradient_accumulation_steps=2)", "gradient_accumulation_steps"},
-    {"Lamb(0.05)", "unknown optimizer"},
 };
 
 /// The class of a case that is one of a layer alone.

@@ -4,7 +4,7 @@
 import {call, callForJson, heap, withArguments} from './engine.js';
 import {changesOf, numbersOf, type CustomLayer} from './custom.js';
 import {Homes, type LayerHome} from './homes.js';
-import {checkTrainable, inCamelCase, Layer, trainingOf, uniqueName, type CallArgs, type Disposal} from './layers.js';
+import {type CallArgs, checkTrainable, type Disposal, inCamelCase, Layer, layersWithin, trainingOf, uniqueName} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {Home} from './place.js';
 import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight, type Shape} from './predictor.js';
@@ -217,7 +217,7 @@ export class Assembled extends Predictor implements LayerHome {
     this.isBySample = bySample;
     this.ofProgram = [];
     this.walk((l, path) => {
-      for (const one of l instanceof Layer ? [l, ...l.inner] : []) if ('isOfProgram' in one) this.ofProgram.push(one as CustomLayer);
+      for (const one of l instanceof Layer ? [l, ...layersWithin(l)] : []) if ('isOfProgram' in one) this.ofProgram.push(one as CustomLayer);
       if (this.saved || l instanceof Assembled || weights.some((w) => w.name.startsWith(`${path}/`))) l.homes.add(this, path);
     });
   }

@@ -9,7 +9,7 @@ import type {
   ExponentialDecayScheduleArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
   L2RegularizerArgs, MaxNormConstraintArgs, MinMaxNormConstraintArgs, ModelCheckpointCallbackArgs,
   OrthogonalInitializerArgs, OrthogonalRegularizerRegularizerArgs, PiecewiseConstantDecayScheduleArgs, PolynomialDecayScheduleArgs, RandomNormalInitializerArgs,
-  RandomUniformInitializerArgs, ReduceLrOnPlateauCallbackArgs, TruncatedNormalInitializerArgs, UnitNormConstraintArgs,
+  RandomUniformInitializerArgs, ReduceLrOnPlateauCallbackArgs, SwapEmaWeightsCallbackArgs, TruncatedNormalInitializerArgs, UnitNormConstraintArgs,
   VarianceScalingInitializerArgs,
 } from './generated/arguments.js';
 import {inCamelCase} from './layers.js';
@@ -148,6 +148,8 @@ export const callbacks = {
   /** Saves with the optimizer's state: modelCheckpoint({filepath: 'indexeddb://best', monitor: 'val_loss', saveBestOnly: true}). */
   modelCheckpoint: described<ModelCheckpointCallbackArgs>('ModelCheckpoint'),
   terminateOnNaN: described('TerminateOnNaN'),
+  /** Validates with the moving averages of an optimizer with useEma; saves them, too, with {swapOnEpoch: true} before modelCheckpoint. */
+  swapEMAWeights: described<SwapEmaWeightsCallbackArgs>('SwapEMAWeights'),
 };
 /** Learning rates that change from step to step, as Keras describes them. */
 export const schedules = {

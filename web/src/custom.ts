@@ -316,4 +316,4 @@ export function registeredLayer(className: string, config: Config): Layer | unde
 export const numbersOf = (paths: ReadonlyMap<object, string>): [string, number][] =>
   [...paths].flatMap(([layer, path]) => ('isOfProgram' in layer ? [[path, (layer as CustomLayer).number] as [string, number]] : []));
 
-export const layers = {...factoriesOfLayers, Layer: CustomLayer};
+export const layers = {...factoriesOfLayers, Layer: CustomLayer, RNNCell};

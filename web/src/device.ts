@@ -194,7 +194,11 @@ export class GpuModel {
       const outputs = await values;
       if (this.isDisposed || this.held.isLost) return;
       const into = heap.f32(results, count);
-      outputs.forEach((bytes, i) => (into[i] = new Float32Array(bytes)[0]!));
+      let at = 0;
+      for (const bytes of outputs) {
+        into.set(new Float32Array(bytes), at);
+        at += bytes.byteLength / 4;
+      }
     };
     return {values, deliver};
   }

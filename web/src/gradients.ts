@@ -309,7 +309,7 @@ export class Optimizer {
 
 brandPart(Optimizer.prototype, 'optimizer');
 
-const kClassNames = ['SGD', 'Adagrad', 'Adadelta', 'Adam', 'Adamax', 'RMSprop', 'AdamW', 'Nadam', 'Ftrl', 'Lion'];
+const kClassNames = ['SGD', 'Adagrad', 'Adadelta', 'Adam', 'Adamax', 'RMSprop', 'AdamW', 'Nadam', 'Ftrl', 'Lion', 'Lamb', 'Adafactor', 'Muon', 'ScheduleFreeAdamW'];
 
 /** TensorFlow.js's decay: the rate of step t, from 0, is rate / (1 + decay t). */
 function decaying(rate: Rate, decay: number): Rate {
@@ -351,6 +351,10 @@ export const train = {
   nadam: (learningRate: Rate = 0.001) => new Optimizer('Nadam', {learningRate}),
   ftrl: (learningRate: Rate = 0.001) => new Optimizer('Ftrl', {learningRate}),
   lion: (learningRate: Rate = 0.001) => new Optimizer('Lion', {learningRate}),
+  lamb: (learningRate: Rate = 0.001) => new Optimizer('Lamb', {learningRate}),
+  adafactor: (learningRate: Rate = 0.001) => new Optimizer('Adafactor', {learningRate}),
+  muon: (learningRate: Rate = 0.001) => new Optimizer('Muon', {learningRate}),
+  scheduleFreeAdamw: (learningRate: Rate = 0.0025) => new Optimizer('ScheduleFreeAdamW', {learningRate}),
 };
 
 /** The optimizer that compile was given: itself, by its name, or as Keras describes it. */

@@ -22,7 +22,7 @@ export {Variable, variable} from './variables.js';
 export {LayerVariable} from './weights.js';
 export {callbacks, constraints, initializers, regularizers, schedules} from './chosen.js';
 export {input, Layer, type CallArgs, type LayerArgs} from './layers.js';
-export {InputSpec, layers, RNNCell} from './custom.js';
+export {InputSpec, layers} from './custom.js';
 export * as metrics from './metrics.js';
 export const serialization = {Serializable, SerializationMap, registerClass, getRegisteredName};
 export {Callback, CustomCallback, History, type CustomCallbacks, type Logs} from './callbacks.js';

@@ -115,6 +115,10 @@ export interface Disposal {
   numDisposedVariables: number;
 }
 
+// Layers that the program has written, which one of the engine calls by their numbers. Not in that, whose names are the program's.
+const within = new WeakMap<Layer, Layer[]>();
+export const layersWithin = (layer: Layer): readonly Layer[] => within.get(layer) ?? [];
+
 export class Layer {
   /** Changes of `trainable`, of all layers and models. */
   static changes = 0;
@@ -125,8 +129,6 @@ export class Layer {
   protected readonly written: Record<string, unknown> = {};
   /** Of its arguments: the engine knows them by numbers. */
   private readonly functions: unknown[] = [];
-  /** Layers that the program has written, which this one calls: by numbers, too. @internal */
-  readonly inner: Layer[] = [];
   /** Values that its weights are to have at first, until a model has given them these. */
   initial?: {shape: number[]; values: Float32Array | Int32Array | Uint8Array}[];
   /** Whether `trainable` of its model was set to false after its own was set: the order of weights goes by that. @internal */
@@ -173,7 +175,7 @@ export class Layer {
     const one = (v: unknown) => {
       if (!isLayer(v)) return v;
       if (!('isOfProgram' in v)) return v.inKerasNames();
-      this.inner.push(v as Layer);
+      within.set(this, [...layersWithin(this), v as Layer]);
       return (v as Layer).within;
     };
     // Of no activation SimpleRNN makes its own there.
@@ -200,7 +202,7 @@ export class Layer {
   /** The description of a layer of the program that the engine knows by its number. */
   private ownOf(value: unknown): object | undefined {
     const {className, config} = (value ?? {}) as {className?: string; config?: {number?: number}};
-    const own = className === 'Traced' ? this.inner.find((one) => one.within.config['number'] === config?.number) : undefined;
+    const own = className === 'Traced' ? layersWithin(this).find((one) => one.within.config['number'] === config?.number) : undefined;
     return own && {className: own.className, config: own.getConfig()};
   }
   /** Its arguments as the engine reads them, which refuses what they cannot be. */

@@ -74,6 +74,14 @@ suite('optimizers move as their formulas', () => {
       squares = more;
       return (-linear * rate) / Math.sqrt(squares);
     },
+    // Defazio et al. 2024: z descends, x is the mean of all z, and the weight lies between them.
+    scheduleFreeAdamw: (z, v = 0) => (w, g, t) => {
+      const old = z ?? w;
+      v = b2 * v + (1 - b2) * g * g;
+      z = old - (rate * g) / (Math.sqrt(v / (1 - b2 ** t)) + 1e-8);
+      const x = (w - (1 - b1) * old) / b1;
+      return (1 - b1) * z + b1 * (x + (z - x) / t);
+    },
     // Chen et al. 2023, algorithm 2.
     lion: (m = 0) => (w, g) => {
       const step = Math.sign(0.9 * m + 0.1 * g);

@@ -218,7 +218,7 @@ suite('what layers say', () => {
 
 /** A cell of two states, of different sizes: y after a step is what both say together. */
 const cellOf = (tf) =>
-  class Own extends tf.RNNCell {
+  class Own extends tf.layers.RNNCell {
     static className = 'Own';
     stateSize = [3, 2];
     build(inputShape) {

@@ -223,7 +223,19 @@ suite('a layer of a program', () => {
     refused((x) => x.matMul(x), /wrong_\d+: matMul/);
     refused((x) => x.print(), /wrong_\d+: it cannot be a part of a model: the values of a tensor are read/);
     refused(async (x) => x, /wrong_\d+: it cannot be a part of a model: it is asynchronous/);
-    assert.throws(() => fj.layers.timeDistributed({layer: new Own({units: 2})}), /layer is a layer that the program has written, which is not supported within TimeDistributed/);
+  });
+  test('within a layer of the engine it does what it does by itself', async () => {
+    const each = fj.sequential({layers: [fj.layers.timeDistributed({layer: new Own({units: 2, name: 'own'}), inputShape: [4, 3]}), fj.layers.flatten(), fj.layers.dense({units: 1})]});
+    const alone = fj.sequential({layers: [new Own({units: 2, inputShape: [3]})]});
+    const [x, y] = [tensor(fj, [2, 4, 3]), fj.ones([2, 1])];
+    each.compile({optimizer: 'sgd', loss: 'meanSquaredError'});
+    for (let i = 0; i < 2; ++i) {
+      alone.setWeights(each.getWeights().slice(0, 2));
+      const inner = fj.model({inputs: each.inputs, outputs: each.layers[0].output});
+      closeValues(inner.predict(x).dataSync(), alone.predict(x.reshape([8, 3])).dataSync(), 1e-6);
+      await each.trainOnBatch(x, y);
+    }
+    assert.equal(each.layers[0].getConfig().layer.className, 'Own');
   });
   test('a step does not call it again', async () => {
     let calls = 0;
