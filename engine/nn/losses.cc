@@ -254,7 +254,7 @@ constexpr LossRow kLosses[] = {
      }},
     {{"poisson", {}},
      [](Value y, Value p, const Fields&) { return last(p - y * log(p + kEpsilon)); }},
-    {{"cosine_similarity|cosine_proximity", kAxis}, alongAxis<cosine>},
+    {{"cosine_similarity|cosine_proximity|cosine", kAxis}, alongAxis<cosine>},
     {{"ctc", {}}, ctc, LossRow::kSequences},
     {{"dice", kDice}, dice},
     {{"tversky", kTversky}, tversky},

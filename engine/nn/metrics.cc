@@ -256,11 +256,14 @@ MetricSums tracedMetric(const Json& metric, Value y, Value p) {
 }
 
 /// The mean of a loss over what counts of it.
-MetricSums lossMetric(const LossRow& row, const Fields& fields, Value y, Value p) {
+MetricSums lossMetric(const LossRow& row, std::string_view name, const Fields& fields, Value y,
+                      Value p) {
   SampleLosses losses = sampleLosses(row, fields, y, p);
   if (!losses.values) return {};
-  // The metric of a cosine is the similarity, the loss its negative.
-  if (isCalled(row, "cosine_similarity")) losses.values = -losses.values;
+  // The loss of a cosine is the negative of the similarity. So is the metric, under the names that Keras 2 and
+  // TensorFlow.js have for it.
+  if (isCalled(row, "cosine_similarity") && canonicalName(name) == "cosinesimilarity")
+    losses.values = -losses.values;
   if (losses.counted)
     return ratio(sum(where(losses.counted, losses.values, 0.0)), countOf(losses.counted));
   double samples = p.shape()[0];
@@ -275,7 +278,7 @@ Result<MetricSums> sumsOf(const Json& metric, const Json& loss, Value y, Value p
   FJORD_TRY(std::string name, nameIn(metric));
   if (const LossRow* row = rowNamed(lossRows(), name)) {
     FJORD_TRY(Fields fields, fieldsOf(*row, kEveryMetric, metric));
-    return lossMetric(*row, fields, y, p);
+    return lossMetric(*row, name, fields, y, p);
   }
   const MetricRow* row = rowNamed(rows(), name);
   if (!row) return unknownMetric(name);
@@ -300,6 +303,12 @@ Table metricTable() {
 
 MetricSums metricSums(const Json& metric, const Json& loss, Value y, Value p) {
   if (!y || !p) return {};
+  // Class numbers stand beside the scores of a sample, not along them.
+  if (y.shape().rank() == p.shape().rank() - 1) {
+    Shape column = y.shape();
+    column.push(1);
+    y = reshape(y, {.shape = column});
+  }
   Result<MetricSums> sums = sumsOf(metric, loss, y, p);
   if (sums) return *sums;
   p.graph->fail(sums.error().message);

@@ -397,3 +397,18 @@ suite('in another order', () => {
     assert.throws(() => model.compile({optimizer: 'sgd', loss: 'hinge'}), {message: 'The model is disposed and cannot be used'});
   });
 });
+
+suite('metrics of class numbers', () => {
+  // As many samples as classes: what is broadcast along the wrong axis would have a value.
+  for (const metric of ['mse', 'mae', 'cosine', 'cosineProximity', 'accuracy', (y, p) => p.sub(y).abs().mean(-1)]) {
+    test(`${typeof metric === 'string' ? metric : 'a function'} is TensorFlow.js's`, () => {
+      const [ours, theirs] = [network(fj), network(judge)];
+      shareWeights(ours, theirs);
+      const [got, want] = [[fj, ours], [judge, theirs]].map(([tf, model]) => {
+        model.compile({optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy', metrics: [metric]});
+        return model.evaluate(xs(tf).slice([0, 0], [3, 4]), tf.tensor2d([[2], [0], [1]]), {batchSize: 3})[1].dataSync();
+      });
+      closeValues(got, want, 1e-5);
+    });
+  }
+});
