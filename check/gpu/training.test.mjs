@@ -227,3 +227,23 @@ test('tensors that functions of a model have taken are constants of its steps', 
   assert.equal(gpu.length, 5 + 9);
   assert.equal(apart(gpu, cpu, 1e-5, 'values'), '');
 });
+
+test('early stopping gives back the weights of the best epoch', async () => {
+  const [gpu, cpu] = await page.evaluate(async () => {
+    const at = async (backend) => {
+      await tf.setBackend(backend);
+      const [model, x, y] = window.make('mlp', 'sgd');
+      // The first epoch is the best one, where the loss is to be large.
+      const best = tf.callbacks.earlyStopping({monitor: 'loss', mode: 'max', patience: 2, restoreBestWeights: true});
+      const {history} = await model.fit(x, y, {epochs: 8, batchSize: 40, shuffle: false, callbacks: best});
+      const predicted = await model.predict(x).data();
+      await model.sync();
+      const weights = model.getWeights().flatMap((w) => [...w.dataSync()]);
+      return {epochs: history.loss.length, loss: history.loss, values: [...predicted, ...weights]};
+    };
+    return [await at('webgpu'), await at('wasm')];
+  });
+  assert.deepEqual([gpu.epochs, cpu.epochs], [3, 3]);
+  assert.ok(cpu.loss[2] < cpu.loss[0]);
+  assert.equal(apart(gpu.values, cpu.values, 1e-4, 'values'), '');
+});

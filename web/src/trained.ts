@@ -281,10 +281,12 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
         if (begun === kNothingBegun) break;
         pending.push(await gpu.submit(begun === kTrainingBegun));
       }
+      // What ends the epoch, a callback of the engine too, sees the model after it, and that is what is left if the GPU is lost.
+      if (!pending.length) await gpu?.sync();
       await pending.shift()?.deliver();
       const now = advanceHere(fit);
-      // What a callback sees, and what is left if the GPU is lost, is the model after the epoch.
-      if (now.event === kEpochEnd) await gpu?.sync();
+      // Such a callback may have given it other weights.
+      if (now.done) gpu?.upload();
       return now;
     };
     return async (milliseconds) => {
