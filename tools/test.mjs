@@ -40,7 +40,8 @@ function failuresOf(output) {
   return [...google, ...node];
 }
 
-const sanitizers = {UBSAN_OPTIONS: 'print_stacktrace=1', TSAN_OPTIONS: 'halt_on_error=1'};
+// A test of the lab forks, and its child goes on with threads of its own.
+const sanitizers = {UBSAN_OPTIONS: 'print_stacktrace=1', TSAN_OPTIONS: 'halt_on_error=1:die_after_fork=0'};
 
 async function gtest(preset, filter = '*') {
   await build(preset, ['fjord_tests']);

@@ -177,6 +177,8 @@ TEST_F(Live, LeavesNothingBehindWhenItIsKilled) {
     if (write(ends[1], &id, sizeof id) == sizeof id) pause();
     _exit(1);
   }
+  // Should it die, the pipe ends.
+  close(ends[1]);
   int id = 0;
   ASSERT_EQ(read(ends[0], &id, sizeof id), static_cast<ssize_t>(sizeof id));
   ASSERT_GT(id, 0);
@@ -187,7 +189,7 @@ TEST_F(Live, LeavesNothingBehindWhenItIsKilled) {
   EXPECT_TRUE(soon([&] { return hasEnded(guard); }));
   for (int p : all) EXPECT_TRUE(hasEnded(p)) << p;
   waitpid(lab, nullptr, 0);
-  for (int end : ends) close(end);
+  close(ends[0]);
 }
 
 }  // namespace
