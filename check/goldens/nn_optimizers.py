@@ -74,8 +74,8 @@ ScheduleFreeAdamW(0.1)
 ScheduleFreeAdamW(0.1, beta_1=0.7, beta_2=0.9, epsilon=1e-3, warmup_steps=6, weight_decay=0.1)
 ScheduleFreeAdamW(0.1, gradient_accumulation_steps=2)
 LossScaleOptimizer(O.SGD(0.1, momentum=0.5))
-LossScaleOptimizer(O.SGD(0.1, momentum=0.5), initial_scale=2.0**126, dynamic_growth_steps=2)
-LossScaleOptimizer(O.Adam(0.1, gradient_accumulation_steps=2, use_ema=True, ema_overwrite_frequency=2, ema_momentum=0.7), initial_scale=2.0**127, dynamic_growth_steps=3)
+LossScaleOptimizer(O.SGD(0.1, momentum=0.5), initial_scale=2.0**118, dynamic_growth_steps=2)
+LossScaleOptimizer(O.Adam(0.1, gradient_accumulation_steps=2, use_ema=True, ema_overwrite_frequency=2, ema_momentum=0.7), initial_scale=2.0**127, dynamic_growth_steps=30)
 '''
 
 SCHEDULES = '''

@@ -190,6 +190,7 @@ int fj_optimizer(const char* json) {
   return withJson(json, [&](const Json& j) {
     Result<Optimizer> o = Optimizer::of(j);
     if (!o) return failure(o.error());
+    if (Status fits = o->checkForVariables(); !fits) return failure(fits.error());
     return runtime().optimizers.add(
         std::make_unique<EagerOptimizer>(*runtime().place, std::move(*o)));
   });

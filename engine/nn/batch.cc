@@ -106,6 +106,28 @@ Status Model::checkInputs(std::span<const Tensor> x) const {
   return {};
 }
 
+/// Of sequences of class numbers: 0 stands behind them alone, and there are as many steps as it takes to say
+/// them, one more between two that are the same.
+Status Model::checkSequences(size_t output, const Tensor& labels) const {
+  int64_t length = labels.shape()[-1], steps = outputTypes_[output].shape[1];
+  for (int64_t i = 0; i < labels.size(); i += length) {
+    int64_t needed = 0;
+    for (int64_t k = 0; k < length && numberAt(labels, i + k) != 0; ++k)
+      needed += k > 0 && numberAt(labels, i + k) == numberAt(labels, i + k - 1) ? 2 : 1;
+    bool goesOn = false;
+    for (int64_t k = 1; k < length; ++k)
+      goesOn |= numberAt(labels, i + k - 1) == 0 && numberAt(labels, i + k) != 0;
+    if (goesOn)
+      return fail("the labels of ", outputName(output),
+                  " are filled up with 0 at their ends: those of sample ", i / length,
+                  " have a 0 before another one");
+    if (steps > 0 && needed > steps)
+      return fail("the labels of ", outputName(output), " of sample ", i / length, " take ", needed,
+                  " steps, and the output has ", steps);
+  }
+  return {};
+}
+
 Status Model::checkLabels(size_t output, const Tensor& labels) const {
   Shape want = outputTypes_[output].shape;
   const auto& [classes, ignored, isSequence] = labels_[output];
@@ -125,7 +147,7 @@ Status Model::checkLabels(size_t output, const Tensor& labels) const {
     return fail("the labels of ", outputName(output), " are class numbers from 0 to ", classes - 1,
                 ": that of sample ", i / std::max<int64_t>(1, rowSize(labels.shape())), " is ", v);
   }
-  return {};
+  return isSequence ? checkSequences(output, labels) : Status();
 }
 
 Status Model::check(const Batch& batch) const {

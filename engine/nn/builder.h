@@ -50,7 +50,8 @@ class Model::Builder {
         inputs_(std::move(inputs)),
         given_(labels),
         samples_(inputs_[0].shape[0]),
-        call_(model, graph, {.samples = samples_, .training = mode == kTrain}) {}
+        call_(model, graph,
+              {.samples = samples_, .training = mode == kTrain, .predicts = mode == kPredict}) {}
 
   std::vector<Value> forward();
   void addLoss(const std::vector<Value>& outputs);

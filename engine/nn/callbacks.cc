@@ -119,10 +119,16 @@ void Fit::showAverages(bool shows) {
   showsAverages_ = shows;
 }
 
-/// At the end of training.
-void Fit::useAverages() {
+void Fit::useBest() {
   showAverages(false);
   model_.useAverages();
+  for (auto& callback : callbacks_) {
+    for (size_t i = 0; i < callback->bestWeights.size(); ++i) {
+      const Tensor& best = callback->bestWeights[i];
+      std::memcpy(model_.mutableWeights()[i].value.view().data, best.view().data,
+                  static_cast<size_t>(best.type().bytes()));
+    }
+  }
 }
 
 Status Fit::endEpoch() {
@@ -167,16 +173,7 @@ Status Fit::endEpoch() {
       reason_ = cat(c.monitor, " has not improved for ", c.waited, " epochs");
     }
   }
-  bool last = stopping_ || epoch_ + 1 >= options_.epochs;
-  if (last) useAverages();
-  for (auto& callback : callbacks_) {
-    if (!last || callback->bestWeights.empty()) continue;
-    for (size_t i = 0; i < callback->bestWeights.size(); ++i) {
-      const Tensor& best = callback->bestWeights[i];
-      std::memcpy(model_.mutableWeights()[i].value.view().data, best.view().data,
-                  static_cast<size_t>(best.type().bytes()));
-    }
-  }
+  if (stopping_ || epoch_ + 1 >= options_.epochs) useBest();
   return {};
 }
 

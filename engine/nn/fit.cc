@@ -197,7 +197,9 @@ void Fit::stop() {
   if (reason_.empty()) reason_ = "stopTraining was set";
   paused_.drop();
   // Of an epoch without a batch there is nothing to tell.
-  if (batch_ == 0 && begun_ == 0 && !paused_.isActive()) done_ = true;
+  if (batch_ > 0 || begun_ > 0 || paused_.isActive()) return;
+  done_ = true;
+  if (epoch_ > options_.initialEpoch) useBest();
 }
 
 Result<Fit::Event> Fit::advance(const Budget* budget) {
@@ -245,7 +247,7 @@ Result<Fit::Event> Fit::advance(const Budget* budget) {
   checkpoints_.clear();
   showAverages(false);
   if (stopping_) {
-    useAverages();
+    useBest();
   } else {
     FJORD_CHECK(endEpoch());
   }

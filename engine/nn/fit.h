@@ -97,7 +97,8 @@ class Fit {
   Status endEpoch();
   /// Whether the weights are their averages for a while, where a callback asks for it.
   void showAverages(bool shows);
-  void useAverages();
+  /// At the end of training: averages of the weights, or those of the best epoch, where that was asked for.
+  void useBest();
   // This and runBatch become part of advance, so that a kernel is the fifth call from the border.
   Result<Event> next(const Budget* budget);
   bool isTraining() const { return batch_ < batches_; }

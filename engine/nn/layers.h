@@ -58,6 +58,8 @@ class LayerContext {
 
   /// Whether this call is one of training: where the model trains, or as the call itself says.
   bool training = false;
+  /// Whether it is one of prediction, and none of an evaluation.
+  bool isPrediction = false;
   /// Whether the layer is trained: one that is not goes by its moving averages, too.
   bool isTrained = true;
   /// What else the call says, of the row's callArguments.

@@ -129,7 +129,7 @@ Value maskOf(const LayerContext& c, const Fields& f, const Attended& a, Inputs i
   };
   Value mask = both(spread(in.mask(0), true), spread(in.mask(1), false));
   if (in.size() > 2) mask = both(mask, spread(in.mask(2), false));
-  bool isCausal = c.said->flag("use_causal_mask");
+  bool isCausal = c.said->flag("use_causal_mask") || f.has("cache_length");
   if (int32_t window = windowOf(f); isCausal || window > 0)
     mask = both(mask, band(a, isCausal, window));
   if (!a.mask) return mask;
@@ -198,8 +198,8 @@ Cache cached(LayerContext& c, const Fields& f, const Attended& a, Value keys, Va
 }
 
 /// Vaswani et al. 2017, and Ainslie et al. 2023 where several heads share a key. With `use_gate` the result
-/// is multiplied by what the query says of it (Qiu et al. 2025). With `cache_length`, but in training, queries see
-/// the steps of earlier calls, too.
+/// is multiplied by what the query says of it (Qiu et al. 2025). With `cache_length` it is causal, and in
+/// predictions queries see the steps of earlier calls, too.
 LayerOutputs attend(LayerContext& c, const Fields& f, Inputs in, const Attended& a,
                     const Heads& h) {
   int32_t n = a.samples(), t = a.queries(), s = a.steps(), group = h.queries / h.keys;
@@ -210,8 +210,9 @@ LayerOutputs attend(LayerContext& c, const Fields& f, Inputs in, const Attended&
     gate = sigmoid(projected(c, f, "gate", a.query, {h.queries, h.valueSize}));
   Value v = projected(c, f, "value", a.value, {h.keys, h.valueSize});
   Value mask;
-  if (f.has("cache_length") && !c.training) {
-    if (!k || !v || !isCachable(a, in)) return {};
+  bool remembers = f.has("cache_length") && !c.training;
+  if (!k || !v || (remembers && !isCachable(a, in))) return {};
+  if (remembers && c.isPrediction) {
     Cache cache = cached(c, f, a, k, v);
     k = cache.keys, v = cache.values, mask = cache.mask;
     q = q * cache.fits;

@@ -15,9 +15,10 @@ Draw layer_parts::drawOf(LayerContext& c, const Fields& f, Graph& graph, int32_t
   // The first two of its four numbers are the seed, the others the step.
   Graph& around = *state.graph;
   Value seed = reshape(constant(around, f.whole("seed"), DType::kI32), {.shape = {1}});
-  Value zero = reshape(constant(around, 0, DType::kI32), {.shape = {1}});
+  // Another key than that of a model with this seed.
+  Value own = reshape(constant(around, 1 << 30, DType::kI32), {.shape = {1}});
   Value step = slice(state, {.begin = {2}, .size = {2}});
-  return {concat({{seed, zero, step}}, {.axis = 0}), number};
+  return {concat({{seed, own, step}}, {.axis = 0}), number};
 }
 
 namespace {

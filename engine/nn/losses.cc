@@ -329,8 +329,13 @@ Value reduced(std::string_view how, const SampleLosses& losses, Value weights) {
   if (values.shape().rank() == 0)
     return how == "mean_with_sample_weight" || !weights ? values : values * mean(weights);
   if (how == "mean_with_sample_weight" && weights) {
-    Value total = counted ? weights * counted : weights;
-    return sum(values * total) / sum(total);
+    // Of each number that counts.
+    Value total = broadcastTo(weights, {.shape = values.shape()});
+    if (counted) {
+      total = total * counted;
+      values = where(losses.counted, values, 0.0);
+    }
+    return divNoNan(sum(values * total), sum(total));
   }
   if (weights) values = values * weights;
   if (counted) values = where(losses.counted, values, 0.0);

@@ -50,7 +50,8 @@ Value ctc(Value labels, Value logits, const Fields& fields);
 Value classNumbers(Value labels, Value predictions);
 
 /// What the labels of an output are.
-inline constexpr int32_t kMostLabels = 2147483647;
+// They are compared as float32.
+inline constexpr int32_t kMostLabels = 1 << 24;
 struct LabelKind {
   /// Whole numbers below this, in the place of the last axis; 0: any numbers, of the output's shape.
   int32_t classes = 0;

@@ -197,13 +197,14 @@ MetricSums concordance(Value y, Value p, const Fields&, const Json&) {
 }
 
 constexpr MetricRow kMetrics[] = {
-    {{"accuracy|acc", {}}, accuracy},
+    {{"accuracy|acc", {}}, accuracy, MetricRow::kAny},
     {{"categorical_accuracy", {}}, categoricalAccuracy},
-    {{"sparse_categorical_accuracy", {}}, sparseCategoricalAccuracy},
+    {{"sparse_categorical_accuracy", {}}, sparseCategoricalAccuracy, MetricRow::kAny},
     {{"binary_accuracy", kThreshold},
      [](Value y, Value p, const Fields& f, const Json&) {
        return isAbove(y, p, f.number("threshold"));
-     }},
+     },
+     MetricRow::kAny},
     {{"top_k_categorical_accuracy", kTop},
      [](Value y, Value p, const Fields& f, const Json&) {
        return topK(classOf(y), p, f.whole("k"));
@@ -211,7 +212,8 @@ constexpr MetricRow kMetrics[] = {
     {{"sparse_top_k_categorical_accuracy", kTop},
      [](Value y, Value p, const Fields& f, const Json&) {
        return topK(classNumbers(y, p), p, f.whole("k"));
-     }},
+     },
+     MetricRow::kAny},
     {{"precision", kTopThresholds}, precision},
     {{"recall", kTopThresholds}, recall},
     {{"true_positives", kThresholds}, countedOnes<true, true>},
@@ -283,6 +285,9 @@ Result<MetricSums> sumsOf(const Json& metric, const Json& loss, Value y, Value p
   const MetricRow* row = rowNamed(rows(), name);
   if (!row) return unknownMetric(name);
   FJORD_TRY(Fields fields, fieldsOf(*row, kEveryMetric, metric));
+  if (row->labels == MetricRow::kScores && y.shape() != p.shape())
+    return fail("the metric ", name, " takes labels of the shape of predictions, ", p.shape(),
+                ", got ", y.shape());
   return row->sums(y, p, fields, loss);
 }
 
@@ -303,8 +308,9 @@ Table metricTable() {
 
 MetricSums metricSums(const Json& metric, const Json& loss, Value y, Value p) {
   if (!y || !p) return {};
-  // Class numbers stand beside the scores of a sample, not along them.
-  if (y.shape().rank() == p.shape().rank() - 1) {
+  // Class numbers stand beside the scores of a sample, not along them. Those of a sequence are as many as it has.
+  bool isSequence = labelKind(metric, p.shape()).isSequence;
+  if (!isSequence && y.shape().rank() == p.shape().rank() - 1) {
     Shape column = y.shape();
     column.push(1);
     y = reshape(y, {.shape = column});

@@ -36,8 +36,9 @@ Value ofClass(Value x, int32_t id);
 // ---- metrics_classes.cc: metrics of how classes are told apart, that are more than a ratio
 
 struct MetricRow : Named {
-  /// `labels` as they are.
   MetricSums (*sums)(Value labels, Value predictions, const Fields& fields, const Json& loss);
+  /// What labels may be: as predictions are, or class numbers, too.
+  enum Labels : uint8_t { kScores, kAny } labels = kScores;
 };
 std::span<const MetricRow> classMetrics();
 

@@ -363,8 +363,8 @@ constexpr MetricRow kRows[] = {
      [](Value y, Value p, const Fields& f, const Json&) {
        return fBeta(y, p, f, f.number("beta"));
      }},
-    {{"iou", kIou}, iou},
-    {{"mean_iou", kMeanIou}, iou},
+    {{"iou", kIou}, iou, MetricRow::kAny},
+    {{"mean_iou", kMeanIou}, iou, MetricRow::kAny},
     {{"one_hot_iou", kOneHotIou}, iou},
     {{"one_hot_mean_iou", kOneHotMeanIou}, iou},
     {{"binary_iou", kBinaryIou},

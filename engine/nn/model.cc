@@ -199,7 +199,8 @@ Status Model::useStates(const Program& p) {
   for (size_t i = 0; i < keptStates_.size(); ++i) {
     const KeptState& state = keptStates_[i];
     bool isOwn = std::ranges::find(p.states, static_cast<int>(i)) != p.states.end();
-    if (state.isUsed && !isOwn)
+    // An attention's cache is of predictions alone.
+    if (state.isUsed && !isOwn && !p.states.empty())
       return fail("the layer ", state.name.substr(0, state.name.rfind('/')),
                   " is stateful and has the states of ", state.value.shape()[0], " samples, got ",
                   p.batch, ": batches have one size until resetStates");

@@ -250,6 +250,7 @@ class Model : public Module {
   std::vector<Type> inputTypesFor(int32_t batch, std::span<const Tensor> x) const;
   double rateOf(int64_t step) const;
   Status checkInputs(std::span<const Tensor> x) const;
+  Status checkSequences(size_t output, const Tensor& labels) const;
   Status checkLabels(size_t output, const Tensor& labels) const;
   Status checkOptions(const Json& options) const;
   void settle(Program& p) const;

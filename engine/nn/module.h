@@ -140,6 +140,7 @@ class ModuleCall : public LayerContext {
   struct Options {
     int32_t samples = 1;
     bool training = false;
+    bool predicts = false;
     bool makes = false;     // the module's list of calls
     bool compares = false;  // what the calls give with what is noted there
     bool moves = false;     // weights, from run to run, as they do in training
@@ -147,6 +148,7 @@ class ModuleCall : public LayerContext {
   ModuleCall(Module& module, Graph& graph, const Options& options)
       : module_(module), graph_(graph), options_(options) {
     training = options.training;
+    isPrediction = options.predicts;
   }
 
   /// The model's outputs for its inputs.

@@ -31,6 +31,9 @@ Value both(Value a, Value b) { return a && b ? a & b : a ? a : b; }
 
 }  // namespace
 
+// What is doubled without end would be no number, and no step be taken any more.
+constexpr double kMostScale = 0x1p+127;
+
 /// Whether gradients times the scale of losses are finite, and this is how many such steps there were; the
 /// scale goes on from there. Micikevicius et al. 2018. In float32 gradients are what they are without a
 /// scale, but for those that it takes beyond all numbers.
@@ -41,7 +44,9 @@ Value Optimizer::areFinite(std::span<UpdateContext* const> weights, UpdateContex
   Value finite;
   for (UpdateContext* u : weights) finite = both(finite, all(isFinite(u->gradient * scale)));
   Value grows = inRow >= lossScale_->growthSteps - 1;
-  whole.setSlot("scale", where(finite, where(grows, scale * 2.0, scale), scale * 0.5));
+  whole.setSlot("scale",
+                where(finite, where(grows, minimum(scale * 2.0, like(scale, kMostScale)), scale),
+                      scale * 0.5));
   whole.setSlot("finite_in_row", where(finite & logicalNot(grows), inRow + 1.0, 0.0));
   whole.setSlot("steps", where(finite, taken + 1.0, taken));
   step = taken + 1.0;
@@ -123,6 +128,16 @@ void Optimizer::clip(std::vector<Value>& gradients) const {
     double most = fields_.number("clipvalue");
     for (Value& g : gradients) g = fjord::clip(g, like(g, -most), like(g, most));
   }
+}
+
+Status Optimizer::checkForVariables() const {
+  if (hasAverages())
+    return fail("use_ema is of models, whose weights are their averages once they are trained");
+  for (const char* key : {"exclude_from_weight_decay", "exclude_layers"}) {
+    if (fields_.knows(key) && !fields_.texts(key).empty())
+      return fail(key, " is of models, whose weights have names");
+  }
+  return {};
 }
 
 }  // namespace fjord

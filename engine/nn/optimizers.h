@@ -69,6 +69,8 @@ class Optimizer {
   /// Whether it keeps moving averages of weights, in slots of this name; they are the weights once
   /// training is over.
   bool hasAverages() const { return fields_.flag("use_ema"); }
+  /// Refuses what takes a model: weights with names, and an end of their training.
+  Status checkForVariables() const;
   static constexpr std::string_view kAverage = "average";
 
  private:

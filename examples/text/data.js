@@ -63,13 +63,13 @@ export function prepare(given) {
     counts.set(c, (counts.get(c) ?? 0) + 1);
     characters += 1;
   }
-  if (characters < kFewest) {
-    const [has, least] = [characters, kFewest].map((count) => count.toLocaleString('en'));
-    throw new Error(`This text has ${has} characters: with fewer than ${least} there is nothing to learn but the text by heart.`);
-  }
   const alphabet = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a)).slice(0, kMostKinds).sort();
   const places = new Map(alphabet.map((c, i) => [c, i]));
   const codes = new Uint16Array(alphabet.reduce((sum, c) => sum + counts.get(c), 0));
+  if (codes.length < kFewest) {
+    const [has, least] = [codes.length, kFewest].map((count) => count.toLocaleString('en'));
+    throw new Error(`This text has ${has} characters: with fewer than ${least} there is nothing to learn but the text by heart.`);
+  }
   let at = 0;
   for (const c of text) {
     const place = places.get(c);

@@ -49,32 +49,32 @@ modelWeights.variable = (handle, index) => models.get(handle)!.deref()!['variabl
 export class Assembled extends Predictor implements LayerHome {
   readonly className: string;
   /** As a layer of others. */
-  readonly calls = new Calls(this as unknown as LayersModel);
-  readonly homes = new Homes();
+  readonly symbolicCalls = new Calls(this as unknown as LayersModel);
+  readonly homeModels = new Homes();
   protected seed: number;
-  private readonly saved?: Described;
+  readonly #saved?: Described;
   protected ends?: Ends;
-  private readonly isPart: boolean;
-  private readonly draws: boolean;
+  readonly #isPart: boolean;
+  readonly #draws: boolean;
   /** What it is a part of. */
-  private whole?: Assembled;
-  private isSharing = false;
-  private isBySample = true;
-  protected home = new Home(() => this.built, this.held, () => (this.isSharing || !this.isBySample ? 'wasm' : undefined));
-  private isTrainable = true;
-  private isBeingBuilt = false;
+  #whole?: Assembled;
+  #isSharing = false;
+  #isBySample = true;
+  protected home = new Home(() => this.built, this.held, () => (this.#isSharing || !this.#isBySample ? 'wasm' : undefined));
+  #isTrainable = true;
+  #isBeingBuilt = false;
   /** Of each weight whether it is trained where no layer and no model says otherwise. */
-  private trained: boolean[] = [];
+  #trained: boolean[] = [];
   /** Weights that were asked for as variables. */
-  private readonly variables = new Map<number, WeightVariable>();
-  private readonly weightOwner: WeightOwner = {
+  readonly #variables = new Map<number, WeightVariable>();
+  readonly #weightOwner: WeightOwner = {
     isDisposed: () => this.isDisposed, handle: () => this.built, check: (what) => this.home.gpu?.check(what), changed: () => this.home.gpu?.upload(),
   };
   /** Layer.changes, and all flags, when the engine was told last. */
-  private seenChanges = 0;
+  #seenChanges = 0;
   /** Layers of the program, and the sum of their changes then. */
-  private ofProgram: CustomLayer[] = [];
-  private seenFields = 0;
+  #ofProgram: CustomLayer[] = [];
+  #seenFields = 0;
   protected flags = '';
 
   constructor(
@@ -85,76 +85,76 @@ export class Assembled extends Predictor implements LayerHome {
   ) {
     super(options.name ?? uniqueName('Model'), options.handle);
     this.className = options.className ?? options.saved?.class_name ?? 'Functional';
-    this.saved = options.saved;
+    this.#saved = options.saved;
     this.ends = options.ends;
     this.seed = options.seed ?? (Math.random() * 2 ** 31) | 0;
-    this.isTrainable = options.trainable ?? options.saved?.config['trainable'] !== false;
-    this.isPart = options.isPart ?? false;
-    this.draws = options.draws ?? false;
-    this.seenChanges = Layer.changes;
-    this.flags = this.flagsOf(this.isTrainable);
+    this.#isTrainable = options.trainable ?? options.saved?.config['trainable'] !== false;
+    this.#isPart = options.isPart ?? false;
+    this.#draws = options.draws ?? false;
+    this.#seenChanges = Layer.changes;
+    this.flags = this.#flagsOf(this.#isTrainable);
     for (const l of layers) {
-      if (l instanceof Layer) l.home = this;
+      if (l instanceof Layer) l.joinedModel = this;
       else if (l.isAPart) l.belongTo(this);
     }
-    if (this.handle) this.own();
+    if (this.#handle) this.#own();
   }
   /** @internal */
   get isAPart(): boolean {
-    return this.isPart;
+    return this.#isPart;
   }
   /** @internal */
   belongTo(whole: Assembled): void {
-    this.whole ??= whole;
+    this.#whole ??= whole;
   }
 
   // ---- description --------------------------------------------------------------------------------------------------------------
 
-  private get handle(): number {
+  get #handle(): number {
     return this.held.handle;
   }
   /** The engine's handle; the weights are made on first use. */
   protected override get built(): number {
     if (this.isDisposed) return super.built;
-    if (!this.handle) {
-      if (this.isBeingBuilt) throw new Error(`The weights of ${this.name} are asked for while they are made: a call of a layer reads what addWeight has given, by read()`);
-      this.isBeingBuilt = true;
+    if (!this.#handle) {
+      if (this.#isBeingBuilt) throw new Error(`The weights of ${this.name} are asked for while they are made: a call of a layer reads what addWeight has given, by read()`);
+      this.#isBeingBuilt = true;
       try {
-        this.makeWeights();
+        this.#makeWeights();
       } finally {
-        this.isBeingBuilt = false;
+        this.#isBeingBuilt = false;
       }
     }
-    if (this.seenChanges !== Layer.changes) this.tellFlags();
-    if (!tracing()) this.followLayers();
-    return this.handle;
+    if (this.#seenChanges !== Layer.changes) this.#tellFlags();
+    if (!tracing()) this.#followLayers();
+    return this.#handle;
   }
   /** What a layer of the program has read of itself, when steps were planned, may have changed: they are planned anew. */
-  private followLayers(): void {
-    const changes = changesOf(this.ofProgram);
-    if (changes === this.seenFields) return;
-    this.seenFields = changes;
-    call('fj_modelForgetPlans', this.handle);
+  #followLayers(): void {
+    const changes = changesOf(this.#ofProgram);
+    if (changes === this.#seenFields) return;
+    this.#seenFields = changes;
+    call('fj_modelForgetPlans', this.#handle);
   }
   /** Makes the weights now. */
   build(): void {
     void this.built;
   }
-  private makeWeights(): void {
+  #makeWeights(): void {
     const names = this.layers.map((l) => l.name);
     const twice = names.find((name, i) => names.indexOf(name) < i);
     if (twice) throw new Error(`Two layers of the model are named ${twice}`);
-    const shared = this.lent();
-    const given = [...shared.map(({at, model, path}) => [at, model.handle, path]), ...numbersOf(pathsOf(this.layers))];
-    this.held.handle = withArguments((a) => call('fj_model', a.json(this.saved ?? this.described()), this.seed, this.saved && !this.draws ? 0 : 1, given.length ? a.json(given) : 0));
-    for (const {model} of shared) model.isSharing = this.isSharing = true;
-    this.own();
-    if (!this.saved) this.beginLayers();
+    const shared = this.#lent();
+    const given = [...shared.map(({at, model, path}) => [at, model.#handle, path]), ...numbersOf(pathsOf(this.layers))];
+    this.held.handle = withArguments((a) => call('fj_model', a.json(this.#saved ?? this.#described()), this.seed, this.#saved && !this.#draws ? 0 : 1, given.length ? a.json(given) : 0));
+    for (const {model} of shared) model.#isSharing = this.#isSharing = true;
+    this.#own();
+    if (!this.#saved) this.#beginLayers();
   }
   /** In the program's words; what stands in it more than once has a number. */
-  private described(): Described {
+  #described(): Described {
     const times = new Map<AnyLayer, number>();
-    this.walk((l) => times.set(l, (times.get(l) ?? 0) + 1));
+    this.#walk((l) => times.set(l, (times.get(l) ?? 0) + 1));
     const repeated = [...times].filter(([, n]) => n > 1).map(([l]) => l);
     const one: Describe = (l) => {
       const described = l instanceof Layer ? l.asWritten() : l.description(one);
@@ -163,22 +163,22 @@ export class Assembled extends Predictor implements LayerHome {
     return this.description(one);
   }
   /** All layers, those of inner models after these, with the paths that name their weights: those of the first place. */
-  private walk(visit: (layer: AnyLayer, path: string) => void, prefix = '', first = new Map<AnyLayer, string>()): void {
+  #walk(visit: (layer: AnyLayer, path: string) => void, prefix = '', first = new Map<AnyLayer, string>()): void {
     for (const l of this.layers) {
       const path = first.get(l) ?? prefix + l.name;
       first.set(l, path);
       visit(l, path);
-      if (l instanceof Assembled) l.walk(visit, `${path}/`, first);
+      if (l instanceof Assembled) l.#walk(visit, `${path}/`, first);
     }
   }
   /** The layers whose weights another model has made, with their paths here and there. */
-  private lent(): {at: string; model: Assembled; path: string}[] {
-    if (this.whole && !this.whole.isDisposed) void this.whole.built;
-    const own = this.isPart ? this.homes.of(this.name) : undefined;
+  #lent(): {at: string; model: Assembled; path: string}[] {
+    if (this.#whole && !this.#whole.isDisposed) void this.#whole.built;
+    const own = this.#isPart ? this.homeModels.of(this.name) : undefined;
     const lent = own ? [{at: '', model: own.model as Assembled, path: own.path}] : [];
-    this.walk((l, at) => {
+    this.#walk((l, at) => {
       if (l instanceof Assembled && !l.isAPart) void l.built;
-      const home = l.homes.of(l.name);
+      const home = l.homeModels.of(l.name);
       if (l instanceof Layer && home && !own) lent.push({at, model: home.model as Assembled, path: home.path});
     });
     for (const {model} of lent) {
@@ -188,59 +188,59 @@ export class Assembled extends Predictor implements LayerHome {
     return lent;
   }
   /** The weights that layers were made with; where one has others, the model is not built. */
-  private beginLayers(): void {
+  #beginLayers(): void {
     const list = this.layers.filter((l) => l instanceof Layer);
     try {
       for (const l of list) {
-        if (l.initial) tidy(() => l.setWeights(l.initial!.map(({shape, values}) => tensor(values, shape))));
+        if (l.firstValues) tidy(() => l.setWeights(l.firstValues!.map(({shape, values}) => tensor(values, shape))));
       }
-      for (const l of list) l.initial = undefined;
+      for (const l of list) l.firstValues = undefined;
     } catch (error) {
       free(this.held);
-      for (const l of list) l.homes.remove(this);
+      for (const l of list) l.homeModels.remove(this);
       throw error;
     }
   }
   protected get isBuilt(): boolean {
-    return this.handle !== 0;
+    return this.#handle !== 0;
   }
   /** The weights are this model's from now on, too. */
-  private own(): void {
-    models.set(this.handle, new WeakRef(this));
-    gone.register(this, this.handle);
+  #own(): void {
+    models.set(this.#handle, new WeakRef(this));
+    gone.register(this, this.#handle);
     // A description does not say all of it.
     this.flags = '';
-    this.tell(this.flagsOf(true, true));
-    const {weights, bySample} = callForJson<ModelInfo>('fj_modelInfo', this.handle);
-    this.trained = weights.map((w) => w.trainable);
-    this.tellFlags();
-    this.isBySample = bySample;
-    this.ofProgram = [];
-    this.walk((l, path) => {
-      for (const one of l instanceof Layer ? [l, ...layersWithin(l)] : []) if ('isOfProgram' in one) this.ofProgram.push(one as CustomLayer);
-      if (this.saved || l instanceof Assembled || weights.some((w) => w.name.startsWith(`${path}/`))) l.homes.add(this, path);
+    this.#tell(this.#flagsOf(true, true));
+    const {weights, bySample} = callForJson<ModelInfo>('fj_modelInfo', this.#handle);
+    this.#trained = weights.map((w) => w.trainable);
+    this.#tellFlags();
+    this.#isBySample = bySample;
+    this.#ofProgram = [];
+    this.#walk((l, path) => {
+      for (const one of l instanceof Layer ? [l, ...layersWithin(l)] : []) if ('isOfProgram' in one) this.#ofProgram.push(one as CustomLayer);
+      if (this.#saved || l instanceof Assembled || weights.some((w) => w.name.startsWith(`${path}/`))) l.homeModels.add(this, path);
     });
   }
-  private flagsOf(model: boolean, all = false): string {
+  #flagsOf(model: boolean, all = false): string {
     const layers: Record<string, boolean> = {};
-    this.walk((l, path) => (layers[path] = all || l.trainable));
+    this.#walk((l, path) => (layers[path] = all || l.trainable));
     return JSON.stringify({model, layers});
   }
-  private tell(flags: string): void {
-    if (flags !== this.flags) withArguments((a) => call('fj_modelTrainable', this.handle, a.text(flags)));
+  #tell(flags: string): void {
+    if (flags !== this.flags) withArguments((a) => call('fj_modelTrainable', this.#handle, a.text(flags)));
     this.flags = flags;
   }
-  private tellFlags(): void {
-    this.tell(this.flagsOf(this.isTrainable));
-    this.seenChanges = Layer.changes;
+  #tellFlags(): void {
+    this.#tell(this.#flagsOf(this.#isTrainable));
+    this.#seenChanges = Layer.changes;
   }
   /** Whether fit changes any weights; a change, like that of a layer, counts from the next compile on. */
   get trainable(): boolean {
-    return this.isTrainable;
+    return this.#isTrainable;
   }
   set trainable(trainable: boolean) {
     checkTrainable(trainable);
-    this.isTrainable = trainable;
+    this.#isTrainable = trainable;
     for (const l of this.layers) if (l instanceof Layer) l.isHeld = !trainable;
     ++Layer.changes;
   }
@@ -253,30 +253,30 @@ export class Assembled extends Predictor implements LayerHome {
     const begins = this.info().inputs;
     graph.inputs.forEach(([name, node], i) => {
       const {dtype, shape: open} = begins[i]!;
-      const shape = [this.batchOf(name), ...open.slice(1)];
+      const shape = [this.#batchOf(name), ...open.slice(1)];
       const layer = this.layers.find((l) => l.name === name) ?? new Layer('InputLayer', {name, batchInputShape: shape, dtype});
-      given.set(`${name} ${node}`, layer.calls.list[0]?.outputs ?? layer.calls.add([], [{dtype, shape}]));
+      given.set(`${name} ${node}`, layer.symbolicCalls.list[0]?.outputs ?? layer.symbolicCalls.add([], [{dtype, shape}]));
     });
     for (const {layer: name, node, inputs, outputs, arguments: args} of graph.calls) {
       const list = inputs.map(find);
-      given.set(`${name} ${node}`, this.getLayer(name).calls.add(list, inBatch(list, outputs), args));
+      given.set(`${name} ${node}`, this.getLayer(name).symbolicCalls.add(list, inBatch(list, outputs), args));
     }
     this.ends = {inputs: graph.inputs.map(find), outputs: graph.outputs.map(find)};
   }
   /** The size of a batch that one of its inputs was given, or the first layer of a row. */
-  private batchOf(input: string): number | null {
+  #batchOf(input: string): number | null {
     const layer = this.layers.find((l) => l.name === input) ?? this.layers[0]!;
     return (layer instanceof Layer ? layer.batchInputShape : layer.inputs[0]!.shape)?.[0] ?? null;
   }
-  private get joined(): Ends {
+  get #joined(): Ends {
     this.join();
     return this.ends!;
   }
   get inputs(): SymbolicTensor[] {
-    return this.joined.inputs;
+    return this.#joined.inputs;
   }
   get outputs(): SymbolicTensor[] {
-    return this.joined.outputs;
+    return this.#joined.outputs;
   }
   get input(): SymbolicTensor | SymbolicTensor[] {
     return first(this.inputs);
@@ -305,7 +305,7 @@ export class Assembled extends Predictor implements LayerHome {
   }
   /** For the engine, as a part of another description. @internal */
   asWritten(): Described {
-    return this.described();
+    return this.#described();
   }
   protected override get topology(): Described {
     return this.isBuilt ? super.topology : this.inKerasNames();
@@ -337,8 +337,8 @@ export class Assembled extends Predictor implements LayerHome {
       const lists: number[][] = [[], []];
       for (const l of model.layers) {
         const own = within.get(paths.get(l)!) ?? [];
-        const isTrained = (i: number) => this.trained[i]! && l.trainable && !(l as Layer).isHeld;
-        const parts = l instanceof Assembled ? split(l) : [own.filter(isTrained), [...own].sort((a, b) => +this.trained[b]! - +this.trained[a]!).filter((i) => !isTrained(i))];
+        const isTrained = (i: number) => this.#trained[i]! && l.trainable && !(l as Layer).isHeld;
+        const parts = l instanceof Assembled ? split(l) : [own.filter(isTrained), [...own].sort((a, b) => +this.#trained[b]! - +this.#trained[a]!).filter((i) => !isTrained(i))];
         parts.forEach((part, k) => lists[k]!.push(...part));
       }
       return model.trainable ? lists : [[], lists.flat()];
@@ -357,18 +357,18 @@ export class Assembled extends Predictor implements LayerHome {
     return this.weights.filter((w) => !w.trainable);
   }
   /** A weight as a variable. */
-  private variableAt(index: number): WeightVariable {
+  variableAt(index: number): WeightVariable {
     const {name, trainable} = this.info().weights[index]!;
-    let made = this.variables.get(index);
-    if (!made) this.variables.set(index, (made = new WeightVariable(this.weightOwner, index, name, trainable)));
+    let made = this.#variables.get(index);
+    if (!made) this.#variables.set(index, (made = new WeightVariable(this.#weightOwner, index, name, trainable)));
     made.trainable = trainable;
     return made;
   }
   override dispose(): Disposal {
-    const weights = this.handle && !this.isDisposed ? this.info().weights : [];
-    for (const variable of this.variables.values()) variable.release();
+    const weights = this.#handle && !this.isDisposed ? this.info().weights : [];
+    for (const variable of this.#variables.values()) variable.release();
     super.dispose();
-    const kept = [...pathsOf(this.layers)].filter(([l]) => l.homes.all.length).map(([, path]) => `${path}/`);
+    const kept = [...pathsOf(this.layers)].filter(([l]) => l.homeModels.all.length).map(([, path]) => `${path}/`);
     return {refCountAfterDispose: 0, numDisposedVariables: weights.filter(({name}) => !kept.some((path) => name.startsWith(path))).length};
   }
   /** @internal */
@@ -396,7 +396,7 @@ export class Assembled extends Predictor implements LayerHome {
   /** @internal */
   resetStatesAt(path: string): void {
     if (!this.isBuilt) return;
-    withArguments((a) => call('fj_modelResetStates', this.handle, a.text(path)));
+    withArguments((a) => call('fj_modelResetStates', this.#handle, a.text(path)));
     this.home.gpu?.uploadStates();
   }
 
@@ -411,7 +411,7 @@ export class Assembled extends Predictor implements LayerHome {
   apply(x: Data | SymbolicTensor | SymbolicTensor[], args?: CallArgs): Tensor | Tensor[] | SymbolicTensor | SymbolicTensor[] {
     const training = trainingOf(args, this.name);
     const list = symbolicOf(x);
-    if (list) return first(this.calls.add(list, this.typesFor(list), training === undefined ? undefined : {training}));
+    if (list) return first(this.symbolicCalls.add(list, this.#typesFor(list), training === undefined ? undefined : {training}));
     for (const t of [x].flat()) refuseForeignPart(t, `${this.name}: apply`);
     if (training) return first(this.recorded(tensorsOf(x, () => this.inputNames, 'apply'), true));
     return this.predictOnBatch(x as Data);
@@ -432,7 +432,7 @@ export class Assembled extends Predictor implements LayerHome {
     refuseTraced(`calls the model ${this.name}`, 'a layer calls other layers, by apply, and a model has all that it is trained by as outputs');
   }
   /** The types of its outputs, where it takes these inputs. */
-  private typesFor(given: readonly SymbolicType[]): SymbolicType[] {
+  #typesFor(given: readonly SymbolicType[]): SymbolicType[] {
     const {inputs, outputs} = this.info();
     const said = (list: readonly SymbolicType[]) => list.map(({shape}) => `[${shape.map((d) => d ?? 'null').join(',')}]`).join(', ');
     const fits = (a: SymbolicType, b: SymbolicType) => a.shape.length === b.shape.length && a.shape.every((d, i) => i === 0 || d === b.shape[i]);

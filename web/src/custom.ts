@@ -107,13 +107,13 @@ class CustomWeight extends LayerVariable {
     return this.args.name;
   }
   override read(): Tensor {
-    return tracing() ? this.layer.tracedOf(this) : super.read();
+    return tracing() ? this.layer.tracedWeight(this) : super.read();
   }
   override write(value: Tensor): this {
     if (!tracing()) return super.write(value);
     if (this.trainable) throw new Error(`the weight ${this.name} is written to in a call: that takes one that was made with trainable = false`);
-    call('fj_traceUpdate', handleOf(this.layer.tracedOf(this)), handleOf(value));
-    this.layer.setTraced(this, keep(value.clone()));
+    call('fj_traceUpdate', handleOf(this.layer.tracedWeight(this)), handleOf(value));
+    this.layer.setTracedWeight(this, keep(value.clone()));
     return this;
   }
 }
@@ -122,10 +122,10 @@ export class CustomLayer extends Layer {
   built = false;
   supportsMasking = false;
   inputSpec: InputSpec | InputSpec[] | null = null;
-  private variables: CustomWeight[] = [];
+  #variables: CustomWeight[] = [];
   /** Of each call that is being traced, its weights. */
-  private readonly traced: Map<CustomWeight, Tensor>[] = [];
-  private callHook?: (inputs: Tensor | Tensor[], kwargs: CallArgs) => void;
+  readonly #traced: Map<CustomWeight, Tensor>[] = [];
+  #callHook?: (inputs: Tensor | Tensor[], kwargs: CallArgs) => void;
 
   constructor(args: Config | null = {}) {
     const {className} = new.target as unknown as {className?: string};
@@ -174,7 +174,7 @@ export class CustomLayer extends Layer {
       throw new Error(`${this.name}: addWeight: ${words}`);
     };
     if (typeof name !== 'string' || !name) fail(`name is a text, got ${shown(name)}`);
-    if (this.variables.some((v) => v.args.name === name)) fail(`Duplicate weight name ${name} for layer ${this.name}`);
+    if (this.#variables.some((v) => v.args.name === name)) fail(`Duplicate weight name ${name} for layer ${this.name}`);
     if (!Array.isArray(shape) || !shape.every((d) => Number.isInteger(d) && d! > 0)) fail(`the shape of ${name} is a list of sizes, got ${shown(shape)}`);
     if ((dtype ?? 'float32') !== 'float32') fail(`dtype of ${name} must be 'float32', got ${shown(dtype)}`);
     if (typeof initializer === 'function' || isApplied(initializer)) fail(`the initializer of ${name} is one of tf.initializers, or its name, not a function`);
@@ -183,18 +183,18 @@ export class CustomLayer extends Layer {
       regularizer: describedFunction(regularizer, 'regularizer') ?? regularizer ?? null, constraint: describedFunction(constraint, 'constraint') ?? constraint ?? null,
     };
     const made = new CustomWeight(this, args);
-    this.variables.push(made);
-    if (this.traced.length) this.declare(made);
+    this.#variables.push(made);
+    if (this.#traced.length) this.#declare(made);
     return made;
   }
   invokeCallHook(inputs: Tensor | Tensor[], kwargs: CallArgs): void {
-    this.callHook?.(inputs, kwargs);
+    this.#callHook?.(inputs, kwargs);
   }
   setCallHook(hook: (inputs: Tensor | Tensor[], kwargs: CallArgs) => void): void {
-    this.callHook = hook;
+    this.#callHook = hook;
   }
   clearCallHook(): void {
-    this.callHook = undefined;
+    this.#callHook = undefined;
   }
   addLoss(): void {
     throw new Error(`${this.name}: addLoss is not supported: a regularizer of a weight, activityRegularizer, or the loss of the model adds what is to be added`);
@@ -204,26 +204,22 @@ export class CustomLayer extends Layer {
 
   /** Other layers say that they are instances of this class, too. */
   readonly isOfProgram = true;
-  /** The engine's number of it. */
-  get number(): number {
-    return numberOf(this, this);
-  }
   override inKerasNames(): Described {
     return {class_name: this.className, config: inKerasNames(this.getConfig()) as Config};
   }
   override asWritten(): Described {
     return {class_name: this.className, config: {...this.inKerasNames().config, ...this.config}};
   }
-  protected override get within(): Described {
-    return {class_name: 'Traced', config: {number: this.number, name: this.name}};
+  protected override get describedWithin(): Described {
+    return {class_name: 'Traced', config: {number: numberOf(this, this), name: this.name}};
   }
   override typesFor(inputs: readonly SymbolicType[]): SymbolicType[] {
-    this.checkInputs(inputs);
+    this.#checkInputs(inputs);
     const shape = this.computeOutputShape(alone(inputs.map((t) => t.shape)));
     const shapes = Array.isArray(shape[0]) ? (shape as Shape[]) : [shape as Shape];
     return shapes.map((one) => ({dtype: 'float32', shape: one}));
   }
-  private checkInputs(inputs: readonly SymbolicType[]): void {
+  #checkInputs(inputs: readonly SymbolicType[]): void {
     const specs = [this.inputSpec ?? []].flat();
     if (specs.length && specs.length !== inputs.length) throw new Error(`Layer ${this.name} expects ${specs.length} inputs, but it received ${inputs.length} input tensors.`);
     specs.forEach((spec, i) => {
@@ -233,24 +229,24 @@ export class CustomLayer extends Layer {
   }
 
   /** Its weights are named, and made, in the order in which `build` has added them. */
-  trace(inputs: Tensor[], masks: (Tensor | undefined)[], training: boolean) {
+  traceCall(inputs: Tensor[], masks: (Tensor | undefined)[], training: boolean) {
     const tensors = new Map<CustomWeight, Tensor>();
     changesOf([this]);
     // One that calls itself is refused, later.
     if (open.length && !open.includes(this)) seen.get(open.at(-1)!)!.called.add(this);
     if (!seen.has(this)) seen.set(this, {fields: fieldsOf(this), changes: 0, called: new Set()});
     open.push(this);
-    this.traced.push(tensors);
+    this.#traced.push(tensors);
     try {
-      for (const v of this.variables) this.declare(v);
+      for (const v of this.#variables) this.#declare(v);
       // A program may have called build itself.
-      if (!this.built && !this.variables.length) this.buildFor(inputs);
+      if (!this.built && !this.#variables.length) this.#buildFor(inputs);
       const mask = masks.some((m) => m) ? (alone(masks) as Tensor) : undefined;
       const outputs = this.call(inputs, {training, ...(mask ? {mask} : {})});
       return {outputs, masks: mask ? [this.computeMask(alone(inputs), mask)].flat() : undefined};
     } finally {
       open.pop();
-      this.traced.pop();
+      this.#traced.pop();
       // A call may change them itself.
       seen.get(this)!.fields = fieldsOf(this);
       for (const t of tensors.values()) t.dispose();
@@ -260,27 +256,27 @@ export class CustomLayer extends Layer {
   protected shapesOf(inputs: Tensor[]): Shape | Shape[] {
     return alone(inputs.map(({shape}) => [null, ...shape.slice(1)]));
   }
-  private buildFor(inputs: Tensor[]): void {
+  #buildFor(inputs: Tensor[]): void {
     try {
       this.build(this.shapesOf(inputs));
       this.built = true;
-      this.checkInputs(inputs);
+      this.#checkInputs(inputs);
     } catch (error) {
       this.built = false;
-      this.variables = [];
+      this.#variables = [];
       throw error;
     }
   }
-  private declare(v: CustomWeight): void {
-    this.setTraced(v, keep(new Tensor(withArguments((a) => call('fj_traceWeight', a.json(v.args))))));
+  #declare(v: CustomWeight): void {
+    this.setTracedWeight(v, keep(new Tensor(withArguments((a) => call('fj_traceWeight', a.json(v.args))))));
   }
-  setTraced(v: CustomWeight, t: Tensor): void {
-    const tensors = this.traced.at(-1)!;
+  setTracedWeight(v: CustomWeight, t: Tensor): void {
+    const tensors = this.#traced.at(-1)!;
     tensors.get(v)?.dispose();
     tensors.set(v, t);
   }
-  tracedOf(v: CustomWeight): Tensor {
-    const found = this.traced.at(-1)?.get(v);
+  tracedWeight(v: CustomWeight): Tensor {
+    const found = this.#traced.at(-1)?.get(v);
     if (!found) throw new Error(`it reads the weight ${v.name} of another layer`);
     return found;
   }
@@ -296,8 +292,8 @@ export abstract class RNNCell extends CustomLayer {
   /** The sizes of its states, without the batch. */
   abstract stateSize: number | number[];
 
-  protected override get within(): Described {
-    const {class_name, config} = super.within;
+  protected override get describedWithin(): Described {
+    const {class_name, config} = super.describedWithin;
     return {class_name, config: {...config, state_sizes: [this.stateSize].flat()}};
   }
   /** A cell is built for x alone. */
@@ -314,6 +310,6 @@ export function registeredLayer(className: string, config: Config): Layer | unde
 }
 /** The numbers of the layers of programs with the paths of their weights, as the engine takes them. */
 export const numbersOf = (paths: ReadonlyMap<object, string>): [string, number][] =>
-  [...paths].flatMap(([layer, path]) => ('isOfProgram' in layer ? [[path, (layer as CustomLayer).number] as [string, number]] : []));
+  [...paths].flatMap(([layer, path]) => ('isOfProgram' in layer ? [[path, numberOf(layer, layer as CustomLayer)] as [string, number]] : []));
 
 export const layers = {...factoriesOfLayers, Layer: CustomLayer, RNNCell};

@@ -128,21 +128,21 @@ export class Layer {
   /** The same in those that the program wrote: the engine, which knows both, names an argument by them. */
   protected readonly written: Record<string, unknown> = {};
   /** Of its arguments: the engine knows them by numbers. */
-  private readonly functions: unknown[] = [];
+  readonly #functions: unknown[] = [];
   /** Values that its weights are to have at first, until a model has given them these. */
-  initial?: {shape: number[]; values: Float32Array | Int32Array | Uint8Array}[];
+  firstValues?: {shape: number[]; values: Float32Array | Int32Array | Uint8Array}[];
   /** Whether `trainable` of its model was set to false after its own was set: the order of weights goes by that. @internal */
   isHeld = false;
   /** The shape of a first layer's input, the batch included, and its type. */
   batchInputShape?: Shape;
   dtype: DataType;
   stateful: boolean;
-  readonly calls = new Calls(this);
-  readonly homes = new Homes();
+  readonly symbolicCalls = new Calls(this);
+  readonly homeModels = new Homes();
   /** Of it alone, by the shapes of their samples. */
-  readonly models = new Map<string, LayersModel>();
+  readonly modelsAlone = new Map<string, LayersModel>();
   /** The model that it was put into last. */
-  home?: LayerHome;
+  joinedModel?: LayerHome;
 
   constructor(
     readonly className: string,
@@ -150,17 +150,17 @@ export class Layer {
   ) {
     const {inputShape, batchSize, inputDType, weights, ...others} = (given ?? {}) as Given;
     this.name = others.name || uniqueName(className);
-    if (weights != null) this.begin(tensorsOf(weights, () => [], `${this.name}: weights`));
+    if (weights != null) this.#begin(tensorsOf(weights, () => [], `${this.name}: weights`));
     const sizes = [inputShape].flat();
     // What is no shape or no type goes to the engine under its own name, which refuses it.
     const isShape = inputShape != null && sizes.every((d) => d === null || (Number.isInteger(d) && d! > 0));
     const isType = others.dtype == null && kTypes.includes(inputDType as DataType);
     const rest = {...others, [isType ? 'dtype' : 'inputDType']: inputDType, ...(isShape ? {} : {inputShape})};
-    for (const [key, value] of Object.entries(rest)) if (value !== undefined) this.put(key, value);
+    for (const [key, value] of Object.entries(rest)) if (value !== undefined) this.putArgument(key, value);
     // A batch of any size is taken, whatever is said here; the shape says what was asked for.
-    if (isShape && others.batchInputShape == null) this.put('batchInputShape', [batchSize ?? null, ...sizes]);
-    else if (batchSize !== undefined) this.put('batchSize', batchSize);
-    this.put('name', this.name);
+    if (isShape && others.batchInputShape == null) this.putArgument('batchInputShape', [batchSize ?? null, ...sizes]);
+    else if (batchSize !== undefined) this.putArgument('batchSize', batchSize);
+    this.putArgument('name', this.name);
     const {dtype, stateful, batch_input_shape: said, batch_shape: shape = said, input_shape: sample, batch_size: batch} = this.config;
     this.dtype = kTypes.find((type) => type === dtype) ?? 'float32';
     this.stateful = stateful === true;
@@ -168,20 +168,20 @@ export class Layer {
     const {[className === 'Embedding' ? 'input_length' : 'input_dim']: size = sample} = this.config;
     this.batchInputShape = (shape ?? (size == null ? undefined : [batch ?? null, size].flat())) as Shape | undefined;
   }
-  private begin(weights: Tensor[]): void {
-    this.initial = weights.map((t) => ({shape: t.shape, values: t.dataSync()}));
+  #begin(weights: Tensor[]): void {
+    this.firstValues = weights.map((t) => ({shape: t.shape, values: t.dataSync()}));
   }
-  protected put(key: string, value: unknown): void {
+  protected putArgument(key: string, value: unknown): void {
     const one = (v: unknown) => {
       if (!isLayer(v)) return v;
       if (!('isOfProgram' in v)) return v.inKerasNames();
       within.set(this, [...layersWithin(this), v as Layer]);
-      return (v as Layer).within;
+      return (v as Layer).describedWithin;
     };
     // Of no activation SimpleRNN makes its own there.
     const isTanh = this.className.startsWith('SimpleRNN');
     if (/activation$/i.test(key)) value = value === 'hardSigmoid' ? oldHardSigmoid : value === null && !isTanh ? 'linear' : value;
-    const described = Array.isArray(value) ? value.map(one) : (this.functionAt(key, value) ?? one(value));
+    const described = Array.isArray(value) ? value.map(one) : (this.#functionAt(key, value) ?? one(value));
     // getConfig of a layer around others tells theirs in the program's words.
     const plain = typeof described === 'object' && /^(backward_?)?(layer|cells?)$/i.test(key) ? renamed(described, 'hardSigmoid', oldHardSigmoid) : described;
     this.written[key] = plain;
@@ -189,10 +189,10 @@ export class Layer {
   }
 
   /** An argument that may be a function, where it is one. */
-  private functionAt(key: string, value: unknown): Described | undefined {
+  #functionAt(key: string, value: unknown): Described | undefined {
     const [kind] = /(activation|regularizer|constraint)$/.exec(snakeCase(key)) ?? [];
     const described = kind && describedFunction(value, kind);
-    if (described) this.functions.push(value);
+    if (described) this.#functions.push(value);
     return described || undefined;
   }
 
@@ -200,20 +200,20 @@ export class Layer {
     return this.className;
   }
   /** The description of a layer of the program that the engine knows by its number. */
-  private ownOf(value: unknown): object | undefined {
+  #ownOf(value: unknown): object | undefined {
     const {className, config} = (value ?? {}) as {className?: string; config?: {number?: number}};
-    const own = className === 'Traced' ? layersWithin(this).find((one) => one.within.config['number'] === config?.number) : undefined;
+    const own = className === 'Traced' ? layersWithin(this).find((one) => one.describedWithin.config['number'] === config?.number) : undefined;
     return own && {className: own.className, config: own.getConfig()};
   }
   /** Its arguments as the engine reads them, which refuses what they cannot be. */
-  private get read(): Record<string, unknown> {
+  get #read(): Record<string, unknown> {
     return withArguments((a) => callForJson('fj_layerConfig', a.text(this.className), a.json(this.written)));
   }
   /** One that a program makes: what is wrong with its arguments is said now. @internal */
   static from(className: string, args?: object | null): Layer {
     const layer = new Layer(className, args);
     try {
-      void layer.read;
+      void layer.#read;
     } catch (error) {
       throw new Error(`${layer.name}: ${(error as Error).message}`);
     }
@@ -222,7 +222,7 @@ export class Layer {
   /** All of its arguments, those that were not given with their defaults. */
   getConfig(): Record<string, unknown> {
     if (this.className === 'InputLayer') return inCamelCase(this.config) as Record<string, unknown>;
-    return JSON.parse(JSON.stringify(inCamelCase(this.read)), (key, value: unknown) => this.ownOf(value) ?? inTheirWords(key, value)) as Record<string, unknown>;
+    return JSON.parse(JSON.stringify(inCamelCase(this.#read)), (key, value: unknown) => this.#ownOf(value) ?? inTheirWords(key, value)) as Record<string, unknown>;
   }
   toJSON(): Described {
     return this.inKerasNames();
@@ -237,7 +237,7 @@ export class Layer {
   }
 
   /** As one that is called by a layer of the program. */
-  protected get within(): Described {
+  protected get describedWithin(): Described {
     return this.asWritten();
   }
 
@@ -253,13 +253,13 @@ export class Layer {
     const list = symbolicOf(inputs);
     if (list) {
       const all = inKerasNames({...(training === undefined ? {} : {training}), ...said}) as Record<string, unknown>;
-      return first(this.calls.add(list, this.typesFor(list, said), all));
+      return first(this.symbolicCalls.add(list, this.typesFor(list, said), all));
     }
     for (const t of inputs) refuseForeignPart(t, `${this.name}: apply`);
     if (!inputs.length || !inputs.every((t) => t instanceof Tensor)) {
       throw new Error(`${this.name}: apply takes tensors, or what tf.input() or another layer's apply() gives`);
     }
-    if (tracing()) return first(callWithin(this.within, inputs));
+    if (tracing()) return first(callWithin(this.describedWithin, inputs));
     return alone.model!(this, inputs, said).apply(inputs, {training});
   }
   call(inputs: Tensor | Tensor[], args?: LayerCallArgs<Tensor>): Tensor | Tensor[] {
@@ -274,17 +274,18 @@ export class Layer {
     return inBatch(inputs, outputs);
   }
 
-  private typesOf(shape: Shape | Shape[]): SymbolicType[] {
+  #typesOf(shape: Shape | Shape[]): SymbolicType[] {
     const shapes = (Array.isArray(shape[0]) ? shape : [shape]) as Shape[];
     return shapes.map((one) => ({dtype: this.dtype, shape: one}));
   }
   /** The shape of what it gives for inputs of such shapes; those with the batch. */
   computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
-    return first(this.typesFor(this.typesOf(inputShape)).map((t) => t.shape));
+    return first(this.typesFor(this.#typesOf(inputShape)).map((t) => t.shape));
   }
   /** Makes the weights, before a model or a call does. */
   build(inputShape: Shape | Shape[]): void {
-    if (!this.homes.of(this.name)) void alone.model!(this, this.typesOf(inputShape)).weightsAt(this.name);
+    // Within a layer of the program its call declares them.
+    if (!tracing() && !this.homeModels.of(this.name)) void alone.model!(this, this.#typesOf(inputShape)).weightsAt(this.name);
   }
 
   /** Whether fit changes its weights; a change counts from the next compile on. */
@@ -295,45 +296,45 @@ export class Layer {
     checkTrainable(trainable);
     this.isHeld = false;
     if (trainable === this.trainable) return;
-    this.put('trainable', trainable);
+    this.putArgument('trainable', trainable);
     ++Layer.changes;
   }
-  private onlyCall(what: string) {
-    if (!this.calls.list.length) this.home?.join();
-    return this.calls.only(what);
+  #onlyCall(what: string) {
+    if (!this.symbolicCalls.list.length) this.joinedModel?.join();
+    return this.symbolicCalls.only(what);
   }
   /** Of what it gives, the batch included; the same in all of its calls. */
   get outputShape(): Shape | Shape[] {
-    const shapes = this.calls.list.map(({outputs}) => first(outputs.map((t) => t.shape)));
+    const shapes = this.symbolicCalls.list.map(({outputs}) => first(outputs.map((t) => t.shape)));
     if (new Set(shapes.map(String)).size === 1) return shapes[0]!;
-    return first(this.onlyCall('outputShape').outputs.map((t) => t.shape));
+    return first(this.#onlyCall('outputShape').outputs.map((t) => t.shape));
   }
   /** What its one call gave. */
   get output(): SymbolicTensor {
-    return first(this.onlyCall('output').outputs) as SymbolicTensor;
+    return first(this.#onlyCall('output').outputs) as SymbolicTensor;
   }
   get input(): SymbolicTensor | SymbolicTensor[] {
-    const {inputs, outputs} = this.onlyCall('input');
+    const {inputs, outputs} = this.#onlyCall('input');
     return first(inputs.length ? inputs : outputs);
   }
 
-  private get there(): {model: LayerHome; path: string} {
-    const known = this.homes.of(this.name);
+  get #there(): {model: LayerHome; path: string} {
+    const known = this.homeModels.of(this.name);
     if (known) return known;
-    const [call] = this.calls.list;
-    if (!this.home && !call) throw new Error(`The layer ${this.name} has no weights yet: they are made with the model that it belongs to`);
+    const [call] = this.symbolicCalls.list;
+    if (!this.joinedModel && !call) throw new Error(`The layer ${this.name} has no weights yet: they are made with the model that it belongs to`);
     // They are made when they are asked for; some layers have none.
-    const model = this.home ?? alone.model!(this, call!.inputs);
+    const model = this.joinedModel ?? alone.model!(this, call!.inputs);
     model.weightsAt(this.name);
-    return this.homes.of(this.name) ?? {model, path: this.name};
+    return this.homeModels.of(this.name) ?? {model, path: this.name};
   }
   /** Whether nothing has asked for its weights. */
-  private get isUnused(): boolean {
-    return !this.home && !this.calls.list.length && !this.homes.of(this.name);
+  get #isUnused(): boolean {
+    return !this.joinedModel && !this.symbolicCalls.list.length && !this.homeModels.of(this.name);
   }
   get weights(): LayerVariable[] {
-    if (this.isUnused) return [];
-    const {model, path} = this.there;
+    if (this.#isUnused) return [];
+    const {model, path} = this.#there;
     return model.weightsAt(path);
   }
   get trainableWeights(): LayerVariable[] {
@@ -343,24 +344,24 @@ export class Layer {
     return this.weights.filter((w) => !w.trainable);
   }
   countParams(): number {
-    const {model, path} = this.there;
+    const {model, path} = this.#there;
     return model.weightsAt(path).reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0);
   }
   getWeights(trainableOnly = false): Tensor[] {
-    if (this.isUnused) return [];
-    const {model, path} = this.there;
+    if (this.#isUnused) return [];
+    const {model, path} = this.#there;
     return model.valuesAt(path, trainableOnly);
   }
   setWeights(values: Tensor[]): void {
-    const {model, path} = this.there;
+    const {model, path} = this.#there;
     model.setValuesAt(path, values);
   }
   /** Ends what it has computed with by itself; models keep what they have of it. */
   dispose(): Disposal {
-    const count = this.homes.all.length ? this.weights.length : 0;
-    for (const model of this.models.values()) model.dispose();
-    this.models.clear();
-    const {length} = this.homes.all;
+    const count = this.homeModels.all.length ? this.weights.length : 0;
+    for (const model of this.modelsAlone.values()) model.dispose();
+    this.modelsAlone.clear();
+    const {length} = this.homeModels.all;
     return {refCountAfterDispose: length, numDisposedVariables: length ? 0 : count};
   }
   /** Of a stateful layer: what it keeps from batch to batch begins anew at 0, in each model that has it. */
@@ -368,14 +369,14 @@ export class Layer {
     const {config, name} = this;
     if (!this.stateful && !(config['layer'] as Described | undefined)?.config['stateful']) throw new Error(`The layer ${name} keeps no states that can be reset: that takes stateful: true`);
     if (states != null) throw new Error(`${name}: resetStates takes no states: they begin anew at 0; a call begins with others by initialState`);
-    for (const {model, path} of this.homes.all) model.resetStatesAt(path);
+    for (const {model, path} of this.homeModels.all) model.resetStatesAt(path);
   }
   /** Of tf.layers.normalization: the mean and the variance of the data, [N, ..], become its own. */
   adapt(data: Tensor): void {
     if (this.className !== 'Normalization' || this.config['mean'] != null) throw new Error(`${this.name}: adapt is of tf.layers.normalization without mean and variance`);
     const values = statisticsOf(data, (this.config['axis'] as number | undefined) ?? -1);
-    if (this.home ?? this.homes.of(this.name)) this.setWeights(values);
-    else this.begin(values);
+    if (this.joinedModel ?? this.homeModels.of(this.name)) this.setWeights(values);
+    else this.#begin(values);
     for (const t of values) t.dispose();
   }
 }
@@ -391,7 +392,7 @@ export function input(args: {shape?: Shape | number; batchShape?: Shape; name?: 
   const shape = args.batchShape ?? (args.shape != null ? [null, ...[args.shape].flat()] : undefined);
   if (!shape) throw new Error('tf.input needs a shape, such as {shape: [784]}');
   const layer = new Layer('InputLayer', {name: args.name, batchInputShape: shape, dtype: args.dtype ?? 'float32'});
-  return layer.calls.add([], [{dtype: args.dtype ?? 'float32', shape}])[0]!;
+  return layer.symbolicCalls.add([], [{dtype: args.dtype ?? 'float32', shape}])[0]!;
 }
 
 // What has no argument that is needed can be called without any.

@@ -29,7 +29,7 @@ export type AnyLayer = Layer | LayersModel;
 export const layersOf = (config: SavedConfig): AnyLayer[] => layersIn(config, (described, layers, options) => new LayersModel(described, layers, options));
 
 export class LayersModel extends TrainedModel {
-  private metadata?: Metadata;
+  #metadata?: Metadata;
 
   protected override copied(): LayersModel {
     return LayersModel.fromFile(this.file(true));
@@ -39,20 +39,26 @@ export class LayersModel extends TrainedModel {
 
   /** Labels and the like, which files keep. */
   setUserDefinedMetadata(metadata: Metadata): void {
-    this.metadata = checkedMetadata(metadata);
+    this.#metadata = checkedMetadata(metadata);
   }
   getUserDefinedMetadata(): Metadata | undefined {
-    return this.metadata;
+    return this.#metadata;
   }
   /** Values of weights, by the names that files have for these; all of them, unless not `strict`. */
   loadWeights(weights: Record<string, Tensor>, strict = true): void {
     this.home.drop();
     const weightSpecs = Object.entries(weights).map(([name, {shape, dtype}]) => ({name, shape, dtype}));
-    const weightData = Float32Array.from(Object.values(weights).flatMap((t) => [...t.dataSync()])).buffer;
+    const values = new Float32Array(Object.values(weights).reduce((n, t) => n + t.size, 0));
+    let at = 0;
+    for (const t of Object.values(weights)) {
+      values.set(t.dataSync(), at);
+      at += t.size;
+    }
+    const weightData = values.buffer;
     this.takeWeights({modelTopology: {}, weightSpecs, weightData}, () => {}, strict);
   }
   /** What compile was given, in Keras's names and with the rate of now. */
-  private get training(): object {
+  get #training(): object {
     const {className, config} = this.optimizer!;
     return {...this.compiled, optimizer: Object.keys(config).length ? this.optimizer!.inKerasNames() : className.toLowerCase()};
   }
@@ -79,7 +85,7 @@ export class LayersModel extends TrainedModel {
         return {name: nameOfWeight(w), value: i === undefined ? zeros(w.shape) : slot(i)};
       });
     // As JSON has it, without what was not said.
-    const saved = includeOptimizer && this.compiled ? (JSON.parse(JSON.stringify(this.training)) as object) : undefined;
+    const saved = includeOptimizer && this.compiled ? (JSON.parse(JSON.stringify(this.#training)) as object) : undefined;
     return tidy(() => {
       const own = trainableOnly ? this.trainableWeights : this.weights;
       const values = this.getWeights(trainableOnly);
@@ -101,7 +107,7 @@ export class LayersModel extends TrainedModel {
         weightSpecs,
         weightData: data.buffer,
         ...(theirs ? {trainingConfig: theirs.config} : {}),
-        ...(saved || this.metadata ? {userDefinedMetadata: {...this.metadata, ...(saved ? {fjord: {seed, step, training: saved}} : {})}} : {}),
+        ...(saved || this.#metadata ? {userDefinedMetadata: {...this.#metadata, ...(saved ? {fjord: {seed, step, training: saved}} : {})}} : {}),
       };
     });
   }
@@ -110,7 +116,7 @@ export class LayersModel extends TrainedModel {
     this.home.gpu?.check('file');
     call('fj_modelSave', this.built, includeOptimizer ? 1 : 0);
     const file = messageBytes();
-    return this.metadata ? withMetadata(file, this.metadata) : file;
+    return this.#metadata ? withMetadata(file, this.#metadata) : file;
   }
   /** `make` is for a row. */
   static fromFile(file: ModelFile, make?: (...parts: ConstructorParameters<typeof LayersModel>) => LayersModel): LayersModel {
@@ -120,7 +126,7 @@ export class LayersModel extends TrainedModel {
     const {model, training} = callForJson<{model: Described; training: object | null}>('fj_modelDescription', handle);
     const parts: ConstructorParameters<typeof LayersModel> = [describing(model, layers), layers, {handle, training, saved: model, name: nameOf(model)}];
     const made = make && model.class_name === 'Sequential' ? make(...parts) : new LayersModel(...parts);
-    made.metadata = metadataOf(file);
+    made.#metadata = metadataOf(file);
     return made;
   }
   async save(target: string | IOHandler, args: {includeOptimizer?: boolean; trainableOnly?: boolean} = {}): Promise<SaveResult> {
@@ -139,7 +145,7 @@ export class LayersModel extends TrainedModel {
     const {trainingConfig, generatedBy, userDefinedMetadata} = artifacts;
     // TensorFlow.js hands them on with what it has trained since.
     const {fjord, ...metadata} = userDefinedMetadata ?? {};
-    if (Object.keys(metadata).length) this.metadata = metadata;
+    if (Object.keys(metadata).length) this.#metadata = metadata;
     const {seed, training, ...known} = (generatedBy === kGenerator && fjord) || {};
     let {step} = known;
     if (typeof seed === 'number') this.seed = seed;

@@ -12,7 +12,7 @@ import {descriptionIn, nameOf, type Described} from './predictor.js';
 import {known, shown} from './samples.js';
 import {describing} from './saved.js';
 import {callsBehind, type Call, type FoundCall, type SymbolicTensor, type SymbolicType} from './symbolic.js';
-import {tidy} from './tensor.js';
+import {type DataType, tidy} from './tensor.js';
 import {refuseForeignPart} from './values.js';
 
 interface RowArgs {
@@ -31,48 +31,48 @@ function inRow(args: RowArgs): Parts {
 
 export class Sequential extends LayersModel {
   /** What the last layer gives, as far as that is known before the model is used. */
-  private types?: SymbolicType[];
+  #types?: SymbolicType[];
 
   /** `saved` is of a model that comes from a file. */
   constructor(args: RowArgs = {}, saved?: Parts) {
     super(...(saved ?? inRow(args)));
     if (!saved) for (const layer of args.layers ?? []) this.add(layer);
   }
-  private refuseUsed(): void {
+  #refuseUsed(): void {
     if (this.isBuilt || this.ends) throw new Error('Layers can only be added or removed before the model is used: make a new one of its layers');
   }
-  private refuseEmpty(): void {
+  #refuseEmpty(): void {
     if (!this.layers.length) throw new Error('The model has no layers yet');
   }
   add(layer: AnyLayer): void {
     refuseForeignPart(layer, 'add');
     const isLayer = layer instanceof Layer;
     if (!isLayer && !(layer instanceof LayersModel)) throw new Error('add takes a layer, such as tf.layers.dense({units: 10}), or a model');
-    this.refuseUsed();
+    this.#refuseUsed();
     if (this.layers.length === 0 && isLayer && layer.className !== 'InputLayer' && !layer.batchInputShape) {
       throw new Error(`The first layer in a Sequential model must get an \`inputShape\` or \`batchInputShape\` argument: ${layer.name} has none, such as [28, 28, 1]`);
     }
-    this.types = this.typesAfter(layer);
+    this.#types = this.#typesAfter(layer);
     this.layers.push(layer);
-    if (isLayer) layer.home = this;
+    if (isLayer) layer.joinedModel = this;
   }
   /** What does not fit is refused where it is added. */
-  private typesAfter(layer: AnyLayer): SymbolicType[] | undefined {
-    if (!(layer instanceof Layer)) return layer instanceof Sequential ? layer.types : layer.info().outputs;
+  #typesAfter(layer: AnyLayer): SymbolicType[] | undefined {
+    if (!(layer instanceof Layer)) return layer instanceof Sequential ? layer.#types : layer.info().outputs;
     const {dtype, batchInputShape: shape} = layer;
-    const types = this.types ?? (this.layers.length || !shape ? undefined : [{dtype, shape}]);
+    const types = this.#types ?? (this.layers.length || !shape ? undefined : [{dtype, shape}]);
     return types && (layer.className === 'InputLayer' ? types : layer.typesFor(types));
   }
   /** Takes the last layer away. */
   pop(): void {
-    this.refuseEmpty();
-    this.refuseUsed();
+    this.#refuseEmpty();
+    this.#refuseUsed();
     const layer = this.layers.pop()!;
-    this.types = undefined;
-    if (layer instanceof Layer && layer.home === this) layer.home = undefined;
+    this.#types = undefined;
+    if (layer instanceof Layer && layer.joinedModel === this) layer.joinedModel = undefined;
   }
   override join(): void {
-    this.refuseEmpty();
+    this.#refuseEmpty();
     super.join();
   }
 }
@@ -114,7 +114,7 @@ function between(args: ModelArgs): Parts {
   const calls = new Map<AnyLayer, Call[]>();
   for (const {layer, call} of found) calls.set(layer, [...(calls.get(layer) ?? []), call]);
   // The calls of a layer are counted in the order in which they were made; those of a model from 1, as Keras does.
-  for (const [layer, list] of calls) calls.set(layer, layer.calls.list.filter((call) => list.includes(call)));
+  for (const [layer, list] of calls) calls.set(layer, layer.symbolicCalls.list.filter((call) => list.includes(call)));
   const ref = (given: SymbolicTensor) => {
     const t = begins.get(given) ?? given;
     const node = calls.get(t.sourceLayer)!.indexOf(t.call) + (t.sourceLayer instanceof LayersModel ? 1 : 0);
@@ -147,15 +147,29 @@ export class FunctionalModel extends LayersModel {
 }
 export const model = (args: ModelArgs): LayersModel => new FunctionalModel(args);
 
+/** Inputs of a layer, and how many outputs it has. What computes with float32 alone gets whole numbers as these, as in a model. */
+function inputsFor(layer: Layer, types: readonly SymbolicType[], args: object): {inputs: SymbolicTensor[]; count: number} {
+  const take = (as?: DataType) => {
+    const inputs = types.map(({dtype, shape}) => input({shape: shape.slice(1), dtype: as ?? dtype}));
+    return {inputs, count: layer.typesFor(inputs, args).length};
+  };
+  if (!types.some(({dtype}) => dtype === 'int32')) return take();
+  try {
+    return take();
+  } catch {
+    return take('float32');
+  }
+}
+
 alone.model = (layer: Layer, types: readonly SymbolicType[], args: object = {}) => {
   const key = types.map(({dtype, shape}) => `${dtype} ${shape.slice(1)}`).join() + JSON.stringify(args);
-  let made = layer.models.get(key);
+  let made = layer.modelsAlone.get(key);
   if (!made || made.isDisposed) {
-    const inputs = types.map(({dtype, shape}) => input({shape: shape.slice(1), dtype}));
+    const {inputs, count} = inputsFor(layer, types, args);
     const nodes = [inputs.map((t) => [t.name, 0, 0, inKerasNames(args)])];
-    const outputs = layer.typesFor(inputs, args).map((_, i) => [layer.name, 0, i]);
+    const outputs = Array.from({length: count}, (_, i) => [layer.name, 0, i]);
     const layers = [...inputs.map((t) => t.sourceLayer), layer];
-    const {home} = layer;
+    const {joinedModel: home} = layer;
     made = new LayersModel(
       (one) => ({
         class_name: 'Functional',
@@ -168,8 +182,8 @@ alone.model = (layer: Layer, types: readonly SymbolicType[], args: object = {}) 
       layers,
     );
     // It belongs where the program has put it.
-    layer.home = home;
-    layer.models.set(key, made);
+    layer.joinedModel = home;
+    layer.modelsAlone.set(key, made);
   }
   return made;
 };

@@ -93,9 +93,9 @@ export function free(held: HeldModel): void {
 const forgotten = new FinalizationRegistry<HeldModel>(free);
 
 export class Predictor {
-  private isEnded = false;
+  #isEnded = false;
   protected readonly held = new HeldModel();
-  private outputCount?: number;
+  #outputCount?: number;
   /** A prediction that is on its way. */
   protected later?: Promise<void>;
 
@@ -109,7 +109,7 @@ export class Predictor {
   }
 
   get isDisposed(): boolean {
-    return this.isEnded || this.held.isLost;
+    return this.#isEnded || this.held.isLost;
   }
   /** The engine's handle. */
   protected get built(): number {
@@ -253,18 +253,18 @@ export class Predictor {
     const handles = xs.map((t) => handleOf(t));
     return first(
       withArguments((a) => {
-        const room = (this.outputCount ??= this.info().outputs.length);
+        const room = (this.#outputCount ??= this.info().outputs.length);
         const out = a.results(room);
         const {built} = this;
         if (milliseconds) Later.finishCurrent();
         const count = call('fj_modelPredict', built, a.i32(handles), handles.length, batchSize, milliseconds, out, room);
         const made = [...heap.i32(out, Math.abs(count))].map((handle) => new Tensor(handle));
-        if (count < 0) this.awaitLater(new Later(made));
+        if (count < 0) this.#awaitLater(new Later(made));
         return made;
       }),
     );
   }
-  private awaitLater({done}: Later): void {
+  #awaitLater({done}: Later): void {
     this.later = done;
     const forget = () => {
       if (this.later === done) this.later = undefined;
@@ -279,7 +279,7 @@ export class Predictor {
   dispose(): void {
     forgotten.unregister(this.held);
     free(this.held);
-    this.isEnded = true;
+    this.#isEnded = true;
   }
 }
 

@@ -26,7 +26,7 @@ export class SymbolicTensor {
   }
   /** The call that gave it. */
   get call(): Call {
-    return this.sourceLayer.calls.list[this.nodeIndex]!;
+    return this.sourceLayer.symbolicCalls.list[this.nodeIndex]!;
   }
   /** What the layer was given. */
   get inputs(): SymbolicTensor[] {

@@ -12,7 +12,7 @@ import {beginTracing, endTracing, tracingDepth, type Tracing} from './tracing.js
 /** A layer, or what stands for a function. */
 export interface Traceable {
   /** What it gives, and of each output the mask. */
-  trace(inputs: Tensor[], masks: (Tensor | undefined)[], training: boolean): {outputs: unknown; masks?: (Tensor | null | undefined)[]};
+  traceCall(inputs: Tensor[], masks: (Tensor | undefined)[], training: boolean): {outputs: unknown; masks?: (Tensor | null | undefined)[]};
 }
 
 // The engine knows them by numbers. Whoever has given one to the engine holds it.
@@ -48,7 +48,7 @@ export function describedFunction(value: unknown, kind: string): Described | und
   // Logs have no name for a metric that has none.
   const name = (isFunction ? value.name : value.constructor.name) || (kind === 'metric' ? '' : kind);
   const f: AnyFunction = isFunction ? (value as AnyFunction) : (...inputs) => value.apply(...inputs);
-  const traceable = {trace: (inputs: Tensor[]) => ({outputs: f(...inputs)})};
+  const traceable = {traceCall: (inputs: Tensor[]) => ({outputs: f(...inputs)})};
   return {class_name: 'Traced', config: {number: numberOf(value, traceable), name}};
 }
 /** The same of all functions in lists and objects. */
@@ -115,7 +115,7 @@ function trace(number: number, pointer: number, count: number, training: number)
     if (tracingDepth() > kMostDepth) throw new Error('it calls itself again and again');
     if (!traceable) throw new Error('it is gone: compile the model, or load it, anew');
     const tensors = handles.map((handle) => (handle ? new Tensor(handle) : undefined));
-    const result = traceable.trace(tensors.slice(0, count) as Tensor[], tensors.slice(count), training !== 0);
+    const result = traceable.traceCall(tensors.slice(0, count) as Tensor[], tensors.slice(count), training !== 0);
     const outputs = outputsOf(result).map((t) => handleOf(t));
     const masks = result.masks ? outputs.map((_, i) => (result.masks![i] ? handleOf(result.masks![i]) : 0)) : undefined;
     withArguments((a) => engine().fj_traced(a.i32(outputs), outputs.length, masks ? a.i32(masks) : 0, 0));

@@ -41,19 +41,19 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
   /** What evaluate gives, in this order: the loss, losses of outputs, metrics. */
   metricsNames: string[] = [];
   stopTraining = false;
-  private logRoom?: Float64Array;
+  #logRoom?: Float64Array;
   /** What logs call losses whose names metrics have, too. */
-  private renamed: ReadonlyMap<string, string> = new Map();
-  private logNames: string[] = [];
+  #renamed: ReadonlyMap<string, string> = new Map();
+  #logNames: string[] = [];
   protected compiled?: object;
-  private detach?: () => void;
-  private isTraining = false;
+  #detach?: () => void;
+  #isTraining = false;
   /** All flags when it was compiled. */
-  private compiledFlags?: string;
+  #compiledFlags?: string;
 
   constructor(description: (one: Describe) => Described, layers: AnyLayer[], options: ModelOptions & {training?: object | null} = {}) {
     super(description, layers, options);
-    if (options.training) this.takeTraining(options.training);
+    if (options.training) this.#takeTraining(options.training);
   }
   protected override get trains(): boolean {
     return this.compiled !== undefined;
@@ -74,9 +74,9 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
     await this.home.warm(training, batchSize, onProgress);
   }
   /** For the backend 'auto', once: measures where such batches are trained on faster. */
-  private async findPlace(x: Tensor[], y: Tensor[], batchSize: number): Promise<void> {
+  async #findPlace(x: Tensor[], y: Tensor[], batchSize: number): Promise<void> {
     // A copy would be made by a file, which holds no functions.
-    if (!this.home.isOpen || this.hasFunctions) return;
+    if (!this.home.isOpen || this.#hasFunctions) return;
     const rows = (t: Tensor) => slice(t, t.shape.map(() => 0), [Math.min(batchSize, t.shape[0]!), ...t.shape.slice(1)]);
     const [xs, ys] = [x.map(rows), y.map(rows)];
     try {
@@ -93,7 +93,7 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
   // ---- training -------------------------------------------------------------------------------------------------------------------
 
   compile(args: CompileArgs): void {
-    if (this.isTraining) throw new Error('compile: a fit() call is ongoing: await it first');
+    if (this.#isTraining) throw new Error('compile: a fit() call is ongoing: await it first');
     if (typeof args !== 'object' || args === null) throw new Error(`compile takes an object with optimizer and loss, got ${shown(args)}`);
     known(args, kCompileArgs, 'compile');
     const optimizer = optimizerOf(args.optimizer);
@@ -105,7 +105,7 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
     const [loss, metrics] = [withFunctions(args.loss, 'loss'), metricsOf(withFunctions(args.metrics, 'metric'))];
     const training = {optimizer: described, loss, metrics, loss_weights: args.lossWeights};
     tidy(() => {
-      const goOn = optimizer === this.optimizer ? this.stateOfTraining() : undefined;
+      const goOn = optimizer === this.optimizer ? this.#stateOfTraining() : undefined;
       this.compileWith(training, optimizer);
       goOn?.();
     });
@@ -115,7 +115,7 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
     withArguments((a) => call('fj_modelSetSlot', this.built, a.text(name), handleOf(state)));
   }
   /** What the optimizer has noted of the weights, and how many steps it has taken: what is returned gives them back after a compile. */
-  private stateOfTraining(): () => void {
+  #stateOfTraining(): () => void {
     const {slots, step} = this.info();
     const values = slots.map((_, i) => new Tensor(call('fj_modelSlot', this.built, i)));
     return () => {
@@ -124,7 +124,7 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
     };
   }
   /** Whether functions or layers of the program are a part of it. */
-  private get hasFunctions(): boolean {
+  get #hasFunctions(): boolean {
     return hasFunction(this.compiled) || hasFunction(this.topology) || numbersOf(pathsOf(this.layers)).length > 0;
   }
   protected compileWith(training: {metrics?: unknown; loss?: unknown}, optimizer: Optimizer): void {
@@ -136,43 +136,43 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
       // Of a metric without a name.
       throw new Error((error as Error).message.replace(/^metric: : /, 'metric: '));
     }
-    this.takeTraining(said, optimizer);
-    this.renamed = renamed;
+    this.#takeTraining(said, optimizer);
+    this.#renamed = renamed;
     this.metricsNames = names;
-    this.logNames = logNames;
+    this.#logNames = logNames;
   }
   /** The engine was compiled so. */
-  private takeTraining(training: object, optimizer = optimizerOf((training as {optimizer: unknown}).optimizer)): void {
+  #takeTraining(training: object, optimizer = optimizerOf((training as {optimizer: unknown}).optimizer)): void {
     this.compiled = training;
-    this.logRoom = undefined;
-    this.compiledFlags = this.flags;
-    this.detach?.();
+    this.#logRoom = undefined;
+    this.#compiledFlags = this.flags;
+    this.#detach?.();
     this.optimizer = optimizer;
-    this.detach = optimizer.attach(this);
+    this.#detach = optimizer.attach(this);
   }
 
   /** Trains for some epochs. It leaves a page its frames, and answers it, also while a batch is on its way. */
   async fit(x: Data, y: Data, args: FitArgs = {}): Promise<History> {
-    if (this.isTraining) throw new Error('Cannot start training because another fit() call is ongoing.');
-    this.isTraining = true;
+    if (this.#isTraining) throw new Error('Cannot start training because another fit() call is ongoing.');
+    this.#isTraining = true;
     try {
-      return await this.train(x, y, args);
+      return await this.#train(x, y, args);
     } finally {
-      this.isTraining = false;
+      this.#isTraining = false;
     }
   }
-  private async train(x: Data, y: Data, given: FitArgs): Promise<History> {
+  async #train(x: Data, y: Data, given: FitArgs): Promise<History> {
     const args = known(given, kFitArgs, 'fit');
     const batchSize = batchSizeOf(args.batchSize);
     const signal = signalOf(args.signal);
     signal?.throwIfAborted();
     const listeners = new Listeners(args.callbacks, args.yieldEvery);
-    const samples = this.samples('fit', x, y, args.sampleWeight);
+    const samples = this.#samples('fit', x, y, args.sampleWeight);
     const held = args.validationData ?? [];
     if (!Array.isArray(held) || (args.validationData && held.length !== 2 && held.length !== 3)) {
       throw new Error(`fit: validationData is to be [x, y] or [x, y, sampleWeight], got ${Array.isArray(held) ? `a list of ${held.length}` : shown(held)}`);
     }
-    const validation = held.length ? this.samples('fit: validationData', held[0], held[1], held[2]) : [[], [], []];
+    const validation = held.length ? this.#samples('fit: validationData', held[0], held[1], held[2]) : [[], [], []];
     await allHere(...samples, ...validation);
     const options = {
       epochs: wholeOf(args.epochs, 'epochs', 1),
@@ -183,10 +183,10 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
       classWeight: args.classWeight ?? null,
       callbacks: listeners.described,
     };
-    await this.findPlace(samples[0]!, samples[1]!, batchSize);
+    await this.#findPlace(samples[0]!, samples[1]!, batchSize);
     if (this.home.isElsewhere) await this.home.queued(() => this.home.enter());
-    const fit = this.begin([...samples, ...validation], options);
-    if (this.flags !== this.compiledFlags) {
+    const fit = this.#begin([...samples, ...validation], options);
+    if (this.flags !== this.#compiledFlags) {
       console.warn(`The model ${this.name} was compiled before trainable was changed: it is trained as it was then. Call compile() for the change to count`);
     }
     const result = new History();
@@ -197,11 +197,11 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
       const samplesTrained = Math.floor((samples[0]![0]!.shape[0] ?? 0) * (1 - (held.length ? 0 : validationSplit)));
       result.setParams({
         epochs, initialEpoch, batchSize, verbose: args.verbose ?? 1, samples: samplesTrained, steps: null, doValidation,
-        metrics: [...this.logNames, ...(doValidation ? this.logNames.map((name) => `val_${name}`) : [])],
+        metrics: [...this.#logNames, ...(doValidation ? this.#logNames.map((name) => `val_${name}`) : [])],
       });
       listeners.begin(this, result.params);
       await listeners.call('onTrainBegin', {});
-      await this.run(fit, listeners, result, signal);
+      await this.#run(fit, listeners, result, signal);
       await listeners.call('onTrainEnd', {});
     } finally {
       engine().fj_fitFree(fit);
@@ -209,25 +209,32 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
     return result;
   }
   /** Tensors of x, of y, and of weights. */
-  private samples(what: string, x: unknown, y: unknown, weights?: unknown): Tensor[][] {
+  #samples(what: string, x: unknown, y: unknown, weights?: unknown): Tensor[][] {
     const outputs = () => this.outputNames;
     return [tensorsOf(x, () => this.inputNames, `${what}: x`), tensorsOf(y, outputs, `${what}: y`), weights == null ? [] : tensorsOf(weights, outputs, `${what}: sampleWeight`)];
   }
-  private begin(samples: Tensor[][], options: object): number {
+  #begin(samples: Tensor[][], options: object): number {
     this.refuseCalls();
     return withArguments((a) => call('fj_fit', this.built, a.i32(samples.flat().map((t) => handleOf(t))), a.i32(samples.map((list) => list.length)), a.json(options)));
   }
 
-  private async run(fit: number, listeners: Listeners, result: History, signal?: AbortSignal): Promise<void> {
+  async #run(fit: number, listeners: Listeners, result: History, signal?: AbortSignal): Promise<void> {
     const {seesBatches} = listeners;
-    const advance = this.advancer(fit, seesBatches ? 1 : kMostBegun);
+    const advance = this.#advancer(fit, seesBatches ? 1 : kMostBegun);
     let state = callForJson<FitState>('fj_fitState', fit);
     let [begins, goesOn, warned, aborts] = [true, false, false, false];
     for (let done = state.done; !done; ) {
       if (this.isDisposed) throw new Error('The model was disposed of while fit() was running');
       aborts ||= !!signal?.aborted;
-      // A batch that has not changed anything yet is dropped, and of an epoch without a batch nobody hears.
-      if ((this.stopTraining || aborts) && call('fj_fitStop', fit) === 1) break;
+      if (this.stopTraining || aborts) {
+        // The engine may give back the weights of an earlier epoch.
+        await this.sync();
+        // A batch that has not changed anything yet is dropped, and of an epoch without a batch nobody hears.
+        if (call('fj_fitStop', fit) === 1) {
+          this.home.gpu?.upload();
+          break;
+        }
+      }
       const {epoch, size} = state;
       if (begins) await listeners.call('onEpochBegin', epoch, {});
       begins = false;
@@ -243,7 +250,7 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
       }
       // What took place is asked for where somebody wants to know.
       if (seesBatches || now.event === kEpochEnd) state = callForJson<FitState>('fj_fitState', fit);
-      const logs = numbers(now.event === kBatchEnd ? state.batchLogs : state.logs, this.renamed);
+      const logs = numbers(now.event === kBatchEnd ? state.batchLogs : state.logs, this.#renamed);
       if (now.event === kBatchEnd) {
         if (!warned && !Number.isFinite(now.loss)) {
           console.warn(`The loss is ${now.loss} in batch ${now.batch} of epoch ${epoch + 1}: a lower learning rate or clipnorm may help`);
@@ -271,7 +278,7 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
    * What takes the next batch of a training or an evaluation, wherever the model is. On a GPU up to `most` batches are on their
    * way: the results of the first are awaited while the next ones are computed.
    */
-  private advancer(fit: number, most: number): (milliseconds: number) => Promise<Advance> {
+  #advancer(fit: number, most: number): (milliseconds: number) => Promise<Advance> {
     const pending: Pending[] = [];
     const onGpu = async () => {
       // What has begun on one device is finished there.
@@ -296,22 +303,22 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
     };
   }
 
-  private logsOf(fit: number): Logs {
-    return numbers(callForJson<FitState>('fj_fitState', fit).logs, this.renamed);
+  #logsOf(fit: number): Logs {
+    return numbers(callForJson<FitState>('fj_fitState', fit).logs, this.#renamed);
   }
   /** Begins an evaluation, which goes on as a training does. */
-  private evaluation(samples: Tensor[][], args: EvaluateArgs): number {
-    return this.begin([...samples, [], [], []], {batchSize: batchSizeOf(args.batchSize), evaluate: true});
+  #evaluation(samples: Tensor[][], args: EvaluateArgs): number {
+    return this.#begin([...samples, [], [], []], {batchSize: batchSizeOf(args.batchSize), evaluate: true});
   }
   /** Loss and metrics, as scalars in the order of the logs: at once, as in TensorFlow.js. */
   evaluate(x: Data, y: Data, given: EvaluateArgs = {}): Tensor | Tensor[] {
     const args = known(given, kEvaluateArgs, 'evaluate');
-    const samples = this.samples('evaluate', x, y, args.sampleWeight);
+    const samples = this.#samples('evaluate', x, y, args.sampleWeight);
     if (this.home.isElsewhere) throw new Error('evaluate answers at once, which a GPU does not: await model.evaluateAsync(x, y)');
-    const fit = this.evaluation(samples, args);
+    const fit = this.#evaluation(samples, args);
     try {
       while (!advanceHere(fit).done);
-      const results = Object.values(this.logsOf(fit)).map((v) => tensor(v));
+      const results = Object.values(this.#logsOf(fit)).map((v) => tensor(v));
       recordModel([...samples[0]!, ...samples[1]!], results);
       return first(results);
     } finally {
@@ -321,11 +328,11 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
   /** The same by name, with pauses in which the page can draw and answer. */
   async evaluateAsync(x: Data, y: Data, given: EvaluateArgs = {}): Promise<Logs> {
     const args = known(given, kEvaluateArgs, 'evaluateAsync');
-    const samples = this.samples('evaluateAsync', x, y, args.sampleWeight);
+    const samples = this.#samples('evaluateAsync', x, y, args.sampleWeight);
     await allHere(...samples);
     if (this.home.isElsewhere) await this.home.queued(() => this.home.enter());
-    const fit = this.evaluation(samples, args);
-    const advance = this.advancer(fit, kMostBegun);
+    const fit = this.#evaluation(samples, args);
+    const advance = this.#advancer(fit, kMostBegun);
     try {
       const slice = isPage ? kSlice : kBusy;
       let pausedAt = performance.now();
@@ -339,49 +346,49 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
         pausedAt = performance.now();
         left = slice;
       }
-      return this.logsOf(fit);
+      return this.#logsOf(fit);
     } finally {
       engine().fj_fitFree(fit);
     }
   }
 
   /** What a step on whole arrays logs: the loss, or the loss and the metrics. */
-  private logged(step: (a: Arguments, out: number, room: number) => number): number | number[] {
-    this.logRoom ??= new Float64Array(this.info().logs);
+  #logged(step: (a: Arguments, out: number, room: number) => number): number | number[] {
+    this.#logRoom ??= new Float64Array(this.info().logs);
     return withArguments((a) => {
-      const out = a.f64(this.logRoom!);
-      const values = heap.f64(out, step(a, out, this.logRoom!.length));
+      const out = a.f64(this.#logRoom!);
+      const values = heap.f64(out, step(a, out, this.#logRoom!.length));
       return values.length === 1 ? values[0]! : [...values];
     });
   }
-  private batch(train: number, xs: Tensor[], ys: Tensor[]): number | number[] {
+  #batch(train: number, xs: Tensor[], ys: Tensor[]): number | number[] {
     const [x, y] = [xs.map((t) => handleOf(t)), ys.map((t) => handleOf(t))];
-    return this.logged((a, out, room) => call('fj_modelBatch', this.built, train, a.i32(x), x.length, a.i32(y), y.length, out, room));
+    return this.#logged((a, out, room) => call('fj_modelBatch', this.built, train, a.i32(x), x.length, a.i32(y), y.length, out, room));
   }
-  private async batchAnywhere(train: number, what: string, givenX: Data, givenY: Data): Promise<number | number[]> {
-    const [x, y] = this.samples(what, givenX, givenY) as [Tensor[], Tensor[]];
+  async #batchAnywhere(train: number, what: string, givenX: Data, givenY: Data): Promise<number | number[]> {
+    const [x, y] = this.#samples(what, givenX, givenY) as [Tensor[], Tensor[]];
     await allHere(x, y);
     if (!this.home.isElsewhere && currentBackend() !== 'auto') {
-      const logs = this.batch(train, x, y);
+      const logs = this.#batch(train, x, y);
       await letWorkersCome();
       return logs;
     }
-    if (train === 1) await this.findPlace(x, y, x[0]!.shape[0] ?? 1);
-    if (!this.home.isElsewhere) return this.batch(train, x, y);
+    if (train === 1) await this.#findPlace(x, y, x[0]!.shape[0] ?? 1);
+    if (!this.home.isElsewhere) return this.#batch(train, x, y);
     return this.home.queued(async () => {
       const gpu = await this.home.enter();
-      if (!gpu) return this.batch(train, x, y);
+      if (!gpu) return this.#batch(train, x, y);
       const [xs, ys] = [x.map((t) => handleOf(t)), y.map((t) => handleOf(t))];
       withArguments((a) => call('fj_gpuBatch', this.built, train, a.i32(xs), xs.length, a.i32(ys), ys.length));
       await (await gpu.submit(train === 1)).deliver();
-      return this.logged((_, out, room) => call('fj_gpuFinish', this.built, out, room));
+      return this.#logged((_, out, room) => call('fj_gpuFinish', this.built, out, room));
     });
   }
   async trainOnBatch(x: Data, y: Data): Promise<number | number[]> {
-    return this.batchAnywhere(1, 'trainOnBatch', x, y);
+    return this.#batchAnywhere(1, 'trainOnBatch', x, y);
   }
   async testOnBatch(x: Data, y: Data): Promise<number | number[]> {
-    return this.batchAnywhere(0, 'testOnBatch', x, y);
+    return this.#batchAnywhere(0, 'testOnBatch', x, y);
   }
   /** Of the next step; its optimizer's, too. Setting it replaces a schedule. */
   get learningRate(): number {
@@ -417,8 +424,8 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
 
   override dispose(): Disposal {
     const disposal = super.dispose();
-    this.detach?.();
-    this.detach = undefined;
+    this.#detach?.();
+    this.#detach = undefined;
     this.description = () => {
       throw new Error('The model is disposed and cannot be used');
     };
