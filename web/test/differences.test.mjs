@@ -332,7 +332,7 @@ tableIsTried('numbers', {
   'the `seed` of `dropout` and its like': async () => {
     const losses = async (tf, seed) => {
       const first = tf.layers.dropout({rate: 0.5, seed: 3, inputShape: [30]});
-      const model = tf.sequential({layers: [first, tf.layers.dense({units: 1, kernelInitializer: 'ones', trainable: false})], ...(seed ? {seed} : {})});
+      const model = tf.sequential({layers: [first, tf.layers.dense({units: 1, kernelInitializer: 'ones'})], ...(seed ? {seed} : {})});
       model.compile({optimizer: tf.train.sgd(0), loss: 'meanSquaredError'});
       const [x, y] = [tf.range(0, 30).reshape([1, 30]), tf.zeros([1, 1])];
       return [await model.trainOnBatch(x, y), await model.trainOnBatch(x, y), await model.trainOnBatch(x, y)];

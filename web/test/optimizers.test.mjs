@@ -99,6 +99,40 @@ suite('optimizers move as their formulas', () => {
   }
 });
 
+suite('optimizers of Keras that go by more than one weight', () => {
+  test('lamb moves as its formula', () => {
+    // You et al. 2020, algorithm 2, without decay: the step is as long as the weights, times the rate.
+    const rate = 0.05;
+    let w = [...start], m = w.map(() => 0), v = w.map(() => 0);
+    const norm = (x) => Math.hypot(...x);
+    for (let t = 1; t <= kSteps; ++t) {
+      const g = w.map((x, i) => 2 * curvature[i] * (x - target[i]));
+      m = m.map((x, i) => 0.9 * x + 0.1 * g[i]);
+      v = v.map((x, i) => 0.999 * x + 0.001 * g[i] * g[i]);
+      const step = m.map((x, i) => x / (1 - 0.9 ** t) / (Math.sqrt(v[i] / (1 - 0.999 ** t)) + 1e-7));
+      w = w.map((x, i) => x - (rate * norm(w) * step[i]) / norm(step));
+    }
+    closeValues(descend(fj, fj.train.lamb(rate)).slice(kSteps), w, 2e-4);
+  });
+  for (const name of ['adafactor', 'muon']) {
+    test(`${name} descends`, () => {
+      const costs = descend(fj, fj.train[name](0.05)).slice(0, kSteps);
+      assert.ok(costs.at(-1) < costs[0], String(costs));
+    });
+  }
+  test('swapEMAWeights validates with the averages, and an optimizer of variables refuses them', async () => {
+    const model = fj.sequential({layers: [fj.layers.dense({units: 1, inputShape: [2]})]});
+    const averaged = {class_name: 'SGD', config: {learning_rate: 0.1, use_ema: true, ema_momentum: 0.5}};
+    model.compile({optimizer: averaged, loss: 'meanSquaredError'});
+    const [x, y] = [fj.tensor2d([1, 2, 3, -1, 0, 1], [3, 2]), fj.tensor2d([1, 0, 2], [3, 1])];
+    const {history} = await model.fit(x, y, {epochs: 3, validationData: [x, y], callbacks: fj.callbacks.swapEMAWeights()});
+    // They are the weights in the end.
+    const loss = model.evaluate(x, y).dataSync();
+    closeValues([history.val_loss[2]], loss, 1e-6);
+    assert.ok(Math.abs(history.loss[2] - loss[0]) > 1e-4);
+  });
+});
+
 suite('an optimizer', () => {
   test('takes gradients by the names of variables', () => {
     const w = fj.variable([1, 2], true, 'mine');
