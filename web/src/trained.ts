@@ -289,11 +289,12 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
         pending.push(await gpu.submit(begun === kTrainingBegun));
       }
       // What ends the epoch, a callback of the engine too, sees the model after it, and that is what is left if the GPU is lost.
-      if (!pending.length) await gpu?.sync();
+      const endsEpoch = !pending.length;
+      if (endsEpoch) await gpu?.sync();
       await pending.shift()?.deliver();
       const now = advanceHere(fit);
       // Such a callback may have given it other weights.
-      if (now.done) gpu?.upload();
+      if (endsEpoch && now.done) gpu?.upload();
       return now;
     };
     return async (milliseconds) => {
