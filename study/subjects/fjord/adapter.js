@@ -4,26 +4,22 @@ import {layersModel} from '../tfjs/layers-model.js';
 
 /** Its activations: what it lists when it is asked for one that it does not have. */
 function activations(tf) {
-  const model = tf.sequential({layers: [tf.layers.dense({units: 1, activation: 'none of these', inputShape: [1]})]});
   try {
-    model.getWeights();
+    tf.layers.dense({units: 1, activation: 'none of these', inputShape: [1]});
     return [];
   } catch (error) {
     return error.message.match(/there are (.*)$/i)?.[1].split(', ') ?? [];
-  } finally {
-    model.dispose();
   }
 }
 
 function factsOf(tf) {
-  // A layer has aliases (avgPool2d, ..), which make the same class; Layer is that of all, and input makes none.
-  const names = Object.keys(tf.layers).filter((name) => !['Layer', 'input'].includes(name));
-  const classes = names.map((name) => tf.layers[name]({}).getClassName());
-  const layers = names.filter((_, i) => classes.indexOf(classes[i]) === i);
+  // A layer has aliases (avgPool2d, ..), which are the same function; Layer and RNNCell are classes to extend, and input makes no layer.
+  const names = Object.keys(tf.layers).filter((name) => !['Layer', 'RNNCell', 'input'].includes(name));
+  const layers = names.filter((name, i) => names.findIndex((other) => tf.layers[other] === tf.layers[name]) === i);
   return {
     training: typeof tf.LayersModel.prototype.fit === 'function',
-    cnn: classes.includes('Conv2D'),
-    rnn: classes.some((name) => ['LSTM', 'GRU', 'SimpleRNN'].includes(name)),
+    cnn: names.includes('conv2d'),
+    rnn: ['lstm', 'gru', 'simpleRNN'].some((name) => names.includes(name)),
     layers,
     activations: activations(tf),
     optimizers: Object.keys(tf.train),
