@@ -15,7 +15,7 @@ import {fileURLToPath} from 'node:url';
 import {build, transform} from 'esbuild';
 import {reorder, symbols} from './binaryen.mjs';
 import {generate, layersAndActivations} from './generate.mjs';
-import {split} from './split.mjs';
+import {split, splitVariants} from './split.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}build/npm`;
@@ -91,12 +91,16 @@ const provideParts = (folder) => ({
   },
 });
 
-/** Puts the WebAssembly of the variants in a folder of build/ into a package, and the names of its functions, for tests, beside what was built. */
-function packVariants(folder, to) {
+/**
+ * Puts the WebAssembly of the variants in a folder of build/ into a package, and the names of its functions, for tests, beside what was built.
+ * Those that are split afterwards are ordered then.
+ */
+function packVariants(folder, to, splits = []) {
   for (const variant of builtIn(folder)) {
     const built = `${root}build/${folder}/${variant}`;
     mkdirSync(`${to}/${variant}`, {recursive: true});
     copyFileSync(`${built}/fjord.wasm`, `${to}/${variant}/fjord.wasm`);
+    if (splits.includes(variant)) continue;
     const names = symbols(folder, variant);
     const order = reorder(variant, `${to}/${variant}/fjord.wasm`);
     writeFileSync(`${built}/packed.symbols`, order.map((old, number) => `${number}:${names[old]}`).join('\n'));
@@ -115,9 +119,10 @@ async function packFolder(folder, to, entry, models = []) {
   });
   await bundle();
   if (builtIn(folder).some((variant) => variant.endsWith('threads'))) writeFileSync(`${to}/thread.js`, await glueOfThreads(folder));
-  packVariants(folder, to);
   // A benchmark of two commits builds one variant alone.
-  if (entry !== 'predicting.ts' || !builtIn(folder).includes('simd')) return;
+  const isSplit = entry === 'predicting.ts' && builtIn(folder).includes('simd');
+  packVariants(folder, to, isSplit ? splitVariants : []);
+  if (!isSplit) return;
   const tried = split({folder, to, models});
   const [all, those] = [layersAndActivations(), tried].map((names) => new Set(names.map((name) => name.replaceAll('_', '').toLowerCase())));
   restNames = [...all].filter((name) => !those.has(name));

@@ -1,7 +1,7 @@
 // The MNIST page as a person uses it: training, the chart, drawing, saving and resuming, on a wide and on a narrow screen.
 import assert from 'node:assert/strict';
 import {after, suite, test} from 'node:test';
-import {open} from './setting.mjs';
+import {nothingOff, offScreen, open, screens} from './setting.mjs';
 
 const setting = await open();
 after(() => setting.close());
@@ -162,26 +162,14 @@ test('the convolutional network trains too', async () => {
 });
 
 suite('on every screen', () => {
-  const sizes = {'1280 x 900': {viewport: {width: 1280, height: 900}}, '390 x 844': {viewport: {width: 390, height: 844}, hasTouch: true, isMobile: true}, '320 x 640': {viewport: {width: 320, height: 640}}};
-  for (const [name, options] of Object.entries(sizes)) {
+  for (const [name, options] of Object.entries(screens)) {
     test(`${name}: nothing is cut off or under something else`, async () => {
       const page = await opened(options, 'images=2000');
-      const fits = () =>
-        page.evaluate(() => ({
-          scroll: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-          outside: [...document.querySelectorAll('main button, main input, main canvas, main p, main dd')]
-            .filter((e) => e.checkVisibility() && !e.closest('.hidden') && !e.matches('.hidden, [type=radio]'))
-            .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1)
-            .map((e) => e.id || e.className || e.tagName),
-          // A button's text on two lines.
-          broken: [...document.querySelectorAll('.buttons button')].filter((e) => e.checkVisibility() && e.offsetHeight > 50).map((e) => e.id),
-        }));
-      const nothing = {scroll: 0, outside: [], broken: []};
-      assert.deepEqual(await fits(), nothing, 'before training');
+      assert.deepEqual(await offScreen(page), nothingOff, 'before training');
       await train(page);
       await page.click('#save');
       await page.waitForFunction(() => document.querySelector('#save').textContent === 'Saved');
-      assert.deepEqual(await fits(), nothing, 'after training');
+      assert.deepEqual(await offScreen(page), nothingOff, 'after training');
       await page.context().close();
     });
   }

@@ -51,3 +51,22 @@ export function watch(page) {
   page.on('pageerror', (error) => page.complaints.push(String(error)));
   return page;
 }
+
+/** Screens that the examples are looked at on, as options of a page. */
+export const screens = {
+  '1280 x 900': {viewport: {width: 1280, height: 900}},
+  '390 x 844': {viewport: {width: 390, height: 844}, hasTouch: true, isMobile: true},
+  '320 x 640': {viewport: {width: 320, height: 640}},
+};
+/** What of a page does not fit its screen; `nothingOff` where all does. */
+export const offScreen = (page) =>
+  page.evaluate(() => ({
+    scroll: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    outside: [...document.querySelectorAll('main button, main input, main canvas, main p, main dd, main label')]
+      .filter((e) => e.checkVisibility() && !e.closest('.hidden') && !e.matches('.hidden, [type=radio]'))
+      .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1)
+      .map((e) => e.id || e.className || e.tagName),
+    // A button's text on two lines, or longer than the button.
+    broken: [...document.querySelectorAll('.buttons button')].filter((e) => e.checkVisibility() && (e.offsetHeight > 50 || e.scrollWidth > e.clientWidth)).map((e) => e.id),
+  }));
+export const nothingOff = {scroll: 0, outside: [], broken: []};

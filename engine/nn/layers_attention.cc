@@ -53,22 +53,17 @@ std::optional<Attended> attended(Inputs in, size_t most) {
 /// What several masks say together; one that is empty says nothing.
 Value both(Value a, Value b) { return a && b ? a & b : a ? a : b; }
 
-/// 1, 2, .. along an axis. Computed, so that it takes no memory.
-Value places(Graph& graph, const Shape& shape, int axis) {
-  return cumsum(broadcastTo(constant(graph, 1), {.shape = shape}), {.axis = axis});
-}
-
-/// Which steps at the places s queries at t see, [T,S]: those up to their own if they are causal, and those less
-/// than `window` away if that is not 0.
+/// Which steps at the places s queries at the places t see, [T,S]: those up to their own if they are causal, and
+/// those less than `window` away if that is not 0. By places that are computed, so that it takes no memory.
 Value band(Value t, Value s, bool isCausal, int32_t window) {
+  t = reshape(t, {.shape = {t.shape()[0], 1}});
   Value sees;
   if (isCausal) sees = s <= t;
   return window > 0 ? both(sees, absolute(t - s) < static_cast<double>(window)) : sees;
 }
 Value band(const Attended& a, bool isCausal, int32_t window) {
   Graph& graph = *a.query.graph;
-  return band(places(graph, {a.queries(), 1}, 0), places(graph, {1, a.steps()}, 1), isCausal,
-              window);
+  return band(range(graph, a.queries()), range(graph, a.steps()), isCausal, window);
 }
 
 Value dropped(LayerContext& c, const Fields& f, Value weights) {
@@ -167,31 +162,28 @@ bool isCachable(const Attended& a, Inputs in) {
 Cache cached(LayerContext& c, const Fields& f, const Attended& a, Value keys, Value values) {
   Graph& graph = *keys.graph;
   int32_t count = a.steps(), length = f.whole("cache_length");
-  Value counts = c.kept("cached_steps", {a.samples()}),
-        before = max(counts);                                       // of each sample the same
-  Value place = places(graph, {length}, 0), step = place - before;  // of this call, from 1
+  Value counts = c.kept("cached_steps", {a.samples()});
+  Value before = max(counts);                                 // of each sample the same
+  Value place = range(graph, length), step = place - before;  // of this call
   Value isNew =
-      reshape((step >= 1.0) & (step <= static_cast<double>(count)), {.shape = {length, 1, 1}});
+      reshape((step >= 0.0) & (step < static_cast<double>(count)), {.shape = {length, 1, 1}});
   auto joined = [&](std::string_view name, Value x) {
     Shape shape = x.shape();
     shape[1] = length;
     Value kept = c.kept(name, shape);
     Value rows =
-        count == 1
-            ? x
-            : gather(x, cast(clip(step, like(step, 1), like(step, count)) - 1.0, DType::kI32),
-                     {.axis = 1});
+        count == 1 ? x
+                   : gather(x, cast(clip(step, like(step, 0), like(step, count - 1)), DType::kI32),
+                            {.axis = 1});
     Value all = where(isNew, rows, kept);
     c.update(kept, all);
     return all;
   };
   Cache cache{joined("cached_keys", keys), joined("cached_values", values), {}, {}};
-  cache.mask = band(before + places(graph, {count, 1}, 0), reshape(place, {.shape = {1, length}}),
-                    true, windowOf(f));
+  cache.mask = band(before + range(graph, count), place, true, windowOf(f));
   // To look up a place that there is not is an error, and 0 on a GPU.
   Value now = before + static_cast<double>(count);
-  Value last = gather(place, cast(now - 1.0, DType::kI32), {.axis = 0});
-  now = maximum(now, last);
+  now = maximum(now, gather(place, cast(now - 1.0, DType::kI32), {.axis = 0}));
   c.update(counts, broadcastTo(now, {.shape = {a.samples()}}));
   cache.fits = where(now <= static_cast<double>(length), like(now, 1), like(now, kNoNumber));
   return cache;

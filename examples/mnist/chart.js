@@ -5,6 +5,7 @@
 //
 // Both scales are logarithmic. Heights are "nines": 90 % is one unit high, 99 % two. Depths are decades of loss below 3, a
 // little more than the ln 10 = 2.3 of a network that guesses. Networks that come far get a scale with one more of each.
+import {createCanvas, line} from '../page.js';
 
 export const kPerEpoch = 100;
 
@@ -13,8 +14,6 @@ const height = (accuracy) => -Math.log10(1 - Math.min(0.9999, accuracy));
 const depth = (loss) => Math.max(0, Math.log10(kSurface / Math.max(loss, 1e-6)));
 
 const kWaterline = 0.6;
-// Redrawing is cheap but not free: 20 times a second is smooth for a curve that crosses the page in half a minute.
-const kInterval = 50;
 
 /** Each value a running mean over about ten points, so that the shape shows and not the noise. */
 function smooth(values) {
@@ -23,36 +22,11 @@ function smooth(values) {
 }
 
 export function createChart(canvas) {
-  const context = canvas.getContext('2d');
   let data = {loss: [], accuracy: [], tests: [], epochs: 5};
-  let pointer = null;
-  let queued = false;
-  let last = 0;
+  const {context, queue} = createCanvas(canvas, draw);
 
-  function queue() {
-    if (queued) return;
-    queued = true;
-    requestAnimationFrame(function frame(now) {
-      if (now - last < kInterval) return requestAnimationFrame(frame);
-      queued = false;
-      last = now;
-      draw();
-    });
-  }
-
-  function draw() {
-    const ratio = devicePixelRatio;
-    const [width, full] = [canvas.clientWidth, canvas.clientHeight];
-    if (!width) return;
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(full * ratio)) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(full * ratio);
-    }
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, full);
-    const style = getComputedStyle(canvas);
-    const view = {context, width, full, color: (name) => style.getPropertyValue(`--${name}`).trim(), ...scales(width, full)};
-    view.font = `11px ${style.fontFamily}`;
+  function draw({width, full, font, color, pointer}) {
+    const view = {context, width, full, color, pointer, font: `11px ${font}`, ...scales(width, full)};
     drawRock(view);
     drawGrid(view, data);
     if (data.loss.length) {
@@ -126,7 +100,7 @@ export function createChart(canvas) {
   }
 
   function drawReadout(view) {
-    const point = Math.round(((pointer - view.left) / (view.right - view.left)) * data.epochs * kPerEpoch);
+    const point = Math.round(((view.pointer - view.left) / (view.right - view.left)) * data.epochs * kPerEpoch);
     const i = Math.min(data.loss.length, Math.max(1, point)) - 1;
     const x = view.x(i + 1);
     const [loss, accuracy] = [smooth(data.loss)[i], smooth(data.accuracy)[i]];
@@ -141,21 +115,10 @@ export function createChart(canvas) {
       context.fillStyle = view.color(color);
       context.fillText(words, Math.min(view.width - wide - 12, Math.max(12, x + 8)), y);
     };
-    context.font = `600 12px ${getComputedStyle(canvas).fontFamily}`;
+    context.font = `600 12px ${view.font.slice(5)}`;
     text(`Epoch ${((i + 1) / kPerEpoch).toFixed(1)}: ${(100 * accuracy).toFixed(1)} %`, 20, 'ink');
     text(`Loss ${loss.toPrecision(2)}`, view.full - 36, 'foam');
   }
-
-  canvas.addEventListener('pointermove', (event) => {
-    pointer = event.offsetX;
-    queue();
-  });
-  canvas.addEventListener('pointerleave', () => {
-    pointer = null;
-    queue();
-  });
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', queue);
-  new ResizeObserver(queue).observe(canvas);
 
   return {
     show(next) {
@@ -163,14 +126,6 @@ export function createChart(canvas) {
       queue();
     },
   };
-}
-
-function line(context, x1, y1, x2, y2) {
-  context.lineWidth = 1;
-  context.beginPath();
-  context.moveTo(x1, y1);
-  context.lineTo(x2, y2);
-  context.stroke();
 }
 
 /** The ground that training carves the water into. */

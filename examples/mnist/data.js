@@ -4,6 +4,7 @@
 //   train.images [60000*784] bytes, train.labels [60000] bytes, train.count 60000
 //
 // The format: http://yann.lecun.com/exdb/mnist/, "FILE FORMATS FOR THE MNIST DATABASE".
+import {fetchBytes} from '../page.js';
 
 export const kSide = 28;
 export const kPixels = kSide * kSide;
@@ -33,17 +34,7 @@ export async function load(folder, progress) {
 }
 
 async function fetchIdx(url, advance) {
-  const response = await fetch(url).catch(() => null);
-  if (!response?.ok) {
-    throw new Error(`The digits could not be fetched: ${url} answered ${response?.status ?? 'nothing'}.`);
-  }
-  const chunks = [];
-  const reader = response.body.getReader();
-  for (let step; !(step = await reader.read()).done; ) {
-    chunks.push(step.value);
-    advance(step.value.length);
-  }
-  return parseIdx(new Uint8Array(await new Blob(chunks).arrayBuffer()), url);
+  return parseIdx(await fetchBytes(url, 'The digits', advance), url);
 }
 
 /** The values behind the header: two zero bytes, 8 for "unsigned byte", the rank, then each dimension, big-endian. */

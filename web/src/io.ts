@@ -7,6 +7,7 @@
 // they write is one safetensors file (engine/io/model_file.h); what they read is that, or TensorFlow.js's model.json with
 // its weights.
 
+import {fromBase64} from './base64.js';
 import type {Metadata} from './metadata.js';
 
 export interface WeightSpec {
@@ -125,7 +126,6 @@ async function withTheirStore<T>(
 
 const kTheirPrefix = 'tensorflowjs_models/';
 const kTheirParts = ['info', 'model_topology', 'weight_specs', 'weight_data', 'model_metadata'];
-const fromBase64 = (text: string): ModelFile => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 function theirsInLocalStorage(name: string): ModelArtifacts | undefined {
   const part = (key: string) => localStorage.getItem(`${kTheirPrefix}${name}/${key}`);
