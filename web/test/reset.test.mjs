@@ -55,15 +55,14 @@ suite('reset', () => {
     assert.throws(f, (error) => error.message.startsWith('What the engine held was given back by tf.reset(): ') && error.message.includes(what));
 
   test('gives the heap back', async () => {
-    const before = resident();
-    // Filled, so that the system has given pages for it.
+    // Filled, so that the system has given pages for it; some of them may have been the engine's before.
     const t = fj.ones([100_000_000]);
     const full = resident();
-    assert.ok(full - before > 350e6, `${full - before}`);
+    assert.ok(full > 400e6, `${full}`);
     assert.ok(fj.memory().numBytesInHeap > 400e6);
     fj.reset();
     await collectUntil(() => full - resident() > 350e6);
-    assert.ok(full - resident() > 350e6, `of ${(full - before) / 1e6} MB ${(full - resident()) / 1e6} came back`);
+    assert.ok(full - resident() > 350e6, `of ${full / 1e6} MB ${(full - resident()) / 1e6} came back`);
     assert.ok(t.isDisposed);
     const now = fj.memory();
     assert.ok(now.numBytesInHeap < 50e6);
