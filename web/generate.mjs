@@ -13,6 +13,19 @@ export function layersAndActivations() {
   return [...layers.map(({className}) => className), ...activations];
 }
 
+/** How most layers are called after their classes: GRUCell gruCell, Conv2D conv2d. The package has this function, too. */
+const nameOfClass = (className = '') => className.replace(/^[A-Z]+(?![a-z])|^./, (capitals) => capitals.toLowerCase()).replace(/(\d)D/, '$1d');
+/** Ops have numbers one after the other. */
+function checkNumbers(ops) {
+  if (!ops.every(({number}, i) => number === ops[0].number + i)) throw new Error('The numbers of ops have a gap: the package counts them');
+}
+/** Where these names stand among those of all ops: one after the other. */
+function placeOf(names, ops) {
+  const first = ops.findIndex((op) => op.name === names[0]);
+  if (!names.every((name, i) => ops[first + i].name === name)) throw new Error('Elementwise ops of so many inputs do not stand together any more');
+  return `${first}, ${first + names.length}`;
+}
+
 /** Where TensorFlow.js's defaults are others than Keras's, those of tf.layers are TensorFlow.js's. */
 const theirDefaults = {
   ...Object.fromEntries(['LSTM', 'LSTMCell', 'ConvLSTM2D', 'ConvLSTM2DCell'].map((className) => [className, {recurrentActivation: 'hardSigmoid'}])),
@@ -69,6 +82,7 @@ function argumentTypes({layers, tables}) {
 
 export function generate() {
   const tables = readTables();
+  checkNumbers(tables.ops);
   const elementwise = tables.ops.filter((op) => op.kind === 'elementwise' && op.attrs.length === 0);
   const unary = elementwise.filter((op) => op.arity === 1).map((op) => op.name);
   const binary = elementwise.filter((op) => op.arity === 2).map((op) => op.name);
@@ -84,13 +98,22 @@ export function generate() {
     `export type OpName = ${tables.ops.map((op) => `'${op.name}'`).join(' | ')};`,
     `export type UnaryName = ${unary.map((n) => `'${n}'`).join(' | ')};`,
     `export type BinaryName = ${binary.map((n) => `'${n}'`).join(' | ')};`,
-    `export const ops: Record<OpName, readonly [number, ReadonlyArray<readonly [string, AttrType, unknown]>, ('bool' | 'int32' | 'float32')?]> = {`,
-    ...tables.ops.map((op) => `  ${op.name}: [${op.number}, ${JSON.stringify(attrs(op))}${inputType(op)}],`),
+    `type Row = [ReadonlyArray<readonly [string, AttrType, unknown]>?, ('bool' | 'int32' | 'float32')?];`,
+    'const rows: Record<OpName, Row> = {',
+    ...tables.ops.map((op) => `  ${op.name}: ${inputType(op) || op.attrs.length ? `[${JSON.stringify(attrs(op))}${inputType(op)}]` : '[]'},`),
     '};',
-    `export const unaryNames: readonly UnaryName[] = ${JSON.stringify(unary)};`,
-    `export const binaryNames: readonly BinaryName[] = ${JSON.stringify(binary)};`,
+    'const opNames = Object.keys(rows) as OpName[];',
+    '/** The number, the attributes, the type of its inputs if no other is taken. */',
+    `export const ops = Object.fromEntries(opNames.map((name, i) => [name, [${tables.ops[0].number} + i, rows[name][0] ?? [], rows[name][1]] as const])) as Record<OpName, readonly [number, NonNullable<Row[0]>, Row[1]]>;`,
+    `export const unaryNames = opNames.slice(${placeOf(unary, tables.ops)}) as UnaryName[];`,
+    `export const binaryNames = opNames.slice(${placeOf(binary, tables.ops)}) as BinaryName[];`,
     `export type LayerName = ${tables.layers.map((l) => `'${l.name}'`).join(' | ')};`,
-    `export const layerClasses: Record<LayerName, string> = ${JSON.stringify(Object.fromEntries(tables.layers.map((l) => [l.name, l.className])))};`,
+    `const nameOfClass = ${nameOfClass};`,
+    '/** The class of each by its name. Pure, so that a package without layers is without it. */',
+    'export const layerClasses = /* @__PURE__ */ (() => {',
+    `  const layers = '${tables.layers.map(({name, className}) => (nameOfClass(className) === name ? className : `${className}:${name}`)).join(' ')}'.split(' ');`,
+    "  return Object.fromEntries(layers.map((one) => one.split(':')).map(([className, name = nameOfClass(className)]) => [name, className]));",
+    '})() as Record<LayerName, string>;',
     `export const defaultsOfTensorFlowJs: Record<string, object> = ${JSON.stringify(theirDefaults)};`,
     `export type ActivationName = ${tables.activations.map((n) => `'${n}'`).join(' | ')};`,
     '',
