@@ -27,22 +27,63 @@ import {LayerVariable} from './weights.js';
 
 // Of layers that were traced, not in them, whose names are the program's: what it keeps in them, as the last call has left it; how often it
 // has changed that; and the layers that they have called.
-const seen = new WeakMap<CustomLayer, {fields: string; changes: number; called: Set<CustomLayer>}>();
+const seen = new WeakMap<CustomLayer, {fields: Fields; changes: number; called: Set<CustomLayer>}>();
 /** Those that are being traced. */
 const open: CustomLayer[] = [];
 
-/** Numbers, texts and flags, which a call may read. */
-const fieldsOf = (layer: CustomLayer): string =>
-  String(Object.entries(layer).filter(([, value]) => [value].flat().every((one) => /^(bool|num|str)/.test(typeof one))));
+const kOfAllLayers = new Set(Object.keys(new Layer('Layer', {name: 'layer'})));
+// Lists and plain objects within each other: they may go round.
+const kDeepest = 5;
+
+/**
+ * What a program keeps in a layer, as it was at the last look: numbers, texts and flags, also those in lists and plain objects; of anything
+ * else, which it is.
+ */
+class Fields {
+  readonly #seen: unknown[] = [];
+  #at = 0;
+  #differs = false;
+
+  /** Whether it is other now. */
+  differ(layer: CustomLayer): boolean {
+    this.#at = 0;
+    this.#differs = false;
+    this.#look(layer, 0);
+    if (this.#seen.length === this.#at) return this.#differs;
+    this.#seen.length = this.#at;
+    return true;
+  }
+  #look(value: unknown, depth: number): void {
+    if (typeof value !== 'object' || value === null || depth > kDeepest) return this.#note(value);
+    if (Array.isArray(value) || ArrayBuffer.isView(value)) {
+      const {length} = value as unknown[];
+      this.#note(length);
+      for (let i = 0; i < length; ++i) this.#look((value as unknown[])[i], depth + 1);
+    } else if (!depth || Object.getPrototypeOf(value) === Object.prototype) {
+      for (const key in value) {
+        if (!depth && kOfAllLayers.has(key)) continue;
+        this.#note(key);
+        this.#look((value as Record<string, unknown>)[key], depth + 1);
+      }
+    } else {
+      this.#note(value);
+    }
+  }
+  #note(value: unknown): void {
+    if (!Object.is(this.#seen[this.#at], value)) {
+      this.#seen[this.#at] = value;
+      this.#differs = true;
+    }
+    ++this.#at;
+  }
+}
 /** How often the program has changed what calls of these layers have read of them. */
 export function changesOf(layers: Iterable<CustomLayer>): number {
   let sum = 0;
   for (const layer of layers) {
     const last = seen.get(layer);
     if (!last) continue;
-    const fields = fieldsOf(layer);
-    if (last.fields !== fields) ++last.changes;
-    last.fields = fields;
+    if (last.fields.differ(layer)) ++last.changes;
     sum += last.changes + changesOf(last.called);
   }
   return sum;
@@ -234,7 +275,7 @@ export class CustomLayer extends Layer {
     changesOf([this]);
     // One that calls itself is refused, later.
     if (open.length && !open.includes(this)) seen.get(open.at(-1)!)!.called.add(this);
-    if (!seen.has(this)) seen.set(this, {fields: fieldsOf(this), changes: 0, called: new Set()});
+    if (!seen.has(this)) seen.set(this, {fields: new Fields(), changes: 0, called: new Set()});
     open.push(this);
     this.#traced.push(tensors);
     try {
@@ -248,7 +289,7 @@ export class CustomLayer extends Layer {
       open.pop();
       this.#traced.pop();
       // A call may change them itself.
-      seen.get(this)!.fields = fieldsOf(this);
+      seen.get(this)!.fields.differ(this);
       for (const t of tensors.values()) t.dispose();
     }
   }

@@ -1,0 +1,115 @@
+// Layers of a program beyond their calls: built by the program, within other layers, saved with these, and what they keep in fields.
+import assert from 'node:assert/strict';
+import {suite, test} from 'node:test';
+import {close, closeValues, fj, judge, random, same} from './helpers.mjs';
+
+const both = [fj, judge];
+const tensor = (tf, shape, seed = 5) => tf.tensor(random(shape, -1, 1, seed), shape);
+
+const classesOf = (tf) => {
+  class Affine extends tf.layers.Layer {
+    static className = 'Affine';
+    constructor(config) {
+      super(config);
+      this.units = config.units;
+    }
+    build(inputShape) {
+      this.kernel = this.addWeight('kernel', [inputShape.at(-1), this.units], 'float32', tf.initializers.glorotUniform({}));
+      this.bias = this.addWeight('bias', [this.units], 'float32', tf.initializers.ones(), null, false);
+      this.built = true;
+    }
+    computeOutputShape(inputShape) {
+      return [...inputShape.slice(0, -1), this.units];
+    }
+    call(inputs) {
+      return tf.tidy(() => tf.matMul([inputs].flat()[0], this.kernel.read()).add(this.bias.read()));
+    }
+    getConfig() {
+      return {...super.getConfig(), units: this.units};
+    }
+  }
+  class Cell extends tf.layers.RNNCell {
+    static className = 'Cell';
+    constructor(config) {
+      super(config);
+      this.units = config.units;
+      this.stateSize = config.units;
+    }
+    build(inputShape) {
+      this.kernel = this.addWeight('kernel', [inputShape.at(-1), this.units], 'float32', tf.initializers.glorotUniform({}));
+      this.built = true;
+    }
+    call([x, state]) {
+      const h = tf.tidy(() => tf.matMul(x, this.kernel.read()).add(state.mul(0.5)).tanh());
+      return [h, h];
+    }
+    getConfig() {
+      return {...super.getConfig(), units: this.units};
+    }
+  }
+  return {Affine, Cell};
+};
+const classes = new Map(both.map((tf) => [tf, classesOf(tf)]));
+for (const tf of both) for (const cls of Object.values(classes.get(tf))) tf.serialization.registerClass(cls);
+const affine = (tf, args) => new (classes.get(tf).Affine)({units: 2, ...args});
+
+suite('what a program changes in fields of its layers counts from then on, as in TensorFlow.js', () => {
+  const fields = {
+    'an object': [{rate: 2}, (options) => (options.rate = 3), (tf, x, {rate}) => x.mul(rate)],
+    'an object in an object': [{a: {b: {c: 2}}}, (options) => (options.a.b.c = 5), (tf, x, {a}) => x.mul(a.b.c)],
+    'a list in a list': [[[1, 2], [3, 4]], (options) => (options[1][0] = 7), (tf, x, list) => tf.matMul(x, tf.tensor2d(list))],
+    'a typed array': [Float32Array.of(1, 2), (options) => (options[1] = 7), (tf, x, list) => x.mul(tf.tensor1d(list))],
+    'a member that was not there': [{}, (options) => (options.more = true), (tf, x, {more}) => (more ? x.neg() : x)],
+    'a function': [{f: (x) => x.square()}, (options) => (options.f = (x) => x.exp()), (tf, x, {f}) => f(x)],
+  };
+  for (const [name, [, change, use]] of Object.entries(fields)) {
+    test(name, () => {
+      const results = both.map((tf) => {
+        let calls = 0;
+        class Own extends tf.layers.Layer {
+          static className = 'Own';
+          options = structuredClone(name === 'a function' ? {} : fields[name][0]);
+          call(inputs) {
+            ++calls;
+            return tf.tidy(() => use(tf, [inputs].flat()[0], this.options));
+          }
+        }
+        const layer = new Own({inputShape: [2]});
+        if (name === 'a function') layer.options = {...fields[name][0]};
+        const model = tf.sequential({layers: [layer]});
+        const predict = () => model.predict(tf.tensor2d([[1, 2]])).dataSync();
+        const first = predict();
+        change(layer.options);
+        const second = predict();
+        assert.notDeepEqual([...second], [...first]);
+        const before = calls;
+        const third = predict();
+        if (tf === fj) assert.equal(calls, before);
+        return [...first, ...second, ...third];
+      });
+      closeValues(results[0], results[1], 1e-5);
+    });
+  }
+  test('another tensor, and a list that goes round', () => {
+    const results = both.map((tf) => {
+      class Own extends tf.layers.Layer {
+        static className = 'Own';
+        scale = tf.tensor1d([1, 2]);
+        round = {rate: 2};
+        call(inputs) {
+          return tf.tidy(() => [inputs].flat()[0].mul(this.scale).mul(this.round.self.self.rate));
+        }
+      }
+      const layer = new Own({inputShape: [2]});
+      layer.round.self = layer.round;
+      const model = tf.sequential({layers: [layer]});
+      const predict = () => [...model.predict(tf.tensor2d([[1, 2]])).dataSync()];
+      const values = predict();
+      layer.scale = tf.tensor1d([5, 6]);
+      values.push(...predict());
+      layer.round.rate = 3;
+      return [...values, ...predict()];
+    });
+    closeValues(results[0], results[1], 1e-5);
+  });
+});
