@@ -3,7 +3,7 @@
 //   tf.layers.dense({units: 10, kernelInitializer: tf.initializers.heNormal(), kernelRegularizer: tf.regularizers.l2({l2: 1e-4})})
 //   const kernel = tf.variable(tf.initializers.heNormal().apply([784, 10]));
 
-import {CustomLayer} from './custom.js';
+import {Weights} from './custom.js';
 import type {
   ConstantInitializerArgs, CosineDecayRestartsScheduleArgs, CosineDecayScheduleArgs, EarlyStoppingCallbackArgs,
   ExponentialDecayScheduleArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
@@ -36,24 +36,10 @@ class Chosen implements Described {
   }
 }
 
-/** A layer that has one weight, and does nothing. */
-class Drawn extends CustomLayer {
-  static className = 'Drawn';
-
-  constructor(
-    private readonly initializer: Initializer,
-    private readonly shape: number[],
-  ) {
-    super({inputShape: [1], name: initializer.class_name});
-  }
-  override build(): void {
-    this.addWeight('values', this.shape, null, this.initializer);
-  }
-}
 export class Initializer extends Chosen {
   /** New values, drawn as for a weight of this shape. */
   apply(shape: number[], dtype: DataType = 'float32'): Tensor {
-    const model = new Sequential({layers: [new Drawn(this, shape)]});
+    const model = new Sequential({layers: [new Weights(this.class_name, [{name: 'values', shape, initializer: this}])]});
     try {
       return tidy(() => cast(model.getWeights()[0]!, dtype));
     } finally {

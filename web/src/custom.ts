@@ -15,7 +15,8 @@
 
 import {call, withArguments} from './engine.js';
 import {layerClasses} from './generated/tables.js';
-import {factoriesOfLayers, inCamelCase, inKerasNames, Layer, type CallArgs} from './layers.js';
+import {alone as models, factoriesOfLayers, inCamelCase, inKerasNames, Layer, type CallArgs} from './layers.js';
+import {LayersModel} from './model.js';
 import type {Described, Shape} from './predictor.js';
 import {flagOf, shown} from './samples.js';
 import type {SymbolicType} from './symbolic.js';
@@ -311,6 +312,18 @@ export class CustomLayer extends Layer {
   #declare(v: CustomWeight): void {
     this.setTracedWeight(v, keep(new Tensor(withArguments((a) => call('fj_traceWeight', a.json(v.args))))));
   }
+  // Where a program has called build, and nothing else has told what the layer is to take.
+  protected override modelAlone(): LayersModel | undefined {
+    const applied = super.modelAlone();
+    if (applied || !this.#variables.length) return applied;
+    const model = models.model!(new Weights(this.name, this.#variables.map((v) => v.args)), [{dtype: 'float32', shape: [null, 1]}]);
+    this.modelsAlone.set('', model);
+    this.homeModels.add(model, this.name);
+    return model;
+  }
+  protected override get isUnused(): boolean {
+    return !this.#variables.length && super.isUnused;
+  }
   setTracedWeight(v: CustomWeight, t: Tensor): void {
     const tensors = this.#traced.at(-1)!;
     tensors.get(v)?.dispose();
@@ -325,6 +338,21 @@ export class CustomLayer extends Layer {
     const found = this.weights.find((w) => w.name.endsWith(`/${v.args.name}`));
     if (!found) throw new Error(`The weight ${v.name} is not there yet: it is made with the model that the layer belongs to`);
     return found.val;
+  }
+}
+
+/** Weights by themselves: a layer that does nothing. */
+export class Weights extends CustomLayer {
+  static className = 'Weights';
+
+  constructor(
+    name: string,
+    private readonly list: Pick<WeightArgs, 'name' | 'shape' | 'initializer'>[],
+  ) {
+    super({name, inputShape: [1]});
+  }
+  override build(): void {
+    for (const {name, shape, ...args} of this.list as WeightArgs[]) this.addWeight(name, shape, null, args.initializer, args.regularizer, args.trainable, args.constraint);
   }
 }
 

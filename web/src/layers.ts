@@ -150,7 +150,7 @@ export class Layer {
   ) {
     const {inputShape, batchSize, inputDType, weights, ...others} = (given ?? {}) as Given;
     this.name = others.name || uniqueName(className);
-    if (weights != null) this.#begin(tensorsOf(weights, () => [], `${this.name}: weights`));
+    if (weights != null) this.begin(tensorsOf(weights, () => [], `${this.name}: weights`));
     const sizes = [inputShape].flat();
     // What is no shape or no type goes to the engine under its own name, which refuses it.
     const isShape = inputShape != null && sizes.every((d) => d === null || (Number.isInteger(d) && d! > 0));
@@ -168,7 +168,8 @@ export class Layer {
     const {[className === 'Embedding' ? 'input_length' : 'input_dim']: size = sample} = this.config;
     this.batchInputShape = (shape ?? (size == null ? undefined : [batch ?? null, size].flat())) as Shape | undefined;
   }
-  #begin(weights: Tensor[]): void {
+  /** The next model that has it gives its weights these values. @internal */
+  begin(weights: Tensor[]): void {
     this.firstValues = weights.map((t) => ({shape: t.shape, values: t.dataSync()}));
   }
   protected putArgument(key: string, value: unknown): void {
@@ -321,19 +322,23 @@ export class Layer {
   get #there(): {model: LayerHome; path: string} {
     const known = this.homeModels.of(this.name);
     if (known) return known;
-    const [call] = this.symbolicCalls.list;
-    if (!this.joinedModel && !call) throw new Error(`The layer ${this.name} has no weights yet: they are made with the model that it belongs to`);
+    const model = this.joinedModel ?? this.modelAlone();
+    if (!model) throw new Error(`The layer ${this.name} has no weights yet: they are made with the model that it belongs to`);
     // They are made when they are asked for; some layers have none.
-    const model = this.joinedModel ?? alone.model!(this, call!.inputs);
     model.weightsAt(this.name);
     return this.homeModels.of(this.name) ?? {model, path: this.name};
   }
+  /** One of it alone, where something has told what it is to take. */
+  protected modelAlone(): LayersModel | undefined {
+    const [call] = this.symbolicCalls.list;
+    return call && alone.model!(this, call.inputs);
+  }
   /** Whether nothing has asked for its weights. */
-  get #isUnused(): boolean {
+  protected get isUnused(): boolean {
     return !this.joinedModel && !this.symbolicCalls.list.length && !this.homeModels.of(this.name);
   }
   get weights(): LayerVariable[] {
-    if (this.#isUnused) return [];
+    if (this.isUnused) return [];
     const {model, path} = this.#there;
     return model.weightsAt(path);
   }
@@ -348,7 +353,7 @@ export class Layer {
     return model.weightsAt(path).reduce((n, w) => n + w.shape.reduce((a, b) => a * b, 1), 0);
   }
   getWeights(trainableOnly = false): Tensor[] {
-    if (this.#isUnused) return [];
+    if (this.isUnused) return [];
     const {model, path} = this.#there;
     return model.valuesAt(path, trainableOnly);
   }
@@ -376,7 +381,7 @@ export class Layer {
     if (this.className !== 'Normalization' || this.config['mean'] != null) throw new Error(`${this.name}: adapt is of tf.layers.normalization without mean and variance`);
     const values = statisticsOf(data, (this.config['axis'] as number | undefined) ?? -1);
     if (this.joinedModel ?? this.homeModels.of(this.name)) this.setWeights(values);
-    else this.#begin(values);
+    else this.begin(values);
     for (const t of values) t.dispose();
   }
 }

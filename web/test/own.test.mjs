@@ -53,6 +53,54 @@ const classes = new Map(both.map((tf) => [tf, classesOf(tf)]));
 for (const tf of both) for (const cls of Object.values(classes.get(tf))) tf.serialization.registerClass(cls);
 const affine = (tf, args) => new (classes.get(tf).Affine)({units: 2, ...args});
 
+suite('a layer that the program builds has weights', () => {
+  const sameIn = (use) => {
+    const [ours, theirs] = both.map((tf) => use(tf));
+    ours.forEach((t, i) => close(t, theirs[i], 1e-5, `result ${i}`));
+  };
+  const made = {
+    'one of its own': (tf) => [affine(tf), [null, 3]],
+    dense: (tf) => [tf.layers.dense({units: 2}), [null, 3]],
+    'an lstm': (tf) => [tf.layers.lstm({units: 2, returnSequences: true}), [null, 4, 3]],
+    'one of its own, over time': (tf) => [tf.layers.timeDistributed({layer: affine(tf)}), [null, 4, 3]],
+    'an rnn with a cell of its own': (tf) => [tf.layers.rnn({cell: new (classes.get(tf).Cell)({units: 2})}), [null, 4, 3]],
+  };
+  for (const [name, make] of Object.entries(made)) {
+    test(name, () =>
+      sameIn((tf) => {
+        const [layer, [, ...shape]] = make(tf);
+        layer.build([null, ...shape]);
+        // Its recurrent layers do not note that by themselves.
+        if (tf === judge) layer.built = true;
+        const before = layer.getWeights();
+        assert.equal(layer.weights.length, before.length);
+        if (name === 'one of its own') assert.equal(layer.countParams(), 8);
+        layer.setWeights(before.map((t, i) => tensor(tf, t.shape, i)));
+        const x = tf.input({shape});
+        const model = tf.model({inputs: x, outputs: layer.apply(x)});
+        const results = [model.predict(tensor(tf, [2, ...shape])), layer.apply(tensor(tf, [2, ...shape])), ...layer.getWeights().map((t) => t.clone())];
+        layer.setWeights(before.map((t) => tf.ones(t.shape)));
+        return [...results, model.predict(tensor(tf, [2, ...shape]))];
+      }));
+  }
+  test('which it reads, writes, and trains by itself', () => {
+    const layers = both.map((tf) => affine(tf));
+    const results = both.map((tf, i) => {
+      const layer = layers[i];
+      layer.build([null, 3]);
+      assert.deepEqual([layer.trainableWeights.length, layer.nonTrainableWeights.length], [1, 1]);
+      layer.kernel.write(tensor(tf, [3, 2]));
+      const x = tensor(tf, [4, 3]);
+      tf.train.sgd(0.1).minimize(() => layer.apply(x).square().mean());
+      return [layer.kernel.read().dataSync(), layer.bias.read().dataSync()];
+    });
+    results[0].forEach((values, i) => closeValues(values, results[1][i], 1e-5));
+    const {numTensors} = fj.memory();
+    layers[0].dispose();
+    assert.ok(fj.memory().numTensors < numTensors);
+  });
+});
+
 suite('what a program changes in fields of its layers counts from then on, as in TensorFlow.js', () => {
   const fields = {
     'an object': [{rate: 2}, (options) => (options.rate = 3), (tf, x, {rate}) => x.mul(rate)],
