@@ -10,10 +10,11 @@ import {Home} from './place.js';
 import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight, type Shape} from './predictor.js';
 import {modelWeights} from './gradients.js';
 import {tensorsOf, type Data} from './samples.js';
-import {pathsOf} from './saved.js';
+import {hasOwnWithin, pathsOf} from './saved.js';
 import {Calls, inBatch, symbolicOf, type ModelGraph, type Ref, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {handleOf, Tensor, tensor, tidy} from './tensor.js';
 import {there} from './there.js';
+import {withClasses} from './trace.js';
 import {refuseTraced, tracing} from './tracing.js';
 import {brandPart, refuseForeignPart} from './values.js';
 import {LayerVariable, WeightVariable, type WeightOwner} from './weights.js';
@@ -146,7 +147,8 @@ export class Assembled extends Predictor implements LayerHome {
     if (twice) throw new Error(`Two layers of the model are named ${twice}`);
     const shared = this.#lent();
     const given = [...shared.map(({at, model, path}) => [at, model.#handle, path]), ...numbersOf(pathsOf(this.layers))];
-    this.held.handle = withArguments((a) => call('fj_model', a.json(this.#saved ?? this.#described()), this.seed, this.#saved && !this.#draws ? 0 : 1, given.length ? a.json(given) : 0));
+    const description = this.#saved && !this.layers.some(hasOwnWithin) ? this.#saved : this.#described();
+    this.held.handle = withArguments((a) => call('fj_model', a.json(description), this.seed, this.#saved && !this.#draws ? 0 : 1, given.length ? a.json(given) : 0));
     for (const {model} of shared) model.#isSharing = this.#isSharing = true;
     this.#own();
     if (!this.#saved) this.#beginLayers();
@@ -308,7 +310,7 @@ export class Assembled extends Predictor implements LayerHome {
     return this.#described();
   }
   protected override get topology(): Described {
-    return this.isBuilt ? super.topology : this.inKerasNames();
+    return withClasses(this.isBuilt ? super.topology : this.inKerasNames());
   }
 
   // ---- weights --------------------------------------------------------------------------------------------------------------------

@@ -15,14 +15,14 @@
 
 import {call, withArguments} from './engine.js';
 import {layerClasses} from './generated/tables.js';
-import {alone as models, factoriesOfLayers, inCamelCase, inKerasNames, Layer, type CallArgs} from './layers.js';
+import {alone as models, factoriesOfLayers, inKerasNames, Layer, type CallArgs} from './layers.js';
 import {LayersModel} from './model.js';
 import type {Described, Shape} from './predictor.js';
 import {flagOf, shown} from './samples.js';
 import type {SymbolicType} from './symbolic.js';
 import {handleOf, keep, Tensor, type DataType} from './tensor.js';
+import type {Config, SerializableConstructor} from './serialization.js';
 import {describedFunction, isApplied, numberOf} from './trace.js';
-import {fromRegistered, type Config, type SerializableConstructor} from './serialization.js';
 import {tracing} from './tracing.js';
 import {LayerVariable} from './weights.js';
 
@@ -371,12 +371,6 @@ export abstract class RNNCell extends CustomLayer {
   }
 }
 
-/** A layer of a class that was registered, from what a file says of it; undefined where the class was not. */
-export function registeredLayer(className: string, config: Config): Layer | undefined {
-  const made = fromRegistered(className, inCamelCase(config) as Config);
-  if (made === undefined || made instanceof Layer) return made;
-  throw new Error(`The class ${className}, which was registered, is no layer`);
-}
 /** The numbers of the layers of programs with the paths of their weights, as the engine takes them. */
 export const numbersOf = (paths: ReadonlyMap<object, string>): [string, number][] =>
   [...paths].flatMap(([layer, path]) => ('isOfProgram' in layer ? [[path, numberOf(layer, layer as CustomLayer)] as [string, number]] : []));

@@ -7,11 +7,12 @@ import type {LayerArgsByName} from './generated/arguments.js';
 import {defaultsOfTensorFlowJs, layerClasses, type LayerName} from './generated/tables.js';
 import {Homes, type LayerHome} from './homes.js';
 import type {AnyLayer, LayersModel} from './model.js';
-import {first, oldHardSigmoid, renamed, type Described, type Shape} from './predictor.js';
+import {first, oldHardSigmoid, ownConfig, renamed, type Described, type Shape} from './predictor.js';
 import {flagOf, shown, tensorsOf} from './samples.js';
+import {fromRegistered, type Config} from './serialization.js';
 import {Calls, inBatch, symbolicOf, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {Tensor, type DataType} from './tensor.js';
-import {callWithin, describedFunction, type TensorFunction} from './trace.js';
+import {callWithin, describedFunction, layerOf, withClasses, type TensorFunction} from './trace.js';
 import {tracing} from './tracing.js';
 import {brandPart, refuseForeignPart} from './values.js';
 import type {LayerVariable} from './weights.js';
@@ -119,6 +120,13 @@ export interface Disposal {
 const within = new WeakMap<Layer, Layer[]>();
 export const layersWithin = (layer: Layer): readonly Layer[] => within.get(layer) ?? [];
 
+/** A layer of a class that was registered, from what a file says of it; undefined where the class was not. */
+export function registeredLayer(className: string, config: Config): Layer | undefined {
+  const made = fromRegistered(className, inCamelCase(config) as Config);
+  if (made === undefined || made instanceof Layer) return made;
+  throw new Error(`The class ${className}, which was registered, is no layer`);
+}
+
 export class Layer {
   /** Changes of `trainable`, of all layers and models. */
   static changes = 0;
@@ -173,20 +181,28 @@ export class Layer {
     this.firstValues = weights.map((t) => ({shape: t.shape, values: t.dataSync()}));
   }
   protected putArgument(key: string, value: unknown): void {
-    const one = (v: unknown) => {
-      if (!isLayer(v)) return v;
-      if (!('isOfProgram' in v)) return v.inKerasNames();
-      within.set(this, [...layersWithin(this), v as Layer]);
-      return (v as Layer).describedWithin;
-    };
     // Of no activation SimpleRNN makes its own there.
     const isTanh = this.className.startsWith('SimpleRNN');
     if (/activation$/i.test(key)) value = value === 'hardSigmoid' ? oldHardSigmoid : value === null && !isTanh ? 'linear' : value;
-    const described = Array.isArray(value) ? value.map(one) : (this.#functionAt(key, value) ?? one(value));
     // getConfig of a layer around others tells theirs in the program's words.
-    const plain = typeof described === 'object' && /^(backward_?)?(layer|cells?)$/i.test(key) ? renamed(described, 'hardSigmoid', oldHardSigmoid) : described;
+    const isAround = typeof value === 'object' && /^(backward_?)?(layer|cells?)$/i.test(key);
+    const plain = isAround ? renamed(this.#described(value), 'hardSigmoid', oldHardSigmoid) : (this.#functionAt(key, value) ?? value);
     this.written[key] = plain;
     this.config[snakeCase(key)] = inKerasNames(plain);
+  }
+  /** What stands within this layer, made by the program or described by a file: layers of the program as the engine knows them. */
+  #described(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map((one) => this.#described(one));
+    if (isLayer(value)) {
+      const own = 'isOfProgram' in value ? [value as Layer] : value instanceof Layer ? layersWithin(value) : [];
+      within.set(this, [...layersWithin(this), ...own]);
+      return own[0] === value ? own[0].describedWithin : value.inKerasNames();
+    }
+    if (typeof value !== 'object' || value === null) return value;
+    const {class_name: className, config} = value as Described;
+    const made = className && registeredLayer(className, {...config});
+    const plain = className ? {...value, config: ownConfig(value as Described)} : value;
+    return made ? this.#described(made) : Object.fromEntries(Object.entries(plain).map(([key, one]) => [key, this.#described(one)]));
   }
 
   /** An argument that may be a function, where it is one. */
@@ -199,12 +215,6 @@ export class Layer {
 
   getClassName(): string {
     return this.className;
-  }
-  /** The description of a layer of the program that the engine knows by its number. */
-  #ownOf(value: unknown): object | undefined {
-    const {className, config} = (value ?? {}) as {className?: string; config?: {number?: number}};
-    const own = className === 'Traced' ? layersWithin(this).find((one) => one.describedWithin.config['number'] === config?.number) : undefined;
-    return own && {className: own.className, config: own.getConfig()};
   }
   /** Its arguments as the engine reads them, which refuses what they cannot be. */
   get #read(): Record<string, unknown> {
@@ -223,10 +233,15 @@ export class Layer {
   /** All of its arguments, those that were not given with their defaults. */
   getConfig(): Record<string, unknown> {
     if (this.className === 'InputLayer') return inCamelCase(this.config) as Record<string, unknown>;
-    return JSON.parse(JSON.stringify(inCamelCase(this.#read)), (key, value: unknown) => this.#ownOf(value) ?? inTheirWords(key, value)) as Record<string, unknown>;
+    const words = (key: string, value: unknown) => {
+      const {className, config} = Object(value) as {className?: string; config?: object};
+      const own = layerOf(className, config);
+      return own instanceof Layer ? {className: own.className, config: own.getConfig()} : inTheirWords(key, value);
+    };
+    return JSON.parse(JSON.stringify(inCamelCase(this.#read)), words) as Record<string, unknown>;
   }
   toJSON(): Described {
-    return this.inKerasNames();
+    return withClasses(this.inKerasNames());
   }
   /** For files. @internal */
   inKerasNames(): Described {

@@ -15,12 +15,9 @@ export function checkedMetadata(metadata: Metadata): Metadata {
   throw new Error(`setUserDefinedMetadata takes a JSON object, got ${shown(metadata)}`);
 }
 
-/** A file with metadata in its header: its length, the header, what spaces fill up to eight bytes, and the data. */
-export function withMetadata(file: ModelFile, metadata: Metadata): ModelFile {
-  const header = JSON.parse(headerOf(file)) as {__metadata__?: object};
-  const texts = {...header.__metadata__, [kText]: JSON.stringify(metadata)};
-  const json = new TextEncoder().encode(JSON.stringify({...header, __metadata__: texts}));
-  const data = file.subarray(8 + new DataView(file.buffer, file.byteOffset).getUint32(0, true));
+/** A safetensors file: the length of its header, that, what spaces fill up to eight bytes, and the data. */
+export function fileOf(header: object, data: Uint8Array): ModelFile {
+  const json = new TextEncoder().encode(JSON.stringify(header));
   const size = (json.length + 7) & ~7;
   const out = new Uint8Array(8 + size + data.length).fill(32);
   new DataView(out.buffer).setBigUint64(0, BigInt(size), true);
@@ -28,6 +25,13 @@ export function withMetadata(file: ModelFile, metadata: Metadata): ModelFile {
   out.set(data, 8 + size);
   return out;
 }
+/** A file with another text in its header. */
+export function withText(file: ModelFile, name: string, value: unknown): ModelFile {
+  const header = JSON.parse(headerOf(file)) as {__metadata__?: object};
+  const data = file.subarray(8 + new DataView(file.buffer, file.byteOffset).getUint32(0, true));
+  return fileOf({...header, __metadata__: {...header.__metadata__, [name]: JSON.stringify(value)}}, data);
+}
+export const withMetadata = (file: ModelFile, metadata: Metadata): ModelFile => withText(file, kText, metadata);
 export function metadataOf(file: ModelFile): Metadata | undefined {
   const text = textsOf(file)[kText];
   return text === undefined ? undefined : (JSON.parse(text) as Metadata);

@@ -6,10 +6,10 @@
 
 import {call, callForJson, messageBytes, withArguments} from './engine.js';
 import {numbersOf} from './custom.js';
-import {describing, layersIn, pathsOf, type SavedConfig} from './saved.js';
+import {describing, hasOwnWithin, layersIn, pathsOf, type SavedConfig} from './saved.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
 import type {Layer} from './layers.js';
-import {checkedMetadata, metadataOf, withMetadata, type Metadata} from './metadata.js';
+import {checkedMetadata, fileOf, metadataOf, withMetadata, withText, type Metadata} from './metadata.js';
 import {theirNames} from './named.js';
 import {scalar, zeros} from './ops.js';
 import {descriptionOf, nameOf, theirTopology, type Described} from './predictor.js';
@@ -27,6 +27,18 @@ export type AnyLayer = Layer | LayersModel;
 
 /** The layers of a description that was saved. */
 export const layersOf = (config: SavedConfig): AnyLayer[] => layersIn(config, (described, layers, options) => new LayersModel(described, layers, options));
+
+/** Values one after the other. */
+function bytesOf(all: Tensor[]): Uint8Array<ArrayBuffer> {
+  const data = new Uint8Array(all.reduce((n, {size}) => n + 4 * size, 0));
+  let at = 0;
+  for (const t of all) {
+    const {buffer, byteOffset, byteLength} = t.dataSync();
+    data.set(new Uint8Array(buffer, byteOffset, byteLength), at);
+    at += byteLength;
+  }
+  return data;
+}
 
 export class LayersModel extends TrainedModel {
   #metadata?: Metadata;
@@ -62,50 +74,48 @@ export class LayersModel extends TrainedModel {
     const {className, config} = this.optimizer!;
     return {...this.compiled, optimizer: Object.keys(config).length ? this.optimizer!.inKerasNames() : className.toLowerCase()};
   }
+  #slot(i: number): Tensor {
+    return new Tensor(call('fj_modelSlot', this.built, i));
+  }
+  #refuseFunctions(includeOptimizer: boolean): void {
+    if (hasFunction(this.topology) || (includeOptimizer && hasFunction(this.compiled))) {
+      throw new Error('A function, such as a loss or an activation, cannot be saved: save the model without the optimizer, or with names in the place of functions');
+    }
+  }
   /**
    * Everything that a file holds, as TensorFlow.js has it: the description, the weights, and with includeOptimizer what training needs to go
    * on; with trainableOnly those weights alone that are trained.
    */
   artifacts(includeOptimizer = false, trainableOnly = false): ModelArtifacts {
     const {topology} = this;
-    if (hasFunction(topology) || (includeOptimizer && hasFunction(this.compiled))) {
-      throw new Error('A function, such as a loss or an activation, cannot be saved: save the model without the optimizer, or with names in the place of functions');
-    }
+    this.#refuseFunctions(includeOptimizer);
     const {weights, slots, seed, step} = this.info();
     const paths = weights.map(({name}) => name);
     const names = theirNames(topology, paths);
     const places = new Map(paths.map((path, i) => [path, i]));
     const nameOfWeight = ({name}: {name: string}) => names[places.get(name)!]!;
     const slotPlaces = new Map(slots.map(({name}, i) => [name, i]));
-    const slot = (i: number) => new Tensor(call('fj_modelSlot', this.built, i));
     // Before the first step there is none; after it theirs may keep what is not kept here.
     const stateOfKind = (kind: string) =>
       (step ? this.trainableWeights : []).map((w) => {
         const i = slotPlaces.get(`${w.name}/${kind}`);
-        return {name: nameOfWeight(w), value: i === undefined ? zeros(w.shape) : slot(i)};
+        return {name: nameOfWeight(w), value: i === undefined ? zeros(w.shape) : this.#slot(i)};
       });
     // As JSON has it, without what was not said.
     const saved = includeOptimizer && this.compiled ? (JSON.parse(JSON.stringify(this.#training)) as object) : undefined;
     return tidy(() => {
-      const own = trainableOnly ? this.trainableWeights : this.weights;
+      const listed = trainableOnly ? this.trainableWeights : this.weights;
       const values = this.getWeights(trainableOnly);
       const theirs = saved && theirTraining(saved, this.optimizer!, stateOfKind);
-      const states = theirs ? [{name: 'iter', value: scalar(step, 'int32')}, ...theirs.states] : saved ? slots.map(({name}, i) => ({name, value: slot(i)})) : [];
-      const all = [...own.map((w, i) => ({name: nameOfWeight(w), value: values[i]!})), ...states.map((s) => ({...s, group: 'optimizer'}))];
-      const data = new Uint8Array(all.reduce((n, {value}) => n + 4 * value.size, 0));
-      let at = 0;
-      const weightSpecs = all.map(({value, ...spec}) => {
-        const {buffer, byteOffset, byteLength} = value.dataSync();
-        data.set(new Uint8Array(buffer, byteOffset, byteLength), at);
-        at += byteLength;
-        return {...spec, shape: value.shape, dtype: value.dtype};
-      });
+      const states = theirs ? [{name: 'iter', value: scalar(step, 'int32')}, ...theirs.states] : saved ? slots.map(({name}, i) => ({name, value: this.#slot(i)})) : [];
+      const all = [...listed.map((w, i) => ({name: nameOfWeight(w), value: values[i]!})), ...states.map((s) => ({...s, group: 'optimizer'}))];
+      const weightSpecs = all.map(({value, ...spec}) => ({...spec, shape: value.shape, dtype: value.dtype}));
       return {
         modelTopology: theirTopology(topology),
         format: 'layers-model',
         generatedBy: kGenerator,
         weightSpecs,
-        weightData: data.buffer,
+        weightData: bytesOf(all.map(({value}) => value)).buffer,
         ...(theirs ? {trainingConfig: theirs.config} : {}),
         ...(saved || this.#metadata ? {userDefinedMetadata: {...this.#metadata, ...(saved ? {fjord: {seed, step, training: saved}} : {})}} : {}),
       };
@@ -114,15 +124,30 @@ export class LayersModel extends TrainedModel {
   /** The same as one safetensors file. */
   file(includeOptimizer = false): ModelFile {
     this.home.gpu?.check('file');
-    call('fj_modelSave', this.built, includeOptimizer ? 1 : 0);
-    const file = messageBytes();
+    const file = this.layers.some(hasOwnWithin) ? this.#fileByClasses(includeOptimizer) : (call('fj_modelSave', this.built, includeOptimizer ? 1 : 0), messageBytes());
     return this.#metadata ? withMetadata(file, this.#metadata) : file;
+  }
+  /** What the engine would write, if it knew layers of the program that stand within others by more than their numbers. */
+  #fileByClasses(includeOptimizer: boolean): ModelFile {
+    this.#refuseFunctions(includeOptimizer);
+    const {weights, slots, seed, step} = this.info();
+    const training = this.compiled && !hasFunction(this.compiled) ? {training: JSON.stringify(this.#training)} : {};
+    const texts = {model: JSON.stringify(this.topology), seed: String(seed), ...training, ...(includeOptimizer ? {step: String(step)} : {})};
+    return tidy(() => {
+      const all = weights.map(({name}, i): [string, Tensor] => [name, new Tensor(call('fj_modelWeight', this.built, i))]);
+      if (includeOptimizer) slots.forEach(({name}, i) => all.push([`optimizer/${name}`, this.#slot(i)]));
+      let end = 0;
+      const entries = all.map(([name, {shape, size}]) => [name, {dtype: 'F32', shape, data_offsets: [end, (end += 4 * size)]}]);
+      return fileOf({__metadata__: texts, ...Object.fromEntries(entries)}, bytesOf(all.map(([, t]) => t)));
+    });
   }
   /** `make` is for a row. */
   static fromFile(file: ModelFile, make?: (...parts: ConstructorParameters<typeof LayersModel>) => LayersModel): LayersModel {
-    const layers = layersOf(descriptionOf(file).config);
+    const description = descriptionOf(file);
+    const layers = layersOf(description.config);
     const numbers = numbersOf(pathsOf(layers));
-    const handle = withArguments((a) => call('fj_modelLoad', a.bytes(file), file.length, numbers.length ? a.json(numbers) : 0));
+    const read = layers.some(hasOwnWithin) ? withText(file, 'model', describing(description, layers)((l) => l.asWritten())) : file;
+    const handle = withArguments((a) => call('fj_modelLoad', a.bytes(read), read.length, numbers.length ? a.json(numbers) : 0));
     const {model, training} = callForJson<{model: Described; training: object | null}>('fj_modelDescription', handle);
     const parts: ConstructorParameters<typeof LayersModel> = [describing(model, layers), layers, {handle, training, saved: model, name: nameOf(model)}];
     const made = make && model.class_name === 'Sequential' ? make(...parts) : new LayersModel(...parts);

@@ -72,6 +72,13 @@ export const descriptionIn = ({modelTopology}: ModelArtifacts): Described => {
 /** With another name of an activation, however deep. */
 export const renamed = <T>(value: T, from: string | null, to: string): T =>
   JSON.parse(JSON.stringify(value), (key, inner: unknown) => (inner === from && /activation$/i.test(key) ? to : inner)) as T;
+/** The config of a layer: TensorFlow.js writes what an RNN's cell says a second time, as if the RNN said it. */
+export function ownConfig({class_name: className, config}: Described): Described['config'] {
+  const cell = (config?.['cell'] as Described | undefined)?.config;
+  if (className !== 'RNN' || !cell) return config;
+  const isAgain = (key: string) => !/^(name|trainable|dtype)$/.test(key) && JSON.stringify(cell[key]) === JSON.stringify(config[key]);
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !isAgain(key)));
+}
 /** A description as TensorFlow.js writes it. Keras 3's hard_sigmoid it does not have: a description with that is one of Keras 3. */
 export function theirTopology({class_name, config}: Described): Described & {keras_version: string; backend: string} {
   const isNew = /activation":"hard_sigmoid"/.test(JSON.stringify(config));

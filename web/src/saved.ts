@@ -1,10 +1,9 @@
 // Descriptions that were saved: the layers in them, and what these say now.
 
 import type {Describe, ModelOptions} from './assembled.js';
-import {registeredLayer} from './custom.js';
-import {Layer} from './layers.js';
+import {Layer, layersWithin, registeredLayer} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
-import {nameOf, type Described} from './predictor.js';
+import {nameOf, ownConfig, type Described} from './predictor.js';
 
 /** A layer's entry. */
 type Entry = Described & {name?: string; module?: string; shared_object_id?: number};
@@ -22,7 +21,7 @@ export function layersIn(config: SavedConfig, makeModel: MakeModel, known = new 
     const met = id === undefined ? undefined : known.get(id);
     if (met) return met;
     const made = () => {
-      if (!kModels.includes(className)) return registeredLayer(className, {name, ...inner}) ?? new Layer(className, {name, ...inner});
+      if (!kModels.includes(className)) return registeredLayer(className, {name, ...inner}) ?? new Layer(className, {name, ...ownConfig(entry)});
       const layers = layersIn(inner, makeModel, known);
       return makeModel(describing(entry, layers), layers, {name: nameOf(entry) ?? name, className, isPart: true, trainable: inner['trainable'] !== false});
     };
@@ -40,6 +39,9 @@ export function pathsOf(layers: readonly AnyLayer[], prefix = '', found = new Ma
   }
   return found;
 }
+
+/** Whether layers of the program stand within it, or within layers of it: the engine knows these by their numbers. */
+export const hasOwnWithin = (l: AnyLayer): boolean => (l instanceof Layer ? layersWithin(l).length > 0 : l.layers.some(hasOwnWithin));
 
 /** A description that was saved, of its layers what they say now. */
 export function describing(saved: Described, layers: AnyLayer[]): (one: Describe) => Described {

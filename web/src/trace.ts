@@ -13,6 +13,8 @@ import {beginTracing, endTracing, tracingDepth, type Tracing} from './tracing.js
 export interface Traceable {
   /** What it gives, and of each output the mask. */
   traceCall(inputs: Tensor[], masks: (Tensor | undefined)[], training: boolean): {outputs: unknown; masks?: (Tensor | null | undefined)[]};
+  /** Of a layer: as files describe it. */
+  inKerasNames?(): Described;
 }
 
 // The engine knows them by numbers. Whoever has given one to the engine holds it.
@@ -61,6 +63,12 @@ export function withFunctions(value: unknown, kind: string): unknown {
 }
 /** Whether a description has a function somewhere, which no file can hold. */
 export const hasFunction = (described: unknown): boolean => JSON.stringify(described ?? null).includes('"class_name":"Traced"');
+/** The layer of the program that the engine knows by its number, in a description of what stands within others. */
+export const layerOf = (className: unknown, config: unknown): Traceable | undefined =>
+  className === 'Traced' ? known.get((config as {number: number} | undefined)?.number ?? 0)?.deref() : undefined;
+/** A description for files: such layers are named by their classes. */
+export const withClasses = <T>(described: T): T =>
+  JSON.parse(JSON.stringify(described), (_, value: Described | null) => layerOf(value?.class_name, value?.config)?.inKerasNames?.() ?? value) as T;
 
 // ---- a call ---------------------------------------------------------------------------------------------------------------------------
 

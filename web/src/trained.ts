@@ -11,7 +11,7 @@ import {
 } from './fit.js';
 import {checkedRate, optimizerOf, recordModel, refuseRate, type Optimizer, type Trained} from './gradients.js';
 import {numbersOf} from './custom.js';
-import {pathsOf} from './saved.js';
+import {hasOwnWithin, pathsOf} from './saved.js';
 import type {IOHandler, SaveResult} from './io.js';
 import type {Disposal} from './layers.js';
 import {letWorkersCome} from './load.js';
@@ -125,7 +125,7 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
   }
   /** Whether functions or layers of the program are a part of it. */
   get #hasFunctions(): boolean {
-    return hasFunction(this.compiled) || hasFunction(this.topology) || numbersOf(pathsOf(this.layers)).length > 0;
+    return hasFunction(this.compiled) || hasFunction(this.topology) || numbersOf(pathsOf(this.layers)).length > 0 || this.layers.some(hasOwnWithin);
   }
   protected compileWith(training: {metrics?: unknown; loss?: unknown}, optimizer: Optimizer): void {
     const {metrics, renamed, names, said: logNames} = distinct(training.metrics, this.info().outputs, training.loss);

@@ -101,6 +101,89 @@ suite('a layer that the program builds has weights', () => {
   });
 });
 
+suite('layers of a program within others are saved', () => {
+  const models = {
+    'over time': (tf) => [tf.layers.timeDistributed({layer: affine(tf), inputShape: [4, 3]}), tf.layers.flatten()],
+    'over time of time': (tf) => [tf.layers.timeDistributed({layer: tf.layers.timeDistributed({layer: affine(tf)}), inputShape: [2, 4, 3]}), tf.layers.flatten()],
+    'a cell': (tf) => [tf.layers.rnn({cell: new (classes.get(tf).Cell)({units: 2}), inputShape: [4, 3]})],
+    'cells, one of them its own': (tf) => [tf.layers.rnn({cell: [tf.layers.gruCell({units: 3}), new (classes.get(tf).Cell)({units: 2})], inputShape: [4, 3]})],
+    'a cell in both directions': (tf) => [tf.layers.bidirectional({layer: tf.layers.rnn({cell: new (classes.get(tf).Cell)({units: 2})}), inputShape: [4, 3]})],
+    'in a model in a model': (tf) => [tf.sequential({layers: [tf.layers.timeDistributed({layer: affine(tf), inputShape: [4, 3]}), tf.layers.flatten()]})],
+  };
+  const made = (tf, build) => {
+    const model = tf.sequential({layers: [...build(tf), tf.layers.dense({units: 1})]});
+    model.setWeights(model.getWeights().map((t, i) => tensor(tf, t.shape, i)));
+    return model;
+  };
+  const partsOf = async (model, args) => {
+    let parts;
+    await model.save({save: async (artifacts) => ((parts = artifacts), {modelArtifactsInfo: {}})}, args);
+    return parts;
+  };
+  const xOf = (tf, model) => tensor(tf, [2, ...model.inputs[0].shape.slice(1)]);
+  for (const [name, build] of Object.entries(models)) {
+    test(`${name}: with their classes, and go on as they were`, async () => {
+      const model = made(fj, build);
+      model.compile({optimizer: fj.train.adam(0.01), loss: 'meanSquaredError'});
+      const [x, y] = [xOf(fj, model), fj.ones([2, 1])];
+      await model.trainOnBatch(x, y);
+      assert.doesNotMatch(model.toJSON() + JSON.stringify(model.layers[0].toJSON()), /Traced/);
+      const saved = [await partsOf(model, {includeOptimizer: true}), model.file(true)];
+      const expected = model.predict(x);
+      const next = [await model.trainOnBatch(x, y), await model.trainOnBatch(x, y)];
+      for (const one of saved) {
+        const again = await fj.loadLayersModel({load: async () => one});
+        same(again.predict(x), expected);
+        assert.deepEqual(JSON.parse(again.toJSON()), JSON.parse(model.toJSON()));
+        // What was loaded is saved and loaded likewise.
+        const twice = await fj.loadLayersModel({load: async () => again.file(true)});
+        for (const loaded of [again, twice]) assert.deepEqual([await loaded.trainOnBatch(x, y), await loaded.trainOnBatch(x, y)], next);
+      }
+      const drawn = await fj.models.modelFromJSON(JSON.parse(model.toJSON()));
+      drawn.setWeights(model.getWeights());
+      same(drawn.predict(x), model.predict(x));
+    });
+    // It clones the layer by a description that it cannot read.
+    if (name !== 'a cell in both directions') test(`${name}: what TensorFlow.js has saved is read`, async () => {
+      const theirs = made(judge, build);
+      const again = await fj.loadLayersModel({load: async () => partsOf(theirs)});
+      close(again.predict(xOf(fj, again)), theirs.predict(xOf(judge, theirs)));
+    });
+  }
+  test('TensorFlow.js reads what is saved, where it reads its own', async () => {
+    const ours = made(fj, models['over time']);
+    const theirs = await judge.loadLayersModel({load: async () => partsOf(ours)});
+    close(ours.predict(xOf(fj, ours)), theirs.predict(xOf(judge, theirs)));
+  });
+  test('one that calls a layer of its own is saved as any', async () => {
+    class Twice extends fj.layers.Layer {
+      static className = 'Twice';
+      constructor(config = {}) {
+        super(config);
+        this.inner = affine(fj, {units: 3, name: 'inner'});
+      }
+      call([x]) {
+        return this.inner.apply(this.inner.apply(x));
+      }
+    }
+    fj.serialization.registerClass(Twice);
+    const model = fj.sequential({layers: [new Twice({inputShape: [3]})]});
+    const x = tensor(fj, [2, 3]);
+    assert.doesNotMatch(model.toJSON(), /Traced/);
+    for (const saved of [await partsOf(model), model.file()]) same((await fj.loadLayersModel({load: async () => saved})).predict(x), model.predict(x));
+  });
+  test('what has no class, or is a function, is refused in words', async () => {
+    class Unknown extends classes.get(fj).Affine {
+      static className = 'Unknown';
+    }
+    const model = fj.sequential({layers: [fj.layers.timeDistributed({layer: new Unknown({units: 2}), inputShape: [4, 3]})]});
+    for (const saved of [await partsOf(model), model.file()]) await assert.rejects(fj.loadLayersModel({load: async () => saved}), /Unknown/);
+    const active = fj.sequential({layers: [fj.layers.timeDistributed({layer: affine(fj), inputShape: [4, 3]}), fj.layers.dense({units: 1, activation: (x) => x})]});
+    await assert.rejects(partsOf(active), /A function, such as a loss or an activation, cannot be saved/);
+    assert.throws(() => active.file(), /A function, such as a loss or an activation, cannot be saved/);
+  });
+});
+
 suite('what a program changes in fields of its layers counts from then on, as in TensorFlow.js', () => {
   const fields = {
     'an object': [{rate: 2}, (options) => (options.rate = 3), (tf, x, {rate}) => x.mul(rate)],
