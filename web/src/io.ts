@@ -29,7 +29,7 @@ export interface ModelArtifacts {
    * What the program keeps with the model; and what resuming needs beside weights and optimizer state, with what compile was given, where
    * TensorFlow.js has other words or none.
    */
-  userDefinedMetadata?: Metadata & {fjord?: {seed?: number; step?: number; training?: object}};
+  userDefinedMetadata?: Metadata;
 }
 export interface SaveResult {
   modelArtifactsInfo: {dateSaved: Date; weightDataBytes: number};

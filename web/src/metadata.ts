@@ -2,7 +2,7 @@
 
 import {headerOf, textsOf} from './predictor.js';
 import {shown} from './samples.js';
-import type {ModelFile} from './io.js';
+import type {ModelArtifacts, ModelFile} from './io.js';
 
 export type Metadata = Record<string, unknown>;
 
@@ -35,4 +35,16 @@ export const withMetadata = (file: ModelFile, metadata: Metadata): ModelFile => 
 export function metadataOf(file: ModelFile): Metadata | undefined {
   const text = textsOf(file)[kText];
   return text === undefined ? undefined : (JSON.parse(text) as Metadata);
+}
+
+/** What resuming needs beside weights and the optimizer's state; and what the program keeps under the same name, if it does. */
+interface Resumption {
+  seed?: number;
+  step?: number;
+  training?: object;
+  own?: unknown;
+}
+export function resumptionIn({userDefinedMetadata}: ModelArtifacts): Resumption | undefined {
+  const saved = userDefinedMetadata?.['fjord'] as Resumption | undefined;
+  return [saved?.seed, saved?.step].every(Number.isInteger) && isPlain(saved!.training) ? saved : undefined;
 }

@@ -9,7 +9,7 @@ import {numbersOf} from './custom.js';
 import {describing, hasOwnWithin, layersIn, pathsOf, type SavedConfig} from './saved.js';
 import {saveTo, type IOHandler, type ModelArtifacts, type ModelFile, type SaveResult} from './io.js';
 import type {Layer} from './layers.js';
-import {checkedMetadata, fileOf, metadataOf, withMetadata, withText, type Metadata} from './metadata.js';
+import {checkedMetadata, fileOf, metadataOf, resumptionIn, withMetadata, withText, type Metadata} from './metadata.js';
 import {theirNames} from './named.js';
 import {scalar, zeros} from './ops.js';
 import {descriptionOf, nameOf, theirTopology, type Described} from './predictor.js';
@@ -103,6 +103,7 @@ export class LayersModel extends TrainedModel {
       });
     // As JSON has it, without what was not said.
     const saved = includeOptimizer && this.compiled ? (JSON.parse(JSON.stringify(this.#training)) as object) : undefined;
+    const own = this.#metadata && 'fjord' in this.#metadata ? {own: this.#metadata['fjord']} : {};
     return tidy(() => {
       const listed = trainableOnly ? this.trainableWeights : this.weights;
       const values = this.getWeights(trainableOnly);
@@ -117,7 +118,7 @@ export class LayersModel extends TrainedModel {
         weightSpecs,
         weightData: bytesOf(all.map(({value}) => value)).buffer,
         ...(theirs ? {trainingConfig: theirs.config} : {}),
-        ...(saved || this.#metadata ? {userDefinedMetadata: {...this.#metadata, ...(saved ? {fjord: {seed, step, training: saved}} : {})}} : {}),
+        ...(saved || this.#metadata ? {userDefinedMetadata: {...this.#metadata, ...(saved ? {fjord: {seed, step, training: saved, ...own}} : {})}} : {}),
       };
     });
   }
@@ -169,9 +170,12 @@ export class LayersModel extends TrainedModel {
     this.home.drop();
     const {trainingConfig, generatedBy, userDefinedMetadata} = artifacts;
     // TensorFlow.js hands them on with what it has trained since.
-    const {fjord, ...metadata} = userDefinedMetadata ?? {};
+    const resumed = resumptionIn(artifacts);
+    const {fjord, ...others} = userDefinedMetadata ?? {};
+    const own = resumed ? resumed.own : fjord;
+    const metadata = own === undefined ? others : {...others, fjord: own};
     if (Object.keys(metadata).length) this.#metadata = metadata;
-    const {seed, training, ...known} = (generatedBy === kGenerator && fjord) || {};
+    const {seed, training, ...known} = (generatedBy === kGenerator && resumed) || {};
     let {step} = known;
     if (typeof seed === 'number') this.seed = seed;
     const theirs = trainingOf(trainingConfig);

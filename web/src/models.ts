@@ -7,6 +7,7 @@
 import {partsOfJson, type ModelArtifacts, type ModelFile} from './io.js';
 import {alone, inKerasNames, input, Layer, uniqueName} from './layers.js';
 import {ready} from './load.js';
+import {resumptionIn} from './metadata.js';
 import {layersOf, LayersModel, type AnyLayer} from './model.js';
 import {descriptionIn, nameOf, type Described} from './predictor.js';
 import {known, shown} from './samples.js';
@@ -201,7 +202,7 @@ export function modelFrom(saved: ModelArtifacts | ModelFile, isStrict = true): L
   if (saved instanceof Uint8Array) return LayersModel.fromFile(saved, row);
   const description = descriptionIn(saved);
   const layers = layersOf(description.config);
-  const options = {seed: saved.userDefinedMetadata?.fjord?.seed, saved: description, draws: !isStrict || !saved.weightData, name: nameOf(description)};
+  const options = {seed: resumptionIn(saved)?.seed, saved: description, draws: !isStrict || !saved.weightData, name: nameOf(description)};
   const parts: Parts = [describing(description, layers), layers, options];
   const made = description.class_name === 'Sequential' ? row(...parts) : new LayersModel(...parts);
   try {

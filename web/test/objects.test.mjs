@@ -281,7 +281,7 @@ suite('what fit tells of itself', () => {
 });
 
 suite('what a program keeps with a model', () => {
-  const labels = {labels: ['cat', 'dog'], threshold: 0.5, more: {none: null, is: true}, seed: 'own'};
+  const labels = {labels: ['cat', 'dog'], threshold: 0.5, more: {none: null, is: true}, seed: 'own', fjord: {step: 'north', seed: 3}};
   const made = (tf) => {
     const model = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3], name: 'a'})]});
     model.setUserDefinedMetadata(labels);
