@@ -6,6 +6,7 @@ import {changesOf, numbersOf, type CustomLayer} from './custom.js';
 import {Homes, type LayerHome} from './homes.js';
 import {type CallArgs, checkTrainable, type Disposal, inCamelCase, Layer, layersWithin, trainingOf, uniqueName} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
+import {theirOrder} from './order.js';
 import {Home} from './place.js';
 import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight, type Shape} from './predictor.js';
 import {modelWeights} from './gradients.js';
@@ -64,8 +65,8 @@ export class Assembled extends Predictor implements LayerHome {
   protected home = new Home(() => this.built, this.held, () => (this.#isSharing || !this.#isBySample ? 'wasm' : undefined));
   #isTrainable = true;
   #isBeingBuilt = false;
-  /** Of each weight whether it is trained where no layer and no model says otherwise. */
-  #trained: boolean[] = [];
+  /** The weights as the engine has made them: trainable are those that are so where no layer and no model says otherwise. */
+  #made: ModelWeight[] = [];
   /** Weights that were asked for as variables. */
   readonly #variables = new Map<number, WeightVariable>();
   readonly #weightOwner: WeightOwner = {
@@ -214,7 +215,7 @@ export class Assembled extends Predictor implements LayerHome {
     this.flags = '';
     this.#tell(this.#flagsOf(true, true));
     const {weights, bySample} = callForJson<ModelInfo>('fj_modelInfo', this.#handle);
-    this.#trained = weights.map((w) => w.trainable);
+    this.#made = weights;
     this.#tellFlags();
     this.#isBySample = bySample;
     this.#ofProgram = [];
@@ -315,42 +316,21 @@ export class Assembled extends Predictor implements LayerHome {
 
   // ---- weights --------------------------------------------------------------------------------------------------------------------
 
-  protected override weightTensors(wanted: (w: ModelWeight) => boolean): Tensor[] {
+  protected override weightTensors(wanted: (w: ModelWeight) => boolean, weights?: ModelWeight[]): Tensor[] {
     refuseTraced(`reads the weights of ${this.name}`);
     this.home.gpu?.check('getWeights');
-    return super.weightTensors(wanted);
+    return super.weightTensors(wanted, weights);
   }
   override setWeights(values: Tensor[]): void {
     super.setWeights(values);
     this.home.gpu?.upload();
   }
-  /** A model's flag is written into the weights of its own layers there, not into those of models in it: these come first. */
-  protected override order(weights: ModelWeight[]): number[] {
-    const paths = pathsOf(this.layers);
-    const known = new Set(paths.values());
-    const within = new Map<string, number[]>();
-    for (const [i, {name}] of weights.entries()) {
-      // What stands within a layer has no path of its own.
-      let path = name;
-      while (path && !known.has(path)) path = path.slice(0, Math.max(0, path.lastIndexOf('/')));
-      within.set(path, [...(within.get(path) ?? []), i]);
-    }
-    const split = (model: Assembled): number[][] => {
-      const lists: number[][] = [[], []];
-      for (const l of model.layers) {
-        const own = within.get(paths.get(l)!) ?? [];
-        const isTrained = (i: number) => this.#trained[i]! && l.trainable && !(l as Layer).isHeld;
-        const parts = l instanceof Assembled ? split(l) : [own.filter(isTrained), [...own].sort((a, b) => +this.#trained[b]! - +this.#trained[a]!).filter((i) => !isTrained(i))];
-        parts.forEach((part, k) => lists[k]!.push(...part));
-      }
-      return model.trainable ? lists : [[], lists.flat()];
-    };
-    // A layer may stand in several places.
-    return [...new Set([...split(this).flat(), ...weights.keys()])];
+  protected override order(): number[] {
+    return theirOrder(this, this.#made);
   }
   override get weights(): LayerVariable[] {
     const {weights} = this.info();
-    return this.order(weights).map((i) => new LayerVariable(weights[i]!.name, weights[i]!.shape, weights[i]!.trainable, () => this.variableAt(i)));
+    return this.order().map((i) => new LayerVariable(weights[i]!.name, weights[i]!.shape, weights[i]!.trainable, () => this.variableAt(i)));
   }
   override get trainableWeights(): LayerVariable[] {
     return this.weights.filter((w) => w.trainable);
@@ -379,17 +359,24 @@ export class Assembled extends Predictor implements LayerHome {
   }
   /** @internal */
   valuesAt(path: string, trainableOnly: boolean): Tensor[] {
-    return this.weightTensors((w) => w.name.startsWith(`${path}/`) && (w.trainable || !trainableOnly));
+    void this.built;
+    return this.weightTensors((w) => w.name.startsWith(`${path}/`) && (w.trainable || !trainableOnly), trainableOnly ? undefined : this.#made);
   }
   /** @internal */
   setValuesAt(path: string, values: Tensor[]): void {
-    const places = this.weights.flatMap((w, i) => (w.name.startsWith(`${path}/`) ? [i] : []));
+    const {built} = this;
+    const places = this.order().filter((i) => this.#made[i]!.name.startsWith(`${path}/`));
     if (values.length !== places.length) throw new Error(`The layer ${path} has ${places.length} weights, got ${values.length}`);
-    const own = this.getWeights();
-    const all = [...own];
-    places.forEach((at, i) => (all[at] = values[i]!));
-    this.setWeights(all);
-    for (const t of own) t.dispose();
+    this.home.gpu?.check('setWeights');
+    const handles = tensorsOf(values, () => [], `${path}: setWeights`).map((t) => handleOf(t));
+    // All of them are looked at before the first is set.
+    values.forEach(({shape, dtype}, i) => {
+      const {name, shape: wanted} = this.#made[places[i]!]!;
+      if (dtype !== 'float32' || String(shape) !== String(wanted)) throw new Error(`the weight ${name} is float32[${wanted}], got ${dtype}[${shape}]: no weight was set`);
+      call('fj_data', handles[i]!);
+    });
+    handles.forEach((handle, i) => call('fj_modelSetWeight', built, places[i]!, handle));
+    this.home.gpu?.upload();
   }
   /** What its stateful layers keep from batch to batch begins anew at 0. */
   resetStates(): void {

@@ -202,8 +202,7 @@ export class Predictor {
   get nonTrainableWeights(): ModelWeight[] {
     return this.weights.filter((w) => !w.trainable);
   }
-  protected weightTensors(wanted: (w: ModelWeight) => boolean): Tensor[] {
-    const {weights} = this.info();
+  protected weightTensors(wanted: (w: ModelWeight) => boolean, weights = this.info().weights): Tensor[] {
     return this.order(weights).flatMap((i) => (wanted(weights[i]!) ? [new Tensor(call('fj_modelWeight', this.built, i))] : []));
   }
   getWeights(trainableOnly = false): Tensor[] {

@@ -52,3 +52,14 @@ test('trainOnBatch is one', async () => assert.equal(await crossings(repeated(()
 // The step or the op; the type and the shape of what it gives; its end.
 test('predict is four', async () => assert.equal(await crossings(repeated(() => model.predict(x).dispose())), 4));
 test('an op is four', async () => assert.equal(await crossings(repeated(() => fj.relu(x).dispose())), 4));
+test('the weights of a layer are read and written by themselves', async () => {
+  const counts = [3, 30].map((layers) => {
+    const row = fj.sequential({layers: Array.from({length: layers}, (_, i) => fj.layers.dense({units: 6, ...(i ? {} : {inputShape: [6]})}))});
+    const values = row.layers[1].getWeights();
+    calls.clear();
+    row.layers[1].setWeights(values);
+    fj.dispose(row.layers[1].getWeights());
+    return [...calls.values()].reduce((sum, n) => sum + n, 0);
+  });
+  assert.equal(counts[0], counts[1]);
+});
