@@ -4,6 +4,7 @@
 //   const x = tf.input({shape: [784]});
 //   const other = tf.model({inputs: x, outputs: tf.layers.dense({units: 10}).apply(x)});
 
+import {isRecording} from './gradients.js';
 import {partsOfJson, type ModelArtifacts, type ModelFile} from './io.js';
 import {alone, inKerasNames, input, Layer, uniqueName} from './layers.js';
 import {ready} from './load.js';
@@ -162,6 +163,9 @@ function inputsFor(layer: Layer, types: readonly SymbolicType[], args: object): 
   }
 }
 
+// Of a layer by itself, for so many shapes; and the one that has its weights.
+const kMostAlone = 4;
+
 alone.model = (layer: Layer, types: readonly SymbolicType[], args: object = {}) => {
   const key = types.map(({dtype, shape}) => `${dtype} ${shape.slice(1)}`).join() + JSON.stringify(args);
   let made = layer.modelsAlone.get(key);
@@ -184,7 +188,15 @@ alone.model = (layer: Layer, types: readonly SymbolicType[], args: object = {}) 
     );
     // It belongs where the program has put it.
     layer.joinedModel = home;
-    layer.modelsAlone.set(key, made);
+  }
+  // Those that were used last are kept. A gradient that is being found may go through all of them.
+  layer.modelsAlone.delete(key);
+  layer.modelsAlone.set(key, made);
+  const home = layer.homeModels.of(layer.name)?.model;
+  for (const [other, old] of isRecording() ? [] : [...layer.modelsAlone].slice(0, -kMostAlone)) {
+    if (old === home) continue;
+    layer.modelsAlone.delete(other);
+    old.dispose();
   }
   return made;
 };

@@ -4,7 +4,7 @@ import {suite, test} from 'node:test';
 import {setFlagsFromString} from 'node:v8';
 import {runInNewContext} from 'node:vm';
 import {callOf, cases, nameOf, splits, tensorsOf} from './cases.mjs';
-import {fj, random} from './helpers.mjs';
+import {close, fj, judge, random} from './helpers.mjs';
 
 const count = () => fj.memory().numTensors;
 const grown = (f) => {
@@ -322,4 +322,32 @@ test('scopes of the engine lie in each other, and in tidy: what one returns is o
   fj.engine().endScope();
   assert.deepEqual([...variable.dataSync()], [2]);
   variable.dispose();
+});
+suite('a layer that is applied to values of many shapes', () => {
+  const x = (tf, steps) => tf.tensor(random([2, steps, 3], -1, 1, steps), [2, steps, 3]);
+  test('keeps the plans of the last few, and its weights', () => {
+    const layer = fj.layers.lstm({units: 2, returnSequences: true});
+    const apply = (steps) => fj.tidy(() => layer.apply(x(fj, steps)).dataSync());
+    const first = apply(1);
+    for (let steps = 2; steps <= 10; ++steps) apply(steps);
+    const {numTensors, numBytes} = fj.memory();
+    for (let steps = 11; steps <= 30; ++steps) apply(steps);
+    assert.deepEqual([fj.memory().numTensors, fj.memory().numBytes], [numTensors, numBytes]);
+    assert.deepEqual(apply(1), first);
+    // One without weights keeps none for them.
+    const flatten = fj.layers.flatten();
+    for (let steps = 1; steps <= 10; ++steps) fj.tidy(() => void flatten.apply(x(fj, steps)));
+    assert.equal(flatten.modelsAlone.size, 4);
+  });
+  test('and trains through all of them as in TensorFlow.js', () => {
+    const trained = [fj, judge].map((tf) => {
+      const layer = tf.layers.dense({units: 2});
+      layer.build([null, 1, 3]);
+      layer.setWeights([tf.tensor(random([3, 2]), [3, 2]), tf.zeros([2])]);
+      const optimizer = tf.train.sgd(0.1);
+      for (let i = 0; i < 3; ++i) optimizer.minimize(() => tf.addN(Array.from({length: 8}, (_, k) => layer.apply(x(tf, k + 1)).square().mean())));
+      return layer.getWeights();
+    });
+    trained[0].forEach((t, i) => close(t, trained[1][i], 1e-5));
+  });
 });
