@@ -1,7 +1,7 @@
 // What a model is made of: its layers and how they are joined, described in Keras JSON; and its weights, which the engine holds, and which
 // other models may have, too. model.ts trains it.
 
-import {call, callForJson, heap, withArguments} from './engine.js';
+import {call, callForJson, engine, heap, withArguments} from './engine.js';
 import {changesOf, numbersOf, type CustomLayer} from './custom.js';
 import {Homes, type LayerHome} from './homes.js';
 import {type CallArgs, checkTrainable, type Disposal, inCamelCase, Layer, layersWithin, trainingOf, uniqueName} from './layers.js';
@@ -11,8 +11,8 @@ import {Home} from './place.js';
 import {first, free, Predictor, type Described, type ModelInfo, type ModelWeight, type Shape} from './predictor.js';
 import {modelWeights} from './gradients.js';
 import {tensorsOf, type Data} from './samples.js';
-import {hasOwnWithin, pathsOf} from './saved.js';
-import {Calls, inBatch, symbolicOf, type ModelGraph, type Ref, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {hasOwnWithin, pathsOf, type Describe} from './saved.js';
+import {Calls, inBatch, symbolicOf, type Ends, type ModelGraph, type Ref, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {handleOf, Tensor, tensor, tidy} from './tensor.js';
 import {there} from './there.js';
 import {withClasses} from './trace.js';
@@ -20,13 +20,6 @@ import {refuseTraced, tracing} from './tracing.js';
 import {brandPart, refuseForeignPart} from './values.js';
 import {LayerVariable, WeightVariable, type WeightOwner} from './weights.js';
 
-export type Describe = (layer: AnyLayer) => Described;
-
-/** Where a model begins and ends. */
-export interface Ends {
-  inputs: SymbolicTensor[];
-  outputs: SymbolicTensor[];
-}
 export interface ModelOptions {
   seed?: number;
   name?: string;
@@ -54,7 +47,7 @@ export class Assembled extends Predictor implements LayerHome {
   readonly symbolicCalls = new Calls(this as unknown as LayersModel);
   readonly homeModels = new Homes();
   protected seed: number;
-  readonly #saved?: Described;
+  #saved?: Described;
   protected ends?: Ends;
   readonly #isPart: boolean;
   readonly #draws: boolean;
@@ -65,13 +58,13 @@ export class Assembled extends Predictor implements LayerHome {
   protected home = new Home(() => this.built, this.held, () => (this.#isSharing || !this.#isBySample ? 'wasm' : undefined));
   #isTrainable = true;
   #isBeingBuilt = false;
+  /** Whether it has got other layers since the engine's was made. */
+  #isOld = false;
   /** The weights as the engine has made them: trainable are those that are so where no layer and no model says otherwise. */
   #made: ModelWeight[] = [];
   /** Weights that were asked for as variables. */
   readonly #variables = new Map<number, WeightVariable>();
-  readonly #weightOwner: WeightOwner = {
-    isDisposed: () => this.isDisposed, handle: () => this.built, check: (what) => this.home.gpu?.check(what), changed: () => this.home.gpu?.upload(),
-  };
+  readonly #weightOwner: WeightOwner = {isDisposed: () => this.isDisposed, handle: () => this.built, check: (what) => this.home.gpu?.check(what), changed: () => this.home.gpu?.upload()};
   /** Layer.changes, and all flags, when the engine was told last. */
   #seenChanges = 0;
   /** Layers of the program, and the sum of their changes then. */
@@ -118,7 +111,7 @@ export class Assembled extends Predictor implements LayerHome {
   /** The engine's handle; the weights are made on first use. */
   protected override get built(): number {
     if (this.isDisposed) return super.built;
-    if (!this.#handle) {
+    if (!this.isBuilt) {
       if (this.#isBeingBuilt) throw new Error(`The weights of ${this.name} are asked for while they are made: a call of a layer reads what addWeight has given, by read()`);
       this.#isBeingBuilt = true;
       try {
@@ -147,10 +140,13 @@ export class Assembled extends Predictor implements LayerHome {
     const twice = names.find((name, i) => names.indexOf(name) < i);
     if (twice) throw new Error(`Two layers of the model are named ${twice}`);
     const shared = this.#lent();
+    const old = this.#handle;
     const given = [...shared.map(({at, model, path}) => [at, model.#handle, path]), ...numbersOf(pathsOf(this.layers))];
     const description = this.#saved && !this.layers.some(hasOwnWithin) ? this.#saved : this.#described();
     this.held.handle = withArguments((a) => call('fj_model', a.json(description), this.seed, this.#saved && !this.#draws ? 0 : 1, given.length ? a.json(given) : 0));
-    for (const {model} of shared) model.#isSharing = this.#isSharing = true;
+    if (old) engine().fj_modelFree(old);
+    this.#isOld = false;
+    for (const {model} of shared) if (model !== this) model.#isSharing = this.#isSharing = true;
     this.#own();
     if (!this.#saved) this.#beginLayers();
   }
@@ -205,7 +201,23 @@ export class Assembled extends Predictor implements LayerHome {
     }
   }
   protected get isBuilt(): boolean {
-    return this.#handle !== 0;
+    return this.#handle !== 0 && !this.#isOld;
+  }
+  /** Before a row gets other layers. The next use makes it anew, with the weights of those that stay. */
+  protected change(): void {
+    this.home.gpu?.check('add or pop');
+    this.home.drop();
+    this.#releaseVariables();
+    this.#saved = this.outputCount = undefined;
+    this.#isOld = true;
+  }
+  /** Before a layer leaves: it keeps its weights. */
+  protected release(layer: AnyLayer): void {
+    const [home, other] = layer.homeModels.all;
+    if (!(layer instanceof Layer)) void (layer.isAPart && layer.built);
+    else if (home?.model === this && !other) tidy(() => layer.begin(this.valuesAt(home.path, false)));
+    for (const l of pathsOf([layer]).keys()) l.homeModels.remove(this);
+    if (layer instanceof Layer && layer.joinedModel === this) layer.joinedModel = undefined;
   }
   /** The weights are this model's from now on, too. */
   #own(): void {
@@ -346,9 +358,13 @@ export class Assembled extends Predictor implements LayerHome {
     made.trainable = trainable;
     return made;
   }
-  override dispose(): Disposal {
-    const weights = this.#handle && !this.isDisposed ? this.info().weights : [];
+  #releaseVariables(): void {
     for (const variable of this.#variables.values()) variable.release();
+    this.#variables.clear();
+  }
+  override dispose(): Disposal {
+    const weights = this.isBuilt && !this.isDisposed ? this.info().weights : [];
+    this.#releaseVariables();
     super.dispose();
     const kept = [...pathsOf(this.layers)].filter(([l]) => l.homeModels.all.length).map(([, path]) => `${path}/`);
     return {refCountAfterDispose: 0, numDisposedVariables: weights.filter(({name}) => !kept.some((path) => name.startsWith(path))).length};

@@ -24,11 +24,12 @@ interface RowArgs {
 }
 type Parts = ConstructorParameters<typeof LayersModel>;
 
+const rowOf = (name: string, list: AnyLayer[]): Parts[0] => (one) => ({class_name: 'Sequential', config: {name, layers: list.map(one)}});
 function inRow(args: RowArgs): Parts {
   known(args, ['layers', 'name', 'seed'], 'sequential');
   const list: AnyLayer[] = [];
   const name = args.name ?? uniqueName('Sequential');
-  return [(one) => ({class_name: 'Sequential', config: {name, layers: list.map(one)}}), list, {...args, name, className: 'Sequential'}];
+  return [rowOf(name, list), list, {...args, name, className: 'Sequential'}];
 }
 
 export class Sequential extends LayersModel {
@@ -40,8 +41,15 @@ export class Sequential extends LayersModel {
     super(...(saved ?? inRow(args)));
     if (!saved) for (const layer of args.layers ?? []) this.add(layer);
   }
-  #refuseUsed(): void {
-    if (this.isBuilt || this.ends) throw new Error('Layers can only be added or removed before the model is used: make a new one of its layers');
+  /** Before its layers change. Of one that was used the layers are joined, and tell their shapes. */
+  #open(): void {
+    const {isAPart, symbolicCalls, homeModels} = this;
+    if (isAPart || symbolicCalls.list.length || homeModels.all.length) throw new Error(`Layers can only be added or removed before the model ${this.name} is a layer of another: make a new one of its layers`);
+    if (this.isBuilt) this.join();
+  }
+  protected override change(): void {
+    super.change();
+    this.description = rowOf(this.name, this.layers);
   }
   #refuseEmpty(): void {
     if (!this.layers.length) throw new Error('The model has no layers yet');
@@ -50,11 +58,15 @@ export class Sequential extends LayersModel {
     refuseForeignPart(layer, 'add');
     const isLayer = layer instanceof Layer;
     if (!isLayer && !(layer instanceof LayersModel)) throw new Error('add takes a layer, such as tf.layers.dense({units: 10}), or a model');
-    this.#refuseUsed();
+    this.#open();
     if (this.layers.length === 0 && isLayer && layer.className !== 'InputLayer' && !layer.batchInputShape) {
       throw new Error(`The first layer in a Sequential model must get an \`inputShape\` or \`batchInputShape\` argument: ${layer.name} has none, such as [28, 28, 1]`);
     }
-    this.#types = this.#typesAfter(layer);
+    const outputs = this.ends && [layer.apply(this.ends.outputs)].flat();
+    const types = outputs ?? this.#typesAfter(layer);
+    this.change();
+    if (outputs) this.ends!.outputs = outputs;
+    this.#types = types;
     this.layers.push(layer);
     if (isLayer) layer.joinedModel = this;
   }
@@ -68,10 +80,14 @@ export class Sequential extends LayersModel {
   /** Takes the last layer away. */
   pop(): void {
     this.#refuseEmpty();
-    this.#refuseUsed();
-    const layer = this.layers.pop()!;
-    this.#types = undefined;
-    if (layer instanceof Layer && layer.joinedModel === this) layer.joinedModel = undefined;
+    this.#open();
+    const outputs = this.ends?.outputs[0]!.inputs;
+    const layer = this.layers.at(-1)!;
+    if (this.layers.indexOf(layer) === this.layers.length - 1) this.release(layer);
+    this.change();
+    this.layers.pop();
+    this.ends = this.layers.length && outputs ? {...this.ends!, outputs} : undefined;
+    this.#types = this.ends?.outputs;
   }
   override join(): void {
     this.#refuseEmpty();

@@ -102,7 +102,7 @@ const forgotten = new FinalizationRegistry<HeldModel>(free);
 export class Predictor {
   #isEnded = false;
   protected readonly held = new HeldModel();
-  #outputCount?: number;
+  protected outputCount?: number;
   /** A prediction that is on its way. */
   protected later?: Promise<void>;
 
@@ -259,7 +259,7 @@ export class Predictor {
     const handles = xs.map((t) => handleOf(t));
     return first(
       withArguments((a) => {
-        const room = (this.#outputCount ??= this.info().outputs.length);
+        const room = (this.outputCount ??= this.info().outputs.length);
         const out = a.results(room);
         const {built} = this;
         if (milliseconds) Later.finishCurrent();

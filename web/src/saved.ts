@@ -1,10 +1,11 @@
 // Descriptions that were saved: the layers in them, and what these say now.
 
-import type {Describe, ModelOptions} from './assembled.js';
+import type {ModelOptions} from './assembled.js';
 import {Layer, layersWithin, registeredLayer} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {nameOf, ownConfig, type Described} from './predictor.js';
 
+export type Describe = (layer: AnyLayer) => Described;
 /** A layer's entry. */
 type Entry = Described & {name?: string; module?: string; shared_object_id?: number};
 export type SavedConfig = {layers?: Entry[]} | Entry[];

@@ -72,6 +72,11 @@ export class Calls {
   }
 }
 
+/** Where a model begins and ends. */
+export interface Ends {
+  inputs: SymbolicTensor[];
+  outputs: SymbolicTensor[];
+}
 /** How the engine says that layers are joined: [layer, call, output]. */
 export type Ref = [string, number, number];
 export interface ModelGraph {

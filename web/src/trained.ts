@@ -1,6 +1,6 @@
 // Models that train: compile, fit, evaluate, and steps by themselves, here or on a GPU. model.ts has what they are made of, and files.
 
-import type {Describe, ModelOptions} from './assembled.js';
+import type {ModelOptions} from './assembled.js';
 import {History, Listeners, type Logs} from './callbacks.js';
 import {currentBackend, type Pending} from './device.js';
 import {Elsewhere} from './elsewhere.js';
@@ -11,7 +11,7 @@ import {
 } from './fit.js';
 import {checkedRate, optimizerOf, recordModel, refuseRate, type Optimizer, type Trained} from './gradients.js';
 import {numbersOf} from './custom.js';
-import {hasOwnWithin, pathsOf} from './saved.js';
+import {hasOwnWithin, pathsOf, type Describe} from './saved.js';
 import type {IOHandler, SaveResult} from './io.js';
 import type {Disposal} from './layers.js';
 import {letWorkersCome} from './load.js';
@@ -149,6 +149,14 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
     this.#detach?.();
     this.optimizer = optimizer;
     this.#detach = optimizer.attach(this);
+  }
+
+  protected override change(): void {
+    if (this.#isTraining) throw new Error('add or pop: a fit() call is ongoing: await it first');
+    super.change();
+    // What was compiled was another model.
+    this.#forget();
+    this.compiled = this.optimizer = undefined;
   }
 
   /** Trains for some epochs. It leaves a page its frames, and answers it, also while a batch is on its way. */
@@ -425,11 +433,15 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
 
   override dispose(): Disposal {
     const disposal = super.dispose();
-    this.#detach?.();
-    this.#detach = undefined;
+    this.#forget();
     this.description = () => {
       throw new Error('The model is disposed and cannot be used');
     };
     return disposal;
+  }
+  /** The optimizer has nothing to do with it any more. */
+  #forget(): void {
+    this.#detach?.();
+    this.#detach = undefined;
   }
 }

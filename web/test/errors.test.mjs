@@ -98,7 +98,11 @@ suite('models', () => {
   test('a model without an input shape', () => assert.throws(() => fj.sequential({layers: [fj.layers.dense({name: 'mine', units: 2})]}).info(), {message: 'The first layer in a Sequential model must get an `inputShape` or `batchInputShape` argument: mine has none, such as [28, 28, 1]'}));
   test('a model without layers', () => assert.throws(() => fj.sequential().info(), {message: 'a Sequential model needs a list of layers'}));
   test('something that is no layer', () => assert.throws(() => fj.sequential({layers: [{units: 3}]}), /add takes a layer/));
-  test('a layer added too late', () => assert.throws(() => network().add(fj.layers.dense({units: 2})), /before the model is used/));
+  test('a layer added too late', () => {
+    const model = network();
+    fj.sequential({layers: [model]}).info();
+    assert.throws(() => model.add(fj.layers.dense({units: 2})), /before the model .* is a layer of another/);
+  });
   test('an optimizer, a loss, a metric there is not: named', () => {
     assert.throws(() => network().compile({optimizer: 'newton', loss: 'meanSquaredError'}), {message: /^compile: optimizer: unknown optimizer "newton"; there are sgd, /});
     assert.throws(() => network().compile({optimizer: 'sgd', loss: 'regret'}), {message: /^loss: unknown loss "regret"; there are mean_squared_error, /});
