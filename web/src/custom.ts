@@ -175,9 +175,9 @@ export class CustomLayer extends Layer {
     if (kOwn.includes(className)) throw new Error(`${new.target.name}: the className ${className} is that of another layer: choose one of its own`);
     super(className, Object.fromEntries(Object.entries(args ?? {}).filter(([key]) => kBaseArgs.includes(key))));
   }
-  // Layers of the engine are layers, too.
+  // Layers of the engine are layers, too, and models.
   static override [Symbol.hasInstance](x: unknown): boolean {
-    return this === CustomLayer ? x instanceof Layer : Function.prototype[Symbol.hasInstance].call(this, x);
+    return this === CustomLayer ? x instanceof Layer || x instanceof LayersModel : Function.prototype[Symbol.hasInstance].call(this, x);
   }
   static fromConfig(cls: SerializableConstructor, config: Config): unknown {
     return new (cls as unknown as new (config: Config) => unknown)(config);

@@ -129,6 +129,14 @@ suite('models are made and made again', () => {
     };
     close(predict(fj), predict(judge));
   });
+  test('models are layers', () => {
+    for (const tf of [fj, judge]) {
+      const x = tf.input({shape: [3]});
+      const row = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]})]});
+      for (const model of [row, tf.sequential(), tf.model({inputs: x, outputs: row.apply(x)})]) assert.ok(model instanceof tf.layers.Layer);
+      for (const other of [null, 3, {}, x, tf.ones([1]), tf.layers.Layer]) assert.ok(!(other instanceof tf.layers.Layer));
+    }
+  });
   test('modelFromJSON: the description alone, with new weights', async () => {
     const model = fj.sequential({layers: [fj.layers.dense({units: 2, inputShape: [3], kernelInitializer: 'ones', name: 'a'})]});
     for (const json of [model.toJSON(null, false), JSON.parse(model.toJSON()), {modelTopology: model.toJSON(null, false)}, {modelTopology: {model_config: model.toJSON(null, false)}}]) {
