@@ -93,6 +93,15 @@ export function engine(): Exports {
   return functions ?? settle();
 }
 
+/** Whether it is there, or starts now without waiting. */
+export function isAtHand(): boolean {
+  try {
+    return !!engine();
+  } catch {
+    return false;
+  }
+}
+
 export function message(): string {
   return decoder.decode(messageBytes());
 }

@@ -2,7 +2,7 @@
 // records how they are joined.
 
 import {statisticsOf} from './adapt.js';
-import {callForJson, withArguments} from './engine.js';
+import {callForJson, isAtHand, withArguments} from './engine.js';
 import type {LayerArgsByName} from './generated/arguments.js';
 import {defaultsOfTensorFlowJs, layerClasses, type LayerName} from './generated/tables.js';
 import {Homes, type LayerHome} from './homes.js';
@@ -220,11 +220,11 @@ export class Layer {
   get #read(): Record<string, unknown> {
     return withArguments((a) => callForJson('fj_layerConfig', a.text(this.className), a.json(this.written)));
   }
-  /** One that a program makes: what is wrong with its arguments is said now. @internal */
+  /** One that a program makes: what is wrong with its arguments is said now, or, where the engine has to be loaded first, at its first use. @internal */
   static from(className: string, args?: object | null): Layer {
     const layer = new Layer(className, args);
     try {
-      void layer.#read;
+      if (isAtHand()) void layer.#read;
     } catch (error) {
       throw new Error(`${layer.name}: ${(error as Error).message}`);
     }

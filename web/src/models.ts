@@ -4,6 +4,7 @@
 //   const x = tf.input({shape: [784]});
 //   const other = tf.model({inputs: x, outputs: tf.layers.dense({units: 10}).apply(x)});
 
+import {isAtHand} from './engine.js';
 import {isRecording} from './gradients.js';
 import {partsOfJson, type ModelArtifacts, type ModelFile} from './io.js';
 import {alone, inKerasNames, input, Layer, uniqueName} from './layers.js';
@@ -72,6 +73,8 @@ export class Sequential extends LayersModel {
   }
   /** What does not fit is refused where it is added. */
   #typesAfter(layer: AnyLayer): SymbolicType[] | undefined {
+    // Or, where the engine has to be loaded first, at the first use.
+    if (!isAtHand()) return undefined;
     if (!(layer instanceof Layer)) return layer instanceof Sequential ? layer.#types : layer.info().outputs;
     const {dtype, batchInputShape: shape} = layer;
     const types = this.#types ?? (this.layers.length || !shape ? undefined : [{dtype, shape}]);

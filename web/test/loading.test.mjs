@@ -83,6 +83,24 @@ suite('require', () => {
   });
 });
 
+test('in a page layers and rows are made before what the settings ask for is loaded, and looked at afterwards', () => {
+  const lines = json('page.mjs', `import fs from 'node:fs';
+    process.type = 'renderer';
+    globalThis.fetch = async (url) => new Response(fs.readFileSync(new URL(url)), {headers: {'Content-Type': 'application/wasm'}});
+    const tf = await import('fjord');
+    const words = (f) => { try { return f(); } catch (error) { return error.message; } };
+    tf.wasm.setWasmPaths(new URL('node_modules/fjord', import.meta.url).href);
+    const model = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]})]});
+    model.add(tf.layers.dense({units: 4}));
+    const wrong = tf.sequential({layers: [tf.layers.dense({units: -1, inputShape: [3], name: 'wrong'})]});
+    const early = words(() => tf.layers.dense({units: 2, name: 'early'}).apply(tf.input({shape: [3]})));
+    await tf.ready();
+    console.log(JSON.stringify([early, words(() => wrong.build()), model.predict(tf.ones([1, 3])).shape]));`);
+  assert.match(lines[0], /^Fjord is not loaded yet: after tf\.wasm\.setWasmPaths, .* await tf\.ready\(\)/);
+  assert.match(lines[1], /^wrong: units must be a whole number from 1/);
+  assert.deepEqual(lines[2], [1, 4]);
+});
+
 suite('what cannot be is told', () => {
   const words = (name, program, expected) => test(name, () => {
     assert.deepEqual(json('words.cjs', kRequire + program).map((line) => line.replaceAll(root, 'ROOT/')), expected);
