@@ -4,7 +4,7 @@
 import {call, callForJson, engine, heap, withArguments} from './engine.js';
 import {changesOf, numbersOf, type CustomLayer} from './custom.js';
 import {Homes, type LayerHome} from './homes.js';
-import {type CallArgs, checkTrainable, type Disposal, inCamelCase, Layer, layersWithin, trainingOf, uniqueName} from './layers.js';
+import {type CallArgs, checkTrainable, type Disposal, inCamelCase, Layer, layersWithin, trainingOf} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {theirOrder} from './order.js';
 import {Home} from './place.js';
@@ -17,6 +17,7 @@ import {handleOf, Tensor, tensor, tidy} from './tensor.js';
 import {there} from './there.js';
 import {withClasses} from './trace.js';
 import {refuseTraced, tracing} from './tracing.js';
+import {uniqueName} from './unique.js';
 import {brandPart, refuseForeignPart} from './values.js';
 import {LayerVariable, WeightVariable, type WeightOwner} from './weights.js';
 
@@ -139,8 +140,7 @@ export class Assembled extends Predictor implements LayerHome {
     const names = this.layers.map((l) => l.name);
     const twice = names.find((name, i) => names.indexOf(name) < i);
     if (twice) throw new Error(`Two layers of the model are named ${twice}`);
-    const shared = this.#lent();
-    const old = this.#handle;
+    const [shared, old] = [this.#lent(), this.#handle];
     const given = [...shared.map(({at, model, path}) => [at, model.#handle, path]), ...numbersOf(pathsOf(this.layers))];
     const description = this.#saved && !this.layers.some(hasOwnWithin) ? this.#saved : this.#described();
     this.held.handle = withArguments((a) => call('fj_model', a.json(description), this.seed, this.#saved && !this.#draws ? 0 : 1, given.length ? a.json(given) : 0));

@@ -14,6 +14,7 @@ import {Calls, inBatch, symbolicOf, type SymbolicTensor, type SymbolicType} from
 import {Tensor, type DataType} from './tensor.js';
 import {callWithin, describedFunction, layerOf, withClasses, type TensorFunction} from './trace.js';
 import {tracing} from './tracing.js';
+import {namedWithin, uniqueName} from './unique.js';
 import {brandPart, refuseForeignPart} from './values.js';
 import type {LayerVariable} from './weights.js';
 
@@ -67,15 +68,6 @@ const isLayer = (value: unknown): value is AnyLayer => typeof (value as AnyLayer
 
 const kMerging = ['Add', 'Average', 'Concatenate', 'Maximum', 'Minimum', 'Multiply'];
 const kTypes: readonly DataType[] = ['float32', 'int32', 'bool'];
-
-const counts = new Map<string, number>();
-/** Keras's names: conv2d_1, zero_padding2d_1, p_re_lu_1. */
-export function uniqueName(className: string): string {
-  const base = className.replace(/(.)([A-Z][a-z]+)/g, '$1_$2').replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
-  const count = (counts.get(base) ?? 0) + 1;
-  counts.set(base, count);
-  return `${base}_${count}`;
-}
 
 /** What a call says beside its inputs. */
 export interface CallArgs {
@@ -275,7 +267,8 @@ export class Layer {
     if (!inputs.length || !inputs.every((t) => t instanceof Tensor)) {
       throw new Error(`${this.name}: apply takes tensors, or what tf.input() or another layer's apply() gives`);
     }
-    if (tracing()) return first(callWithin(this.describedWithin, inputs));
+    const call = tracing();
+    if (call) return first(callWithin(namedWithin(this.describedWithin, call.names), inputs));
     return alone.model!(this, inputs, said).apply(inputs, {training});
   }
   call(inputs: Tensor | Tensor[], args?: LayerCallArgs<Tensor>): Tensor | Tensor[] {

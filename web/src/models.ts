@@ -7,7 +7,7 @@
 import {isAtHand} from './engine.js';
 import {isRecording} from './gradients.js';
 import {partsOfJson, type ModelArtifacts, type ModelFile} from './io.js';
-import {alone, inKerasNames, input, Layer, uniqueName} from './layers.js';
+import {alone, inKerasNames, input, Layer} from './layers.js';
 import {ready} from './load.js';
 import {resumptionIn} from './metadata.js';
 import {layersOf, LayersModel, type AnyLayer} from './model.js';
@@ -16,6 +16,7 @@ import {known, shown} from './samples.js';
 import {describing} from './saved.js';
 import {callsBehind, type Call, type FoundCall, type SymbolicTensor, type SymbolicType} from './symbolic.js';
 import {type DataType, tidy} from './tensor.js';
+import {uniqueName} from './unique.js';
 import {refuseForeignPart} from './values.js';
 
 interface RowArgs {

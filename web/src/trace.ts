@@ -72,8 +72,13 @@ export const withClasses = <T>(described: T): T =>
 
 // ---- a call ---------------------------------------------------------------------------------------------------------------------------
 
+/** Of layers, names of those that they call. */
+const namesWithin = new WeakMap<Traceable, Map<string, string>>();
+
 class Call implements Tracing {
   private state?: Tensor;
+
+  constructor(readonly names: Map<string, string>) {}
   random(): Tensor {
     return (this.state ??= keep(new Tensor(call('fj_traceRandom'))));
   }
@@ -115,7 +120,9 @@ function trace(number: number, pointer: number, count: number, training: number)
   const handles = [...heap.i32(pointer, 2 * count)];
   const mathRandom = Math.random;
   const traceable = known.get(number)?.deref();
-  const call = new Call();
+  const names = (traceable && namesWithin.get(traceable)) ?? new Map<string, string>();
+  if (traceable) namesWithin.set(traceable, names);
+  const call = new Call(names);
   startScope();
   beginTracing(call);
   Math.random = refuseMathRandom;

@@ -5,6 +5,8 @@ import type {Tensor} from './tensor.js';
 export interface Tracing {
   /** What random ops draw from, which is another one in each step. */
   random(): Tensor;
+  /** Of layers that are called within: what they are called there, by their names. */
+  readonly names: Map<string, string>;
 }
 
 const calls: Tracing[] = [];

@@ -172,6 +172,28 @@ suite('layers of a program within others are saved', () => {
     assert.doesNotMatch(model.toJSON(), /Traced/);
     for (const saved of [await partsOf(model), model.file()]) same((await fj.loadLayersModel({load: async () => saved})).predict(x), model.predict(x));
   });
+  test('one that makes its layers without names is read again, whatever else was made', async () => {
+    class Block extends fj.layers.Layer {
+      static className = 'Block';
+      constructor(config = {}) {
+        super(config);
+        this.both = [1, 2].map(() => fj.layers.dense({units: 3}));
+        this.named = fj.layers.dense({units: 3, name: 'dense'});
+        this.steps = fj.layers.timeDistributed({layer: fj.layers.dense({units: 3})});
+        this.own = affine(fj, {units: 3});
+      }
+      call([x]) {
+        for (const layer of [...this.both, this.named, this.own]) x = layer.apply(x);
+        return this.both[0].apply(this.steps.apply(x.expandDims(1)).squeeze([1]));
+      }
+    }
+    fj.serialization.registerClass(Block);
+    const model = fj.sequential({layers: [new Block({inputShape: [3], name: 'b'})]});
+    const paths = ['dense', 'dense_1', 'dense_2', 'affine', 'time_distributed/dense_3'].flatMap((name) => [`b/${name}/kernel`, `b/${name}/bias`]);
+    assert.deepEqual(model.weights.map((w) => w.name).sort(), paths.sort());
+    const x = tensor(fj, [2, 3]);
+    for (const saved of [await partsOf(model), model.file()]) same((await fj.loadLayersModel({load: async () => saved})).predict(x), model.predict(x));
+  });
   test('what has no class, or is a function, is refused in words', async () => {
     class Unknown extends classes.get(fj).Affine {
       static className = 'Unknown';
