@@ -277,7 +277,9 @@ void Planner::addSteps() {
   bindOutputs();
   if (target_ == PlanOptions::kCpu) findPrepared();
   plan_.settledBegin = now();
-  for (int32_t input : graph_.inputs()) addPrepares(input);
+  for (size_t node = 0; node < graph_.nodes().size(); ++node) {
+    if (isSource(graph_.nodes()[node])) addPrepares(static_cast<int32_t>(node));
+  }
   plan_.settledEnd = now();
   auto isSettled = [&](const Group& g) { return liveness_.isSettled(g.nodes[0]); };
   for (group_ = 0; group_ < static_cast<int32_t>(groups_.size()); ++group_) {
