@@ -15,16 +15,18 @@ CLASSES = {
     'layer': (keras.layers, '''
         Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
         AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention
-        Average AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization Bidirectional CategoryEncoding
-        CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D
+        AugMix AutoContrast Average AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization Bidirectional CategoryEncoding
+        CenterCrop Concatenate ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D
         ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout ELU
-        EinsumDense Embedding Flatten GRU GRUCell GaussianDropout GaussianNoise GlobalAveragePooling1D
+        EinsumDense Embedding Equalization Flatten GRU GRUCell GaussianDropout GaussianNoise GlobalAveragePooling1D
         GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
         GroupNormalization GroupQueryAttention Identity LSTM LSTMCell LayerNormalization LeakyReLU Masking
         MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum MultiHeadAttention Multiply Normalization PReLU
-        Permute RMSNormalization RNN RandomBrightness RandomContrast RandomFlip RandomRotation RandomTranslation
-        RandomZoom ReLU RepeatVector Rescaling Reshape Resizing SeparableConv1D SeparableConv2D SimpleRNN
-        SimpleRNNCell Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization
+        Permute Pipeline RMSNormalization RNN RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
+        RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue
+        RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
+        RandomTranslation RandomZoom ReLU RepeatVector Rescaling Reshape Resizing SeparableConv1D SeparableConv2D SimpleRNN
+        SimpleRNNCell Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization
         StackedRNNCells Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D
         ZeroPadding1D ZeroPadding2D ZeroPadding3D'''),
     # Of Keras 2.
@@ -57,14 +59,14 @@ CLASSES = {
 NEEDED = {'activation': 'relu', 'axes': 1, 'boundaries': [1], 'decay_rate': 0.5, 'decay_steps': 10, 'dims': [1], 'factor': 0.5,
           'cell': keras.layers.LSTMCell(1), 'cells': [keras.layers.LSTMCell(1)], 'equation': 'ab,bc->ac',
           'filepath': 'kept.keras', 'filters': 1, 'first_decay_steps': 10, 'head_dim': 1, 'height': 2, 'height_factor': 0.5,
-          'initial_learning_rate': 0.1, 'input_dim': 1, 'kernel_size': 1, 'key_dim': 1, 'layer': keras.layers.SimpleRNN(1),
+          'initial_learning_rate': 0.1, 'input_dim': 1, 'kernel_size': 1, 'key_dim': 1, 'layer': keras.layers.SimpleRNN(1), 'layers': [keras.layers.Rescaling(0.5)],
           'n': 1, 'num_classes': 2, 'num_heads': 1, 'num_key_value_heads': 1, 'num_query_heads': 1, 'output_dim': 1, 'output_shape': [1],
           'output_size': 2, 'pool_size': 2, 'precision': 0.5, 'rate': 0.5, 'recall': 0.5, 'scale': 2.0, 'sensitivity': 0.5, 'specificity': 0.5, 'stddev': 0.1,
           'target_class_ids': [0], 'target_shape': [1], 'units': 1,
           'values': [0.5, 0.25], 'width': 2, 'width_factor': 0.5}
 
 # What cannot be left out, although it has a default.
-ALSO = {'CategoryEncoding': {'num_tokens': 3}, 'Discretization': {'bin_boundaries': [0.5]}}
+ALSO = {'CategoryEncoding': {'num_tokens': 3}, 'Discretization': {'bin_boundaries': [0.5]}, 'RandomPosterization': {'factor': 3}}
 
 
 def signature(thing):

@@ -30,7 +30,9 @@ def split(thing, config):
     given, filled = {}, {}
     for key, value in config.items():
         default = listed(options.get(key, inspect.Parameter.empty))
-        same = value in (default, *([default] * n for n in (1, 2, 3))) or (key, value) in (('activation', 'linear'), ('axis', [-1]))
+        # A whole number stands for each of several axes, another number for none.
+        repeated = [[default] * n for n in (1, 2, 3)] if isinstance(default, int) else []
+        same = value in (default, *repeated) or (key, value) in (('activation', 'linear'), ('axis', [-1]))
         # None stands for channels_last.
         (filled if same or default is None and (key, value) == ('data_format', 'channels_last') else given)[key] = value
     return given, filled

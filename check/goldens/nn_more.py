@@ -87,6 +87,51 @@ def augmented(file):
     add(file, 'random_zoom in proportion', L.RandomZoom((0.4, 0.4), fill_mode='constant'), image, training=True, gradient=by_units)
 
 
+def colors(file):
+    image = file.random.uniform(0, 255, (2, 4, 5, 3)).astype(np.float32)
+    unit = file.random.uniform(-1, 1, (2, 4, 5, 3)).astype(np.float32)
+    always, never, span = (1.0, 1.0), (0.0, 0.0), [-1, 1]
+    for layer in [L.RandomColorDegeneration(0.3), L.RandomGrayscale(), L.RandomHue(0.3), L.RandomInvert(), L.RandomPosterization(3),
+                  L.Solarization(0.3, 0.3), L.RandomSharpness(0.5), L.RandomGaussianBlur(), L.RandomErasing(), L.Equalization(),
+                  L.RandomShear(0.3, 0.2), L.RandomPerspective(), L.RandomElasticTransform(), L.RandAugment(), L.AugMix(),
+                  L.RandomColorJitter(brightness_factor=0.2, hue_factor=0.5), L.RandomSaturation(0.4)]:
+        add(file, f'{layer.name} in prediction', layer, image)
+    for x, values in ((image, {}), (unit, {'value_range': span})):
+        for layer in [L.RandomColorDegeneration((0.4, 0.4), **values), L.RandomColorDegeneration((-0.3, -0.3), **values),
+                      L.RandomInvert(always, **values), L.RandomInvert(never, **values), L.Solarization(**values),
+                      L.RandomSharpness((0.8, 0.8), **values), L.RandomSharpness((0.1, 0.1), **values), L.AutoContrast(**values),
+                      L.RandomErasing(always, scale=always, fill_value=[0.25, 0.5, 0.75], **values)]:
+            add(file, f'{layer.name} {values}', layer, x, training=True)
+        # TensorFlow has no gradient of these. By half a turn a hue comes to the same place on both ways.
+        for layer in [L.RandomHue(always, **values), L.RandomPosterization((3, 3), **values), L.RandomPosterization((1, 1), **values),
+                      L.RandomColorJitter(brightness_factor=(0.1, 0.1), saturation_factor=(0.6, 0.6), hue_factor=always, **values)]:
+            add(file, f'{layer.name} {values}', layer, x, training=True, gradient=None)
+        for bins in ({}, {'bins': 16}):
+            add(file, f'equalization {bins} {values}', L.Equalization(**bins, **values), x, training=True, gradient=None)
+        for options in ({}, {'clip_limit': 0.0, 'tile_grid_size': (2, 2)}, {'clip_limit': 40.0, 'tile_grid_size': (1, 3)}):
+            layer = L.ContrastLimitedAdaptiveHistogramEqualization(**options, **values)
+            add(file, f'contrast_limited_adaptive_histogram_equalization {options} {values}', layer, file.random.uniform(
+                *(values.get('value_range', [0, 255])), (2, 13, 10, 3)).astype(np.float32), training=True, gradient=None)
+    for factor in (0.7, 0.2, -0.4):
+        add(file, f'random_saturation {factor}', L.RandomSaturation((factor, factor)), image, training=True, gradient=None)
+    for factor in (0.0, 1.0):
+        add(file, f'random_grayscale {factor}', L.RandomGrayscale(factor), image, training=True)
+    for size in (3, 5):
+        layer = L.RandomGaussianBlur(always, kernel_size=size, sigma=(0.7, 0.7))
+        add(file, f'random_gaussian_blur of {size}', layer, image, training=True)
+    # Whole numbers, of which many are equal; and one value alone.
+    whole = file.random.integers(0, 4, (2, 5, 6, 3)).astype(np.float32) * 60
+    whole[..., 1] = 17
+    add(file, 'equalization of few values', L.Equalization(), whole, training=True, gradient=None)
+    add(file, 'auto_contrast of few values', L.AutoContrast(), whole, gradient=None)
+    add(file, 'random_crop of the whole image', L.RandomCrop(8, 10), image, training=True)
+    add(file, 'random_perspective of nothing', L.RandomPerspective(always, scale=0.0), image, training=True, gradient=None)
+    add(file, 'random_shear of nothing', L.RandomShear(), image, training=True, gradient=by_units)
+    add(file, 'random_elastic_transform of nothing', L.RandomElasticTransform(scale=0.0), image, training=True)
+    add(file, 'pipeline', L.Pipeline([L.Rescaling(0.5), L.Rescaling(2.0, offset=1.0), L.Solarization()]), image, training=True)
+    add(file, 'pipeline in prediction', L.Pipeline([L.Rescaling(0.5), L.RandomFlip()]), image)
+
+
 def encodings(file):
     x, image = file.normal(6, 4) * 3 + 1, file.normal(3, 4, 2, 3) * 2
     for axis in (-1, 1, [1, -1], [3, 2, 1]):
@@ -127,7 +172,7 @@ def trainings(file):
 
 def make(folder):
     file = Golden('nn_more', seed=20261128)
-    for family in (noise, others, sizes, augmented, encodings, trainings):
+    for family in (noise, others, sizes, augmented, encodings, trainings, colors):
         keras.utils.clear_session()
         family(file)
     file.save(folder)

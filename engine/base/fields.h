@@ -139,8 +139,8 @@ constexpr Argument numbers(const char* name, const Range& range) {
 constexpr Argument oneOrMore(const char* name, const Range& range, double fallback = kNoDefault) {
   return {.kind = Argument::kOneOrMore, .name = name, .range = &range, .fallback = fallback};
 }
-constexpr Argument interval(const char* name, const Range& range) {
-  return {.kind = Argument::kInterval, .name = name, .range = &range};
+constexpr Argument interval(const char* name, const Range& range, double fallback = kNoDefault) {
+  return {.kind = Argument::kInterval, .name = name, .range = &range, .fallback = fallback};
 }
 constexpr Argument text(const char* name, const char* fallback = nullptr) {
   return {.kind = Argument::kText, .name = name, .text = fallback};

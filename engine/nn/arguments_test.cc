@@ -52,8 +52,9 @@ Json right(const Argument& a) {
     case Argument::kNumbers:
       return name == "values" ? Json::array({1, 2}) : Json::array({1});
     case Argument::kOneOrMore:
-    case Argument::kInterval:
       return Json::array({0.25, 0.5});
+    case Argument::kInterval:
+      return Json::array({std::max(a.range->least, 0.25), std::max(a.range->least, 0.5)});
     case Argument::kDescribed:
       if (a.text) return a.text;
       return name.ends_with("optimizer")    ? "sgd"
@@ -63,7 +64,9 @@ Json right(const Argument& a) {
     case Argument::kOnly:
       return *a.text ? *parseJson(firstOf(a.text)) : Json();
     default:
-      return name == "loss"    ? Json("mse")
+      return name == "loss" ? Json("mse")
+             : name == "layers"
+                 ? Json::array({{{"class_name", "Rescaling"}, {"config", {{"scale", 1}}}}})
              : name == "layer" ? Json{{"class_name", "SimpleRNN"}, {"config", {{"units", 1}}}}
              : name == "cell"  ? Json{{"class_name", "LSTMCell"}, {"config", {{"units", 1}}}}
              : name == "cells" ? Json::array({right({.kind = a.kind, .name = "cell"})})

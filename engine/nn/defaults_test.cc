@@ -35,6 +35,8 @@ constexpr Other kOther[] = {
     {"layer", "Bidirectional", "backward_layer", "null", "*", "Keras writes what it derives"},
     {"layer", "MultiHeadAttention", "value_dim", "null", "1", "none is key_dim"},
     {"layer", "*", "value_range", "null", "[0,255]", "none is from 0 to 255"},
+    {"layer", "RandomErasing", "scale", "null", "[0.02,0.33]", "none is from 0.02 to 0.33"},
+    {"layer", "RandomCrop", "seed", "null", "*", "Keras draws one"},
     // TensorFlow.js has defaults, Keras wants to be told.
     {"layer", "Activation", "activation", "null", "needed", "TensorFlow.js: the linear one"},
     {"layer", "*", "pool_size", "2", "needed", "TensorFlow.js: as of a maximum"},
@@ -75,6 +77,7 @@ constexpr Lone kOurs[] = {
     {"layer", "Embedding", "input_length", "of a first layer in Keras 2 and TensorFlow.js"},
     // Of all layers, which some of Keras's do not hand on.
     {"layer", "*", "trainable", "not among the keywords of some"},
+    {"layer", "Pipeline", "dtype", "it has no keywords"},
     {"layer", "*", "autocast", "not among the keywords of some"},
     {"layer", "*", "activity_regularizer", "not among the keywords of some"},
     {"layer", "BatchNormalization", "virtual_batch_size", "Keras 2; refused but for null"},
@@ -283,6 +286,10 @@ bool isSame(const Argument& a, const Json& keras, const Json& cases) {
              return one == keras.dump();
            });
   if (ours.is_null() || keras.is_null() || ours.is_boolean()) return ours == keras;
+  // Keras writes the interval that a number stands for.
+  if (a.kind == Argument::kInterval && keras.is_array())
+    return isAll(keras[1], ours.get<double>()) &&
+           isAll(keras[0], std::max(a.range->least, -ours.get<double>()));
   if (ours.is_number()) return isAll(keras, ours.get<double>());
   std::string text = ours.get<std::string>();
   return keras.is_object()

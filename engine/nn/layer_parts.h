@@ -27,6 +27,9 @@ std::span<const LayerRow> einsumLayers();
 std::span<const LayerRow> attentionLayers();
 std::span<const LayerRow> spectralLayers();
 std::span<const LayerRow> imageLayers();
+std::span<const LayerRow> colorLayers();
+std::span<const LayerRow> equalizingLayers();
+std::span<const LayerRow> augmentingLayers();
 std::span<const LayerRow> encodingLayers();
 
 namespace layer_parts {
@@ -72,6 +75,8 @@ Status checkLayerOrActivation(const Json& activation);
 
 /// A layer within another one, or a model: {"class_name", "config"}.
 Status checkInner(const Json& description);
+/// The name of one of several layers within another one. Keras numbers those that have none.
+std::string nameWithin(const Json& layer, std::vector<std::string>& names);
 
 inline constexpr Argument kActivated[] = {
     arguments::described("activation", checkLayerOrActivation)};

@@ -50,10 +50,11 @@ constexpr Argument kEveryLayer[] = {
 
 std::vector<LayerRow> joined() {
   std::vector<LayerRow> all;
-  for (auto part : {coreLayers(), noiseLayers(), shapeLayers(), convolutionLayers(),
-                    poolingLayers(), normalizationLayers(), mergeLayers(), recurrentLayers(),
-                    convolutionalRecurrentLayers(), embeddingLayers(), einsumLayers(),
-                    attentionLayers(), spectralLayers(), imageLayers(), encodingLayers()})
+  for (auto part :
+       {coreLayers(), noiseLayers(), shapeLayers(), convolutionLayers(), poolingLayers(),
+        normalizationLayers(), mergeLayers(), recurrentLayers(), convolutionalRecurrentLayers(),
+        embeddingLayers(), einsumLayers(), attentionLayers(), spectralLayers(), imageLayers(),
+        colorLayers(), equalizingLayers(), augmentingLayers(), encodingLayers()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }
@@ -69,6 +70,14 @@ Value weightOf(LayerContext& c, const Fields& f, std::string_view name, std::str
   return c.weight(name, shape, f.json((prefix + "_initializer").c_str()), true,
                   f.json((prefix + "_regularizer").c_str()),
                   f.json((prefix + "_constraint").c_str()));
+}
+
+std::string nameWithin(const Json& layer, std::vector<std::string>& names) {
+  std::string own = canonicalName(stringOr(layer, "class_name", ""));
+  std::string name = stringOr(member(layer, "config"), "name", own);
+  for (int i = 1; std::ranges::find(names, name) != names.end(); ++i) name = cat(own, "_", i);
+  names.push_back(name);
+  return name;
 }
 
 bool isBatch(Value x, int axes) {

@@ -1,8 +1,9 @@
-// Images of another size, and images that look a little different in each step of training: Keras's
+// Images of another size, and images that are moved a little in each step of training: Keras's
 // preprocessing and augmentation, as layers of the model that they train.
 #include <algorithm>
 
-#include "nn/layer_parts.h"
+#include "nn/image_parts.h"
+#include "ops/image.h"
 
 namespace fjord {
 
@@ -27,28 +28,29 @@ Pair inProportion(Value x, Pair size) {
           static_cast<int32_t>(std::min<int64_t>(h * size.w / size.h, kMostInt))};
 }
 
-/// The largest part in the middle with the proportions of `size`.
-Value cropped(Value x, Pair size) {
+}  // namespace
+
+Value layer_parts::bilinear(Value x, Pair size) {
+  return resizeBilinear(x, {.size = size, .halfPixelCenters = true});
+}
+Value layer_parts::cropped(Value x, Pair size) {
   Pair p = inProportion(x, size);
   return middle(x, std::clamp(p.h, 1, x.shape()[1]), std::clamp(p.w, 1, x.shape()[2]));
 }
+bool layer_parts::hasPixels(Value x) {
+  if (!isImage(x)) return false;
+  if (x.shape()[1] > 0 && x.shape()[2] > 0) return true;
+  x.graph->fail(cat("needs images of at least one pixel, got ", x.type()));
+  return false;
+}
+
+namespace {
 
 /// The smallest image with the proportions of `size` that has x in the middle.
 Value padded(Value x, Pair size, double value) {
   Pair p = inProportion(x, size);
   int32_t h = std::max(0, p.h - x.shape()[1]) / 2, w = std::max(0, p.w - x.shape()[2]) / 2;
   return pad(x, {.paddings = {0, 0, h, h, w, w, 0, 0}, .value = static_cast<float>(value)});
-}
-
-Value bilinear(Value x, Pair size) {
-  return resizeBilinear(x, {.size = size, .halfPixelCenters = true});
-}
-
-bool hasPixels(Value x) {
-  if (!isImage(x)) return false;
-  if (x.shape()[1] > 0 && x.shape()[2] > 0) return true;
-  x.graph->fail(cat("needs images of at least one pixel, got ", x.type()));
-  return false;
 }
 
 constexpr Argument kSize[] = {whole("height", kCount).isNeeded(), whole("width", kCount).isNeeded(),
@@ -86,36 +88,28 @@ Value centerCrop(LayerContext&, const Fields& f, Inputs in) {
   return bilinear(cropped(x, size), size);
 }
 
-// ---- what differs from image to image and from step to step
-
-/// A number for each image, [N]. Draws of one layer are numbered.
-Value drawn(LayerContext& c, const Fields& f, Value x, double low, double high,
-            int32_t number = 0) {
-  Draw draw = drawOf(c, f, *x.graph, number);
-  return randomUniform(draw.state, {.shape = {x.shape()[0]},
-                                    .low = static_cast<float>(low),
-                                    .high = static_cast<float>(high),
-                                    .stream = draw.stream});
+/// One place for all images of a batch. In prediction, and where images are not larger than that, the
+/// largest part in the middle is resized.
+constexpr Argument kRandomCrop[] = {also(kSize), kSeed};
+Value randomCrop(LayerContext& c, const Fields& f, Inputs in) {
+  if (!hasPixels(in[0])) return {};
+  Value x = cast(in[0], DType::kF32);
+  Pair size{f.whole("height"), f.whole("width")};
+  if (!varies(c) || x.shape()[1] <= size.h || x.shape()[2] <= size.w)
+    return bilinear(cropped(x, size), size);
+  auto part = [&](int axis, int32_t length) {
+    int32_t left = x.shape()[axis] - length;
+    Value first = floor(drawn(c, f, *x.graph, 1, 0, left + 1, axis - 1));
+    // A draw can be rounded to its end.
+    Value at = range(*x.graph, length) + minimum(first, like(first, left));
+    x = gather(x, cast(at, DType::kI32), {.axis = axis});
+  };
+  part(1, size.h);
+  part(2, size.w);
+  return x;
 }
-Value perImage(Value v) { return reshape(v, {.shape = {v.shape()[0], 1, 1, 1}}); }
 
-constexpr Argument kRandom[] = {kSeed, also(kLayout)};
-
-/// An argument of two numbers, from the lesser to the larger; 0 and 255 if it is not given.
-struct ValueRange {
-  double low = 0, high = 255;
-  ValueRange(const Fields& f, Graph& graph) {
-    std::vector<double> given = f.numbers("value_range");
-    if (given.empty()) return;
-    if (given.size() != 2 || given[0] == given[1]) {
-      graph.fail("value_range must be two different numbers, the least and the largest");
-      return;
-    }
-    low = std::min(given[0], given[1]);
-    high = std::max(given[0], given[1]);
-  }
-  Value clipped(Value x) const { return clip(x, like(x, low), like(x, high)); }
-};
+// ---- moved images
 
 /// Both directions by one draw, as in Keras.
 constexpr Argument kRandomFlip[] = {choice("mode", "horizontal_and_vertical|horizontal|vertical"),
@@ -123,41 +117,13 @@ constexpr Argument kRandomFlip[] = {choice("mode", "horizontal_and_vertical|hori
 Value randomFlip(LayerContext& c, const Fields& f, Inputs in) {
   if (!isImage(in[0])) return {};
   Value x = cast(in[0], DType::kF32);
-  if (!c.training) return x;
+  if (!varies(c)) return x;
   std::string_view mode = f.choice("mode");
   Shape axes;
   if (mode != "horizontal") axes.push(1);
   if (mode != "vertical") axes.push(2);
   return where(perImage(drawn(c, f, x, 0, 1)) <= 0.5, reverse(x, {.axes = axes}), x);
 }
-
-/// Further from, or nearer to, the mean of each channel, by a factor from 1 - low to 1 + high.
-constexpr Argument kRandomContrast[] = {interval("factor", kShare).isNeeded(),
-                                        numbers("value_range", kFinite), also(kRandom)};
-Value randomContrast(LayerContext& c, const Fields& f, Inputs in) {
-  if (!isImage(in[0])) return {};
-  Value x = cast(in[0], DType::kF32);
-  ValueRange range(f, *x.graph);
-  if (!c.training) return x;
-  auto [low, high] = f.interval("factor");
-  Value average = mean(x, {.axes = {1, 2}, .keepDims = true});
-  Value factor = perImage(drawn(c, f, x, 1 - low, 1 + high));
-  return range.clipped((x - average) * factor + average);
-}
-
-constexpr Range kEitherWay{-1, 1};
-constexpr Argument kRandomBrightness[] = {interval("factor", kEitherWay).isNeeded(),
-                                          numbers("value_range", kFinite), also(kRandom)};
-Value randomBrightness(LayerContext& c, const Fields& f, Inputs in) {
-  if (!isImage(in[0])) return {};
-  Value x = cast(in[0], DType::kF32);
-  ValueRange range(f, *x.graph);
-  if (!c.training) return x;
-  auto [low, high] = f.interval("factor");
-  return range.clipped(x + perImage(drawn(c, f, x, low, high)) * (range.high - range.low));
-}
-
-// ---- moved images
 
 constexpr Argument kMoved[] = {choice("fill_mode", "reflect|constant|wrap|nearest"),
                                choice("interpolation", "bilinear|nearest"),
@@ -170,30 +136,31 @@ FillMode fillMode(std::string_view name) {
                              : FillMode::kNearest;
 }
 
-/// x of which a pixel is taken from (columns . (column, row, 1), rows . (column, row, 1)), numbers for
-/// each image [N].
-Value moved(Value x, const Fields& f, std::array<Value, 3> columns, std::array<Value, 3> rows) {
-  int32_t images = x.shape()[0];
-  std::vector<Value> parts;
-  for (const auto& row : {columns, rows}) {
-    for (Value v : row) parts.push_back(reshape(v, {.shape = {images, 1}}));
-  }
-  parts.push_back(broadcastTo(like(x, 0), {.shape = {images, 2}}));
-  return transform(x, concat(parts, {.axis = 1}),
-                   {.size = {x.shape()[1], x.shape()[2]},
-                    .bilinear = f.choice("interpolation") == "bilinear",
-                    .fillMode = fillMode(f.choice("fill_mode")),
-                    .fillValue = static_cast<float>(f.number("fill_value"))});
+TransformAttrs howMoved(Value x, const Fields& f) {
+  return {.size = {x.shape()[1], x.shape()[2]},
+          .bilinear = f.choice("interpolation") == "bilinear",
+          .fillMode = fillMode(f.knows("fill_mode") ? f.choice("fill_mode") : "constant"),
+          .fillValue = static_cast<float>(f.number("fill_value"))};
 }
 /// The same number for each image.
 Value each(Value x, double v) { return broadcastTo(like(x, v), {.shape = {x.shape()[0]}}); }
+
+/// x of which a pixel is taken from (columns . (column, row, 1), rows . (column, row, 1)) / k, k = far .
+/// (column, row) + 1; numbers for each image [N].
+Value moved(Value x, const Fields& f, std::array<Value, 3> columns, std::array<Value, 3> rows,
+            std::array<Value, 2> far = {}) {
+  if (!far[0]) far.fill(each(x, 0));
+  std::vector<Value> parts{columns[0], columns[1], columns[2], rows[0],
+                           rows[1],    rows[2],    far[0],     far[1]};
+  return transform(x, stack(parts, {.axis = 1}), howMoved(x, f));
+}
 
 /// About the middle of the image, by a part of a whole turn; counterclockwise where it is above 0.
 constexpr Argument kRandomRotation[] = {interval("factor", kEitherWay).isNeeded(), also(kMoved)};
 Value randomRotation(LayerContext& c, const Fields& f, Inputs in) {
   if (!hasPixels(in[0])) return {};
   Value x = cast(in[0], DType::kF32);
-  if (!c.training) return x;
+  if (!varies(c)) return x;
   constexpr double kTurn = 2 * 3.14159265358979323846;
   auto [low, high] = f.interval("factor");
   Value angle = drawn(c, f, x, low * kTurn, high * kTurn), cosine = cos(angle), sine = sin(angle);
@@ -209,10 +176,9 @@ constexpr Argument kRandomTranslation[] = {interval("height_factor", kEitherWay)
 Value randomTranslation(LayerContext& c, const Fields& f, Inputs in) {
   if (!hasPixels(in[0])) return {};
   Value x = cast(in[0], DType::kF32);
-  if (!c.training) return x;
+  if (!varies(c)) return x;
   auto by = [&](const char* factor, int axis) {
-    auto [low, high] = f.interval(factor);
-    return drawn(c, f, x, low, high, axis - 1) * static_cast<double>(x.shape()[axis]);
+    return drawnWithin(c, f, x, factor, axis - 1) * static_cast<double>(x.shape()[axis]);
   };
   Value down = by("height_factor", 1), right = by("width_factor", 2);
   return moved(x, f, {each(x, 1), each(x, 0), -right}, {each(x, 0), each(x, 1), -down});
@@ -225,25 +191,90 @@ constexpr Argument kRandomZoom[] = {interval("height_factor", kZoom).isNeeded(),
 Value randomZoom(LayerContext& c, const Fields& f, Inputs in) {
   if (!hasPixels(in[0])) return {};
   Value x = cast(in[0], DType::kF32);
-  if (!c.training) return x;
-  auto by = [&](const char* factor, int32_t number) {
-    auto [low, high] = f.interval(factor);
-    return drawn(c, f, x, 1 + low, 1 + high, number);
-  };
-  Value h = by("height_factor", 0), w = f.has("width_factor") ? by("width_factor", 1) : h;
+  if (!varies(c)) return x;
+  Value h = 1.0 + drawnWithin(c, f, x, "height_factor");
+  Value w = f.has("width_factor") ? 1.0 + drawnWithin(c, f, x, "width_factor", 1) : h;
   double row = (x.shape()[1] - 1) / 2.0, column = (x.shape()[2] - 1) / 2.0;
   return moved(x, f, {w, each(x, 0), column * (1.0 - w)}, {each(x, 0), h, row * (1.0 - h)});
+}
+
+/// Rows, and columns, are moved by a part of their number, as if the image were sheared about its first
+/// pixel.
+constexpr Argument kRandomShear[] = {interval("x_factor", kEitherWay, 0),
+                                     interval("y_factor", kEitherWay, 0), also(kMoved)};
+Value randomShear(LayerContext& c, const Fields& f, Inputs in) {
+  if (!hasPixels(in[0])) return {};
+  Value x = cast(in[0], DType::kF32);
+  if (!varies(c)) return x;
+  Value sign = where(drawn(c, f, x, 0, 1) > 0.5, -1.0, each(x, 1));
+  Value right = drawnWithin(c, f, x, "x_factor", 1) * sign;
+  Value down = drawnWithin(c, f, x, "y_factor", 2) * sign;
+  return moved(x, f, {each(x, 1), right, each(x, 0)}, {down, each(x, 1), each(x, 0)});
+}
+
+/// The corners but the first one are moved by parts of the image's size, and the image is spread between
+/// them.
+constexpr Argument kRandomPerspective[] = {
+    interval("factor", kShare, 1), number("scale", kShare, 1),
+    choice("interpolation", "bilinear|nearest"), number("fill_value", kFinite, 0), also(kRandom)};
+Value randomPerspective(LayerContext& c, const Fields& f, Inputs in) {
+  if (!hasPixels(in[0])) return {};
+  Value x = cast(in[0], DType::kF32);
+  if (!varies(c)) return x;
+  double most = 0.5 * f.number("scale");
+  // Where corners of the unit square go: (1, 0) to (right, 0), (0, 1) to (0, down), (1, 1) to (u, v).
+  auto corner = [&](int32_t number) { return 1.0 + drawn(c, f, x, -most, most, number); };
+  Value right = corner(2), down = corner(3), u = corner(4), v = corner(5);
+  // The projection that does so takes (s, t) to (a s, e t) / (1 + g s + h t): Heckbert, Fundamentals of
+  // Texture Mapping and Image Warping, 2.2.3, with its first corner in place. Here is its inverse.
+  Value determinant = (right - u) * (down - v) - u * v;
+  Value g = right * (v - down) / determinant, h = down * (u - right) / determinant;
+  Value a = right * (1.0 + g), e = down * (1.0 + h);
+  auto within = [](Value v, int32_t size) { return v / std::max(size - 1.0, 1.0); };
+  Value zero = each(x, 0);
+  Value spread = moved(x, f, {1.0 / a, zero, zero}, {zero, 1.0 / e, zero},
+                       {within(-g / a, x.shape()[2]), within(-h / e, x.shape()[1])});
+  return where(happens(c, f, x), spread, x);
+}
+
+/// Pixels are moved by smooth noise. A draw of the batch says how smooth it is and how far they go.
+constexpr Argument kRandomElastic[] = {interval("factor", kShare, 1), interval("scale", kShare, 1),
+                                       also(kValueRange), also(kMoved)};
+Value randomElastic(LayerContext& c, const Fields& f, Inputs in) {
+  if (!hasPixels(in[0])) return {};
+  Value x = cast(in[0], DType::kF32);
+  ValueRange values(f, *x.graph);
+  auto [low, high] = f.interval("scale");
+  if (!varies(c) || high == 0) return x;
+  const Shape& s = x.shape();
+  double shorter = std::min(s[1], s[2]), longer = std::max(s[1], s[2]);
+  Value scale = drawn(c, f, *x.graph, 1, low, high, 2);
+  Value far = scale * (0.1 * longer), sigma = scale * (0.05 * shorter);
+  // Beyond three times the whole part of sigma the kernel is 0.
+  int32_t radius = 3 * static_cast<int32_t>(0.05 * shorter * high);
+  Value kernel = gaussian(sigma, 2 * radius + 1, 3.0 * floor(sigma));
+  auto places = [&](int axis, Value along) {
+    Draw draw = drawOf(c, f, *x.graph, 2 + axis);
+    Value noise = randomNormal(draw.state, {.shape = {s[0], s[1], s[2], 1}, .stream = draw.stream});
+    Value by = reshape(blurred(noise * sigma, kernel, kernel), {.shape = {s[0], s[1], s[2]}});
+    return along + far * by;
+  };
+  Value rows = places(1, reshape(range(*x.graph, s[1]), {.shape = {s[1], 1}}));
+  Value columns = places(2, range(*x.graph, s[2]));
+  return values.clipped(where(happens(c, f, x), sampled(x, rows, columns, howMoved(x, f)), x));
 }
 
 constexpr auto kRows = withoutLeftOut(std::to_array<LayerRow>({
     {"Resizing", "resizing", kResizing, resizing},
     {"CenterCrop", "centerCrop", kSize, centerCrop},
+    {"RandomCrop", "randomCrop", kRandomCrop, randomCrop},
     {"RandomFlip", "randomFlip", kRandomFlip, randomFlip},
-    {"RandomContrast", "randomContrast", kRandomContrast, randomContrast},
-    {"RandomBrightness", "randomBrightness", kRandomBrightness, randomBrightness},
     {"RandomRotation", "randomRotation", kRandomRotation, randomRotation},
     {"RandomTranslation", "randomTranslation", kRandomTranslation, randomTranslation},
     {"RandomZoom", "randomZoom", kRandomZoom, randomZoom},
+    {"RandomShear", "randomShear", kRandomShear, randomShear},
+    {"RandomPerspective", "randomPerspective", kRandomPerspective, randomPerspective},
+    {"RandomElasticTransform", "randomElasticTransform", kRandomElastic, randomElastic},
 }));
 
 }  // namespace

@@ -6,65 +6,16 @@
 #include <cmath>
 
 #include "base/random.h"
-#include "ir/graph.h"
 #include "nn/module.h"
-#include "run/cpu.h"
+#include "testing/drawn.h"
 #include "testing/models.h"
 
 namespace fjord {
 namespace {
 
-/// A layer alone in a graph that trains.
-class OneLayer : public LayerContext {
- public:
-  explicit OneLayer(bool trains) { training = trains; }
-  Value weight(std::string_view, const Shape&, const Json&, bool, const Json&,
-               const Json&) override {
-    return {};
-  }
-  Value state(std::string_view, const Shape&, const Json&) override { return {}; }
-  void update(Value, Value) override {}
-  void addLoss(Value) override {}
-  void replace(Value, Value) override {}
-  Value kept(std::string_view, const Shape&) override { return {}; }
-  Value randomState() override {
-    if (!random) random = graph.input({DType::kI32, {4}});
-    return random;
-  }
-  LayerOutputs callInner(const Json&, const LayerInputs&) override { return {}; }
-
-  Graph graph;
-  Value random;
-};
-
-struct Drawn {
-  Tensor y, dx;
-  bool draws;
-};
-
-/// The layer's output for x, and the gradient of sum(dy y), in step `step`.
-Drawn draw(std::string_view className, const Json& config, const Tensor& x, const Tensor& dy,
-           bool trains = true, int32_t step = 0, int32_t seed = 5) {
-  OneLayer layer(trains);
-  Value in = layer.graph.input(x.type()), weights = layer.graph.input(dy.type());
-  LayerOutputs out = callLayer(*findLayer(className), layer, config, {{{in}}});
-  EXPECT_TRUE(layer.graph.status()) << layer.graph.status().error().message;
-  layer.graph.output(out.values[0]);
-  layer.graph.output(grad(out.values[0], {{in}}, weights)[0]);
-  std::vector<Tensor> inputs = {x, dy};
-  if (layer.random) inputs.push_back(*Tensor::of({4}, std::vector<int32_t>{seed, 0, step, 0}));
-  Threads threads(1);
-  auto got = evaluate(layer.graph, inputs, threads);
-  EXPECT_TRUE(got) << got.error().message;
-  return {(*got)[0], (*got)[1], bool(layer.random)};
-}
-
-Tensor uniform(const Shape& shape, float low, float high, uint64_t seed) {
-  Random random(seed);
-  Tensor t = *Tensor::empty({DType::kF32, shape});
-  for (float& v : t.span<float>()) v = low + (high - low) * random.uniform();
-  return t;
-}
+using testing::draw;
+using testing::Drawn;
+using testing::uniform;
 
 struct Moments {
   double mean = 0, deviation = 0;
@@ -142,6 +93,9 @@ TEST(RandomLayers, ASeedOfTheLayersOwnIsThatOfNoModel) {
       {"RandomFlip", Json::object(), {20, 4, 5, 1}},
       {"RandomContrast", {{"factor", 0.5}}, {4, 4, 5, 1}},
       {"RandomTranslation", {{"height_factor", 0.4}, {"width_factor", 0.4}}, {6, 7, 7, 1}},
+      {"RandomShear", {{"x_factor", 0.4}}, {6, 7, 7, 1}},
+      {"RandomErasing", {{"factor", {1, 1}}}, {6, 7, 7, 1}},
+      {"RandAugment", Json::object(), {2, 7, 7, 3}},
   };
   for (auto& [className, config, shape] : layers) {
     SCOPED_TRACE(className);
@@ -274,7 +228,16 @@ TEST(RandomLayers, DrawForEachImageInTrainingAlone) {
            {"RandomRotation", {{"factor", 0.5}}},
            {"RandomTranslation", both},
            {"RandomZoom", both},
-           {"RandomZoom", {{"height_factor", 0.3}}}}) {
+           {"RandomZoom", {{"height_factor", 0.3}}},
+           {"RandomShear", {{"x_factor", 0.4}, {"y_factor", 0.4}}},
+           {"RandomPerspective", {{"factor", {1, 1}}}},
+           {"RandomElasticTransform", Json::object()},
+           {"RandomInvert", Json::object()},
+           {"RandomPosterization", {{"factor", {1, 8}}}},
+           {"RandomSharpness", {{"factor", 0.9}}},
+           {"RandomGaussianBlur", Json::object()},
+           {"RandomErasing", Json::object()},
+           {"Solarization", {{"addition_factor", 0.5}, {"threshold_factor", 0.9}}}}) {
     SCOPED_TRACE(name);
     Drawn first = draw(name, config, x, dy), second = draw(name, config, x, dy, true, 1);
     EXPECT_TRUE(first.draws);

@@ -213,12 +213,7 @@ LayerOutputs stackedCells(LayerContext& c, const Fields& f, Inputs in) {
   std::vector<std::string> names;
   size_t at = 1;
   for (Json cell : f.json("cells")) {
-    std::string own = canonicalName(stringOr(cell, "class_name", ""));
-    std::string name = stringOr(member(cell, "config"), "name", own);
-    // Keras numbers those that have no names.
-    for (int i = 1; std::ranges::find(names, name) != names.end(); ++i) name = cat(own, "_", i);
-    names.push_back(name);
-    cell["config"]["name"] = name;
+    cell["config"]["name"] = nameWithin(cell, names);
     std::vector<Shape> states;
     addStates(cell, in[0].shape()[0], states);
     std::vector<Value> step{out.values[0]};

@@ -191,6 +191,41 @@ T nearestTo(T at) {
   return where(at < 0.0, ceil(at - 0.5), floor(at + 0.5));
 }
 
+/// x at whole rows and columns [N,h,w], fillValue beyond the image.
+Value pixels(Value x, Value row, Value column, const TransformAttrs& a) {
+  const Shape& s = x.shape();
+  Value last[] = {like(row, s[1] - 1), like(row, s[2] - 1)}, zero = like(row, 0);
+  Value inside = (row >= zero) & (row <= last[0]) & (column >= zero) & (column <= last[1]);
+  auto whole = [](Value v) { return cast(v, DType::kI32); };
+  Value image = reshape(whole(range(*x.graph, s[0])), {.shape = {s[0], 1, 1}});
+  Value at =
+      (image * s[1] + whole(clip(row, zero, last[0]))) * s[2] + whole(clip(column, zero, last[1]));
+  Value flat = reshape(x, {.shape = {int64_t{s[0]} * s[1] * s[2], s[3]}});
+  return where(reshape(inside, {.shape = {s[0], a.size.h, a.size.w, 1}}), gather(flat, at),
+               static_cast<double>(a.fillValue));
+}
+Value interpolated(Value x, Value row, Value column, const TransformAttrs& a) {
+  Value top = floor(row), left = floor(column), bottom = top + 1.0, right = left + 1.0;
+  Shape spread{x.shape()[0], a.size.h, a.size.w, 1};
+  auto share = [&](Value v) { return reshape(v, {.shape = spread}); };
+  auto between = [&](Value row) {
+    return share(right - column) * pixels(x, row, left, a) +
+           share(column - left) * pixels(x, row, right, a);
+  };
+  return share(bottom - row) * between(top) + share(row - top) * between(bottom);
+}
+
+}  // namespace
+
+Value sampled(Value x, Value rows, Value columns, const TransformAttrs& a) {
+  rows = withinAxis(rows, x.shape()[1], a.fillMode);
+  columns = withinAxis(columns, x.shape()[2], a.fillMode);
+  return a.bilinear ? interpolated(x, rows, columns, a)
+                    : pixels(x, nearestTo(rows), nearestTo(columns), a);
+}
+
+namespace {
+
 /// Inputs: x [N,H,W,C], transforms [N or 1, 8]. The pixel (column, row) is taken from
 /// ((t0 column + t1 row + t2) / k, (t3 column + t4 row + t5) / k), k = t6 column + t7 row + 1.
 struct Transform {
@@ -206,29 +241,6 @@ struct Transform {
     bool fits = !isWhole || a.fillValue == std::trunc(a.fillValue);
     return checkNumber("fillValue", a.fillValue, fits, isWhole ? " without a fraction" : "");
   }
-  /// x at whole rows and columns [N,h,w], fillValue beyond the image.
-  static Value pixels(Value x, Value row, Value column, const Attrs& a) {
-    const Shape& s = x.shape();
-    Value last[] = {like(row, s[1] - 1), like(row, s[2] - 1)}, zero = like(row, 0);
-    Value inside = (row >= zero) & (row <= last[0]) & (column >= zero) & (column <= last[1]);
-    auto whole = [](Value v) { return cast(v, DType::kI32); };
-    Value image = reshape(whole(range(*x.graph, s[0])), {.shape = {s[0], 1, 1}});
-    Value at = (image * s[1] + whole(clip(row, zero, last[0]))) * s[2] +
-               whole(clip(column, zero, last[1]));
-    Value flat = reshape(x, {.shape = {int64_t{s[0]} * s[1] * s[2], s[3]}});
-    return where(reshape(inside, {.shape = {s[0], a.size.h, a.size.w, 1}}), gather(flat, at),
-                 static_cast<double>(a.fillValue));
-  }
-  static Value interpolated(Value x, Value row, Value column, const Attrs& a) {
-    Value top = floor(row), left = floor(column), bottom = top + 1.0, right = left + 1.0;
-    Shape spread{x.shape()[0], a.size.h, a.size.w, 1};
-    auto share = [&](Value v) { return reshape(v, {.shape = spread}); };
-    auto between = [&](Value row) {
-      return share(right - column) * pixels(x, row, left, a) +
-             share(column - left) * pixels(x, row, right, a);
-    };
-    return share(bottom - row) * between(top) + share(row - top) * between(bottom);
-  }
   static Value expand(std::span<const Value> in, const Attrs& a) {
     Value x = a.bilinear ? cast(in[0], DType::kF32) : in[0];
     int32_t images = x.shape()[0], given = in[1].shape()[0];
@@ -241,14 +253,11 @@ struct Transform {
     // Beyond every image where the place is infinitely far.
     Value far = k == 0.0;
     k = where(far, 1.0, k);
-    auto place = [&](int first, int32_t size) {
+    auto place = [&](int first) {
       Value at = (t(first) * column + t(first + 1) * row + t(first + 2)) / k;
-      at = broadcastTo(at, {.shape = {images, a.size.h, a.size.w}});
-      return withinAxis(at, size, a.fillMode);
+      return broadcastTo(at, {.shape = {images, a.size.h, a.size.w}});
     };
-    Value rows = place(3, x.shape()[1]), columns = place(0, x.shape()[2]);
-    Value y = a.bilinear ? interpolated(x, rows, columns, a)
-                         : pixels(x, nearestTo(rows), nearestTo(columns), a);
+    Value y = sampled(x, place(3), place(0), a);
     Shape one{given, a.size.h, a.size.w, 1};
     return where(reshape(far, {.shape = one}), static_cast<double>(a.fillValue), y);
   }
