@@ -63,7 +63,7 @@ def add(file, layer, *inputs, name, masks=None, training=False, listed=False, **
         inputs=[file.put(x, bools=True) for x in inputs], weights={n: file.put(v) for n, v in before.items()},
         output=file.put(y), dy=file.put(dy),
         input_gradients=[put(file, next(found)) if t.dtype == tf.float32 else None for t in ts],
-        weight_gradients={n: put(file, dw[n]) if n in dw else None for n in before},
+        weight_gradients={n: None if dw.get(n) is None else put(file, dw[n]) for n in before},
         updated={names[id(w)]: file.put(w.numpy()) for w in layer.weights if np.any(before[names[id(w)]] != w.numpy())}, **more)
 
 

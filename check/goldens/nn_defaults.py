@@ -20,12 +20,12 @@ CLASSES = {
         ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout ELU
         EinsumDense Embedding Equalization Flatten GRU GRUCell GaussianDropout GaussianNoise GlobalAveragePooling1D
         GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
-        GroupNormalization GroupQueryAttention Identity LSTM LSTMCell LayerNormalization LeakyReLU Masking
-        MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum MultiHeadAttention Multiply Normalization PReLU
+        GroupNormalization GroupQueryAttention Identity IntegerLookup LSTM LSTMCell LayerNormalization LeakyReLU Masking
+        MaxPooling1D MaxPooling2D MaxPooling3D Maximum MelSpectrogram Minimum MultiHeadAttention Multiply Normalization PReLU
         Permute Pipeline RMSNormalization RNN RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
         RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue
         RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
-        RandomTranslation RandomZoom ReLU RepeatVector Rescaling Reshape Resizing SeparableConv1D SeparableConv2D SimpleRNN
+        RandomTranslation RandomZoom ReLU RepeatVector Rescaling Reshape Resizing ReversibleEmbedding STFTSpectrogram SeparableConv1D SeparableConv2D SimpleRNN
         SimpleRNNCell Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization
         StackedRNNCells Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D
         ZeroPadding1D ZeroPadding2D ZeroPadding3D'''),
@@ -49,7 +49,7 @@ CLASSES = {
         SpecificityAtSensitivity SquaredHinge TopKCategoricalAccuracy TrueNegatives TruePositives'''),
     'initializer': (keras.initializers, '''
         Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal
-        RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros'''),
+        RandomNormal RandomUniform STFT TruncatedNormal VarianceScaling Zeros'''),
     'regularizer': (keras.regularizers, 'L1 L1L2 L2 OrthogonalRegularizer'),
     'constraint': (keras.constraints, 'MaxNorm MinMaxNorm NonNeg UnitNorm'),
     'callback': (keras.callbacks, 'EarlyStopping ModelCheckpoint ReduceLROnPlateau SwapEMAWeights TerminateOnNaN'),
@@ -66,7 +66,7 @@ NEEDED = {'activation': 'relu', 'axes': 1, 'boundaries': [1], 'decay_rate': 0.5,
           'values': [0.5, 0.25], 'width': 2, 'width_factor': 0.5}
 
 # What cannot be left out, although it has a default.
-ALSO = {'CategoryEncoding': {'num_tokens': 3}, 'Discretization': {'bin_boundaries': [0.5]}, 'RandomPosterization': {'factor': 3}}
+ALSO = {'CategoryEncoding': {'num_tokens': 3}, 'Discretization': {'bin_boundaries': [0.5]}, 'RandomPosterization': {'factor': 3}, 'IntegerLookup': {'vocabulary': [7]}}
 
 
 def signature(thing):

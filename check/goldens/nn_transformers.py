@@ -88,9 +88,21 @@ def spectral(file):
     train(file, 'spectral normalisation', model, [file.normal(32, 5)], [file.normal(32, 1)])
 
 
+def reversible(file):
+    """A table of words that is also the last layer, with what says which steps count."""
+    for name, options in [('tied', {'logit_soft_cap': 2.0}), ('of its own', {'tie_weights': False, 'mask_zero': True})]:
+        tokens = keras.Input((6,), dtype='int32')
+        words = L.ReversibleEmbedding(11, 5, embeddings_regularizer=keras.regularizers.L2(1e-3), **options)
+        model = keras.Model(tokens, words(L.Dense(5, activation='tanh')(words(tokens)), reverse=True))
+        model.compile(O.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        text = ids(file, 11, 24, 7)
+        text[:, 4:] *= file.random.integers(0, 2, (24, 1))
+        train(file, f'words that are {name}', model, [text[:, :-1]], [text[:, 1:]])
+
+
 def make(folder):
     file = Golden('nn_transformers', seed=20261130)
-    for family in (gpt, classifier, plain, decoder, spectral):
+    for family in (gpt, classifier, plain, decoder, spectral, reversible):
         keras.utils.clear_session()
         family(file)
     file.save(folder)

@@ -57,6 +57,26 @@ TEST(Attention, RefusesInWords) {
             "EinsumDense: bias_axes must be axes of the result, got c");
 }
 
+TEST(ReversibleEmbedding, RefusesInWords) {
+  Json config = {{"input_dim", 7}, {"output_dim", 5}};
+  auto typeOf = [&](const Json& call, int32_t size = 5) {
+    auto types = inferLayer("ReversibleEmbedding", config, {{steps(4, size)}}, call);
+    return types ? cat((*types)[0]) : types.error().message;
+  };
+  EXPECT_EQ(typeOf({{"reverse", true}}), "float32[-1,4,7]");
+  EXPECT_EQ(typeOf(nullptr), "float32[-1,4,5,5]");
+  EXPECT_EQ(typeOf({{"reverse", 1}}), "ReversibleEmbedding: reverse must be true or false, got 1");
+  EXPECT_EQ(typeOf({{"backward", true}}),
+            "ReversibleEmbedding: backward is not an argument of a call of ReversibleEmbedding; "
+            "there are reverse");
+  EXPECT_EQ(typeOf({{"reverse", true}}, 6),
+            "ReversibleEmbedding: matMul: the inner dimensions differ: 6 and 5, transposeB "
+            "(inputs: float32[1,4,6], float32[7,5])");
+  config["logit_soft_cap"] = 0;
+  EXPECT_EQ(typeOf(nullptr),
+            "ReversibleEmbedding: logit_soft_cap must be a finite number above 0, got 0");
+}
+
 TEST(Attention, SaysTheTypesOfBothOutputs) {
   auto types = inferLayer("GroupQueryAttention",
                           {{"head_dim", 2}, {"num_query_heads", 4}, {"num_key_value_heads", 2}},

@@ -37,6 +37,9 @@ constexpr Other kOther[] = {
     {"layer", "*", "value_range", "null", "[0,255]", "none is from 0 to 255"},
     {"layer", "RandomErasing", "scale", "null", "[0.02,0.33]", "none is from 0.02 to 0.33"},
     {"layer", "RandomCrop", "seed", "null", "*", "Keras draws one"},
+    {"layer", "MelSpectrogram", "sequence_length", "null", "2048", "none is fft_length"},
+    {"layer", "MelSpectrogram", "max_freq", "null", "8000", "none is half the sampling_rate"},
+    {"layer", "IntegerLookup", "vocabulary_size", "null", "2", "Keras writes what it counts"},
     // TensorFlow.js has defaults, Keras wants to be told.
     {"layer", "Activation", "activation", "null", "needed", "TensorFlow.js: the linear one"},
     {"layer", "*", "pool_size", "2", "needed", "TensorFlow.js: as of a maximum"},
@@ -75,6 +78,7 @@ constexpr Lone kOurs[] = {
     {"layer", "MultiHeadAttention", "cache_length", "a cache is a call's argument in KerasHub"},
     {"layer", "GroupQueryAttention", "cache_length", "a cache is a call's argument in KerasHub"},
     {"layer", "Embedding", "input_length", "of a first layer in Keras 2 and TensorFlow.js"},
+    {"layer", "ReversibleEmbedding", "input_length", "as Embedding has it"},
     // Of all layers, which some of Keras's do not hand on.
     {"layer", "*", "trainable", "not among the keywords of some"},
     {"layer", "Pipeline", "dtype", "it has no keywords"},
@@ -114,6 +118,8 @@ constexpr Lone kKerass[] = {
     {"layer", "Conv3D", "lora_alpha", "fine-tuning by products of thin matrices"},
     {"layer", "Embedding", "lora_rank", "fine-tuning by products of thin matrices"},
     {"layer", "Embedding", "lora_alpha", "fine-tuning by products of thin matrices"},
+    {"layer", "ReversibleEmbedding", "lora_rank", "fine-tuning by products of thin matrices"},
+    {"layer", "ReversibleEmbedding", "lora_alpha", "fine-tuning by products of thin matrices"},
     {"layer", "EinsumDense", "lora_rank", "fine-tuning by products of thin matrices"},
     {"layer", "EinsumDense", "lora_alpha", "fine-tuning by products of thin matrices"},
     {"layer", "EinsumDense", "gptq_unpacked_column_size", "of kernels that are quantized"},

@@ -163,7 +163,8 @@ Status checkLayer(const Goldens& goldens, const Json& c, const Json& config) {
 
 TEST(KerasGolden, Layers) {
   std::set<std::string> tried;
-  for (const char* file : {"nn_layers", "nn_dims", "nn_rnn", "nn_attention", "nn_more"}) {
+  for (const char* file :
+       {"nn_layers", "nn_dims", "nn_rnn", "nn_attention", "nn_more", "nn_audio"}) {
     Goldens goldens(file);
     each(goldens, [&](const Json& c) {
       tried.insert(layerOf(c));
@@ -175,6 +176,71 @@ TEST(KerasGolden, Layers) {
   }
   for (const LayerRow& row : layerRows())
     EXPECT_TRUE(tried.contains(std::string(row.className))) << row.className << " has no case";
+}
+
+/// The slope along a direction of inputs and weights, by values on both sides and by the gradients.
+Status checkSlope(const Goldens& goldens, const Json& c) {
+  OneLayer layer(goldens, c);
+  Random random(7);
+  std::vector<std::pair<Value, Value>> along;  // what moves, and where to
+  auto moved = [&](Value x) {
+    Tensor direction = *Tensor::zeros(x.type());
+    for (float& v : direction.span<float>()) v = random.normal();
+    along.push_back({x, layer.input(direction)});
+  };
+  std::vector<Value> inputs, masks, values;
+  for (const Json& x : c["inputs"]) inputs.push_back(layer.input(goldens.tensor(x)));
+  for (const Json& x : member(c, "masks")) masks.push_back(layer.input(goldens.tensor(x)));
+  Value dy = layer.input(goldens.tensor(c["dy"]));
+  auto output = [&] {
+    LayerOutputs y =
+        callLayer(*findLayer(layerOf(c)), layer, c["config"], {inputs, masks}, member(c, "call"));
+    return y ? y.values[0] : Value{};
+  };
+  Value middle = sum(output() * dy);
+  FJORD_CHECK(layer.graph.status());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!c["input_gradients"][i].is_null()) moved(inputs[i]);
+  }
+  for (auto& [name, value] : layer.weights) {
+    if (!c["weight_gradients"][name].is_null()) moved(value);
+  }
+  auto at = [&](double step) {
+    auto before = std::pair(inputs, layer.weights);
+    for (auto& [x, direction] : along) {
+      for (Value& input : inputs) input = input == x ? x + direction * step : input;
+      for (auto& [name, w] : layer.weights) w = w == x ? x + direction * step : w;
+    }
+    Value y = output();
+    std::tie(inputs, layer.weights) = before;
+    return y;
+  };
+  constexpr double kStep = 2e-3;
+  // Of two steps, so that the curvature is none of it (Richardson 1911): angles and logarithms turn sharply near 0.
+  auto between = [&](double step) { return sum((at(step) - at(-step)) * dy) / (2 * step); };
+  layer.graph.output((between(kStep / 2) * 4 - between(kStep)) / 3);
+  Value slope;
+  for (auto& [x, direction] : along) {
+    Value part = sum(grad(middle, {{x}})[0] * direction);
+    slope = slope ? slope + part : part;
+  }
+  layer.graph.output(slope);
+  FJORD_TRY(std::vector<Tensor> got, evaluate(layer.graph, layer.tensors, goldens.threads));
+  double want = got[0].data<float>()[0];
+  EXPECT_GT(std::fabs(want), 1e-3) << "is not alive";
+  EXPECT_NEAR(got[1].data<float>()[0], want, 5e-3 * (std::fabs(want) + 1));
+  return {};
+}
+
+TEST(KerasGolden, LayersAreAsSteepAsTheirGradientsSay) {
+  Goldens goldens("nn_audio");
+  int count = 0;
+  each(goldens, [&](const Json& c) {
+    if (!c.contains("input_gradients")) return Status();
+    ++count;
+    return checkSlope(goldens, c);
+  });
+  EXPECT_GT(count, 30);
 }
 
 // ---- losses and metrics ------------------------------------------------------------------------

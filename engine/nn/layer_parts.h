@@ -31,6 +31,7 @@ std::span<const LayerRow> colorLayers();
 std::span<const LayerRow> equalizingLayers();
 std::span<const LayerRow> augmentingLayers();
 std::span<const LayerRow> encodingLayers();
+std::span<const LayerRow> audioLayers();
 
 namespace layer_parts {
 

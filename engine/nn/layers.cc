@@ -54,7 +54,7 @@ std::vector<LayerRow> joined() {
        {coreLayers(), noiseLayers(), shapeLayers(), convolutionLayers(), poolingLayers(),
         normalizationLayers(), mergeLayers(), recurrentLayers(), convolutionalRecurrentLayers(),
         embeddingLayers(), einsumLayers(), attentionLayers(), spectralLayers(), imageLayers(),
-        colorLayers(), equalizingLayers(), augmentingLayers(), encodingLayers()})
+        colorLayers(), equalizingLayers(), augmentingLayers(), encodingLayers(), audioLayers()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }

@@ -1,5 +1,9 @@
-// Numbers as a model wants them: rescaled, normalised, in bins, and whole numbers as vectors.
+// Numbers as a model wants them: rescaled, normalised, in bins, and whole numbers as vectors, or as
+// their places in a vocabulary.
 #include <algorithm>
+#include <bit>
+#include <cmath>
+#include <map>
 
 #include "nn/layer_parts.h"
 
@@ -112,11 +116,107 @@ Value discretization(LayerContext&, const Fields& f, Inputs in) {
   return encoded(bin, f.choice("output_mode"), count + 1);
 }
 
+// ---- lookup
+
+Status checkWholes(const Json& list) {
+  auto isWhole = [](const Json& j) { return j.get<double>() == std::floor(j.get<double>()); };
+  if (!list.empty() && std::ranges::all_of(list, isWhole)) return {};
+  return fail("must have whole numbers alone, and at least one");
+}
+
+/// What stands in a table for each number of x; `others` for those that the table has not. By halves: of 2^n keys in
+/// order the last one that is not above x.
+Value lookedUp(Value x, const std::map<int32_t, int32_t>& table, Value others) {
+  std::vector<int32_t> keys, values;
+  for (auto [key, value] : table) {
+    keys.push_back(key);
+    values.push_back(value);
+  }
+  auto count = static_cast<int32_t>(std::bit_ceil(keys.size()));
+  auto arrayOf = [&](std::vector<int32_t>& list) {
+    list.resize(count, list.back());
+    Result<Tensor> tensor = Tensor::of({count}, list);
+    if (tensor) return x.graph->array(*tensor);
+    x.graph->fail(tensor.error().message);
+    return Value{};
+  };
+  Value sorted = arrayOf(keys), at = like(x, 0);
+  for (int32_t step = count / 2; step > 0; step /= 2)
+    at = where(gather(sorted, at + step) <= x, at + step, at);
+  return where(equal(gather(sorted, at), x), gather(arrayOf(values), at), others);
+}
+
+constexpr Range kPlaces{1, 1 << 30};
+constexpr Argument kIntegerLookup[] = {
+    numbers("vocabulary", kAnyInt).isNeeded().checkedBy(checkWholes),
+    whole("num_oov_indices", kPlaces, 1),
+    whole("mask_token", kAnyInt),
+    whole("oov_token", kAnyInt, -1),
+    flag("invert", false),
+    choice("output_mode", "int|one_hot|multi_hot|count"),
+    whole("max_tokens", kCount),
+    flag("pad_to_max_tokens", false),
+    whole("vocabulary_size", kCount),
+    only("vocabulary_dtype", "\"int64\""),
+    only("idf_weights", ""),
+    only("oov_method", "\"floormod\""),
+    only("salt", "")};
+/// The place of each number in the vocabulary, which begins after the place of the mask, where there is one and
+/// places are the output, and num_oov_indices places of numbers x that it has not: x modulo how many these are.
+Value integerLookup(LayerContext&, const Fields& f, Inputs in) {
+  Value x = cast(in[0], DType::kI32);
+  auto refuse = [&](const std::string& why) {
+    x.graph->fail(why);
+    return Value{};
+  };
+  std::vector<double> words = f.numbers("vocabulary");
+  std::string_view mode = f.choice("output_mode");
+  bool isInverse = f.flag("invert"), isMasked = f.has("mask_token"),
+       isPadded = f.flag("pad_to_max_tokens");
+  double mask = f.number("mask_token"), other = f.number("oov_token");
+  size_t first = isMasked && mode == "int", others = f.whole("num_oov_indices"),
+         start = first + others;
+  // What stands at the first places may be written down, too.
+  bool isWritten = words.size() >= start;
+  for (size_t i = 0; isWritten && i < start; ++i)
+    isWritten = words[i] == (i < first ? mask : other);
+  if (isWritten) words.erase(words.begin(), words.begin() + static_cast<ptrdiff_t>(start));
+  auto size = static_cast<int32_t>(start + words.size());
+  int32_t most = f.has("max_tokens") ? f.whole("max_tokens") : isPadded ? 0 : size;
+
+  std::map<int32_t, int32_t> table;
+  bool isClear = !words.empty();
+  for (double word : words)
+    isClear &= table.emplace(static_cast<int32_t>(word), static_cast<int32_t>(start++)).second;
+  if (isInverse) isClear &= !table.contains(static_cast<int32_t>(other));
+  if (isMasked) isClear &= table.emplace(static_cast<int32_t>(mask), mode == "int" ? 0 : -1).second;
+  if (!isClear)
+    return refuse(
+        "vocabulary must have each number once, not mask_token, and with invert not oov_token");
+  if (isInverse && mode != "int") return refuse(cat("invert is for output_mode int, got ", mode));
+  if (most < size)
+    return refuse(cat("max_tokens must be at least the ", size, " places that there are"));
+  if (f.has("vocabulary_size") && f.whole("vocabulary_size") != size)
+    return refuse(cat("vocabulary_size must be ", size, ", as vocabulary says"));
+
+  if (isInverse) {
+    std::map<int32_t, int32_t> words;
+    for (auto [word, place] : table) words.emplace(place, word);
+    table.swap(words);
+  }
+  Value rest = isInverse ? like(x, other)
+               : others > 1
+                   ? mod(x, like(x, static_cast<double>(others))) + static_cast<double>(first)
+                   : like(x, static_cast<double>(first));
+  return encoded(lookedUp(x, table, rest), mode, isPadded ? most : size);
+}
+
 constexpr auto kRows = withoutLeftOut(std::to_array<LayerRow>({
     {"Rescaling", "rescaling", kRescaling, rescaling, 1, Masks::kPass},
     {"Normalization", "normalization", kNormalization, normalization, 1, Masks::kPass},
     {"Discretization", "discretization", kDiscretization, discretization},
     {"CategoryEncoding", "categoryEncoding", kCategoryEncoding, categoryEncoding},
+    {"IntegerLookup", "integerLookup", kIntegerLookup, integerLookup},
 }));
 
 }  // namespace

@@ -9,7 +9,7 @@ import type {
   ExponentialDecayScheduleArgs, IdentityInitializerArgs, InverseTimeDecayScheduleArgs, L1L2RegularizerArgs, L1RegularizerArgs,
   L2RegularizerArgs, MaxNormConstraintArgs, MinMaxNormConstraintArgs, ModelCheckpointCallbackArgs,
   OrthogonalInitializerArgs, OrthogonalRegularizerRegularizerArgs, PiecewiseConstantDecayScheduleArgs, PolynomialDecayScheduleArgs, RandomNormalInitializerArgs,
-  RandomUniformInitializerArgs, ReduceLrOnPlateauCallbackArgs, SwapEmaWeightsCallbackArgs, TruncatedNormalInitializerArgs, UnitNormConstraintArgs,
+  RandomUniformInitializerArgs, ReduceLrOnPlateauCallbackArgs, StftInitializerArgs, SwapEmaWeightsCallbackArgs, TruncatedNormalInitializerArgs, UnitNormConstraintArgs,
   VarianceScalingInitializerArgs,
 } from './generated/arguments.js';
 import {inCamelCase} from './layers.js';
@@ -114,6 +114,7 @@ export const initializers = {
   leCunUniform: initializer<SeededArgs>('LecunUniform'),
   leCunNormal: initializer<SeededArgs>('LecunNormal'),
   orthogonal: initializer<OrthogonalInitializerArgs>('Orthogonal'),
+  stft: initializer<StftInitializerArgs>('STFT'),
 };
 export const regularizers = {
   l1: applied<L1RegularizerArgs>('L1'),

@@ -77,6 +77,8 @@ export interface CallArgs {
   useCausalMask?: boolean;
   /** Of attention: whether the weights of the steps are a second output. */
   returnAttentionScores?: boolean;
+  /** Of a reversible embedding: whether it says how well each row fits, in place of rows. */
+  reverse?: boolean;
 }
 /** What a call of a layer says. */
 export interface LayerCallArgs<T> extends CallArgs {

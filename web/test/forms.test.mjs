@@ -213,7 +213,8 @@ test('automatic names are those of Keras', () => {
     groupQueryAttention: 'group_query_attention', attention: 'attention', additiveAttention: 'additive_attention', resizing: 'resizing',
     centerCrop: 'center_crop', randomFlip: 'random_flip', randomContrast: 'random_contrast', randomBrightness: 'random_brightness',
     randomRotation: 'random_rotation', randomTranslation: 'random_translation', randomZoom: 'random_zoom', normalization: 'normalization',
-    discretization: 'discretization', categoryEncoding: 'category_encoding',
+    discretization: 'discretization', categoryEncoding: 'category_encoding', integerLookup: 'integer_lookup',
+    reversibleEmbedding: 'reversible_embedding', stftSpectrogram: 'stft_spectrogram', melSpectrogram: 'mel_spectrogram',
   };
   const aliases = ['Layer', 'RNNCell', 'input', 'globalMaxPool1d', 'globalMaxPool2d', 'globalAvgPool1d', 'globalAvgPool2d', 'inputLayer', ...[1, 2, 3].flatMap((n) => [`avgPool${n}d`, `avgPooling${n}d`, `maxPool${n}d`])];
   assert.deepEqual(Object.keys(fj.layers).filter((name) => !aliases.includes(name)).sort(), Object.keys(names).sort());
