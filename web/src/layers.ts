@@ -5,6 +5,7 @@ import {statisticsOf} from './adapt.js';
 import {callForJson, isAtHand, withArguments} from './engine.js';
 import type {LayerArgsByName} from './generated/arguments.js';
 import {defaultsOfTensorFlowJs, layerClasses, type LayerName} from './generated/tables.js';
+import {camelCase, inCamelCase, inKerasNames, snakeCase} from './given.js';
 import {Homes, type LayerHome} from './homes.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {first, oldHardSigmoid, ownConfig, renamed, type Described, type Shape} from './predictor.js';
@@ -18,22 +19,7 @@ import {namedWithin, uniqueName} from './unique.js';
 import {brandPart, refuseForeignPart} from './values.js';
 import type {LayerVariable} from './weights.js';
 
-/** Keras writes snake_case: kernelSize is kernel_size. */
-export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
-/** The same of the names in a description, however deep. */
-export function inKerasNames(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(inKerasNames);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [snakeCase(key), inKerasNames(inner)]));
-}
-
-const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
-/** kernel_size is kernelSize, in all objects of a description. */
-export function inCamelCase(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(inCamelCase);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [camelCase(key), inCamelCase(inner)]));
-}
+export {inCamelCase, inKerasNames, snakeCase};
 
 /** An argument as TensorFlow.js says it. */
 function inTheirWords(key: string, value: unknown): unknown {
