@@ -26,6 +26,9 @@ const kReasons = {
   },
 };
 
+/** What stands before a model, in an entry of its own: web/src/text.ts. */
+const kOfTexts = ['HashedCrossing', 'Hashing', 'StringLookup', 'TextVectorization'];
+
 /** For each of the lists, the names that the engine has, and why it has not others. */
 function listsOf({layers, activations, optimizers, losses, metrics, tables, refusedLayers}) {
   const namesIn = (what) => tables[what].map(({name}) => name);
@@ -60,10 +63,11 @@ export function kerasInMarkdown(described) {
     if (stale) throw new Error(`${stale} of ${what} is there, and it is said why it is not`);
     const gone = Object.keys(reasons).find((name) => what !== 'layers' && !(name in all));
     if (gone) throw new Error(`Keras has no ${gone} among its ${what}, and it is said why it is not here`);
-    const isThere = (name) => [name, ...all[name]].some((one) => there.has(plain(one)));
+    const isOfTexts = (name) => what === 'layers' && kOfTexts.includes(name);
+    const isThere = (name) => isOfTexts(name) || [name, ...all[name]].some((one) => there.has(plain(one)));
     const lacking = Object.keys(all).filter((name) => !isThere(name));
     counts.push(`| ${what} | ${Object.keys(all).length - lacking.length} of ${Object.keys(all).length} |`);
-    const row = (name) => `| ${[name, ...all[name]].map(code).join(', ')} | ${isThere(name) ? 'yes' : (reasons[name] ?? 'not there yet')} |`;
+    const row = (name) => `| ${[name, ...all[name]].map(code).join(', ')} | ${isOfTexts(name) ? 'in [`fjord/text`](web.md#text)' : isThere(name) ? 'yes' : (reasons[name] ?? 'not there yet')} |`;
     parts.push(`## ${what[0].toUpperCase()}${what.slice(1)}`, '', '| Keras | Fjord |', '|---|---|', ...Object.keys(all).map(row), '');
   }
   return [`Keras ${keras}:`, '', '| | |', '|---|---|', ...counts, '', ...parts].join('\n').trimEnd();

@@ -5,6 +5,7 @@
 //   single.js   with the variant `simd` inside: an ES module              fjord.min.js   the same as a script
 //   predict/    what fjord/predict imports: fjord.js and thread.js, without training and WebGPU. Its WebAssembly is split in two:
 //               fjord.wasm, and rest.wasm, which few pages load (split.mjs)
+//   text.js     fjord/text, over fjord.js; text.cjs over fjord.cjs. worker/text.js, single/text.js and predict/text.js: over those
 //
 //   node web/build.mjs [--only wasm]      without fjord/predict
 //   node web/build.mjs --for FOLDER OUT   a package for one model (./dev build --for)
@@ -128,6 +129,13 @@ async function packFolder(folder, to, entry, models = []) {
   restNames = [...all].filter((name) => !those.has(name));
   await bundle();
 }
+/** A module of its own over another file of the package, which it imports: src/text.ts has no engine inside. */
+const bundleOver = (main, outfile, options) =>
+  build({
+    entryPoints: [`${root}web/src/text.ts`], outfile: `${out}/${outfile}`, bundle: true, minify: true, target: 'es2022', format: 'esm',
+    plugins: [{name: 'main', setup: ({onResolve}) => onResolve({filter: /^\.\/index\.js$/}, () => ({path: main, external: true}))}],
+    ...options,
+  });
 // What src/node.ts declares.
 const banner = {js: 'const importUnseen=(address)=>import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ address);'};
 
@@ -170,25 +178,46 @@ const map = JSON.parse(readFileSync(`${out}/fjord.js.map`, 'utf8'));
 map.sources = map.sources.map((source) => source.replace(/^(\.\.\/)*/, '').replace(/^parts:\.\//, 'web/'));
 writeFileSync(`${out}/fjord.js.map`, JSON.stringify(map));
 
+await bundleOver('./fjord.js', 'text.js');
+await bundleOver('./fjord.cjs', 'text.cjs', {format: 'cjs', platform: 'node', minify: false});
+await bundleOver('../worker.js', 'worker/text.js');
+if (built.includes('simd')) await bundleOver('../single.js', 'single/text.js');
 // What was built before, of other sources, is left out.
 const predicts = process.argv[2] !== '--only' && builtIn('predict').length > 0;
 if (predicts) {
   await packFolder('predict', `${out}/predict`, 'predicting.ts');
+  await bundleOver('./fjord.js', 'predict/text.js');
   writeFileSync(`${out}/predict/fjord.d.ts`, `export * from '../types/predict.js';\n`);
 }
 execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}web`], {stdio: 'inherit'});
 for (const name of ['fjord', 'worker', 'single']) writeFileSync(`${out}/${name}.d.ts`, `export * from './types/index.js';\n`);
+writeFileSync(`${out}/text.d.ts`, `export * from './types/text.js';\n`);
+for (const name of ['worker', 'single', ...(predicts ? ['predict'] : [])]) {
+  mkdirSync(`${out}/${name}`, {recursive: true});
+  writeFileSync(`${out}/${name}/text.d.ts`, `export * from '../types/text.js';\n`);
+}
 // Of fjord.min.js.
 appendFileSync(`${out}/fjord.d.ts`, 'export as namespace fjord;\n');
 // The same types for TypeScript's CommonJS, which takes a file's kind from the package.json above it.
 cpSync(`${out}/types`, `${out}/commonjs`, {recursive: true});
 writeFileSync(`${out}/commonjs/package.json`, '{"type": "commonjs"}\n');
 writeFileSync(`${out}/fjord.d.cts`, `export * from './commonjs/index.js';\n`);
+writeFileSync(`${out}/text.d.cts`, `export * from './commonjs/text.js';\n`);
 
 for (const file of ['LICENSE', 'CHANGELOG.md']) copyFileSync(root + file, `${out}/${file}`);
 const [, program] = readFileSync(`${root}README.md`, 'utf8').match(/```js\n([^]*?)\n```/);
 writeFileSync(`${out}/README.md`, readFileSync(`${root}web/README.md`, 'utf8').replace('PROGRAM', () => program));
 
+/** An entry that Node's require() finds as well. */
+const alsoCommonJs = (name) => ({
+  node: {
+    require: {types: `./${name}.d.cts`, default: `./${name}.cjs`},
+    default: {types: `./${name}.d.ts`, default: `./${name}.js`},
+  },
+  types: `./${name}.d.ts`,
+  default: `./${name}.js`,
+});
+const esModule = (name) => ({types: `./${name}.d.ts`, default: `./${name}.js`});
 const {license, engines} = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 const [, version] = readFileSync(`${root}web/src/forward.ts`, 'utf8').match(/^export const version = {fjord: '(.*)'}/m);
 writeFileSync(
@@ -208,21 +237,15 @@ writeFileSync(
       unpkg: './fjord.min.js',
       jsdelivr: './fjord.min.js',
       exports: {
-        '.': {
-          node: {
-            require: {types: './fjord.d.cts', default: './fjord.cjs'},
-            default: {types: './fjord.d.ts', default: './fjord.js'},
-          },
-          types: './fjord.d.ts',
-          default: './fjord.js',
-        },
-        './worker': {types: './worker.d.ts', default: './worker.js'},
-        './single': {types: './single.d.ts', default: './single.js'},
-        ...(predicts ? {'./predict': {types: './predict/fjord.d.ts', default: './predict/fjord.js'}} : {}),
+        '.': alsoCommonJs('fjord'),
+        './text': alsoCommonJs('text'),
+        ...Object.fromEntries(['worker', 'single', 'worker/text', 'single/text'].map((name) => [`./${name}`, esModule(name)])),
+        ...(predicts ? {'./predict': esModule('predict/fjord'), './predict/text': esModule('predict/text')} : {}),
         './*': './*',
       },
       files: [
         ...['fjord.js', 'fjord.js.map', 'thread.js', 'worker.js', 'worker.d.ts', 'fjord.d.ts', 'types', 'fjord.cjs', 'fjord.d.cts', 'commonjs', 'single.js', 'single.d.ts', 'fjord.min.js', 'CHANGELOG.md'],
+        ...['text.js', 'text.cjs', 'text.d.ts', 'text.d.cts', 'worker', 'single'],
         ...built,
         ...(predicts ? ['predict'] : []),
       ],

@@ -175,8 +175,8 @@ suite('esbuild', async () => {
 
 test('TypeScript finds the types of every entry', async () => {
   const programs = {
-    'typed.mts': "import * as tf from 'fjord';\nimport * as single from 'fjord/single';\nimport * as worker from 'fjord/worker';\nexport const all: (typeof tf)[] = [tf, single, worker];",
-    'typed.cts': "import tf = require('fjord');",
+    'typed.mts': "import * as tf from 'fjord';\nimport * as single from 'fjord/single';\nimport * as worker from 'fjord/worker';\nimport {hashing} from 'fjord/text';\nimport * as small from 'fjord/predict/text';\nexport const all: (typeof tf)[] = [tf, single, worker];\nexport const both: tf.Tensor[] = [hashing({numBins: 3}).apply('a'), small.stringLookup().apply(['a'])];",
+    'typed.cts': "import tf = require('fjord');\nimport text = require('fjord/text');\nexport const made: tf.Tensor = text.hashing({numBins: 3}).apply('a');",
     'typed.ts': 'const tf = fjord;',
   };
   for (const [name, program] of Object.entries(programs)) {

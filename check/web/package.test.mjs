@@ -21,6 +21,7 @@ suite('the tarball', () => {
     assert.deepEqual(contents.toSorted(), built.toSorted());
     const expected = [
       ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'fjord.js', 'fjord.js.map', 'thread.js', 'worker.js', 'fjord.cjs', 'single.js', 'fjord.min.js', 'fjord.d.ts', 'fjord.d.cts', 'worker.d.ts', 'single.d.ts'],
+      ...['text.js', 'text.cjs', 'text.d.ts', 'text.d.cts', ...['worker', 'single', 'predict'].flatMap((folder) => [`${folder}/text.js`, `${folder}/text.d.ts`])],
       ...['predict/fjord.js', 'predict/fjord.d.ts', 'predict/thread.js'],
       ...kVariants.flatMap((variant) => [`${variant}/fjord.wasm`, `predict/${variant}/fjord.wasm`]),
       ...['predict/simd/rest.wasm', 'predict/relaxed-simd/rest.wasm'],
@@ -63,7 +64,8 @@ suite('package.json', () => {
     assert.equal(description.dependencies, undefined);
   });
   test('every condition of an import has types of its kind', () => {
-    for (const entry of [description.exports['.'].node.require, description.exports['.'].node.default, description.exports['.'], description.exports['./single'], description.exports['./worker'], description.exports['./predict']]) {
+    const {'./*': any, ...entries} = description.exports;
+    for (const entry of Object.values(entries).flatMap(({node, ...entry}) => [entry, ...Object.values(node ?? {})])) {
       assert.match(entry.types, /\.d\.c?ts$/);
       assert.equal(entry.types.endsWith('.d.cts'), entry.default.endsWith('.cjs'));
     }

@@ -72,6 +72,17 @@ suite('a script', () => {
   });
 });
 
+test('fjord/text has the engine of the page', async () => {
+  const program = `import * as tf from 'fjord';
+    import {textVectorization} from 'fjord/text';
+    const numbers = textVectorization({vocabulary: ['a', 'b']}).apply(['a b c']);
+    globalThis.result = {page: {isOurs: numbers instanceof tf.Tensor, values: tf.add(numbers, 1).arraySync()}};`;
+  write('text.html', page(importMap(), `<script type="module">${program}</script>`));
+  const {page: found, requests} = await setting.result(folder, {path: '/text.html'});
+  assert.deepEqual(found, {isOurs: true, values: [[3, 4, 2]]});
+  assert.deepEqual(requests.filter((request) => /(fjord|text)\.js$/.test(request)).sort(), ['/fjord/fjord.js', '/fjord/text.js']);
+});
+
 suite('a service worker', () => {
   for (const type of ['classic', 'module']) {
     test(type, async () => {

@@ -9,7 +9,7 @@ import {built, tarball} from './setting.mjs';
 
 export const page = (...lines) => ['<!doctype html>', '<link rel="icon" href="data:,">', '<title>Fjord trains</title>', ...lines, ''].join('\n');
 /** Where a page's modules find Fjord. */
-export const importMap = (base = '') => `<script type="importmap">${JSON.stringify({imports: {fjord: `${base}/fjord/fjord.js`, 'fjord/single': `${base}/fjord/single.js`}})}</script>`;
+export const importMap = (base = '') => `<script type="importmap">${JSON.stringify({imports: {fjord: `${base}/fjord/fjord.js`, 'fjord/single': `${base}/fjord/single.js`, 'fjord/text': `${base}/fjord/text.js`}})}</script>`;
 /** A call of `train` whose result, or error, is kept. */
 export const kept = (call) => `${call}.catch((error) => ({error: String(error)})).then((page) => (globalThis.result = {page}))`;
 export const kTrain = '<script src="train.classic.js"></script>';

@@ -1,5 +1,6 @@
 // What an editor says of arguments: checked by typed.test.mjs. Each line below @ts-expect-error must be an error.
 import * as tf from '../src/index.js';
+import * as text from '../src/text.js';
 
 tf.layers.dense({units: 3, activation: 'relu', useBias: false, inputShape: [2], kernelInitializer: 'glorotUniform', name: 'd'});
 tf.layers.conv2d({filters: 3, kernelSize: [3, 3], strides: 2, padding: 'same', dataFormat: 'channelsLast', kernelRegularizer: tf.regularizers.l2({l2: 0.1})});
@@ -76,3 +77,23 @@ export const loaded: Promise<tf.LayersModel> = tf.models.modelFromJSON(own.toJSO
 new tf.LayersModel({inputs: row.inputs});
 // @ts-expect-error
 tf.initializers.ones().apply('2');
+
+const words = text.textVectorization({maxTokens: 9, standardize: (s) => s.trim(), split: 'character', ngrams: [1, 2], outputMode: 'tfIdf'});
+const learnt: void = words.adapt(['a', 'b']);
+async function* batches() {
+  yield ['a'];
+}
+const later: Promise<void> = words.adapt(batches(), {steps: 2});
+const numbers: tf.Tensor = words.apply([['a'], ['b']]);
+const names: string[] = text.stringLookup({invert: true}).apply([1, 2]);
+const nested: text.Words = text.stringLookup({invert: true}).apply(numbers);
+text.hashedCrossing({numBins: 3, outputMode: 'oneHot'}).apply([['a'], new Int32Array([1])]);
+void [learnt, later, names, nested];
+// @ts-expect-error
+text.hashing({});
+// @ts-expect-error
+text.hashing({numBins: 3, outputMode: 'tf_idf'});
+// @ts-expect-error
+text.textVectorization({standardise: null});
+// @ts-expect-error
+words.apply([1]);
