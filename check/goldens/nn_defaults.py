@@ -2,7 +2,7 @@
 
 A case: {kind, name: the class, needed: the arguments that have no default, with a value, config: what Keras writes of an
 instance that was given these alone, without them and without a name, signature: the defaults of the constructor that its
-config does not tell}.
+config does not tell; of a metric direction: up, down or null, whichever values are better}.
 """
 import inspect
 
@@ -106,7 +106,8 @@ def add(file, kind, thing, exported):
     config = description(thing(**needed))['config'] if hasattr(thing, 'get_config') else {}
     config = {n: v for n, v in config.items() if n not in needed and n != 'name'}
     written = {n: described(v) for n, v in needed.items()}
-    file.case(kind=kind, name=exported, needed=written, config=config,
+    direction = {'direction': getattr(thing(**needed), '_direction', None)} if kind == 'metric' else {}
+    file.case(kind=kind, name=exported, needed=written, config=config, **direction,
               signature={n: v for n, v in arguments.items()
                          if n not in needed and n not in config and takes(thing, needed, n, v)})
 

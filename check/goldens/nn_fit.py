@@ -107,6 +107,12 @@ def make(folder):
         callbacks=[('SwapEMAWeights', {'swap_on_epoch': True})])
     fit(file, 'gradient_accumulation_steps', 'mse', y, 4, metrics=['mae'],
         optimizer=keras.optimizers.SGD(0.2, momentum=0.5, gradient_accumulation_steps=3))
+    # By the direction of a metric, whatever it is called.
+    rising, falling = keras.metrics.R2Score(name='r2'), keras.metrics.MeanAbsoluteError(name='acc_err')
+    fit(file, 'EarlyStopping by a metric that rises', 'mse', y, 30, 0.2, metrics=[rising], validation=held,
+        callbacks=stop(monitor='val_r2', patience=2, restore_best_weights=True))
+    fit(file, 'EarlyStopping by a metric that falls', 'mse', y, 30, 0.2, metrics=[falling], validation=held,
+        callbacks=stop(monitor='val_acc_err', patience=2, restore_best_weights=True) + reduce_(monitor='acc_err', patience=1))
     fit(file, 'metrics of sums', 'sparse_categorical_crossentropy', kinds, 3, validation_split=0.3,
         metrics=[keras.metrics.MeanIoU(3, sparse_y_pred=False, name='iou'), 'accuracy'])
     file.save(folder)

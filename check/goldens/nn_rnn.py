@@ -15,6 +15,8 @@ def within(layer, prefix=''):
     """The weights of a layer, each with its name: those of a cell that it wraps stand below that, those of its own do not."""
     if isinstance(layer, L.Bidirectional):
         return within(layer.forward_layer, f'{prefix}{layer.forward_layer.name}/') + within(layer.backward_layer, f'{prefix}{layer.backward_layer.name}/')
+    if isinstance(layer, L.TimeDistributed):
+        return within(layer.layer, f'{prefix}{layer.layer.name}/')
     if type(layer) is L.RNN:
         return within(layer.cell, f'{prefix}{layer.cell.name}/')
     if isinstance(layer, L.StackedRNNCells):
@@ -240,13 +242,25 @@ def states(file):
         train(file, name, model, [x], [file.normal(8, 2)], 8, 3, trajectory=True)
 
 
+def counted(file):
+    """Regularizers of what layers within others give."""
+    regular = lambda: keras.regularizers.L2(0.1)
+    for name, inner in [
+        ('what layers give in both directions counts', [L.Bidirectional(L.SimpleRNN(3, activity_regularizer=regular()))]),
+        ('what a layer gives at each step does not count', [L.TimeDistributed(L.Dense(2, activity_regularizer=regular())), L.Flatten()]),
+    ]:
+        model = keras.Sequential([keras.Input((5, 4)), *inner, L.Dense(2)])
+        model.compile(O.SGD(0.2), 'mse')
+        train(file, name, model, [file.normal(8, 5, 4)], [file.normal(8, 2)], 8, 3, trajectory=True)
+
+
 def make(folder):
     file = Golden('nn_rnn', seed=20261201)
     for family in (cells, layers, wrapped, both_ways, images):
         family(file)
     file.save(folder)
     file = Golden('nn_rnn_models', seed=20261202)
-    for family in (whole, parts, states):
+    for family in (whole, parts, states, counted):
         family(file)
     file.save(folder)
 

@@ -313,6 +313,12 @@ double Model::logAt(const Totals& totals, int i) const {
   return m.value(std::span(totals.sums).subspan(m.first, m.count));
 }
 
+Better Model::betterOf(std::string_view logged) const {
+  if (logged == "loss") return Better::kSmaller;
+  auto metric = std::ranges::find(metrics_, logged, &Metric::name);
+  return metric == metrics_.end() ? Better::kUnknown : metric->better;
+}
+
 void Model::writeLogs(const Totals& totals, Logs& logs) const {
   logs.resize(totals.sums.empty() ? 1 : 1 + metrics_.size());
   for (size_t i = 0; i < logs.size(); ++i) {

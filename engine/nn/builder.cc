@@ -43,6 +43,7 @@ void Model::Builder::addMetrics(const Json& metrics, const Json& loss, Value y, 
     Graph::Scope scope(graph, tracedNumber(metric) ? "metric" : cat("metric ", metricName(metric)));
     metrics_.push_back(metricSums(metric, loss, y, p));
     metricNames_.push_back(prefix + metricName(metric));
+    better_.push_back(fjord::betterOf(metric));
   }
 }
 
@@ -79,6 +80,7 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
       double samples = samples_;
       metrics_.push_back(ratio(one * samples, constant(graph, samples)));
       metricNames_.push_back(prefix(i) + "loss");
+      better_.push_back(Better::kSmaller);
     }
     Json factor = forOutput("loss_weights", i);
     if (factor.is_number()) one = one * factor.get<double>();
@@ -183,7 +185,7 @@ void Model::Builder::describeLogs() {
   for (size_t i = 0; i < metrics_.size(); ++i) {
     size_t count = 0;
     for (Value v : metrics_[i].sums) count += static_cast<size_t>(v.shape().size());
-    model_.metrics_.push_back({metricNames_[i], first, count, metrics_[i].value});
+    model_.metrics_.push_back({metricNames_[i], first, count, metrics_[i].value, better_[i]});
     first += count;
   }
   model_.labels_ = labels_;

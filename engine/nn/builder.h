@@ -87,6 +87,7 @@ class Model::Builder {
   GraphInputs slotInputs_;
   std::vector<MetricSums> metrics_;
   std::vector<std::string> metricNames_;
+  std::vector<Better> better_;
   std::vector<LabelKind> labels_;
   bool isMasked_ = false;  // an output
   Value rate_, step_, loss_;

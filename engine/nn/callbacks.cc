@@ -49,12 +49,48 @@ Table callbackTable() {
 
 namespace {
 
-/// The path of a checkpoint: "{epoch}" stands for the number of the epoch, from 1.
-std::string atEpoch(const std::string& path, int epoch) {
-  constexpr std::string_view kMark = "{epoch}";
-  size_t at = path.find(kMark);
-  if (at == std::string::npos) return path;
-  return cat(path.substr(0, at), epoch, path.substr(at + kMark.size()));
+/// A number as "%0{width}d" or "%.{places}f" write it.
+std::string padded(std::string digits, size_t width) {
+  if (digits.size() < width) digits.insert(0, width - digits.size(), '0');
+  return digits;
+}
+std::string fixed(double value, int places) {
+  if (!std::isfinite(value) || std::fabs(value) > 1e15) return cat(value);
+  auto whole = static_cast<int64_t>(std::llround(std::fabs(value) * std::pow(10, places)));
+  std::string digits = padded(cat(whole), static_cast<size_t>(places) + 1);
+  if (places > 0) digits.insert(digits.size() - static_cast<size_t>(places), ".");
+  return (value < 0 && whole > 0 ? "-" : "") + digits;
+}
+
+/// The path of a checkpoint: "{epoch}" stands for the number of the epoch, from 1, and "{val_loss}" for what is
+/// logged under this name; as in Keras with a format, "{epoch:02d}" and "{val_loss:.2f}".
+Result<std::string> filled(std::string_view path, int epoch, const Logs& logs) {
+  std::string out;
+  while (true) {
+    size_t begin = path.find('{'), end = path.find('}', begin);
+    if (end == std::string_view::npos) return out + std::string(path);
+    std::string_view mark = path.substr(begin + 1, end - begin - 1);
+    size_t colon = mark.find(':');
+    std::string_view name = mark.substr(0, colon), format;
+    if (colon != std::string_view::npos) format = mark.substr(colon + 1);
+    auto entry = std::ranges::find(logs, name, &Logs::value_type::first);
+    bool isEpoch = name == "epoch";
+    // One digit, or two.
+    int count = 0;
+    std::string_view digits = format.substr(std::min<size_t>(format.size(), 1));
+    for (char c : digits.substr(0, digits.size() - !digits.empty()))
+      count = c >= '0' && c <= '9' && count < 10 ? 10 * count + (c - '0') : 100;
+    bool isInteger = format.starts_with('0') && format.ends_with('d') && format.size() > 2;
+    bool isFixed = format.starts_with('.') && format.ends_with('f') && format.size() > 2;
+    if ((!isEpoch && entry == logs.end()) || count > 15 ||
+        !(format.empty() || (isEpoch ? isInteger : isFixed)))
+      return fail("filepath names {", mark,
+                  "}: there are {epoch}, {epoch:03d}, and what is logged, as {loss:.2f}");
+    out += path.substr(0, begin);
+    if (isEpoch) out += padded(cat(epoch), static_cast<size_t>(count));
+    if (!isEpoch) out += isFixed ? fixed(entry->second, count) : cat(entry->second);
+    path.remove_prefix(end + 1);
+  }
 }
 
 Status copyWeights(const std::vector<Weight>& from, std::vector<Tensor>& to) {
@@ -87,8 +123,10 @@ Status Fit::addCallbacks() {
       continue;
     }
     callback->monitor = f.text("monitor");
-    bool isAccuracy = callback->monitor.find("acc") != std::string::npos;
-    callback->larger = f.choice("mode") == "max" || (f.choice("mode") == "auto" && isAccuracy);
+    std::string_view mode = f.choice("mode");
+    callback->better = mode == "max"   ? Better::kLarger
+                       : mode == "min" ? Better::kSmaller
+                                       : Better::kUnknown;
     const char* first = "baseline";
     if (callback->kind == Callback::kCheckpoint) {
       callback->path = f.text("filepath");
@@ -141,13 +179,23 @@ Status Fit::endEpoch() {
       continue;
     }
     if (!c.onlyBest) {
-      checkpoints_.push_back(atEpoch(c.path, epoch_ + 1));
+      FJORD_TRY(std::string path, filled(c.path, epoch_ + 1, logs_));
+      checkpoints_.push_back(std::move(path));
       continue;
     }
     auto entry = std::ranges::find(logs_, c.monitor, &Logs::value_type::first);
     if (entry == logs_.end()) {
       return fail("a callback watches \"", c.monitor,
                   "\", which is not among the logs; add validation data or watch another");
+    }
+    if (c.better == Better::kUnknown) {
+      std::string_view logged = c.monitor;
+      if (logged.starts_with("val_")) logged.remove_prefix(4);
+      c.better = model_.betterOf(logged);
+    }
+    if (c.better == Better::kUnknown) {
+      return fail("a callback watches \"", c.monitor,
+                  "\", of which nobody knows whether more is better: say mode \"min\" or \"max\"");
     }
     if (c.coolingLeft > 0) {
       --c.coolingLeft;
@@ -158,7 +206,9 @@ Status Fit::endEpoch() {
       c.seen = true;
       c.waited = 0;
       if (c.restore) FJORD_CHECK(copyWeights(model_.weights(), c.bestWeights));
-      if (c.kind == Callback::kCheckpoint) checkpoints_.push_back(atEpoch(c.path, epoch_ + 1));
+      if (c.kind != Callback::kCheckpoint) continue;
+      FJORD_TRY(std::string path, filled(c.path, epoch_ + 1, logs_));
+      checkpoints_.push_back(std::move(path));
       continue;
     }
     if (c.kind == Callback::kCheckpoint) continue;

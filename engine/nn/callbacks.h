@@ -13,7 +13,7 @@ namespace fjord {
 struct Fit::Callback {
   enum Kind { kEarlyStopping, kReduceRate, kCheckpoint, kTerminateOnNaN, kSwapAverages } kind;
   std::string monitor = "val_loss", path;
-  bool larger = false;  // whether larger is better
+  Better better = Better::kUnknown;  // before the first epoch ends, where "mode" does not say
   double minDelta = 0, factor = 0.1, minRate = 0, best = 0, baseline = 0;
   int patience = 0, cooldown = 0, coolingLeft = 0, waited = 0, startFrom = 0;
   bool onEpoch = false;  // of kSwapAverages
@@ -21,9 +21,9 @@ struct Fit::Callback {
   std::vector<Tensor> bestWeights;
 
   bool improves(double value) const {
-    if (!seen && hasBaseline)
-      return larger ? value - minDelta > baseline : value + minDelta < baseline;
-    return !seen || (larger ? value - minDelta > best : value + minDelta < best);
+    if (!seen && !hasBaseline) return true;
+    double than = seen ? best : baseline;
+    return better == Better::kLarger ? value - minDelta > than : value + minDelta < than;
   }
 };
 

@@ -117,6 +117,28 @@ LayerOutputs masking(LayerContext&, const Fields& f, Inputs in) {
 
 // ---- a layer of another one
 
+/// Whether a layer of this class is, or stands within, a description.
+bool holds(const Json& description, std::string_view className) {
+  if (description.is_array() || description.is_object()) {
+    if (description.is_object() && stringOr(description, "class_name", "") == className)
+      return true;
+    return std::ranges::any_of(description, [&](const Json& j) { return holds(j, className); });
+  }
+  return false;
+}
+
+/// The layer on one step after the other, for one that may look at all samples of a step.
+Value stepByStep(LayerContext& c, const Json& layer, Value x) {
+  const Shape& s = x.shape();
+  std::vector<Value> steps;
+  for (Value step : split(x, s[1], 1)) {
+    LayerOutputs y = c.callInner(layer, {{{withoutAxis(step, 1)}}});
+    if (!y) return {};
+    steps.push_back(y.values[0]);
+  }
+  return stack(steps, {.axis = 1});
+}
+
 /// The same layer on each step, [N,T,..]: as samples of their own.
 constexpr Argument kTimeDistributed[] = {json("layer", checkInner).isNeeded()};
 Value timeDistributed(LayerContext& c, const Fields& f, Inputs in) {
@@ -126,9 +148,20 @@ Value timeDistributed(LayerContext& c, const Fields& f, Inputs in) {
     x.graph->fail(cat("needs an input [N,T,..] of rank 3 or more, got ", x.type()));
     return {};
   }
+  Json layer = f.json("layer");
+  // Keras calls the layer without what it adds to the loss.
+  if (member(layer, "config").is_object()) layer["config"].erase("activity_regularizer");
+  if (kTrains && c.training && c.isTrained && holds(layer, "BatchNormalization")) {
+    x.graph->fail(
+        "BatchNormalization within TimeDistributed is not trained: each step would have a mean of "
+        "its own; "
+        "without TimeDistributed it takes the mean of all steps");
+    return {};
+  }
+  if (holds(layer, kTracedClass) && s[1] > 0) return stepByStep(c, layer, x);
   Shape folded{int64_t{s[0]} * s[1]};
   for (int i = 2; i < s.rank(); ++i) folded.push(s[i]);
-  LayerOutputs y = c.callInner(f.json("layer"), {{{reshape(x, {.shape = folded})}}});
+  LayerOutputs y = c.callInner(layer, {{{reshape(x, {.shape = folded})}}});
   if (!y) return {};
   const Shape& each = y.values[0].shape();
   Shape unfolded{s[0], s[1]};

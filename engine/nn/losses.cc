@@ -185,7 +185,8 @@ Value circle(Value y, Value p, const Fields& f) {
 
 // "auto" is Keras 2's word for its default.
 constexpr Argument kEveryLoss[] = {
-    text("name"), choice("reduction", "sum_over_batch_size|auto|mean|sum|mean_with_sample_weight"),
+    text("name"),
+    choice("reduction", "sum_over_batch_size|auto|mean|sum|mean_with_sample_weight|null"),
     only("dtype", "\"float32\""), only("fn", "")};
 constexpr Argument kAxis[] = {whole("axis", kAnyInt, -1)};
 constexpr Argument kLogits[] = {flag("from_logits", false)};
@@ -354,6 +355,9 @@ Value batchLoss(const Json& loss, Value labels, Value predictions, Value weights
   } else if (auto c = lossOf(loss)) {
     losses = sampleLosses(*c->row, c->fields, labels, predictions);
     how = c->fields.choice("reduction");
+    if (how == "null")
+      predictions.graph->fail(
+          "reduction null, a loss for each sample, is not supported: take \"sum\"");
   } else {
     predictions.graph->fail(c.error().message);
   }

@@ -321,6 +321,22 @@ MetricSums metricSums(const Json& metric, const Json& loss, Value y, Value p) {
   return {};
 }
 
+Better betterOf(const Json& metric) {
+  Result<std::string> name = nameIn(metric);
+  // Of a function nothing is known but how it is called; TensorFlow.js goes by that.
+  if (!name || tracedNumber(metric))
+    return metricName(metric).contains("acc") ? Better::kLarger : Better::kSmaller;
+  if (const LossRow* row = rowNamed(lossRows(), *name)) {
+    bool isSimilarity =
+        isCalled(*row, "cosine_similarity") && canonicalName(*name) == "cosinesimilarity";
+    return isSimilarity ? Better::kLarger : Better::kSmaller;
+  }
+  const MetricRow* row = rowNamed(rows(), *name);
+  if (!row || firstName(*row).ends_with("itives") || firstName(*row).ends_with("atives"))
+    return Better::kUnknown;
+  return isCalled(*row, "root_mean_squared_error") ? Better::kSmaller : Better::kLarger;
+}
+
 std::string metricName(const Json& metric) {
   std::optional<Choice> choice = choiceOf(metric);
   if (!choice) return "metric";

@@ -26,6 +26,10 @@ MetricSums metricSums(const Json& metric, const Json& loss, Value labels, Value 
 /// A ratio of two sums, which is 0 where nothing was counted.
 MetricSums ratio(Value numerator, Value denominator);
 
+/// Which of two values of a metric is the better one; of some nobody can say.
+enum class Better : uint8_t { kUnknown, kSmaller, kLarger };
+Better betterOf(const Json& metric);
+
 /// The name under which it is logged: as the user wrote it, or "name" of its config.
 std::string metricName(const Json& metric);
 Table metricTable();

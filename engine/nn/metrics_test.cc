@@ -11,6 +11,7 @@
 #include "ir/graph.h"
 #include "nn/losses.h"
 #include "run/cpu.h"
+#include "testing/goldens.h"
 
 namespace fjord {
 namespace {
@@ -73,6 +74,19 @@ double shareOfPairs(const Tensor& y, const Tensor& p) {
     }
   }
   return right / all;
+}
+
+TEST(Metrics, AreBetterInTheDirectionThatKerasSays) {
+  int known = 0;
+  for (const Json& c : testing::Goldens("nn_defaults").cases) {
+    if (c["kind"] != "metric") continue;
+    Better better = c["direction"] == "up"     ? Better::kLarger
+                    : c["direction"] == "down" ? Better::kSmaller
+                                               : Better::kUnknown;
+    EXPECT_EQ(betterOf(c["name"]), better) << stringOr(c, "name", "");
+    known += better != Better::kUnknown;
+  }
+  EXPECT_GT(known, 30);
 }
 
 TEST(Metrics, AnAreaIsTheShareOfPairsInOrder) {

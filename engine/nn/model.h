@@ -188,6 +188,8 @@ class Model : public Module {
   void writeLogs(const Totals& totals, Logs& logs) const;
   /// The value of entry `i` alone.
   double logAt(const Totals& totals, int i) const;
+  /// Which value is the better one of what is logged under this name, once a step is planned.
+  Better betterOf(std::string_view logged) const;
   /// How many values logs gives once the model is compiled.
   int logCount() const { return 1 + static_cast<int>(metrics_.size()); }
 
@@ -280,6 +282,7 @@ class Model : public Module {
     std::string name;
     size_t first, count;
     MetricValue value;
+    Better better;
   };
   std::vector<Metric> metrics_;
   std::vector<LabelKind> labels_;  // by output

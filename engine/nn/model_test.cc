@@ -334,6 +334,75 @@ TEST(Fit, CheckpointsNameWhereToSave) {
   EXPECT_FALSE(nowhere);
 }
 
+TEST(Fit, CheckpointsNameWhatIsLogged) {
+  Threads threads(1);
+  auto model = mlp(threads);
+  // The first path, or the error.
+  auto path = [&](std::string_view filepath, double* loss = nullptr) {
+    Json callbacks = Json::array({{{"class_name", "ModelCheckpoint"},
+                                   {"config", {{"filepath", filepath}, {"monitor", "loss"}}}}});
+    auto fit = Fit::begin(*model, clouds(32), {.callbacks = callbacks});
+    EXPECT_TRUE(fit) << fit.error().message;
+    while (!(*fit)->done()) {
+      auto event = (*fit)->advance();
+      if (!event) return event.error().message;
+    }
+    if (loss) *loss = entry((*fit)->logs(), "loss");
+    return (*fit)->checkpoints().empty() ? std::string() : (*fit)->checkpoints()[0];
+  };
+  EXPECT_EQ(path("{epoch:03d}.keras"), "001.keras");
+  double loss = 0;
+  std::string at = path("a/{epoch}-{loss:.2f}-{", &loss);
+  EXPECT_TRUE(at.starts_with("a/1-") && at.ends_with("-{")) << at;
+  EXPECT_EQ(at.size(), 10u) << at;
+  EXPECT_NEAR(std::stod(at.substr(4, 4)), loss, 0.00501);
+  for (std::string_view wrong : {"{happiness}", "{epoch:.2f}", "{loss:02d}", "{loss:.99f}", "{}"}) {
+    EXPECT_EQ(path(wrong),
+              cat("filepath names ", wrong,
+                  ": there are {epoch}, {epoch:03d}, and what is logged, as {loss:.2f}"));
+  }
+}
+
+TEST(Model, StepsThatWouldHaveMeansOfTheirOwnAreNotTrained) {
+  Threads threads(1);
+  auto words = [&](bool trainable) -> std::string {
+    Json around = layer("TimeDistributed", {{"layer", layer("BatchNormalization", Json::object())},
+                                            {"input_shape", {3, 2}},
+                                            {"trainable", trainable}});
+    auto model = Model::fromJson(sequential({around, layer("Dense", {{"units", 2}})}), threads);
+    if (!model) return model.error().message;
+    EXPECT_TRUE((*model)->predict({{*Tensor::zeros({DType::kF32, {4, 3, 2}})}}));
+    Status status = (*model)->compile(json(R"({"optimizer": "sgd", "loss": "mse"})"));
+    return status ? "" : status.error().message;
+  };
+  EXPECT_EQ(words(false), "");
+  std::string why = words(true);
+  EXPECT_TRUE(why.contains("BatchNormalization within TimeDistributed is not trained")) << why;
+}
+
+TEST(Fit, CallbacksAreToldWhichWayIsBetterWhereNobodyKnows) {
+  Threads threads(1);
+  auto model = mlp(threads);
+  Json compiled = model->compileOptions();
+  compiled["metrics"] = {"accuracy", "true_positives"};
+  ASSERT_TRUE(model->compile(compiled));
+  auto end = [&](std::string_view mode) -> std::string {
+    Json config = {{"monitor", "true_positives"}, {"mode", mode}};
+    Json callbacks = Json::array({{{"class_name", "EarlyStopping"}, {"config", config}}});
+    auto fit = Fit::begin(*model, clouds(32), {.callbacks = callbacks});
+    while (!(*fit)->done()) {
+      auto event = (*fit)->advance();
+      if (!event) return event.error().message;
+    }
+    return "";
+  };
+  EXPECT_EQ(end("max"), "");
+  EXPECT_EQ(
+      end("auto"),
+      "a callback watches \"true_positives\", of which nobody knows whether more is better: say "
+      "mode \"min\" or \"max\"");
+}
+
 TEST(Model, ThreeThousandLayersTrain) {
   std::vector<Json> layers(
       3000,

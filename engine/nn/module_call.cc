@@ -150,6 +150,16 @@ LayerOutputs ModuleCall::callInner(const Json& description, const LayerInputs& i
   std::swap(path_, path);
   LayerOutputs outputs = callLayer(*row, *this, config, inputs);
   path_ = std::move(path);
+  const Json& regularizer = member(config, "activity_regularizer");
+  for (Value y : outputs.values) {
+    if (!kTrains || regularizer.is_null()) break;
+    if (y.graph != &graph_) {
+      graph_.fail(
+          "activity_regularizer of a cell is not supported: it is one of the layer around it");
+      return {};
+    }
+    addLoss(regularization(y, regularizer));
+  }
   return outputs;
 }
 

@@ -21,7 +21,13 @@ struct Cell {
   const Json* wrapped = nullptr;
 
   LayerOutputs call(LayerContext& c, const Fields& f, Inputs in) const {
-    return own ? own(c, f, in) : c.callInner(*wrapped, in);
+    if (own) return own(c, f, in);
+    LayerOutputs out = c.callInner(*wrapped, in);
+    if (!out || out.values.size() == 1 + states.size()) return out;
+    in[0].graph->fail(cat("a cell of ", states.size(),
+                          " states gives its output and each of them, got ", out.values.size(),
+                          " values"));
+    return {};
   }
 };
 
