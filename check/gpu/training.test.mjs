@@ -153,6 +153,21 @@ test('1,000 steps leave no memory on the GPU and make nothing after the second',
   assert.deepEqual(thousand.last, thousand.second);
 });
 
+test('what a model predicts right after another backend was set is computed there', async () => {
+  const [first, second] = await page.evaluate(async () => {
+    await tf.setBackend('webgpu');
+    const [model, x, y] = window.make('mlp', 'sgd');
+    await model.trainOnBatch(x, y);
+    await tf.setBackend('wasm');
+    const predicted = [model.predict(x), model.predict(x)];
+    const values = await Promise.all(predicted.map((t) => t.data()));
+    model.dispose();
+    return values.map((v) => [...v]);
+  });
+  assert.ok(first.every(Number.isFinite) && new Set(first).size > 1);
+  assert.deepEqual(first, second);
+});
+
 test('a device that is lost between two steps is reported by the next one, once', async () => {
   const {messages, loss} = await page.evaluate(async () => {
     await tf.setBackend('webgpu');

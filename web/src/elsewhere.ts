@@ -9,6 +9,13 @@ import {first} from './predictor.js';
 import {allHere, fillLater, handleOf, keep, Tensor, typeNumber, type DataType} from './tensor.js';
 import {tracing} from './tracing.js';
 
+/** Gives `to` the values of `from`, of the same type and shape, which is disposed of. */
+function moveTo(to: Tensor, from: Tensor): void {
+  const {buffer, byteOffset, length} = from.dataSync();
+  heap.f32(engine().fj_data(handleOf(to)), length).set(new Float32Array(buffer, byteOffset, length));
+  from.dispose();
+}
+
 export class Elsewhere extends Assembled {
   protected override predictBy(xs: Tensor[], batchSize: number): Tensor | Tensor[] {
     // What is differentiated, or a part of something else, is computed now.
@@ -37,8 +44,9 @@ export class Elsewhere extends Assembled {
       try {
         const gpu = await this.home.enter();
         await allHere(inputs);
+        // Another backend was set since: it is here again.
+        if (!gpu) return [super.predictBy(inputs, batchSize, 0)].flat().forEach((t, i) => moveTo(kept[i]!, t));
         const handles = inputs.map((t) => handleOf(t));
-        if (!gpu) throw new Error('The backend was changed before the prediction was made: predict again');
         for (let begin = 0; begin < samples; begin += batchSize) {
           const count = Math.min(batchSize, samples - begin);
           withArguments((a) => call('fj_gpuPredict', this.built, a.i32(handles), handles.length, begin, count));
