@@ -101,6 +101,23 @@ suite('a layer that the program builds has weights', () => {
   });
 });
 
+test('a layer that looks at all its samples does so for each step by itself', () => {
+  const [ours, theirs] = both.map((tf) => {
+    class Centered extends tf.layers.Layer {
+      static className = 'Centered';
+      call(x) {
+        const [first] = [x].flat();
+        return first.sub(first.mean(0, true));
+      }
+      computeOutputShape(shape) {
+        return shape;
+      }
+    }
+    return tf.layers.timeDistributed({layer: new Centered({})}).apply(tensor(tf, [3, 4, 2]));
+  });
+  close(ours, theirs, 1e-6);
+});
+
 suite('layers of a program within others are saved', () => {
   const models = {
     'over time': (tf) => [tf.layers.timeDistributed({layer: affine(tf), inputShape: [4, 3]}), tf.layers.flatten()],
