@@ -158,7 +158,7 @@ export function heapBytes(): number {
 }
 
 /** What JSON would leave out, or make a null of, in silence. */
-function written(key: string, value: unknown): unknown {
+export function written(key: string, value: unknown): unknown {
   if (typeof value === 'function') throw new Error(`${key} is to be named or described, not a function`);
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }

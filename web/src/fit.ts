@@ -3,6 +3,7 @@
 import type {CallbackArg, Logs, YieldEvery} from './callbacks.js';
 import {call, heap, withArguments} from './engine.js';
 import type {Optimizer} from './gradients.js';
+import {shown} from './given.js';
 import type {Described} from './predictor.js';
 import type {Data} from './samples.js';
 import type {Tensor} from './tensor.js';
@@ -18,6 +19,12 @@ export interface CompileArgs {
   /** Named, described, or functions; logs name those as the function is named. */
   metrics?: unknown;
   lossWeights?: unknown;
+}
+/** The same in Keras's names, as the engine and files have it. */
+export interface Training {
+  optimizer?: unknown;
+  loss?: unknown;
+  metrics?: unknown;
 }
 export interface FitArgs {
   batchSize?: number;
@@ -47,6 +54,16 @@ export const kFitArgs = ['batchSize', 'epochs', 'initialEpoch', 'shuffle', 'vali
 export const kCompileArgs = ['optimizer', 'loss', 'metrics', 'lossWeights'];
 export const kEvaluateArgs = ['batchSize', 'sampleWeight', 'verbose'];
 export const kPredictArgs = ['batchSize', 'verbose'];
+
+export function checkedWeights(byClass: FitArgs['classWeight']): FitArgs['classWeight'] {
+  if (byClass && !Object.keys(byClass).length) throw new Error('classWeight must contain all classes in the training data, and is empty');
+  return byClass ?? null;
+}
+export function checkLossWeights(given: unknown): void {
+  const all = typeof given === 'object' ? Object.values(given ?? {}) : [given];
+  const wrong = all.findIndex((weight) => !Number.isFinite(weight));
+  if (wrong >= 0) throw new Error(`compile: lossWeights is a finite number, or one for each output, in a list or by its name, got ${shown(all[wrong])}`);
+}
 
 export interface FitState {
   epoch: number;
@@ -91,6 +108,5 @@ export function advanceHere(fit: number, milliseconds = 0): Advance {
     return {event, batch: batch!, done: done !== 0, loss: loss!};
   });
 }
-/** Logs of the engine, by the names that the program knows. NaN and infinity travel as texts. */
-export const numbers = (logs: Logs, renamed: ReadonlyMap<string, string>): Logs =>
-  Object.fromEntries(Object.entries(logs).map(([key, value]) => [key.replace(/^(val_)?(.*)/, (_, val = '', name) => val + (renamed.get(name) ?? name)), Number(value)]));
+/** Logs of the engine: NaN and infinity travel as texts. */
+export const numbers = (logs: Logs): Logs => Object.fromEntries(Object.entries(logs).map(([key, value]) => [key, Number(value)]));

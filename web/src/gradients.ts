@@ -230,9 +230,11 @@ export class Optimizer {
       ...(this.className === 'Adamax' ? {decay: decay?.['decayRate'] ?? others['decay'] ?? 0} : {}),
     };
   }
-  /** For files. @internal */
-  inKerasNames(): Described {
-    return {class_name: this.className, config: inKerasNames(this.config) as Record<string, unknown>};
+  /** For files, with the rate of now. @internal */
+  inKerasNames(rate: number): Described {
+    // A schedule goes on.
+    const config = typeof this.config['learning_rate'] === 'object' ? this.config : {...this.config, learning_rate: rate};
+    return {class_name: this.className, config: inKerasNames(config) as Record<string, unknown>};
   }
   /** For the engine. */
   asWritten(): Described {
@@ -357,12 +359,17 @@ export const train = {
   scheduleFreeAdamw: (learningRate: Rate = 0.0025) => new Optimizer('ScheduleFreeAdamW', {learningRate}),
 };
 
-/** The optimizer that compile was given: itself, by its name, or as Keras describes it. */
-export function optimizerOf(given: unknown): Optimizer {
+// Of those that TensorFlow.js's compile knows by name: its functions have no rate of their own for some, and another for adadelta.
+const kRates = {sgd: 0.01, adagrad: 0.01, adadelta: 1, adam: 0.001, adamax: 0.002, rmsprop: 0.001};
+
+/** The optimizer that compile was given: itself, by its name, or as Keras describes it. In a file a name means what Keras means by it. */
+export function optimizerOf(given: unknown, isOfFile = false): Optimizer {
   if (given instanceof Optimizer) return given;
   refuseForeignPart(given, 'compile');
   if (typeof given === 'string') {
-    const named = kClassNames.find((name) => name.toLowerCase() === given.toLowerCase());
+    const name = given.toLowerCase() as keyof typeof kRates;
+    if (!isOfFile && Object.hasOwn(kRates, name)) return train[name](kRates[name]);
+    const named = kClassNames.find((one) => one.toLowerCase() === name);
     return new Optimizer(named ?? given, {});
   }
   if (typeof given === 'object' && given !== null && 'class_name' in given) {

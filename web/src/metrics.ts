@@ -48,4 +48,8 @@ export const meanAbsolutePercentageError = metric('meanAbsolutePercentageError',
 export const meanSquaredError = metric('meanSquaredError', (y, p) => mean(e.square(e.sub(p, y)), -1));
 /** The share of the variance that is explained: 1 - sum (y - p)^2 / sum (y - mean y)^2. */
 export const r2Score = metric('r2Score', (y, p) => e.sub(1, e.div(sum(e.square(e.sub(y, p))), sum(e.square(e.sub(y, mean(y)))))));
-export {meanAbsolutePercentageError as MAPE, meanAbsolutePercentageError as mape, meanSquaredError as MSE, meanSquaredError as mse};
+// Logs have the name by which the program calls it.
+export const MAPE = metric('MAPE', meanAbsolutePercentageError);
+export const mape = metric('mape', meanAbsolutePercentageError);
+export const MSE = metric('MSE', meanSquaredError);
+export const mse = metric('mse', meanSquaredError);

@@ -12,8 +12,8 @@ import type {Layer} from './layers.js';
 import {checkedMetadata, fileOf, metadataOf, resumptionIn, withMetadata, withText, type Metadata} from './metadata.js';
 import {theirNames} from './named.js';
 import {scalar, zeros} from './ops.js';
-import {descriptionOf, nameOf, theirTopology, type Described} from './predictor.js';
-import {flagOf, known} from './samples.js';
+import {descriptionOf, nameOf, textsOf, theirTopology, type Described} from './predictor.js';
+import {flagOf, known, tensorsOf} from './samples.js';
 import {Tensor, tidy} from './tensor.js';
 import {stateOf, theirTraining, trainingOf} from './theirs.js';
 import {hasFunction} from './trace.js';
@@ -59,10 +59,11 @@ export class LayersModel extends TrainedModel {
   /** Values of weights, by the names that files have for these; all of them, unless not `strict`. */
   loadWeights(weights: Record<string, Tensor>, strict = true): void {
     this.home.drop();
-    const weightSpecs = Object.entries(weights).map(([name, {shape, dtype}]) => ({name, shape, dtype}));
-    const values = new Float32Array(Object.values(weights).reduce((n, t) => n + t.size, 0));
+    const list = tensorsOf(weights, () => Object.keys(weights), 'loadWeights');
+    const weightSpecs = list.map(({shape, dtype}, i) => ({name: Object.keys(weights)[i]!, shape, dtype}));
+    const values = new Float32Array(list.reduce((n, t) => n + t.size, 0));
     let at = 0;
-    for (const t of Object.values(weights)) {
+    for (const t of list) {
       values.set(t.dataSync(), at);
       at += t.size;
     }
@@ -71,8 +72,7 @@ export class LayersModel extends TrainedModel {
   }
   /** What compile was given, in Keras's names and with the rate of now. */
   get #training(): object {
-    const {className, config} = this.optimizer!;
-    return {...this.compiled, optimizer: Object.keys(config).length ? this.optimizer!.inKerasNames() : className.toLowerCase()};
+    return {...this.compiled, optimizer: this.optimizer!.inKerasNames(this.rate)};
   }
   #slot(i: number): Tensor {
     return new Tensor(call('fj_modelSlot', this.built, i));
@@ -153,6 +153,9 @@ export class LayersModel extends TrainedModel {
     const parts: ConstructorParameters<typeof LayersModel> = [describing(model, layers), layers, {handle, training, saved: model, name: nameOf(model)}];
     const made = make && model.class_name === 'Sequential' ? make(...parts) : new LayersModel(...parts);
     made.#metadata = metadataOf(file);
+    // One that has replaced a schedule.
+    const {rate} = textsOf(file);
+    if (rate && made.optimizer) made.optimizer.learningRate = Number(rate);
     return made;
   }
   async save(target: string | IOHandler, args: {includeOptimizer?: boolean; trainableOnly?: boolean} = {}): Promise<SaveResult> {

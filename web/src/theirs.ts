@@ -1,6 +1,8 @@
 // What TensorFlow.js saves of a training, as the engine takes it, and the other way: what compile was given, and the optimizer's state.
 
-import {snakeCase} from './layers.js';
+import {written} from './engine.js';
+import type {Training} from './fit.js';
+import {camelCase, shown, snakeCase} from './given.js';
 import type {ModelInfo} from './predictor.js';
 import type {Tensor} from './tensor.js';
 
@@ -11,7 +13,7 @@ function listsOf(given: unknown): unknown[] | Record<string, unknown> {
 }
 /** Metrics as compile takes them: TensorFlow.js logs the accuracy as acc. */
 export function metricsOf(given: unknown): unknown {
-  return JSON.parse(JSON.stringify(listsOf(given)), (key, name: unknown) => (name === 'accuracy' && key !== 'name' ? 'acc' : name));
+  return JSON.parse(JSON.stringify(listsOf(given), written), (key, name: unknown) => (name === 'accuracy' && key !== 'name' ? 'acc' : name));
 }
 
 /** A metric as the engine names it in logs. */
@@ -29,22 +31,26 @@ function spelledOut(metric: unknown, loss: unknown, width: number | null | undef
   return {class_name: `${kind}_crossentropy`, config: {name: 'ce'}};
 }
 /**
- * The metrics with a name each, where some have the same, and what logs then call losses that have the name of a metric: as in
- * TensorFlow.js, each gets the number of those before it.
+ * The metrics with a name each: where several have the same, as in TensorFlow.js, each gets the number of those before it. A loss keeps
+ * its name, whatever a metric is called. `said` is what logs have for `names`.
  */
-export function distinct(metrics: unknown, ends: ModelInfo['outputs'], loss: unknown): {metrics: unknown; renamed: Map<string, string>; names: string[]; said: string[]} {
+export function distinct(metrics: unknown, ends: ModelInfo['outputs'], loss: unknown): {metrics: unknown; names: string[]; said: string[]} {
   const outputs = ends.map(({name}) => name);
   const lists = listsOf(metrics);
   const isNested = Array.isArray(lists) && lists.some((one) => Array.isArray(one));
   const isMany = outputs.length > 1;
   const given = outputs.map((output, i) => [(!Array.isArray(lists) ? lists[output] : isNested ? lists[i] : lists) ?? []].flat());
+  const wrong = given.flat().find((metric) => typeof metric !== 'string' && typeof Object(metric).class_name !== 'string');
+  if (wrong !== undefined) throw new Error(`compile: a metric is a name, a function, or as Keras describes it, got ${shown(wrong)}`);
   const all = given.map((some, i) => some.map((metric) => spelledOut(metric, lossAt(loss, outputs[i]!, i), ends[i]!.shape.at(-1))));
   const prefix = (i: number) => (isMany ? `${outputs[i]}_` : '');
   const losses = ['loss', ...(isMany ? outputs.map((output) => `${output}_loss`) : [])];
   const names = [...losses, ...all.flatMap((some, i) => some.map((metric) => prefix(i) + nameOfMetric(metric)))];
-  const said = names.map((name, i) => (names.indexOf(name) === names.lastIndexOf(name) ? name : `${name}_${names.slice(0, i).filter((n) => n === name).length}`));
-  const renamed = new Map(losses.map((name, i) => [name, said[i]!]));
-  if (String(said) === String(names) && String(all) === String(given)) return {metrics, renamed, names, said};
+  const said = names.map((name, i) => {
+    const others = i < losses.length ? losses : names;
+    return others.indexOf(name) === others.lastIndexOf(name) ? name : `${name}_${names.slice(0, i).filter((n) => n === name).length}`;
+  });
+  if (String(said) === String(names) && String(all) === String(given)) return {metrics, names, said};
   let at = losses.length;
   const named = all.map((some, i) =>
     some.map((metric) => {
@@ -52,17 +58,23 @@ export function distinct(metrics: unknown, ends: ModelInfo['outputs'], loss: unk
       return {class_name: className, config: {...config, name: said[at++]!.slice(prefix(i).length)}};
     }),
   );
-  return {metrics: named, renamed, names, said};
+  return {metrics: named, names, said};
 }
 
+/** Names of losses or metrics as TensorFlow.js has them in a program. */
+function inTheirCase(given: unknown): unknown {
+  if (typeof given === 'string') return camelCase(given);
+  if (Array.isArray(given)) return given.map(inTheirCase);
+  return typeof given !== 'object' || given === null || 'class_name' in given ? given : Object.fromEntries(Object.entries(given).map(([key, one]) => [key, inTheirCase(one)]));
+}
 /** What compile was given, as a file says it, and whether TensorFlow.js wrote it; undefined where nothing is said. */
-export function trainingOf(saved: unknown): {training: object; isTheirs: boolean} | undefined {
+export function trainingOf(saved: unknown): {training: Training; isTheirs: boolean} | undefined {
   if (saved == null) return undefined;
-  const {optimizer_config: given, metrics, ...others} = saved as {optimizer_config?: {class_name?: string}; optimizer?: unknown; metrics?: unknown};
+  const {optimizer_config: given, metrics, loss, ...others} = saved as Training & {optimizer_config?: {class_name?: string}};
   if (others.optimizer !== undefined) return {training: saved, isTheirs: false};
   // SGD with a momentum is a class of its own there.
   const optimizer = given?.class_name === 'Momentum' ? {...given, class_name: 'SGD'} : given;
-  return {training: {...others, metrics: metricsOf(metrics), optimizer}, isTheirs: true};
+  return {training: {...others, loss: inTheirCase(loss), metrics: metricsOf(inTheirCase(metrics)), optimizer}, isTheirs: true};
 }
 
 // By optimizer, their names of the state of a weight and the engine's.

@@ -7,7 +7,7 @@ import {Elsewhere} from './elsewhere.js';
 import {call, callForJson, engine, heap, withArguments, type Arguments} from './engine.js';
 import {
   advanceHere, kBatchEnd, kCompileArgs, kEpochEnd, kEvaluateArgs, kFitArgs, kMostBegun, kNothingBegun, kPaused, kTrainingBegun, numbers,
-  type Advance, type CompileArgs, type EvaluateArgs, type FitArgs, type FitState,
+  checkedWeights, checkLossWeights, type Advance, type CompileArgs, type EvaluateArgs, type FitArgs, type FitState, type Training,
 } from './fit.js';
 import {checkedRate, optimizerOf, recordModel, refuseRate, type Optimizer, type Trained} from './gradients.js';
 import {numbersOf} from './custom.js';
@@ -42,8 +42,6 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
   metricsNames: string[] = [];
   stopTraining = false;
   #logRoom?: Float64Array;
-  /** What logs call losses whose names metrics have, too. */
-  #renamed: ReadonlyMap<string, string> = new Map();
   #logNames: string[] = [];
   protected compiled?: object;
   #detach?: () => void;
@@ -51,7 +49,7 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
   /** All flags when it was compiled. */
   #compiledFlags?: string;
 
-  constructor(description: (one: Describe) => Described, layers: AnyLayer[], options: ModelOptions & {training?: object | null} = {}) {
+  constructor(description: (one: Describe) => Described, layers: AnyLayer[], options: ModelOptions & {training?: Training | null} = {}) {
     super(description, layers, options);
     if (options.training) this.#takeTraining(options.training);
   }
@@ -99,11 +97,11 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
     const optimizer = optimizerOf(args.optimizer);
     // What callbacks have made of the rate stays.
     if (optimizer === this.optimizer && typeof optimizer.config['learning_rate'] === 'number') optimizer.config['learning_rate'] = this.rate;
-    const described = typeof args.optimizer === 'string' ? args.optimizer : optimizer.asWritten();
+    if (args.lossWeights !== undefined) checkLossWeights(args.lossWeights);
     this.home.gpu?.check('compile');
     this.home.drop();
     const [loss, metrics] = [withFunctions(args.loss, 'loss'), metricsOf(withFunctions(args.metrics, 'metric'))];
-    const training = {optimizer: described, loss, metrics, loss_weights: args.lossWeights};
+    const training = {optimizer: optimizer.asWritten(), loss, metrics, loss_weights: args.lossWeights};
     tidy(() => {
       const goOn = optimizer === this.optimizer ? this.#stateOfTraining() : undefined;
       this.compileWith(training, optimizer);
@@ -127,23 +125,24 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
   get #hasFunctions(): boolean {
     return hasFunction(this.compiled) || hasFunction(this.topology) || numbersOf(pathsOf(this.layers)).length > 0 || this.layers.some(hasOwnWithin);
   }
-  protected compileWith(training: {metrics?: unknown; loss?: unknown}, optimizer: Optimizer): void {
-    const {metrics, renamed, names, said: logNames} = distinct(training.metrics, this.info().outputs, training.loss);
-    const said = {...training, metrics};
+  protected compileWith(training: Training, optimizer: Optimizer): void {
+    const names = this.#namesOf(training);
+    const said = {...training, metrics: names.metrics};
     try {
       withArguments((a) => call('fj_modelCompile', this.built, a.json(said)));
     } catch (error) {
       // Of a metric without a name.
       throw new Error((error as Error).message.replace(/^metric: : /, 'metric: '));
     }
-    this.#takeTraining(said, optimizer);
-    this.#renamed = renamed;
-    this.metricsNames = names;
-    this.#logNames = logNames;
+    this.#takeTraining(said, optimizer, names);
+  }
+  #namesOf({metrics, loss}: Training) {
+    return distinct(metrics, this.info().outputs, loss);
   }
   /** The engine was compiled so. */
-  #takeTraining(training: object, optimizer = optimizerOf((training as {optimizer: unknown}).optimizer)): void {
+  #takeTraining(training: Training, optimizer = optimizerOf(training.optimizer, true), {names, said} = this.#namesOf(training)): void {
     this.compiled = training;
+    [this.loss, this.metrics, this.metricsNames, this.#logNames] = [training.loss as CompileArgs['loss'], training.metrics, names, said];
     this.#logRoom = undefined;
     this.#compiledFlags = this.flags;
     this.#detach?.();
@@ -188,7 +187,7 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
       batchSize,
       shuffle: flagOf(args.shuffle, 'shuffle', true),
       validationSplit: shareOf(args.validationSplit, 'validationSplit'),
-      classWeight: args.classWeight ?? null,
+      classWeight: checkedWeights(args.classWeight),
       callbacks: listeners.described,
     };
     await this.#findPlace(samples[0]!, samples[1]!, batchSize);
@@ -258,7 +257,7 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
       }
       // What took place is asked for where somebody wants to know.
       if (seesBatches || now.event === kEpochEnd) state = callForJson<FitState>('fj_fitState', fit);
-      const logs = numbers(now.event === kBatchEnd ? state.batchLogs : state.logs, this.#renamed);
+      const logs = numbers(now.event === kBatchEnd ? state.batchLogs : state.logs);
       if (now.event === kBatchEnd) {
         if (!warned && !Number.isFinite(now.loss)) {
           console.warn(`The loss is ${now.loss} in batch ${now.batch} of epoch ${epoch + 1}: a lower learning rate or clipnorm may help`);
@@ -313,7 +312,7 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
   }
 
   #logsOf(fit: number): Logs {
-    return numbers(callForJson<FitState>('fj_fitState', fit).logs, this.#renamed);
+    return numbers(callForJson<FitState>('fj_fitState', fit).logs);
   }
   /** Begins an evaluation, which goes on as a training does. */
   #evaluation(samples: Tensor[][], args: EvaluateArgs): number {
@@ -421,10 +420,9 @@ export abstract class TrainedModel extends Elsewhere implements Trained {
   protected abstract copied(): TrainedModel;
   abstract save(target: string | IOHandler, args?: {includeOptimizer?: boolean}): Promise<SaveResult>;
   /** As a file says; what TensorFlow.js trains by and the engine does not know is no reason not to load the model. */
-  protected compileAs({training, isTheirs}: {training: object; isTheirs: boolean}): void {
+  protected compileAs({training, isTheirs}: {training: Training; isTheirs: boolean}): void {
     try {
-      const optimizer = optimizerOf((training as {optimizer: unknown}).optimizer);
-      this.compileWith(training, optimizer);
+      this.compileWith(training, optimizerOf(training.optimizer, true));
     } catch (error) {
       if (!isTheirs) throw error;
       console.warn(`The model ${this.name} is not compiled: ${(error as Error).message}`);

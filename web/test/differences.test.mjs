@@ -315,6 +315,12 @@ tableIsTried('numbers', {
     const names = ['loss', 'a_loss', 'b_loss'];
     assert.deepEqual(bothSync(losses), [[[9, 12, 9, 3], names], [[12, 9, 3], names]]);
   },
+  'the log of a loss whose name a metric has, too': async () => {
+    const logs = async (tf) => Object.keys((await compiled(tf, {metrics: [function loss(y, p) {
+      return p.sub(y).mean();
+    }]}).fit(tf.ones([1, 2]), tf.ones([1, 2]), {verbose: 0})).history);
+    assert.deepEqual([await logs(judge), await logs(fj)], [['loss_0', 'loss_1'], ['loss', 'loss_1']]);
+  },
   '`getClassName()` of `tf.model(..)`; of `tf.initializers.glorotUniform()` and the like, `tf.regularizers.l2()`': () => {
     const names = (tf) => {
       const x = tf.input({shape: [1]});
