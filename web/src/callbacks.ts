@@ -93,7 +93,7 @@ export class Listeners {
 
   constructor(given: CallbackArg | CallbackArg[] | null | undefined, yieldEvery: YieldEvery | null | undefined) {
     for (const c of given == null ? [] : Array.isArray(given) ? given : [given]) {
-      if (typeof c !== 'object' || c === null) {
+      if (typeof c !== 'object' || c === null || !(isDescribed(c) || isPlain(c) || kEvents.some((event) => event in c))) {
         throw new Error(`callbacks: a callback is an object with functions such as onEpochEnd, or one of tf.callbacks, got ${shown(c)}`);
       }
       if (isDescribed(c)) {

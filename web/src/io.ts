@@ -8,6 +8,7 @@
 // its weights.
 
 import {fromBase64} from './base64.js';
+import {shown} from './given.js';
 import type {Metadata} from './metadata.js';
 
 export interface WeightSpec {
@@ -185,10 +186,10 @@ function fromFloat16(bits: number): number {
 /** Bytes of an element, as it is stored. */
 const kWidths: Record<string, number> = {float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2};
 
-const isObject = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
+export const isObject = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
 const sizeOf = ({shape}: WeightSpec) => shape.reduce((n, d) => n * d, 1);
 const storedAs = (spec: WeightSpec) => spec.quantization?.dtype ?? spec.dtype;
-function refuse(what: string, given: unknown): never {
+export function refuse(what: string, given: unknown): never {
   throw new Error(`${what}, got ${given === undefined ? 'nothing' : JSON.stringify(given).slice(0, 100)}`);
 }
 
@@ -317,7 +318,10 @@ export const overHttp = (url: string, init?: RequestInit): IOHandler => ({
 // ---- choosing -------------------------------------------------------------------------------------------------------------------
 
 function handlerFor(target: string | IOHandler): IOHandler {
-  if (typeof target !== 'string') return target;
+  if (typeof target !== 'string') {
+    if (isObject(target)) return target;
+    throw new Error(`A place for models is an address, such as indexeddb://name, or an object that saves or loads, got ${shown(target)}`);
+  }
   const [, scheme, rest] = /^(\w+):\/\/(.*)$/.exec(target) ?? [];
   if (scheme === 'indexeddb') return inIndexedDB(rest!);
   if (scheme === 'localstorage') return inLocalStorage(rest!);

@@ -2,17 +2,26 @@
 
 import {headerOf, textsOf} from './predictor.js';
 import {shown} from './samples.js';
-import type {ModelArtifacts, ModelFile} from './io.js';
+import {refuse, type ModelArtifacts, type ModelFile} from './io.js';
 
 export type Metadata = Record<string, unknown>;
 
 const kText = 'userDefinedMetadata';
 const isPlain = (value: unknown): boolean => typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 const isJson = (value: unknown): boolean =>
-  isPlain(value) || Array.isArray(value) ? Object.values(value as object).every(isJson) : value === null || ['string', 'number', 'boolean'].includes(typeof value);
+  isPlain(value) || Array.isArray(value) ? Object.values(value as object).every(isJson) : value === null || ['string', 'boolean'].includes(typeof value) || Number.isFinite(value);
+/** What is within itself, or deeper than JavaScript goes, JSON refuses first. */
+function isKept(metadata: Metadata): boolean {
+  try {
+    JSON.stringify(metadata);
+    return isPlain(metadata) && isJson(metadata);
+  } catch {
+    return false;
+  }
+}
 export function checkedMetadata(metadata: Metadata): Metadata {
-  if (isPlain(metadata) && isJson(metadata)) return metadata;
-  throw new Error(`setUserDefinedMetadata takes a JSON object, got ${shown(metadata)}`);
+  if (isKept(metadata)) return metadata;
+  throw new Error(`setUserDefinedMetadata takes a JSON object, of texts, finite numbers and the like, got ${shown(metadata)}`);
 }
 
 /** A safetensors file: the length of its header, that, what spaces fill up to eight bytes, and the data. */
@@ -34,7 +43,14 @@ export function withText(file: ModelFile, name: string, value: unknown): ModelFi
 export const withMetadata = (file: ModelFile, metadata: Metadata): ModelFile => withText(file, kText, metadata);
 export function metadataOf(file: ModelFile): Metadata | undefined {
   const text = textsOf(file)[kText];
-  return text === undefined ? undefined : (JSON.parse(text) as Metadata);
+  if (text === undefined) return undefined;
+  let read: unknown;
+  try {
+    read = JSON.parse(text);
+  } catch {
+    // What is no JSON is no object.
+  }
+  return isPlain(read) ? (read as Metadata) : refuse(`The ${kText} of a file must be a JSON object`, text);
 }
 
 /** What resuming needs beside weights and the optimizer's state; and what the program keeps under the same name, if it does. */

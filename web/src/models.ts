@@ -14,10 +14,10 @@ import {layersOf, LayersModel, type AnyLayer} from './model.js';
 import {descriptionIn, nameOf, type Described} from './predictor.js';
 import {known, shown} from './samples.js';
 import {describing} from './saved.js';
-import {callsBehind, type Call, type FoundCall, type SymbolicTensor, type SymbolicType} from './symbolic.js';
+import {callsBehind, SymbolicTensor, type Call, type FoundCall, type SymbolicType} from './symbolic.js';
 import {type DataType, tidy} from './tensor.js';
 import {uniqueName} from './unique.js';
-import {refuseForeignPart} from './values.js';
+import {refuseForeignPart, show} from './values.js';
 
 interface RowArgs {
   layers?: AnyLayer[];
@@ -27,8 +27,9 @@ interface RowArgs {
 type Parts = ConstructorParameters<typeof LayersModel>;
 
 const rowOf = (name: string, list: AnyLayer[]): Parts[0] => (one) => ({class_name: 'Sequential', config: {name, layers: list.map(one)}});
-function inRow(args: RowArgs): Parts {
-  known(args, ['layers', 'name', 'seed'], 'sequential');
+function inRow(given: RowArgs): Parts {
+  const args = known(given, ['layers', 'name', 'seed'], 'sequential');
+  if (!Array.isArray(args.layers ?? [])) throw new Error(`sequential: layers is a list of layers, got ${shown(args.layers)}`);
   const list: AnyLayer[] = [];
   const name = args.name ?? uniqueName('Sequential');
   return [rowOf(name, list), list, {...args, name, className: 'Sequential'}];
@@ -41,7 +42,7 @@ export class Sequential extends LayersModel {
   /** `saved` is of a model that comes from a file. */
   constructor(args: RowArgs = {}, saved?: Parts) {
     super(...(saved ?? inRow(args)));
-    if (!saved) for (const layer of args.layers ?? []) this.add(layer);
+    if (!saved) for (const layer of args?.layers ?? []) this.add(layer);
   }
   /** Before its layers change. Of one that was used the layers are joined, and tell their shapes. */
   #open(): void {
@@ -123,10 +124,15 @@ export interface ModelArgs {
   seed?: number;
 }
 /** What a functional model is made of: everything between its inputs and its outputs. What an input comes from is no part of it. */
-function between(args: ModelArgs): Parts {
-  known(args, ['inputs', 'outputs', 'name', 'seed'], 'model');
+function between(given: ModelArgs): Parts {
+  const args = known(given, ['inputs', 'outputs', 'name', 'seed'], 'model');
   const ends = {inputs: listOf(args.inputs), outputs: listOf(args.outputs)};
-  for (const t of [...ends.inputs, ...ends.outputs]) refuseForeignPart(t, 'model');
+  for (const [what, list] of Object.entries(ends)) {
+    for (const t of list) {
+      refuseForeignPart(t, 'model');
+      if (!(t instanceof SymbolicTensor)) throw new Error(`model: ${what} are what tf.input or apply() of a layer gives, got ${show(t)}`);
+    }
+  }
   const twice = ends.inputs.find((t, i) => ends.inputs.indexOf(t) < i);
   if (twice) throw new Error(`model: each input stands once in the list of inputs, and ${twice.name} stands there twice`);
   const name = args.name ?? uniqueName('Model');

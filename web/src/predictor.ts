@@ -57,7 +57,7 @@ export interface StepMemory {
 }
 
 export const first = <T>(list: T[]): T | T[] => (list.length === 1 ? list[0]! : list);
-export const nameOf = ({config}: Described): string | undefined => (typeof config['name'] === 'string' ? config['name'] : undefined);
+export const nameOf = ({config}: Described): string | undefined => (typeof config?.['name'] === 'string' ? config['name'] : undefined);
 /** The name here of what Keras 2 and TensorFlow.js call hard_sigmoid: 0.2 x + 0.5. Keras 3's, x / 6 + 0.5, has that name itself. */
 export const oldHardSigmoid = 'keras2_hard_sigmoid';
 /** Without what TensorFlow.js wraps around it. */

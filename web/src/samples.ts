@@ -25,6 +25,7 @@ function byName(given: Record<string, unknown>, names: string[], what: string): 
   if (unknown !== undefined) throw new Error(`${what} names ${unknown}; the model's are ${names.join(', ')}`);
   return names.map((name) => {
     if (given[name] === undefined) throw new Error(`${what} has no tensor for ${name}`);
+    refuseForeign(given[name], what);
     return given[name];
   });
 }

@@ -1,6 +1,7 @@
 // Descriptions that were saved: the layers in them, and what these say now.
 
 import type {ModelOptions} from './assembled.js';
+import {isObject, refuse} from './io.js';
 import {Layer, layersWithin, registeredLayer} from './layers.js';
 import type {AnyLayer, LayersModel} from './model.js';
 import {nameOf, ownConfig, type Described} from './predictor.js';
@@ -9,8 +10,13 @@ export type Describe = (layer: AnyLayer) => Described;
 /** A layer's entry. */
 type Entry = Described & {name?: string; module?: string; shared_object_id?: number};
 export type SavedConfig = {layers?: Entry[]} | Entry[];
-// Operations that have computed masks, in Keras 3's files, are no layers.
-const entriesOf = (config: SavedConfig): Entry[] => (Array.isArray(config) ? config : (config.layers ?? [])).filter((entry) => !entry.module?.startsWith('keras.src.ops'));
+function entriesOf(config?: SavedConfig): Entry[] {
+  const list = Array.isArray(config) ? config : (config?.layers ?? []);
+  if (!Array.isArray(list)) refuse('The layers of a model must be a list', list);
+  for (const entry of list) if (!isObject(entry) || typeof entry.class_name !== 'string') refuse('A layer must have a class_name', entry);
+  // Operations that have computed masks, in Keras 3's files, are no layers.
+  return list.filter((entry) => !String(entry.module).startsWith('keras.src.ops'));
+}
 const kModels = ['Sequential', 'Functional', 'Model'];
 
 type MakeModel = (description: (one: Describe) => Described, layers: AnyLayer[], options: ModelOptions) => LayersModel;
@@ -24,7 +30,7 @@ export function layersIn(config: SavedConfig, makeModel: MakeModel, known = new 
     const made = () => {
       if (!kModels.includes(className)) return registeredLayer(className, {name, ...inner}) ?? new Layer(className, {name, ...ownConfig(entry)});
       const layers = layersIn(inner, makeModel, known);
-      return makeModel(describing(entry, layers), layers, {name: nameOf(entry) ?? name, className, isPart: true, trainable: inner['trainable'] !== false});
+      return makeModel(describing(entry, layers), layers, {name: nameOf(entry) ?? name, className, isPart: true, trainable: inner?.['trainable'] !== false});
     };
     const layer = made();
     if (id !== undefined) known.set(id, layer);
