@@ -66,7 +66,7 @@ export const descriptionIn = ({modelTopology}: ModelArtifacts): Described => {
   // Keras has written numbers of NumPy so.
   const number = (_: string, value: unknown) => ((value as {type?: string} | null)?.type === 'ndarray' ? (value as {value: unknown}).value : value);
   const described = JSON.parse(JSON.stringify(topology.model_config ?? topology), number) as Described;
-  if (!topology.keras_version || topology.keras_version.startsWith('3')) return described;
+  if (!topology.keras_version || String(topology.keras_version).startsWith('3')) return described;
   return renamed(described, 'hard_sigmoid', oldHardSigmoid);
 };
 /** With another name of an activation, however deep. */

@@ -158,6 +158,13 @@ suite("files of Fjord's own that were changed: a model, or words", () => {
       await assert.rejects(load(withHeader(file, header)), {message: `The userDefinedMetadata of a file must be a JSON object, got ${JSON.stringify(text)}`});
     });
   }
+  test('a version of Keras that is a number', async () => {
+    const {modelTopology} = fj.sequential({layers: [dense()]}).artifacts();
+    for (const keras_version of [3, 2, true, {}, []]) {
+      const model = await fj.loadLayersModel({load: async () => ({modelTopology: {...modelTopology, keras_version}})});
+      assert.deepEqual([...model.predict(fj.ones([1, 1])).dataSync()], [1]);
+    }
+  });
   test('bits of the header, by chance', async () => {
     const file = await made();
     const length = new DataView(file.buffer).getUint32(0, true);
