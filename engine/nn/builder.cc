@@ -179,8 +179,24 @@ void Model::Builder::assignUpdates() {
   for (auto& [target, value] : call_.updates) graph.assign(target, value);
 }
 
+namespace {
+
+/// As TensorFlow.js does: where several have one name, as the losses of a layer that is two outputs, each gets a
+/// number.
+std::vector<std::string> numbered(const std::vector<std::string>& names) {
+  std::vector<std::string> out;
+  for (auto at = names.begin(); at != names.end(); ++at) {
+    bool isAlone = std::ranges::count(names, *at) == 1;
+    out.push_back(isAlone ? *at : cat(*at, "_", std::count(names.begin(), at, *at)));
+  }
+  return out;
+}
+
+}  // namespace
+
 void Model::Builder::describeLogs() {
   model_.metrics_.clear();
+  metricNames_ = numbered(metricNames_);
   size_t first = 0;
   for (size_t i = 0; i < metrics_.size(); ++i) {
     size_t count = 0;

@@ -52,6 +52,20 @@ suite('names in logs', () => {
     for (const name of names) closeValues(logs[0][name], logs[1][name], 1e-5, name);
     for (const name of names) assert.equal(fj.metrics[name].name, judge.metrics[name].name);
   });
+  test('a layer that is two outputs has two losses', async () => {
+    const [ours, theirs] = await Promise.all([fj, judge].map(async (tf) => {
+      const inputs = [tf.input({shape: [1]}), tf.input({shape: [1]})];
+      const layer = tf.layers.dense({units: 1, name: 'p', kernelInitializer: 'ones'});
+      const model = tf.model({inputs, outputs: inputs.map((x) => layer.apply(x))});
+      model.compile({optimizer: tf.train.sgd(0.01), loss: 'meanSquaredError'});
+      const data = [[tf.ones([2, 1]), tf.fill([2, 1], 5)], [tf.fill([2, 1], 3), tf.zeros([2, 1])]];
+      const {history} = await model.fit(...data, {epochs: 2, verbose: 0});
+      assert.equal(model.evaluate(...data).length, 3);
+      return history;
+    }));
+    assert.deepEqual(Object.keys(ours).sort(), ['loss', 'p_loss_0', 'p_loss_1']);
+    for (const name of Object.keys(ours)) closeValues(ours[name], theirs[name], 1e-5, name);
+  });
   test('a metric called loss: the loss stays, also in what a file brings back', async () => {
     const model = network(fj, {metrics: [{class_name: 'MeanAbsoluteError', config: {name: 'loss'}}]});
     const seen = (await fit(fj, model)).history;
