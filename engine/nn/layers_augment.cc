@@ -2,6 +2,7 @@
 // augmentation.
 #include <algorithm>
 
+#include "base/alternatives.h"
 #include "nn/image_parts.h"
 
 namespace fjord {
@@ -32,36 +33,54 @@ LayerOutputs pipeline(LayerContext& c, const Fields& f, Inputs in) {
 
 // ---- drawn in each step
 
-/// What such layers choose from, by two arguments "factor" and "interpolation"; the last four change colors
-/// alone.
+/// A layer to choose from, and which of its arguments are the strength; some move images, the others know the
+/// range of values. Those after Equalization change colors alone.
+struct Choosable {
+  const char *className, *strengths;
+  bool moves = false, draws = true;
+};
+constexpr Choosable kChoosable[] = {
+    {"RandomShear", "x_factor|y_factor", true},
+    {"RandomTranslation", "height_factor|width_factor", true},
+    {"RandomRotation", "factor", true},
+    {"RandomPosterization", ""},
+    {"Solarization", "addition_factor|threshold_factor"},
+    {"AutoContrast", "", false, false},
+    {"Equalization", "", false, false},
+    {"RandomBrightness", "factor"},
+    {"RandomColorDegeneration", "factor"},
+    {"RandomContrast", "factor"},
+    {"RandomSharpness", "factor"},
+};
+constexpr size_t kWithoutColors = 7;
+
+/// Their descriptions, by the arguments of the layer that chooses.
 std::vector<Json> choices(const Fields& f, bool withColors) {
   auto [low, high] = f.interval("factor");
-  Json factor = {low, high}, range = f.json("value_range");
-  auto shift = std::max(1, static_cast<int>(8 * high));
-  Json how = {{"interpolation", f.choice("interpolation")}}, values = Json::object();
-  if (!range.is_null()) values["value_range"] = range;
-  auto with = [](Json a, const Json& b) {
-    a.update(b);
-    return a;
-  };
-  Json strong = with({{"factor", factor}}, values);
+  Json strength = Json::array();
+  strength.push_back(low);
+  strength.push_back(high);
   std::vector<Json> all;
-  auto add = [&](const char* className, Json config, bool draws = true) {
+  for (const Choosable& layer :
+       std::span(kChoosable).first(withColors ? std::size(kChoosable) : kWithoutColors)) {
+    Json one = Json::object(), config = Json::object();
+    for (std::string_view name : alternatives(layer.strengths)) {
+      if (!name.empty()) config[std::string(name)] = strength;
+    }
+    if (layer.moves) {
+      config["interpolation"] = std::string(f.choice("interpolation"));
+    } else if (f.has("value_range")) {
+      config["value_range"] = f.json("value_range");
+    }
+    if (layer.className == std::string_view("RandomPosterization"))
+      config["factor"] = std::max(1, static_cast<int>(8 * high));
     // Layers of one seed would draw alike.
-    if (draws && f.has("seed")) config["seed"] = f.whole("seed") + static_cast<int>(all.size());
-    all.push_back({{"class_name", className}, {"config", config}});
-  };
-  add("RandomShear", with(how, {{"x_factor", factor}, {"y_factor", factor}}));
-  add("RandomTranslation", with(how, {{"height_factor", factor}, {"width_factor", factor}}));
-  add("RandomRotation", with(how, {{"factor", factor}}));
-  add("RandomPosterization", with({{"factor", shift}}, values));
-  add("Solarization", with({{"addition_factor", factor}, {"threshold_factor", factor}}, values));
-  add("AutoContrast", values, false);
-  add("Equalization", values, false);
-  if (!withColors) return all;
-  for (const char* name :
-       {"RandomBrightness", "RandomColorDegeneration", "RandomContrast", "RandomSharpness"})
-    add(name, strong);
+    if (layer.draws && f.has("seed"))
+      config["seed"] = f.whole("seed") + static_cast<int>(all.size());
+    one["class_name"] = layer.className;
+    one["config"] = std::move(config);
+    all.push_back(std::move(one));
+  }
   return all;
 }
 
