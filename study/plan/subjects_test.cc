@@ -172,7 +172,7 @@ TEST_F(Catalogues, MistakesOfSubjects) {
             R"(unsupported must be an object of texts that are not empty, got {"train":true})");
   EXPECT_EQ(wrongSubject(with(R"("unsupported": {"trian": "no"})")),
             "unsupported/trian: there is no such task or layer; there are the tasks train and the "
-            "layers dense, conv2d, maxPool, flatten; \"train conv2d\" is one with the other");
+            "layers dense, conv2d, maxPool, flatten, lstm; \"train conv2d\" is one with the other");
   EXPECT_EQ(wrongSubject(with(R"("unsupported": {"conv2d": "no", "train flatten": "no"})")),
             "nothing");
   EXPECT_EQ(wrongSubject(with(R"("unsupported": {"conv2d train": "no"})")).substr(0, 46),

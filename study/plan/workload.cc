@@ -10,6 +10,7 @@
 
 #include "base/fields.h"
 #include "plan/folders.h"
+#include "plan/text.h"
 
 namespace fjord::study {
 
@@ -18,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace arguments;
 
-constexpr const char* kLayerTypes[] = {"dense", "conv2d", "maxPool", "flatten"};
+constexpr const char* kLayerTypes[] = {"dense", "conv2d", "maxPool", "flatten", "lstm"};
 /// Layers and units of a workload's name.
 constexpr int kMostDepth = 64, kMostWidth = 4096;
 /// Multiplications that a reference may take: half a minute of plain loops.
@@ -37,7 +38,7 @@ std::string shapeText(std::span<const int> shape) {
 // ---- layers
 
 constexpr Argument kLayer[] = {
-    choice("type", "dense|conv2d|maxPool|flatten").isNeeded(),
+    choice("type", "dense|conv2d|maxPool|flatten|lstm").isNeeded(),
     json("units"),
     whole("size", kCount, 2),
     choice("padding", "same|valid"),
@@ -61,12 +62,13 @@ std::vector<int> sidesAfter(std::span<const int> image, int size, int stride,
   return out;
 }
 
-/// The layer that a description means after what has this shape.
-Result<Layer> layerOf(const Json& json, const std::vector<int>& in, int width, const Style& style) {
+/// The layer that a description means after what has this shape, and before what the next one means.
+Result<Layer> layerOf(const Json& json, const Json* next, const std::vector<int>& in, int width,
+                      const Style& style) {
   FJORD_TRY(Fields fields, Fields::of("", kLayer, json));
   Layer layer{.type = std::string(fields.choice("type")), .in = in};
-  bool isImage = in.size() == 3, isWindow = layer.type == "conv2d" || layer.type == "maxPool";
-  if (isWindow != isImage && layer.type != "flatten")
+  bool isWindow = layer.type == "conv2d" || layer.type == "maxPool", isLstm = layer.type == "lstm";
+  if (in.size() != (isWindow ? 3 : isLstm ? 2 : 1) && layer.type != "flatten")
     return fail("a layer ", layer.type, " after the shape ", shapeText(in), " cannot be");
   if (layer.type == "flatten") {
     layer.out = {static_cast<int>(product(in))};
@@ -84,6 +86,13 @@ Result<Layer> layerOf(const Json& json, const std::vector<int>& in, int width, c
     return layer;
   }
   FJORD_TRY(int units, unitsOf(fields.json("units"), width));
+  if (isLstm) {
+    layer.kernel = {in[1], 4 * units};
+    layer.recurrent = {units, 4 * units};
+    layer.sequences = next && stringOr(*next, "type", "") == "lstm";
+    layer.out = layer.sequences ? std::vector{in[0], units} : std::vector{units};
+    return layer;
+  }
   layer.activation = fields.choice("activation") == "hidden" ? style.hidden : style.output;
   if (isWindow) {
     layer.kernel = {size, size, in[2], units};
@@ -96,11 +105,18 @@ Result<Layer> layerOf(const Json& json, const std::vector<int>& in, int width, c
   return layer;
 }
 
-/// Multiplications of a layer for one sample.
-double macsOf(const Layer& layer) {
+/// Multiplications of a layer's kernel for one sample.
+double kernelMacsOf(const Layer& layer) {
   if (layer.kernel.empty()) return 0;
   double each = static_cast<double>(product(layer.kernel));
+  if (layer.type == "lstm") return each * layer.in[0];
   return layer.type == "conv2d" ? each * layer.out[0] * layer.out[1] : each;
+}
+
+/// Of all that it has.
+double macsOf(const Layer& layer) {
+  double recurrent = layer.recurrent.empty() ? 0 : static_cast<double>(product(layer.recurrent));
+  return kernelMacsOf(layer) + recurrent * layer.in[0];
 }
 
 // ---- workload.json
@@ -109,6 +125,7 @@ constexpr Argument kCompared[] = {
     whole("outputs", kCount, 10),
     whole("batch", kCount, 64),
     whole("steps", kCount, 3),
+    number("rate", kPositive),
 };
 
 constexpr Argument kFamily[] = {
@@ -116,6 +133,7 @@ constexpr Argument kFamily[] = {
     text("note"),
     text("depthIs").isNeeded(),
     text("widthIs").isNeeded(),
+    choice("data", "digits|text"),
     numbers("input", kCount),
     numbers("depths", kCount),
     numbers("widths", kCount),
@@ -125,12 +143,14 @@ constexpr Argument kFamily[] = {
     whole("tailDepth", kIndex, 0),
     choice("initializer", "glorot|he"),
     whole("batch", kCount, 64),
+    choice("optimizer", "sgd|rmsprop"),
     number("rate", kPositive, 0.05),
     json("compared"),
     json("suites"),
 };
 
-constexpr Argument kSuite[] = {numbers("depths", kCount), numbers("widths", kCount)};
+constexpr Argument kSuite[] = {numbers("depths", kCount), numbers("widths", kCount),
+                               texts("sizes")};
 
 std::vector<Workload> gridOf(const std::string& family, const std::vector<int>& depths,
                              const std::vector<int>& widths) {
@@ -173,7 +193,13 @@ Status readSuites(const Json& json, Family& family) {
     FJORD_TRY(Fields fields, Fields::of("", kSuite, value, place));
     std::vector<Workload>& suite = family.suites[name] =
         gridOf(family.name, wholesOf(fields, "depths"), wholesOf(fields, "widths"));
-    if (suite.empty()) return fail(place, "depths and widths must have a number each at least");
+    for (const std::string& size : fields.texts("sizes")) {
+      std::optional<Workload> workload = workloadOf(cat(family.name, "/", size));
+      if (!workload) return fail(place, "sizes: \"", size, "\" is to be like 2x128");
+      suite.push_back(std::move(*workload));
+    }
+    if (suite.empty())
+      return fail(place, "depths and widths must have a number each at least, or sizes a name");
     for (const Workload& workload : suite) FJORD_CHECK(family.network(workload, {}));
   }
   return {};
@@ -185,6 +211,7 @@ Result<Family> readFamily(const Json& json, Family family) {
   family.note = fields.text("note");
   family.depthIs = fields.text("depthIs");
   family.widthIs = fields.text("widthIs");
+  family.data = fields.choice("data");
   family.input = wholesOf(fields, "input");
   family.depths = wholesOf(fields, "depths");
   family.widths = wholesOf(fields, "widths");
@@ -194,12 +221,20 @@ Result<Family> readFamily(const Json& json, Family family) {
   family.tailDepth = fields.whole("tailDepth");
   family.he = fields.choice("initializer") == "he";
   family.batch = fields.whole("batch");
+  family.optimizer = fields.choice("optimizer");
   family.rate = fields.number("rate");
   Json given = fields.json("compared");
   FJORD_TRY(Fields compared, Fields::of("", kCompared, given, "compared/"));
-  family.compared = {compared.whole("outputs"), compared.whole("batch"), compared.whole("steps")};
-  if (family.input.size() != 1 && family.input.size() != 3)
+  family.compared = {compared.whole("outputs"), compared.whole("batch"), compared.whole("steps"),
+                     compared.number("rate")};
+  if (std::isnan(family.compared.rate)) family.compared.rate = family.rate;
+  if (family.data == "text") {
+    if (family.input != std::vector{kSequence, kCharacters})
+      return fail("input of text must be ", shapeText(std::vector{kSequence, kCharacters}),
+                  ", got ", shapeText(family.input));
+  } else if (family.input.size() != 1 && family.input.size() != 3) {
     return fail("input must be [values] or [height,width,channels], got ", shapeText(family.input));
+  }
   if (family.grid().empty()) return fail("depths and widths must have a number each at least");
   for (const Workload& workload : family.grid()) FJORD_CHECK(family.network(workload, {}));
   FJORD_CHECK(readSuites(fields.json("suites"), family));
@@ -220,10 +255,13 @@ std::string layerTypes() {
   return out;
 }
 
+size_t Network::inputs() const { return product(input); }
+
 size_t Network::weights() const {
   size_t count = 0;
   for (const Layer& layer : layers) {
     if (layer.kernel.empty()) continue;
+    if (!layer.recurrent.empty()) count += product(layer.recurrent);
     count += product(layer.kernel) + (style.bias ? static_cast<size_t>(layer.kernel.back()) : 0);
   }
   return count;
@@ -237,7 +275,7 @@ double Network::macs() const {
 
 double Network::trainingMacs() const {
   auto first = std::ranges::find_if(layers, [](const Layer& l) { return !l.kernel.empty(); });
-  return 3 * macs() - (first == layers.end() ? 0 : macsOf(*first));
+  return 3 * macs() - (first == layers.end() ? 0 : kernelMacsOf(*first));
 }
 
 Json toJson(const Network& network) {
@@ -245,21 +283,30 @@ Json toJson(const Network& network) {
   for (const Layer& layer : network.layers) {
     Json& json = layers.emplace_back(Json{{"type", layer.type}});
     if (!layer.kernel.empty()) json["kernel"] = layer.kernel;
+    if (!layer.recurrent.empty()) {
+      json["recurrent"] = layer.recurrent;
+      json["sequences"] = layer.sequences;
+    }
     if (!layer.activation.empty()) json["activation"] = layer.activation;
     if (!layer.padding.empty()) json["padding"] = layer.padding;
     if (layer.size) json["size"] = layer.size;
   }
   const Compared& compared = network.compared;
   return {{"workload", network.workload.name()},
+          {"data", network.data},
           {"input", network.input},
           {"layers", layers},
           {"hidden", network.style.hidden},
           {"output", network.style.output},
           {"bias", network.style.bias},
           {"batch", network.batch},
+          {"optimizer", network.optimizer},
           {"rate", network.rate},
           {"compared",
-           {{"outputs", compared.outputs}, {"batch", compared.batch}, {"steps", compared.steps}}}};
+           {{"outputs", compared.outputs},
+            {"batch", compared.batch},
+            {"steps", compared.steps},
+            {"rate", compared.rate}}}};
 }
 
 // ---- families
@@ -279,23 +326,24 @@ Result<Network> Family::network(const Workload& workload, const Style& style) co
   }
   Network out{.workload = workload,
               .style = style,
+              .data = data,
               .input = input,
               .he = he,
               .batch = batch,
+              .optimizer = optimizer,
               .rate = rate,
               .compared = compared};
+  std::vector<Json> described;
+  for (int i = 0; i < blocks; ++i) described.insert(described.end(), block.begin(), block.end());
+  described.insert(described.end(), tail.begin(), tail.end());
   std::vector<int> shape = input;
-  auto add = [&](const std::vector<Json>& layers) -> Status {
-    for (const Json& json : layers) {
-      Result<Layer> layer = layerOf(json, shape, workload.width, style);
-      if (!layer) return fail("layer ", out.layers.size() + 1, ": ", layer.error().message);
-      shape = layer->out;
-      out.layers.push_back(std::move(*layer));
-    }
-    return {};
-  };
-  for (int i = 0; i < blocks; ++i) FJORD_CHECK(add(block));
-  FJORD_CHECK(add(tail));
+  for (size_t i = 0; i < described.size(); ++i) {
+    const Json* next = i + 1 < described.size() ? &described[i + 1] : nullptr;
+    Result<Layer> layer = layerOf(described[i], next, shape, workload.width, style);
+    if (!layer) return fail("layer ", i + 1, ": ", layer.error().message);
+    shape = layer->out;
+    out.layers.push_back(std::move(*layer));
+  }
   double reference =
       compared.outputs * out.macs() + compared.steps * compared.batch * out.trainingMacs();
   if (reference > kMostMacs && !stored.contains(workload.size())) {

@@ -6,7 +6,7 @@
 //   FJORD_TRY(Network network, networkOf(families, workloads[1], {.hidden = "relu"}));
 //   network.layers        // conv2d 3x3x1x400, conv2d 3x3x400x400, maxPool 2, .., flatten, dense, dense
 //
-// Images are [height,width,channels]. docs/study.md says what stands in a workload.json.
+// Images are [height,width,channels], sequences [steps,values]. docs/study.md says what stands in a workload.json.
 #pragma once
 
 #include <map>
@@ -21,18 +21,22 @@
 
 namespace fjord::study {
 
-/// A layer as adapters get it. "conv2d" has stride 1, "maxPool" that of its size.
+/// A layer as adapters get it. "conv2d" has stride 1, "maxPool" that of its size. The gates of "lstm" are
+/// i, f, c, o in this order, as Keras has them: sigmoids, but for the tanh of c and of the cell.
 struct Layer {
-  std::string type;          // "dense", "conv2d", "maxPool", "flatten"
-  std::vector<int> kernel;   // dense [in,out], conv2d [size,size,in,out]; else empty
-  std::string activation;    // of dense and conv2d: "relu", "sigmoid", "tanh", "softmax"
-  std::string padding;       // of conv2d and maxPool: "same" or "valid"
-  int size = 0;              // of maxPool
-  std::vector<int> in, out;  // shapes of a sample before and after it
+  std::string type;  // "dense", "conv2d", "maxPool", "flatten", "lstm"
+  std::vector<int>
+      kernel;  // dense [in,out], conv2d [size,size,in,out], lstm [in,4*units]; else empty
+  std::vector<int> recurrent;  // of lstm: [units,4*units]
+  std::string activation;      // of dense and conv2d: "relu", "sigmoid", "tanh", "softmax"
+  std::string padding;         // of conv2d and maxPool: "same" or "valid"
+  int size = 0;                // of maxPool
+  bool sequences = false;      // of lstm: it gives what each step does, and not only the last
+  std::vector<int> in, out;    // shapes of a sample before and after it
   bool operator==(const Layer&) const = default;
 };
 bool isLayerType(std::string_view type);
-/// "dense, conv2d, maxPool, flatten"
+/// "dense, conv2d, maxPool, flatten, lstm"
 std::string layerTypes();
 
 /// What frameworks differ in. Those of the paper cannot all make the same network; each is compared
@@ -45,27 +49,33 @@ struct Style {
 };
 
 /// What is compared before anything is timed: outputs of so many samples, and losses of so many
-/// steps with batches of so many. The paper's batch where the reference's loops are quick enough.
+/// steps of plain gradient descent with batches of so many. The paper's batch where the reference's
+/// loops are quick enough.
 struct Compared {
   int outputs = 10, batch = 64, steps = 3;
+  double rate = 0.05;
 };
 
 struct Network {
   Workload workload;
   Style style;
+  std::string data;        // what it learns: "digits", or "text"
   std::vector<int> input;  // the shape of a sample
   std::vector<Layer> layers;
   bool he = false;  // how weights are drawn: network.h
   int batch = 64;
+  std::string optimizer = "sgd";  // or "rmsprop"
   double rate = 0.05;
   Compared compared;
 
+  /// Numbers of a sample.
+  size_t inputs() const;
   /// Numbers that it learns.
   size_t weights() const;
   /// Multiplications with additions for one sample, forward; taps that lie in the padding count.
   double macs() const;
-  /// The same for training: forward, the gradients of weights, and of inputs, which the first layer
-  /// does not need.
+  /// The same for training: forward, the gradients of weights, and of inputs, of which those of the first
+  /// layer are not needed.
   double trainingMacs() const;
 };
 /// As adapters and programs are told of it.
@@ -94,11 +104,13 @@ struct Family {
   Result<Network> network(const Workload& workload, const Style& style) const;
 
   // How a network is made: the block again and again, then the tail.
+  std::string data = "digits";
   std::vector<int> input;
   std::vector<Json> block, tail;
   int blockDepth = 1, tailDepth = 0;  // how many layers they count as
   bool he = false;
   int batch = 64;
+  std::string optimizer = "sgd";
   double rate = 0.05;
   Compared compared;
   std::map<std::string, Stored> stored;  // by size, of the style that is the default

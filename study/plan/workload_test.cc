@@ -28,7 +28,8 @@ std::string textOf(const Layer& layer) {
   };
   std::string out = layer.type;
   for (const std::string& part : {joined(layer.kernel, "x"), layer.size ? cat(layer.size) : "",
-                                  layer.padding, layer.activation})
+                                  layer.padding, layer.activation, joined(layer.recurrent, "x"),
+                                  layer.sequences ? std::string("sequences") : ""})
     out += (part.empty() ? "" : " ") + part;
   return out + " -> " + joined(layer.out, ",");
 }
@@ -82,12 +83,19 @@ TEST(Workloads, ListsAreRead) {
 }
 
 TEST(Workloads, SuitesAreOfAllFamilies) {
-  // Table 5 of the paper: 1 to 16 layers of 64 to 512 units, 6 to 27 layers of 200 and 400 kernels; 800 take long to compare with.
+  // Table 5 of the paper: 1 to 16 layers of 64 to 512 units, 6 to 27 layers of 200 and 400 kernels; 800 take long to compare with;
+  // 1 to 3 recurrent layers of 4 to 256 units.
   std::vector<Workload> suite = *suiteOf(families(), "section5");
-  EXPECT_EQ(suite.size(), 20u + 8);
+  EXPECT_EQ(suite.size(), 20u + 8 + 18);
   EXPECT_NE(std::ranges::find(suite, Workload{16, 512}), suite.end());
   EXPECT_NE(std::ranges::find(suite, Workload{27, 400, "cnn"}), suite.end());
   EXPECT_EQ(suiteOf(families(), "section4")->size(), 12u);
+  std::vector<Workload> small = *suiteOf(families(), "section5-small");
+  std::erase_if(small, [](const Workload& w) { return w.family != "lstm"; });
+  EXPECT_EQ(
+      small,
+      (std::vector<Workload>{
+          {1, 4, "lstm"}, {1, 256, "lstm"}, {2, 32, "lstm"}, {3, 4, "lstm"}, {3, 256, "lstm"}}));
   EXPECT_EQ(errorOf(suiteOf(families(), "section6")),
             "there is no suite \"section6\"; there are section4, section5, section5-small");
 }
@@ -118,6 +126,22 @@ TEST(Workloads, ConvolutionsOfSectionFive) {
   EXPECT_EQ(errorOf(parseWorkloads(families(), "cnn/7x200")),
             "cnn/7x200: a network of cnn has 3 and 3 for each block, so 6, 9, .. layers");
   EXPECT_EQ(textsOf(*networkOf(families(), {6, 16, "mnist"}))[3], "maxPool 2 valid -> 7,7,16");
+}
+
+TEST(Workloads, RecurrentNetworksOfSectionFive) {
+  Network network = *networkOf(families(), {2, 64, "lstm"});
+  EXPECT_EQ(textsOf(network), (Texts{"lstm 84x256 64x256 sequences -> 40,64",
+                                     "lstm 64x256 64x256 -> 64", "dense 64x84 softmax -> 84"}));
+  EXPECT_EQ(network.weights(), 84u * 256 + 64 * 256 + 256 + 2 * 64 * 256 + 256 + 64 * 84 + 84);
+  EXPECT_EQ(network.macs(), 40 * 256 * (84 + 64 + 64 + 64) + 64 * 84);
+  // The text has no gradient, but what a step of the first layer gives to the next has one.
+  EXPECT_EQ(network.trainingMacs(), 3 * network.macs() - 40 * 256 * 84);
+  Json json = toJson(network);
+  EXPECT_EQ(json["layers"][0].dump(),
+            R"({"type":"lstm","kernel":[84,256],"recurrent":[64,256],"sequences":true})");
+  EXPECT_EQ(json["data"], "text");
+  EXPECT_EQ(json["optimizer"], "rmsprop");
+  EXPECT_EQ(json["compared"]["rate"], 1);
 }
 
 TEST(Workloads, DenseNetworksInAStyle) {
@@ -165,8 +189,14 @@ TEST_F(Folder, Mistakes) {
   EXPECT_EQ(wrong(with(tail)), "a/1x8: a network of a has 0 layers");
   EXPECT_EQ(wrong(with(R"("tailDepth": 1, "tail": [{"type": "dense", "units": "wide"}])")),
             "layer 1: units must be a whole number from 1 to 4096 or \"width\", got \"wide\"");
-  EXPECT_EQ(wrong(with(R"("tailDepth": 1, "tail": [{"type": "lstm"}])")),
-            "layer 1: type must be one of dense, conv2d, maxPool, flatten, got \"lstm\"");
+  EXPECT_EQ(wrong(with(R"("tailDepth": 1, "tail": [{"type": "gru"}])")),
+            "layer 1: type must be one of dense, conv2d, maxPool, flatten, lstm, got \"gru\"");
+  EXPECT_EQ(wrong(with(R"("tailDepth": 1, "tail": [{"type": "lstm", "units": 3}])")),
+            "layer 1: a layer lstm after the shape [784] cannot be");
+  EXPECT_EQ(wrong(with(R"("data": "text", "tailDepth": 1, )" + tail)),
+            "input of text must be [40,84], got [784]");
+  EXPECT_EQ(wrong(with(R"("suites": {"a": {"sizes": ["8"]}}, "tailDepth": 1, )" + tail)),
+            "suites/a/sizes: \"8\" is to be like 2x128");
   EXPECT_EQ(wrong(with(R"("tailDepth": 1, "tail": [{"type": "conv2d", "units": 3}])")),
             "layer 1: a layer conv2d after the shape [784] cannot be");
 }
