@@ -42,7 +42,7 @@ async function prepare(given) {
   const {batchesOf, networkOf} = await import('/harness/data.js');
   const {layersModel} = await import('/subjects/tfjs/layers-model.js');
   const network = await networkOf({network: given});
-  const [digits] = await batchesOf(1, network.batch);
+  const [examples] = await batchesOf(network, 1, network.batch);
   window.runs = [];
   for (const threads of [1, 2]) {
     // Another address, another instance.
@@ -51,7 +51,7 @@ async function prepare(given) {
     await tf.ready();
     const adapter = layersModel(() => tf);
     const {model} = await adapter.build(network);
-    const [x, y] = adapter.batch(network, digits);
+    const [x, y] = adapter.batch(network, examples);
     // The first step of all starts the workers, behind it.
     const step = () => model.trainOnBatch(x, y);
     window.runs.push({step, bits: () => model.getWeights().map((w) => Array.from(new Int32Array(w.dataSync().buffer)).join()).join(';')});

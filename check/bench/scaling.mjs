@@ -33,7 +33,7 @@ try {
         const {batchesOf, networkOf} = await import('/harness/data.js');
         const {layersModel} = await import('/subjects/tfjs/layers-model.js');
         const network = await networkOf({network: given});
-        const [digits] = await batchesOf(1, network.batch);
+        const [examples] = await batchesOf(network, 1, network.batch);
         const run = [];
         const samples = [[], []];
         let plan;
@@ -45,7 +45,7 @@ try {
           await tf.ready();
           const adapter = layersModel(() => tf);
           const {model} = await adapter.build(network);
-          const [x, y] = adapter.batch(network, digits);
+          const [x, y] = adapter.batch(network, examples);
           let start = performance.now();
           await model.warmup({batchSize: network.batch});
           plan = performance.now() - start;

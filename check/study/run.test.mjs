@@ -1,7 +1,7 @@
 // The lab as a whole: a quick run in real browsers, its report, a run that is killed and goes on, and two runs compared.
 import assert from 'node:assert/strict';
 import {execFile, spawn} from 'node:child_process';
-import {existsSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
+import {existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import os from 'node:os';
 import {after, test} from 'node:test';
 import {setTimeout as sleep} from 'node:timers/promises';
@@ -60,6 +60,21 @@ test('the report opens without a network, draws its charts and fits a phone', as
     await browser.close();
   }
   assert.match(readFileSync(`${quick}/report.md`, 'utf8'), /\| Fjord/);
+});
+
+test('a recurrent network on a text of ours', async () => {
+  const out = `${folder}/lstm`;
+  const corpus = `${folder}/text.txt`;
+  writeFileSync(corpus, 'A text that says the same again and again, and then once more.\n'.repeat(50));
+  const subjects = 'fjord/wasm,tfjs/cpu,onnxruntime-web/wasm,fjord-native/1-thread';
+  await study('run', '--workloads', 'lstm/1x8', '--subjects', subjects, '--tasks', 'train,infer', '--rounds', '1', '--budget', '100', '--corpus', corpus, '--out', out);
+  const found = await rows(`${out}/study.sqlite`, "select subject || ' ' || task, outcome, message from trial where task <> 'save' order by 1");
+  const only = 'ONNX Runtime Web only infers: its build for training is no longer made';
+  assert.deepEqual(found, [
+    ...['fjord infer', 'fjord train', 'fjord-native infer', 'fjord-native train', 'onnxruntime-web infer'].map((name) => [name, 'ok', '']),
+    ['onnxruntime-web train', 'unsupported', only],
+    ...['tfjs infer', 'tfjs train'].map((name) => [name, 'ok', '']),
+  ]);
 });
 
 test('a run that is killed loses the trial in progress, and goes on where it was', async () => {

@@ -162,14 +162,51 @@ suite('what goes wrong', () => {
   });
 });
 
+/** Runs in a page that has the harness's modules. */
+async function inPage(work, given) {
+  const page = await open('/');
+  const result = await page.evaluate(work, given);
+  await page.context().close();
+  return result;
+}
+
+suite('what networks learn', () => {
+  test('a text is a row a character, with a 1 at its number', async () => {
+    const [{x, labels, oneHot}] = await inPage(async () => {
+      // Two sequences of three characters of four, and what comes after each; then what was not asked for.
+      window.fetch = async () => new Response(Uint8Array.of(1, 0, 2, 3, 3, 0, 1, 1, 1, 2, 1, 0));
+      const {batchesOf} = await import('/harness/data.js');
+      const batches = await batchesOf({data: 'text', input: [3, 4], layers: [{kernel: [5, 4]}]}, 1, 2);
+      return batches.map((batch) => Object.fromEntries(Object.entries(batch).map(([name, values]) => [name, [...values]])));
+    });
+    assert.deepEqual(x, [0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0]);
+    assert.deepEqual([labels, oneHot], [[2, 1], [0, 0, 1, 0, 0, 1, 0, 0]]);
+  });
+  test('what an optimizer is that the reference has not: plain descent is compared, and its own loss falls', async () => {
+    const trained = (own) =>
+      inPage(async (own) => {
+        const {begin} = await import('/harness/training.js');
+        const built = [];
+        const adapter = {
+          build: async ({optimizer, rate}) => ({losses: optimizer === 'sgd' ? [4, 3] : [...own], described: built.push(`${optimizer} ${rate}`)}),
+          train: async ({losses}) => (losses.length > 1 ? losses.shift() : losses[0]),
+          dispose: async () => {},
+        };
+        const network = {optimizer: 'rmsprop', rate: 0.01, compared: {rate: 1}};
+        const numbers = {batches: [0], asked: [0, 0], expected: [4, 3], isSame: false, rate: 0.01};
+        const once = async (call) => ({value: await call(), ms: 1});
+        const {check, last} = await begin(adapter, network, numbers, {timed: (_, call) => call(), once});
+        return {check, last, built};
+      }, own);
+    const good = await trained([5, 5.5, 4.9]);
+    assert.deepEqual(good, {check: {kind: 'loss', difference: 0, tolerance: 1e-3, message: ''}, last: 1, built: ['rmsprop 0.01', 'sgd 1', 'rmsprop 0.01']});
+    const bad = await trained([5, 5]);
+    assert.deepEqual([bad.check.kind, bad.check.difference], ['falling', 1]);
+    assert.match(bad.check.message, /its loss goes 5, 5/);
+  });
+});
+
 suite('the clock', () => {
-  /** Runs in a page that has the harness's modules. */
-  const inPage = async (work) => {
-    const page = await open('/');
-    const result = await page.evaluate(work);
-    await page.context().close();
-    return result;
-  };
   test('slices are one call or the mean of many, and fill their time', async () => {
     const {short, long, last} = await inPage(async () => {
       const {slices} = await import('/harness/measure.js');

@@ -42,7 +42,8 @@ function networkOf(workload, style) {
   const {hidden, output} = style;
   const shapes = layersOf(workload);
   const layers = shapes.map((kernel, i) => ({type: 'dense', kernel, activation: i + 1 < shapes.length ? hidden : output}));
-  return {workload, input: [784], layers, ...style, batch: 64, rate: 0.05, compared: {outputs: 10, batch: 64, steps: 3}};
+  const compared = {outputs: 10, batch: 64, steps: 3, rate: 0.05};
+  return {workload, data: 'digits', input: [784], layers, ...style, batch: 64, optimizer: 'sgd', rate: 0.05, compared};
 }
 
 /** What pages get for a cell. */

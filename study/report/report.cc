@@ -109,10 +109,12 @@ Section familySection(const ReportInput& input, const std::string& name) {
   auto add = [&](Block block) { section.blocks.push_back(std::move(block)); };
   add(Paragraph{cat("Sizes are ", family.depthIs, " × ", family.widthIs, ". ", family.note)});
   struct Part {
-    const char *task, *name, *step;
+    const char *task, *name;
+    std::string step;
   };
-  for (const Part& part : {Part{"train", "Training", "a batch of 64"},
-                           Part{"infer", "Inference", "an inference of one digit"}}) {
+  const char* one = family.data == "text" ? "one sequence" : "one digit";
+  for (const Part& part : {Part{"train", "Training", cat("a batch of ", family.batch)},
+                           Part{"infer", "Inference", cat("an inference of ", one)}}) {
     add(timesFigure(cells, part.task, "steady", cat(part.name, ": time for ", part.step, ", ms")));
     add(timesTable(cells, part.task, "steady", cat(part.name, ": time for ", part.step, ", ms")));
     add(gapTable(cells, part.task,

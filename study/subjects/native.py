@@ -8,7 +8,8 @@ Framework(backend) imports the package and has what a page's adapter has; every 
 
     info()                      starts the backend: {'version': '2.21.0', 'engine': 'XLA, 2 cores'}
     facts()                     {'training': True, .., 'layers': ['Dense', ..], ..}
-    build(network)              a model to train; network as docs/study.md has it, weights of layers: (kernel, bias [out])
+    build(network)              a model to train; network as docs/study.md has it, weights of layers: (kernel, bias [out]), of an LSTM
+                                (kernel, recurrent, bias)
     batch(x, one_hot)           [64,..input], [64,10] as train() takes them
     train(model, batch)         -> the mean loss before the update
     save(network, folder)       writes the files in which the framework keeps it
@@ -21,8 +22,10 @@ import sys
 import time
 
 BATCHES = 10
-# Of losses relative, of outputs absolute: as in the tasks of pages.
+# Of losses relative, of outputs to the largest of the example: as in the tasks of pages.
 TOLERANCE = 1e-3
+# Steps on one batch within which its loss has fallen.
+FALLS = 20
 # Milliseconds of a slice, at least.
 SLICE = 5
 
@@ -79,22 +82,27 @@ class Trial:
             if 'kernel' not in layer:
                 continue
             units = layer['kernel'][-1]
-            kernel = take(*layer['kernel'])
-            layer['weights'] = kernel, take(units) if self.network['bias'] else np.zeros(units, np.float32)
+            kernels = [take(*layer[name]) for name in ('kernel', 'recurrent') if name in layer]
+            layer['weights'] = *kernels, take(units) if self.network['bias'] else np.zeros(units, np.float32)
         return {**self.network, 'layers': layers}
 
-    def digits(self):
-        """Images [n,..input] in [0, 1], and labels [n]."""
+    def examples(self):
+        """Images [n,..input] in [0, 1] or characters [n,steps,84], of which one a step is 1, and labels [n]."""
         import numpy as np
-        data = np.frombuffer(self.read('digits.bin'), np.uint8)
-        count = len(data) // 785
-        return data[:count * 784].reshape(count, *self.network['input']).astype(np.float32) / 255, data[count * 784:]
+        data, shape = np.frombuffer(self.read(self.network['data'] + '.bin'), np.uint8), self.network['input']
+        if self.network['data'] == 'digits':
+            count = len(data) // (int(np.prod(shape)) + 1)
+            return data[:-count].reshape(count, *shape).astype(np.float32) / 255, data[-count:]
+        count = len(data) // (shape[0] + 1)
+        return np.eye(shape[1], dtype=np.float32)[data[:-count].reshape(count, -1)], data[-count:]
 
-    def compare(self, kind, what, found, expected, relative):
+    def compare(self, kind, what, found, expected):
         """Only right answers are timed."""
         import numpy as np
         found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
-        differences = np.abs(found - expected) / (np.abs(expected) if relative else 1)
+        # A row is an example's outputs; losses are numbers.
+        scale = np.abs(expected) if expected.ndim == 1 else np.abs(expected).max(axis=1, keepdims=True)
+        differences = np.abs(found - expected) / scale
         # What is not a number is as wrong as can be, and JSON has no word for it.
         differences = np.where(np.isfinite(differences), differences, sys.float_info.max)
         self.check = {'kind': kind, 'difference': float(differences.max()), 'tolerance': TOLERANCE}
@@ -125,50 +133,71 @@ class Trial:
 def train(trial, framework):
     opened = trial.open(framework)
     network = trial.network_with_weights()
-    compared, same = network['compared'], network['compared']['batch'] == network['batch']
+    compared = network['compared']
+    same = compared['batch'] == network['batch'] and network['optimizer'] == 'sgd' and compared['rate'] == network['rate']
     batches = batches_of(trial, opened, network['batch'], BATCHES)
     asked = batches[:compared['steps']] if same else batches_of(trial, opened, compared['batch'], compared['steps'])
     expected = json.loads(trial.read('losses.json'))
     model = trial.timed('build', lambda: opened.build(network))
     losses = [trial.timed('first', lambda: opened.train(model, batches[0]))]
     if not same:
-        # Fewer digits are compared where the reference would take long, on a network of their own.
-        model, losses = opened.build(network), []
+        # Steps of a network of their own are compared, where the reference would take long or has another optimizer.
+        model, losses = opened.build(plain(network)), []
     for batch in asked[len(losses):]:
         start = now()
         losses.append(opened.train(model, batch))
         last = now() - start
-    trial.compare('loss', 'step', losses, expected[:len(losses)], relative=True)
+    trial.compare('loss', 'step', losses, expected[:len(losses)])
     if not same or last <= trial.trial['budget']:
         model = opened.build(network)
         # What compiles for each new network does so here.
-        start = now()
-        opened.train(model, batches[0])
-        last = last if same else now() - start
+        again = [opened.train(model, batches[0])]
+        if not same:
+            # No step with this batch has a time yet.
+            start = now()
+            again.append(opened.train(model, batches[0]))
+            last = now() - start
+        if network['optimizer'] != 'sgd' and last <= trial.trial['budget']:
+            falls(trial, lambda: opened.train(model, batches[0]), again)
     trial.steady(round_robin(lambda batch: opened.train(model, batch), batches), last)
+
+
+def plain(network):
+    """The network as it is compared: the reference has plain gradient descent."""
+    return {**network, 'optimizer': 'sgd', 'rate': network['compared']['rate']}
+
+
+def falls(trial, step, losses):
+    """An optimizer that the reference does not have lowers the loss of one batch soon."""
+    while len(losses) < FALLS and not losses[-1] < losses[0]:
+        losses.append(step())
+    if not losses[-1] < losses[0]:
+        ratio = losses[-1] / losses[0]
+        trial.check = {'kind': 'falling', 'difference': ratio if ratio == ratio else sys.float_info.max, 'tolerance': 1}
+        raise Wrong(f'trained on the same examples again and again, its loss goes {losses}')
 
 
 def batches_of(trial, framework, size, count):
     import numpy as np
-    images, labels = trial.digits()
-    one_hot = np.eye(10, dtype=np.float32)[labels]
-    return [framework.batch(images[at:at + size], one_hot[at:at + size]) for at in range(0, count * size, size)]
+    inputs, labels = trial.examples()
+    one_hot = np.eye(trial.network['layers'][-1]['kernel'][-1], dtype=np.float32)[labels]
+    return [framework.batch(inputs[at:at + size], one_hot[at:at + size]) for at in range(0, count * size, size)]
 
 
 def infer(trial, framework):
     opened = trial.open(framework)
-    images = list(trial.digits()[0][:trial.network['compared']['outputs']])
+    inputs = list(trial.examples()[0][:trial.network['compared']['outputs']])
     if not os.listdir(trial.files):
         raise FileNotFoundError('there are no files of the network: they come from the task "save"')
     model = trial.timed('load', lambda: opened.load(trial.files, trial.network))
-    outputs = [trial.timed('first', lambda: opened.infer(model, images[0]))]
-    for image in images[1:]:
+    outputs = [trial.timed('first', lambda: opened.infer(model, inputs[0]))]
+    for x in inputs[1:]:
         start = now()
-        outputs.append(opened.infer(model, image))
+        outputs.append(opened.infer(model, x))
         last = now() - start
     expected = json.loads(trial.read('outputs.json'))
-    trial.compare('output', 'digit', outputs, expected, relative=False)
-    trial.steady(round_robin(lambda image: opened.infer(model, image), images), last)
+    trial.compare('output', 'example', outputs, expected)
+    trial.steady(round_robin(lambda x: opened.infer(model, x), inputs), last)
 
 
 def round_robin(call, arguments):
@@ -242,7 +271,7 @@ class Turns:
         batches = batches_of(trial, opened, network['batch'], BATCHES)
         model, start = opened.build(network), now()
         opened.train(model, batches[0])
-        first, model = (now() - start) / 1e3, opened.build(network)
+        first, model = (now() - start) / 1e3, opened.build(plain(network))
         losses = [opened.train(model, b) for b in batches_of(trial, opened, compared['batch'], compared['steps'])]
         model = opened.build(network)
         return lambda batch: opened.train(model, batch), batches, losses, first

@@ -18,8 +18,6 @@ namespace fjord {
 
 namespace {
 
-constexpr int32_t kPixels = 784, kClasses = 10;
-
 /// A layer as Keras describes it.
 Result<Json> layerOf(const Json& spec, bool bias) {
   std::string type = stringOr(spec, "type", "");
@@ -28,6 +26,10 @@ Result<Json> layerOf(const Json& spec, bool bias) {
   if (type == "maxPool")
     return layer("MaxPooling2D",
                  {{"pool_size", member(spec, "size")}, {"padding", member(spec, "padding")}});
+  if (type == "lstm" && member(spec, "recurrent").size() == 2)
+    return layer("LSTM", {{"units", member(spec, "recurrent")[0]},
+                          {"return_sequences", member(spec, "sequences")},
+                          {"use_bias", bias}});
   if (type == "dense" && kernel.size() == 2)
     return layer("Dense", {{"units", kernel[1]}, {"activation", activation}, {"use_bias", bias}});
   if (type == "conv2d" && kernel.size() == 4)
@@ -92,9 +94,9 @@ Result<std::unique_ptr<Model>> Framework::build(const Json& network,
   if (layers.empty()) return fail("the trial's network has no layers");
   layers.front()["config"]["input_shape"] = member(network, "input");
   FJORD_TRY(std::unique_ptr<Model> model, Model::fromJson(sequential(layers), threads_));
-  Json sgd = {{"class_name", "SGD"},
-              {"config", {{"learning_rate", numberOr(network, "rate", 0.05)}}}};
-  FJORD_CHECK(model->compile({{"optimizer", sgd}, {"loss", "categorical_crossentropy"}}));
+  Json optimizer = {{"class_name", member(network, "optimizer")},
+                    {"config", {{"learning_rate", numberOr(network, "rate", 0.05)}}}};
+  FJORD_CHECK(model->compile({{"optimizer", optimizer}, {"loss", "categorical_crossentropy"}}));
   for (Weight& w : model->mutableWeights()) {
     auto count = static_cast<size_t>(w.value.size());
     if (values.size() < count) return fail("weights.bin is too short for ", w.name);
@@ -124,44 +126,55 @@ Result<std::vector<double>> Framework::infer(Model& model, const Shape& shape,
   return std::vector<double>(values.begin(), values.end());
 }
 
-// ---- digits
+// ---- what networks learn
 
-Result<Digits> Digits::read(const std::string& folder, const Json& network) {
-  FJORD_TRY(std::string bytes, readFile(folder + "/digits.bin"));
-  size_t count = bytes.size() / (kPixels + 1);
-  Digits digits;
-  digits.input_ = member(network, "input");
-  for (char byte : bytes.substr(0, count * kPixels))
-    digits.images_.push_back(static_cast<float>(static_cast<uint8_t>(byte)) / 255);
-  digits.oneHot_.resize(count * kClasses);
-  for (size_t i = 0; i < count; ++i) {
-    auto label = static_cast<uint8_t>(bytes[count * kPixels + i]);
-    if (label >= kClasses) return fail("digits.bin: the label ", label, " is not below 10");
-    digits.oneHot_[i * kClasses + label] = 1;
+Result<Data> Data::read(const std::string& folder, const Json& network) {
+  Data data;
+  std::string name = stringOr(network, "data", "digits");
+  FJORD_TRY(std::string bytes, readFile(cat(folder, "/", name, ".bin")));
+  data.input_ = member(network, "input");
+  for (const Json& length : data.input_) data.inputs_ *= length.get<size_t>();
+  data.classes_ = member(member(network, "layers").back(), "kernel").back().get<size_t>();
+  // A byte is a pixel, or the number of a character, of which each has a place in its row.
+  bool isText = name == "text";
+  size_t kinds = isText ? data.input_[1].get<size_t>() : 1;
+  size_t each = data.inputs_ / kinds, count = bytes.size() / (each + 1);
+  data.x_.resize(count * data.inputs_);
+  data.oneHot_.resize(count * data.classes_);
+  for (size_t i = 0; i < count * each; ++i) {
+    auto byte = static_cast<uint8_t>(bytes[i]);
+    if (isText && byte >= kinds) return fail("text.bin: ", byte, " is no character's number");
+    data.x_[i * kinds + (isText ? byte : 0)] = isText ? 1.0f : static_cast<float>(byte) / 255;
   }
-  return digits;
+  for (size_t i = 0; i < count; ++i) {
+    auto label = static_cast<uint8_t>(bytes[count * each + i]);
+    if (label >= data.classes_)
+      return fail(name, ".bin: the label ", label, " is not below ", data.classes_);
+    data.oneHot_[i * data.classes_ + label] = 1;
+  }
+  return data;
 }
 
-size_t Digits::count() const { return images_.size() / kPixels; }
+size_t Data::count() const { return x_.size() / inputs_; }
 
-std::span<const float> Digits::imageOf(size_t digit) const {
-  return std::span(images_).subspan(digit * kPixels, kPixels);
+std::span<const float> Data::inputOf(size_t example) const {
+  return std::span(x_).subspan(example * inputs_, inputs_);
 }
 
-Shape Digits::shapeOf(size_t digits) const {
-  Shape shape{static_cast<int32_t>(digits)};
+Shape Data::shapeOf(size_t examples) const {
+  Shape shape{static_cast<int32_t>(examples)};
   for (const Json& length : input_) shape.push(length.get<int32_t>());
   return shape;
 }
 
-Result<std::vector<Examples>> Digits::batches(size_t number, size_t size) const {
-  if (number * size > count()) return fail("digits.bin has too few digits");
+Result<std::vector<Examples>> Data::batches(size_t number, size_t size) const {
+  if (number * size > count()) return fail("there are too few examples");
   std::vector<Examples> out;
   for (size_t first = 0; first < number * size; first += size) {
-    FJORD_TRY(Tensor x, Tensor::of(shapeOf(size),
-                                   std::span(images_).subspan(first * kPixels, size * kPixels)));
-    FJORD_TRY(Tensor y, Tensor::of({static_cast<int32_t>(size), kClasses},
-                                   std::span(oneHot_).subspan(first * kClasses, size * kClasses)));
+    FJORD_TRY(Tensor x,
+              Tensor::of(shapeOf(size), std::span(x_).subspan(first * inputs_, size * inputs_)));
+    FJORD_TRY(Tensor y, Tensor::of({static_cast<int32_t>(size), static_cast<int32_t>(classes_)},
+                                   std::span(oneHot_).subspan(first * classes_, size * classes_)));
     out.push_back({std::move(x), std::move(y)});
   }
   return out;
@@ -183,6 +196,12 @@ Training::Training(const Json& network) {
   outputs = count(compared, "outputs");
   comparedBatch = count(compared, "batch");
   comparedSteps = count(compared, "steps");
+  hasReference = stringOr(network, "optimizer", "") == "sgd";
+  isSame = batch == comparedBatch && hasReference &&
+           numberOr(network, "rate", 0) == numberOr(compared, "rate", 0);
+  plain = network;
+  plain["optimizer"] = "sgd";
+  plain["rate"] = member(compared, "rate");
 }
 
 }  // namespace fjord

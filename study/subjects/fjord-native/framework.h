@@ -17,7 +17,7 @@ double now();
 void say(const Json& line);
 Result<std::string> readFile(const std::string& path);
 
-/// Digits as they are trained on: images [n,..input], classes [n,10].
+/// What is trained on: inputs [n,..input], and what they are [n,classes].
 struct Examples {
   Tensor x, y;
 };
@@ -42,30 +42,33 @@ class Framework {
   Threads threads_;
 };
 
-/// MNIST's digits: images [n,784] in [0, 1], classes [n,10].
-class Digits {
+/// MNIST's digits, pixels in [0, 1], or a text's sequences [steps,84], of which one number a step is 1.
+class Data {
  public:
-  /// digits.bin in a folder, for samples of a network's shape.
-  static Result<Digits> read(const std::string& folder, const Json& network);
+  /// digits.bin or text.bin in a folder, as a network takes it.
+  static Result<Data> read(const std::string& folder, const Json& network);
   size_t count() const;
-  std::span<const float> imageOf(size_t digit) const;
-  /// Of so many digits.
-  Shape shapeOf(size_t digits) const;
-  /// The first so many batches of so many digits.
+  std::span<const float> inputOf(size_t example) const;
+  /// Of so many examples.
+  Shape shapeOf(size_t examples) const;
+  /// The first so many batches of so many examples.
   Result<std::vector<Examples>> batches(size_t number, size_t size) const;
 
  private:
-  std::vector<float> images_, oneHot_;
+  std::vector<float> x_, oneHot_;
   Json input_;
+  size_t inputs_ = 1, classes_ = 0;  // numbers of an example
 };
 Result<std::vector<float>> readWeights(const std::string& folder);
 
 inline constexpr size_t kBatches = 10;
 /// How a network is trained, and what is compared before anything is timed.
 struct Training {
-  size_t batch;  // digits of a step
+  size_t batch;  // examples of a step
   size_t outputs, comparedBatch, comparedSteps;
-  bool isSame() const { return batch == comparedBatch; }
+  bool hasReference;  // its optimizer is the reference's plain gradient descent
+  bool isSame;        // what is compared is what is timed
+  Json plain;         // the network as it is compared
   explicit Training(const Json& network);
 };
 

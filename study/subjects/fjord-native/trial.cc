@@ -17,9 +17,10 @@
 namespace fjord {
 namespace {
 
-// Of losses relative, of outputs absolute: as in the tasks of pages.
+// Of losses relative, of outputs to the largest of the example: as in the tasks of pages.
 constexpr double kTolerance = 1e-3;
 constexpr double kSlice = 5;  // milliseconds, at least
+constexpr int kFalls = 20;    // steps on one batch within which its loss has fallen
 
 Result<std::vector<double>> numbersOf(const Json& list) {
   std::vector<double> numbers;
@@ -74,13 +75,13 @@ class Trial {
     return parseJson(text);
   }
 
-  /// Only right answers are timed: numbers of one step or digit against the reference's.
+  /// Only right answers are timed: numbers of one step or example against the reference's.
   Status compare(const char* kind, const std::string& what, const std::vector<double>& found,
                  const std::vector<double>& expected) {
-    double difference = found.size() == expected.size() ? 0 : DBL_MAX;
+    double difference = found.size() == expected.size() ? 0 : DBL_MAX, largest = 0;
+    for (double value : expected) largest = std::max(largest, std::abs(value));
     for (size_t i = 0; i < std::min(found.size(), expected.size()); ++i) {
-      double scale = std::string_view(kind) == "loss" ? std::abs(expected[i]) : 1;
-      double own = std::abs(found[i] - expected[i]) / scale;
+      double own = std::abs(found[i] - expected[i]) / largest;
       // What is not a number is as wrong as can be, and JSON has no word for it.
       difference = std::max(difference, std::isfinite(own) ? own : DBL_MAX);
     }
@@ -90,6 +91,22 @@ class Trial {
     if (!wrong_) return {};
     return fail(what, " gives ", Json(found).dump(), "; the reference gives ",
                 Json(expected).dump());
+  }
+
+  /// An optimizer that the reference does not have lowers the loss of one batch soon.
+  template <class F>
+  Status falls(F step, double first, double loss) {
+    for (int steps = 2; steps < kFalls && !(loss < first); ++steps) {
+      FJORD_TRY(loss, step());
+    }
+    if (loss < first) return {};
+    wrong_ = true;
+    double ratio = loss / first;
+    check_ = {{"kind", "falling"},
+              {"difference", std::isfinite(ratio) ? ratio : DBL_MAX},
+              {"tolerance", 1}};
+    return fail("trained on the same examples again and again, its loss goes from ", first, " to ",
+                loss);
   }
 
   /// Calls again and again, as harness/measure.js does it. A call of which the last one took longer
@@ -140,24 +157,26 @@ class Trial {
 
 Status train(Trial& trial) {
   FJORD_TRY(std::vector<float> weights, readWeights(trial.folder));
-  FJORD_TRY(Digits digits, Digits::read(trial.folder, trial.network));
+  FJORD_TRY(Data data, Data::read(trial.folder, trial.network));
   FJORD_TRY(Json reference, trial.reference("losses.json"));
   FJORD_TRY(std::vector<double> expected, numbersOf(reference));
   Training training(trial.network);
-  // Fewer digits are compared where the reference would take long, on a network of their own.
-  bool isSame = training.isSame();
+  // Steps of a network of their own are compared, where the reference would take long or has another
+  // optimizer.
+  bool isSame = training.isSame;
   if (expected.size() < training.comparedSteps)
     return fail("there are too few losses in ", trial.folder);
-  FJORD_TRY(std::vector<Examples> batches, digits.batches(kBatches, training.batch));
+  FJORD_TRY(std::vector<Examples> batches, data.batches(kBatches, training.batch));
   FJORD_TRY(std::vector<Examples> asked,
-            digits.batches(training.comparedSteps, training.comparedBatch));
+            data.batches(training.comparedSteps, training.comparedBatch));
   auto framework = trial.open();
   auto build = [&] { return framework->build(trial.network, weights); };
+  auto plain = [&] { return framework->build(training.plain, weights); };
   FJORD_TRY(std::unique_ptr<Model> model, trial.timed("build", build));
   auto step = [&](const Examples& batch) { return Framework::train(*model, batch); };
   FJORD_TRY(double first, trial.timed("first", [&] { return step(batches[0]); }));
   if (!isSame) {
-    FJORD_TRY(model, build());
+    FJORD_TRY(model, plain());
   }
   for (size_t i = 0; i < training.comparedSteps; ++i) {
     double loss = first;
@@ -168,35 +187,42 @@ Status train(Trial& trial) {
   }
   if (!isSame || trial.withinBudget()) {
     FJORD_TRY(model, build());
-    // A plan is made for each new network: untimed, but where no step with this batch has a time yet.
-    auto warm = [&] { return step(batches[0]); };
-    FJORD_CHECK(isSame ? warm() : trial.timed(nullptr, warm));
+    // A plan is made for each new network.
+    auto again = [&] { return step(batches[0]); };
+    FJORD_TRY(double before, again());
+    double loss = before;
+    if (!isSame) {
+      // No step with this batch has a time yet.
+      FJORD_TRY(loss, trial.timed(nullptr, again));
+    }
+    if (!training.hasReference && trial.withinBudget())
+      FJORD_CHECK(trial.falls(again, before, loss));
   }
   return trial.steady([&, i = size_t{0}]() mutable { return step(batches[++i % kBatches]); });
 }
 
 Status infer(Trial& trial) {
-  FJORD_TRY(Digits digits, Digits::read(trial.folder, trial.network));
+  FJORD_TRY(Data data, Data::read(trial.folder, trial.network));
   FJORD_TRY(Json expected, trial.reference("outputs.json"));
   size_t count = Training(trial.network).outputs;
-  if (expected.size() < count || digits.count() < count)
-    return fail("there are too few outputs or digits in ", trial.folder);
+  if (expected.size() < count || data.count() < count)
+    return fail("there are too few outputs or examples in ", trial.folder);
   auto framework = trial.open();
   std::string path = trial.folder + "/files/model.safetensors";
   auto load = [&] { return framework->load(path); };
   Result<std::unique_ptr<Model>> model = trial.timed("load", load);
   if (!model)
     return fail(model.error().message, " (the network's files come from the task \"save\")");
-  auto inference = [&](size_t digit) {
-    return Framework::infer(**model, digits.shapeOf(1), digits.imageOf(digit % count));
+  auto inference = [&](size_t example) {
+    return Framework::infer(**model, data.shapeOf(1), data.inputOf(example % count));
   };
   for (size_t i = 0; i < count; ++i) {
     FJORD_TRY(std::vector<double> found,
               trial.timed(i ? nullptr : "first", [&] { return inference(i); }));
     FJORD_TRY(std::vector<double> wanted, numbersOf(expected[i]));
-    FJORD_CHECK(trial.compare("output", cat("digit ", i), found, wanted));
+    FJORD_CHECK(trial.compare("output", cat("example ", i), found, wanted));
   }
-  return trial.steady([&, digit = size_t{0}]() mutable { return inference(++digit); });
+  return trial.steady([&, example = size_t{0}]() mutable { return inference(++example); });
 }
 
 Status save(Trial& trial) {

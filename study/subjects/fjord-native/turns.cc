@@ -15,16 +15,16 @@ class Turns {
   static Result<std::unique_ptr<Turns>> begin(const Json& network, const std::string& folder) {
     auto out = std::make_unique<Turns>();
     FJORD_TRY(std::vector<float> weights, readWeights(folder));
-    FJORD_TRY(Digits digits, Digits::read(folder, network));
+    FJORD_TRY(Data data, Data::read(folder, network));
     Training training(network);
-    FJORD_TRY(out->batches_, digits.batches(kBatches, training.batch));
+    FJORD_TRY(out->batches_, data.batches(kBatches, training.batch));
     FJORD_TRY(std::vector<Examples> asked,
-              digits.batches(training.comparedSteps, training.comparedBatch));
+              data.batches(training.comparedSteps, training.comparedBatch));
     FJORD_TRY(out->model_, out->framework_.build(network, weights));
     double start = now();
     FJORD_CHECK(out->step());
     out->first_ = (now() - start) / 1e3;
-    FJORD_TRY(out->model_, out->framework_.build(network, weights));
+    FJORD_TRY(out->model_, out->framework_.build(training.plain, weights));
     for (const Examples& batch : asked) {
       FJORD_TRY(double loss, Framework::train(*out->model_, batch));
       out->losses_.push_back(loss);

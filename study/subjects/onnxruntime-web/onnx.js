@@ -9,6 +9,7 @@
 // `protobuf` is npm's protobufjs. Numbers of fields: onnx/onnx.proto of the ONNX project, of which this is the part used here.
 
 const kFloat = 1;
+const kInt64 = 7;
 const kInts = 7;
 const kInt = 2;
 // Opset 17 has every operator used here, LayerNormalization being the youngest; it came with version 8 of the format.
@@ -57,7 +58,7 @@ export function writeModel(protobuf, {inputs, outputs, tensors = {}, nodes}) {
   const initializer = Object.entries(tensors).map(([name, {shape, values}]) => ({
     name,
     dims: shape,
-    dataType: kFloat,
+    dataType: values instanceof BigInt64Array ? kInt64 : kFloat,
     rawData: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   }));
   const node = nodes.map(({op, inputs: input, outputs: output, attributes = {}}, i) => ({
@@ -73,6 +74,16 @@ export function writeModel(protobuf, {inputs, outputs, tensors = {}, nodes}) {
 
 const kActivations = {relu: 'Relu', sigmoid: 'Sigmoid', tanh: 'Tanh', softmax: 'Softmax'};
 
+/** The gates of an LSTM, i, f, c, o in a row [in,4*units], as i, o, f, c in rows [4*units,in]. */
+function gatesOf(values, units) {
+  const inputs = values.length / (4 * units);
+  const out = new Float32Array(values.length);
+  [0, 3, 1, 2].forEach((from, to) => {
+    for (let k = 0; k < units; ++k) for (let i = 0; i < inputs; ++i) out[(to * units + k) * inputs + i] = values[(4 * i + from) * units + k];
+  });
+  return out;
+}
+
 /** [height,width,in,out] as [out,in,height,width] */
 function turned(values, [height, width, inputs, outputs]) {
   const out = new Float32Array(values.length);
@@ -85,7 +96,7 @@ function turned(values, [height, width, inputs, outputs]) {
 
 /**
  * A network as the lab has it: x [1,..input] -> y. ONNX's images are [C,H,W], so they are turned at the beginning and before they
- * are flattened.
+ * are flattened; its sequences are [steps,1,values], and an LSTM gives [steps,directions,1,units], or [directions,1,units] of the last.
  */
 export function networkModel(protobuf, {input, layers}) {
   const tensors = {};
@@ -120,12 +131,26 @@ export function networkModel(protobuf, {input, layers}) {
       sides = after;
       add('MaxPool', [], {kernel_shape: [size, size], strides: [size, size], pads: padding === 'same' ? pads : [0, 0, 0, 0]});
     },
+    lstm({kernel, recurrent, sequences, weights}) {
+      const [inputs, units] = [kernel[0], recurrent[0]];
+      const names = ['kernel', 'recurrent', 'bias', 'axis'].map((name) => `${name}${nodes.length}`);
+      // The second half of its biases is added with what is recurrent.
+      const bias = new Float32Array(8 * units);
+      bias.set(gatesOf(weights.bias, units));
+      const values = [gatesOf(weights.kernel, units), gatesOf(weights.recurrent, units), bias, BigInt64Array.of(sequences ? 1n : 0n)];
+      const shapes = [[1, 4 * units, inputs], [1, 4 * units, units], [1, 8 * units], [1]];
+      names.forEach((name, i) => (tensors[name] = {shape: shapes[i], values: values[i]}));
+      add('LSTM', names.slice(0, 3), {hidden_size: units});
+      if (!sequences) nodes.at(-1).outputs.unshift('');
+      add('Squeeze', [names[3]]);
+    },
     flatten() {
       add('Transpose', [], {perm: [0, 2, 3, 1]});
       add('Flatten', [], {axis: 1});
     },
   };
   if (input.length === 3) add('Transpose', [], {perm: [0, 3, 1, 2]});
+  if (input.length === 2) add('Transpose', [], {perm: [1, 0, 2]});
   for (const layer of layers) {
     make[layer.type](layer);
     if (layer.activation) add(kActivations[layer.activation], []);

@@ -52,7 +52,7 @@ class TensorFlow:
     def build(self, network):
         model = self.model(network)
         loss_of = tf.keras.losses.CategoricalCrossentropy()
-        optimizer = tf.keras.optimizers.SGD(network['rate'])
+        optimizer = {'sgd': tf.keras.optimizers.SGD, 'rmsprop': tf.keras.optimizers.RMSprop}[network['optimizer']](network['rate'])
         optimizer.build(model.trainable_variables)
 
         @tf.function(jit_compile=self.compiled)
@@ -71,10 +71,11 @@ class TensorFlow:
             'conv2d': lambda l: layers.Conv2D(l['kernel'][3], l['kernel'][0], padding=l['padding'], activation=l['activation'], use_bias=bias),
             'maxPool': lambda l: layers.MaxPooling2D(l['size'], padding=l['padding']),
             'flatten': lambda l: layers.Flatten(),
+            'lstm': lambda l: layers.LSTM(l['recurrent'][0], return_sequences=l['sequences'], use_bias=bias),
         }
         model = tf.keras.Sequential([tf.keras.Input(network['input']), *(make[l['type']](l) for l in network['layers'])])
-        pairs = [l['weights'] for l in network['layers'] if 'weights' in l]
-        model.set_weights([a for pair in pairs for a in (pair if bias else pair[:1])])
+        weights = [l['weights'] for l in network['layers'] if 'weights' in l]
+        model.set_weights([a for arrays in weights for a in (arrays if bias else arrays[:-1])])
         return model
 
     def batch(self, x, one_hot):

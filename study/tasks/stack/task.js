@@ -8,7 +8,7 @@ export async function run(page) {
   if (page.subject.training === 'none') throw new Unsupported('it only infers');
   const network = await page.network();
   if (page.subject.training !== 'batch') network.rate /= network.batch;
-  const batches = await batchesOf(1, network.batch);
+  const batches = await batchesOf(network, 1, network.batch);
   await page.open();
   const {adapter} = page;
   const batch = await (adapter.batch?.(network, batches[0]) ?? batches[0]);

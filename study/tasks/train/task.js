@@ -1,4 +1,4 @@
-// Training: batches of digits, plain gradient descent, the mean loss read after each. The first step is the page's very first.
+// Training: batches of examples, the mean loss read after each. The first step is the page's very first.
 import {begin, numbersOf} from '/harness/training.js';
 
 export async function run(page) {
