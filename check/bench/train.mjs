@@ -1,19 +1,19 @@
 // Networks trained in headless Chromium by Fjord and by what else trains there: milliseconds a step, loss read back, and the
 // ratios. The networks are the study's (study/workloads/): `mlp` the dense ones of the paper (1 to 8 hidden layers of 64 to 256
-// units), `cnn` a small reading of the convolutional ones of its section 5 and `cnn-a` a large one; and so are what computes them
-// (study/subjects/), and the digits and losses that they are compared with.
+// units), `cnn` a small reading of the convolutional ones of its section 5 and `cnn-a` a large one, `lstm` the recurrent ones; and so
+// are what computes them (study/subjects/), and the digits, or the text, and the losses that they are compared with.
 //
-//   ./dev bench train [--network mlp|cnn|cnn-a|mnist] [--backend webgpu] [--only 2x128] [--native] [--pytorch] [--rounds 9, or 3] [--slice 150] [--budget 10]
+//   ./dev bench train [--network mlp|cnn|cnn-a|mnist|lstm] [--backend webgpu] [--only 2x128] [--native] [--pytorch] [--rounds 9, or 3] [--slice 150] [--budget 10]
 //                     [--json rows.json] [--save]
-//   ./dev bench train --against COMMIT [--network mlp|cnn|mnist] [--only 2x128] [--quick]
+//   ./dev bench train --against COMMIT [--network mlp|cnn|mnist|lstm] [--only 2x128] [--quick]
 //
 // With --backend webgpu what trains on a GPU: TensorFlow.js (webgpu, webgl), jax-js. The first steps, in which shaders are
 // compiled, are told too. A software adapter computes rightly and says nothing about speed.
 //
-// A framework is timed only after its losses on real digits were those of the study's reference. Samples are slices of `slice` ms in
+// A framework is timed only after its losses on real examples were those of the study's reference. Samples are slices of `slice` ms in
 // rotating order, so that whatever else the machine does hits all alike; the table has their medians. With --native, Fjord and
-// TensorFlow as native programs take their turns too, with --pytorch also PyTorch. A convolutional network's wide steps can take a
-// framework minutes: one whose first step takes more than `budget` seconds is left out and shown as such.
+// TensorFlow as native programs take their turns too, with --pytorch also PyTorch. Wide steps of a convolutional or a recurrent
+// network can take a framework minutes: one whose first step takes more than `budget` seconds is left out and shown as such.
 //
 // With --against two commits of Fjord and nobody else: against.mjs.
 import {writeFileSync} from 'node:fs';
@@ -48,17 +48,17 @@ function refuse(why) {
   process.exit(2);
 }
 
-if (options.network === 'rnn') refuse('recurrent networks are not measured here yet: take --network mlp or cnn');
-const families = {mlp: 'dense', cnn: 'cnn-b', 'cnn-a': 'cnn', mnist: 'mnist'};
+const families = {mlp: 'dense', cnn: 'cnn-b', 'cnn-a': 'cnn', mnist: 'mnist', lstm: 'lstm'};
 if (!(options.network in families)) refuse(`There is no network ${options.network}: take --network ${Object.keys(families).join(', ')}`);
 if (!['wasm', 'webgpu'].includes(options.backend)) refuse(`There is no backend ${options.backend}: take wasm or webgpu`);
 const all = await networksOf(families[options.network]).catch(fail);
 const cells = all.filter(({title}) => !options.only || options.only.includes(title));
 if (cells.length < (options.only?.length ?? 1)) refuse(`Not all of ${options.only.join(', ')} are cells; there are ${all.map(({title}) => title).join(', ')}`);
-// What trains a convolution in the browser may need minutes for it, and then nothing there can be compared with.
+if (options.pytorch && options.network === 'lstm') refuse('there is no LSTM in native_pytorch.py: leave out --pytorch');
+// What trains a convolution or an LSTM in the browser may need minutes for it, and then nothing there can be compared with.
 const onGpu = options.backend === 'webgpu';
-const probing = options.network.startsWith('cnn') && !onGpu && !options.against;
-options.native ||= options.pytorch || probing;
+const probing = /^cnn|^lstm/.test(options.network) && !onGpu && !options.against;
+options.native ||= options.pytorch || (probing && options.network !== 'lstm');
 if (options.against && (onGpu || options.native)) refuse('--against compares what trains in WebAssembly: without --backend and --native');
 const {slice, rounds, most} = options.against ? slicesOf(options.quick) : {slice: 150, rounds: probing ? 3 : 9};
 
