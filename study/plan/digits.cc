@@ -4,8 +4,6 @@
 #include <fstream>
 #include <span>
 
-#include "plan/network.h"
-
 namespace fjord::study {
 
 namespace {

@@ -19,8 +19,6 @@
 
 namespace fjord::study {
 
-inline constexpr int kPixels = 784, kClasses = 10;
-
 /// Of a layer that has a kernel.
 struct Weights {
   std::vector<float> kernel;          // of the layer's shape

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/fields.h"
+#include "plan/digits.h"
 #include "plan/folders.h"
 #include "plan/text.h"
 
@@ -344,6 +345,9 @@ Result<Network> Family::network(const Workload& workload, const Style& style) co
     shape = layer->out;
     out.layers.push_back(std::move(*layer));
   }
+  int classes = data == "text" ? kCharacters : kClasses;
+  if (shape != std::vector{classes})
+    return fail("the last layer gives ", shapeText(shape), ", and there are ", classes, " classes");
   double reference =
       compared.outputs * out.macs() + compared.steps * compared.batch * out.trainingMacs();
   if (reference > kMostMacs && !stored.contains(workload.size())) {

@@ -24,9 +24,8 @@ namespace fjord::study {
 /// A layer as adapters get it. "conv2d" has stride 1, "maxPool" that of its size. The gates of "lstm" are
 /// i, f, c, o in this order, as Keras has them: sigmoids, but for the tanh of c and of the cell.
 struct Layer {
-  std::string type;  // "dense", "conv2d", "maxPool", "flatten", "lstm"
-  std::vector<int>
-      kernel;  // dense [in,out], conv2d [size,size,in,out], lstm [in,4*units]; else empty
+  std::string type;            // "dense", "conv2d", "maxPool", "flatten", "lstm"
+  std::vector<int> kernel;     // dense [in,out], conv2d [size,size,in,out], lstm [in,4*units]
   std::vector<int> recurrent;  // of lstm: [units,4*units]
   std::string activation;      // of dense and conv2d: "relu", "sigmoid", "tanh", "softmax"
   std::string padding;         // of conv2d and maxPool: "same" or "valid"
@@ -99,8 +98,8 @@ struct Family {
   std::map<std::string, std::vector<Workload>> suites;
 
   std::vector<Workload> grid() const;
-  /// Its network of a depth and width, or why there is none: the blocks do not make that depth, or the
-  /// loops that it is compared with would take too long.
+  /// Its network of a depth and width, or why there is none: the blocks do not make that depth, it does not
+  /// end with a number for each class, or the loops that it is compared with would take too long.
   Result<Network> network(const Workload& workload, const Style& style) const;
 
   // How a network is made: the block again and again, then the tail.

@@ -193,6 +193,8 @@ TEST_F(Folder, Mistakes) {
             "layer 1: type must be one of dense, conv2d, maxPool, flatten, lstm, got \"gru\"");
   EXPECT_EQ(wrong(with(R"("tailDepth": 1, "tail": [{"type": "lstm", "units": 3}])")),
             "layer 1: a layer lstm after the shape [784] cannot be");
+  EXPECT_EQ(wrong(with(R"("tailDepth": 1, "tail": [{"type": "dense", "units": 9}])")),
+            "the last layer gives [9], and there are 10 classes");
   EXPECT_EQ(wrong(with(R"("data": "text", "tailDepth": 1, )" + tail)),
             "input of text must be [40,84], got [784]");
   EXPECT_EQ(wrong(with(R"("suites": {"a": {"sizes": ["8"]}}, "tailDepth": 1, )" + tail)),
