@@ -157,7 +157,9 @@ Status checkLayer(const Goldens& goldens, const Json& c, const Json& config) {
   }
   wantOthers(goldens, c, outputs, layer.graph, wanted);
   FJORD_TRY(std::vector<Tensor> got, evaluate(layer.graph, layer.tensors, goldens.threads));
-  for (size_t i = 0; i < wanted.size(); ++i) expectClose(got[i], wanted[i].second, wanted[i].first);
+  double tolerance = numberOr(c, "tolerance", 1e-5);
+  for (size_t i = 0; i < wanted.size(); ++i)
+    expectClose(got[i], wanted[i].second, wanted[i].first, tolerance);
   return {};
 }
 

@@ -165,7 +165,7 @@ export class Layer {
     const isTanh = this.className.startsWith('SimpleRNN');
     if (/activation$/i.test(key)) value = value === 'hardSigmoid' ? oldHardSigmoid : value === null && !isTanh ? 'linear' : value;
     // getConfig of a layer around others tells theirs in the program's words.
-    const isAround = typeof value === 'object' && /^(backward_?)?(layer|cells?)$/i.test(key);
+    const isAround = typeof value === 'object' && /^(backward_?)?(layers?|cells?)$/i.test(key);
     const plain = isAround ? renamed(this.#described(value), 'hardSigmoid', oldHardSigmoid) : (this.#functionAt(key, value) ?? value);
     this.written[key] = plain;
     this.config[snakeCase(key)] = inKerasNames(plain);

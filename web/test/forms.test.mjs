@@ -214,6 +214,13 @@ test('automatic names are those of Keras', () => {
     centerCrop: 'center_crop', randomFlip: 'random_flip', randomContrast: 'random_contrast', randomBrightness: 'random_brightness',
     randomRotation: 'random_rotation', randomTranslation: 'random_translation', randomZoom: 'random_zoom', normalization: 'normalization',
     discretization: 'discretization', categoryEncoding: 'category_encoding', integerLookup: 'integer_lookup',
+    autoContrast: 'auto_contrast', augMix: 'aug_mix',
+    contrastLimitedAdaptiveHistogramEqualization: 'contrast_limited_adaptive_histogram_equalization', equalization: 'equalization',
+    pipeline: 'pipeline', randAugment: 'rand_augment', randomColorDegeneration: 'random_color_degeneration',
+    randomColorJitter: 'random_color_jitter', randomCrop: 'random_crop', randomElasticTransform: 'random_elastic_transform',
+    randomErasing: 'random_erasing', randomGaussianBlur: 'random_gaussian_blur', randomGrayscale: 'random_grayscale', randomHue: 'random_hue',
+    randomInvert: 'random_invert', randomPerspective: 'random_perspective', randomPosterization: 'random_posterization',
+    randomSaturation: 'random_saturation', randomSharpness: 'random_sharpness', randomShear: 'random_shear', solarization: 'solarization',
     reversibleEmbedding: 'reversible_embedding', stftSpectrogram: 'stft_spectrogram', melSpectrogram: 'mel_spectrogram',
   };
   const aliases = ['Layer', 'RNNCell', 'input', 'globalMaxPool1d', 'globalMaxPool2d', 'globalAvgPool1d', 'globalAvgPool2d', 'inputLayer', ...[1, 2, 3].flatMap((n) => [`avgPool${n}d`, `avgPooling${n}d`, `maxPool${n}d`])];
