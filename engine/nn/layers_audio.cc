@@ -7,6 +7,7 @@
 #include <string>
 
 #include "nn/layer_parts.h"
+#include "nn/stft.h"
 
 namespace fjord {
 

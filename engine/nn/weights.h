@@ -43,18 +43,6 @@ class WeightList {
   std::unordered_map<std::string, int> numbers_;
 };
 
-/// The window of a short-time Fourier transform: by the names of scipy.signal.windows, or null for none.
-inline constexpr Argument kStftWindow[] = {
-    arguments::choice("window",
-                      "hann|hamming|blackman|nuttall|blackmanharris|flattop|bartlett|barthann|"
-                      "boxcar|null"),
-    arguments::choice("scaling", "density|spectrum|null"), arguments::flag("periodic", false)};
-/// [frames, fft / 2 + 1]: waves of 0, 1, .. turns in `fft` samples, cosines or the negatives of sines, each times the
-/// window. A window of a periodic signal has its first value again after the last one. It is scaled to length 1
-/// ("density"), sum 1 ("spectrum") or not at all ("null").
-Status fillStft(std::span<float> out, int32_t frame, int32_t fft, bool isImaginary,
-                std::string_view window, bool isPeriodic, std::string_view scaling = "null");
-
 /// Fills a new weight of this shape. Kernels are [.., inputs, outputs]; axes before the last two
 /// are the receptive field. A list has one initializer for each equal part of the last axis.
 Result<Tensor> initialize(const Json& initializer, const Shape& shape, uint64_t seed);
