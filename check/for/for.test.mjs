@@ -36,8 +36,8 @@ suite('a package for an MLP', () => {
     await convolutional.save({saveFile: async (bytes) => (other = bytes)});
     await assert.rejects(made.loadLayersModel({load: async () => new Uint8Array(other)}), (error) => /this build has no Conv2D: it was made for mlp\.safetensors/.test(error.message));
   });
-  test('is at most 142,000 bytes, gzipped', () => {
+  test('is at most 151,000 bytes, gzipped', () => {
     const bytes = ['fjord.js', 'simd/fjord.wasm'].reduce((sum, name) => sum + gzipSync(readFileSync(`${folder}/package/${name}`), {level: 9}).length, 0);
-    assert.ok(bytes <= 142_000, `${bytes} bytes`);
+    assert.ok(bytes <= 151_000, `${bytes} bytes`);
   });
 });
