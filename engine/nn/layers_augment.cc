@@ -105,7 +105,9 @@ Value byOne(LayerContext& c, const Fields& f, Value x, std::vector<Json> layers,
   return y;
 }
 
-constexpr Argument kRandAugment[] = {whole("num_ops", kCount, 2), interval("factor", kShare, 0.5),
+// Each is as many nodes of the graph.
+constexpr Range kFew{1, 64};
+constexpr Argument kRandAugment[] = {whole("num_ops", kFew, 2), interval("factor", kShare, 0.5),
                                      also(kChosen)};
 Value randAugment(LayerContext& c, const Fields& f, Inputs in) {
   if (!hasPixels(in[0])) return {};
@@ -118,7 +120,7 @@ Value randAugment(LayerContext& c, const Fields& f, Inputs in) {
 
 /// Hendrycks et al., AugMix, 2020: the images, mixed with a mean of several chains of such layers. Shares
 /// are drawn evenly: alpha is 1.
-constexpr Argument kAugMix[] = {whole("num_chains", kCount, 3),  whole("chain_depth", kCount, 3),
+constexpr Argument kAugMix[] = {whole("num_chains", kFew, 3),    whole("chain_depth", kFew, 3),
                                 interval("factor", kShare, 0.3), only("alpha", "1|1.0"),
                                 flag("all_ops", true),           also(kChosen)};
 Value augMix(LayerContext& c, const Fields& f, Inputs in) {

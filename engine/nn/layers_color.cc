@@ -267,8 +267,9 @@ Value randomSharpness(LayerContext& c, const Fields& f, Value x, const ValueRang
   return range.clipped(x + (1.0 - factor) * (smooth - x));
 }
 
+constexpr Range kKernel{1, 1001};
 /// A deviation of rows and one of columns are drawn for the batch.
-constexpr Argument kRandomGaussianBlur[] = {pair("kernel_size", kCount, 3),
+constexpr Argument kRandomGaussianBlur[] = {pair("kernel_size", kKernel, 3),
                                             interval("sigma", kShare, 1), also(kSometimes)};
 std::string evenKernel(const Fields& f, const Shape&) {
   Pair size = pairOf(f, "kernel_size");

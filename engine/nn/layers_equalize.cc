@@ -23,6 +23,14 @@ Value along(Value x, int axis, F&& f) {
   return values ? x.graph->array(*values) : Value{};
 }
 
+/// Whether tables of so many numbers can be counted; the graph fails where they cannot.
+bool areFew(Value x, double tables, double size) {
+  if (tables * size <= kMostInt) return true;
+  x.graph->fail(cat("needs ", tables, " tables of ", size, " numbers for ", x.type(),
+                    ", which are too many"));
+  return false;
+}
+
 /// How often each of `size` numbers is in `index`, [size].
 Value countsOf(Value index, int32_t size) {
   Value flat = reshape(index, {.shape = {index.type().shape.size()}});
@@ -42,6 +50,7 @@ Value equalization(LayerContext& c, const Fields& f, Inputs in) {
   if (!varies(c)) return x;
   int32_t bins = f.whole("bins"), channels = x.shape()[3];
   double last = bins - 1;
+  if (!areFew(x, channels, bins)) return {};
   x = range.upTo(x, 255);
   Value table = along(x, 3, [&](int32_t channel) { return channel * bins; });
   Value counts = countsOf(table + whole(x * last / 255.0, last), channels * bins);
@@ -93,6 +102,7 @@ Value clahe(LayerContext&, const Fields& f, Inputs in) {
   x = mirrorPad(range.upTo(x, 255), {.paddings = more, .mode = MirrorMode::kSymmetric});
   if (!x) return {};
 
+  if (!areFew(x, double{1} * s[0] * grid.h * grid.w * s[3], kValues)) return {};
   int32_t tables = grid.h * grid.w * s[3];
   Value table = along(x, 0, [&](int32_t image) { return image * tables; }) +
                 along(x, 3, [](int32_t channel) { return channel; });
