@@ -41,9 +41,8 @@ void Model::Builder::addMetrics(const Json& metrics, const Json& loss, Value y, 
   for (const Json& metric : list) {
     // A function's name comes with the call.
     Graph::Scope scope(graph, tracedNumber(metric) ? "metric" : cat("metric ", metricName(metric)));
-    metrics_.push_back(metricSums(metric, loss, y, p));
-    metricNames_.push_back(prefix + metricName(metric));
-    better_.push_back(fjord::betterOf(metric));
+    logged_.push_back(
+        {prefix + metricName(metric), metricSums(metric, loss, y, p), fjord::betterOf(metric)});
   }
 }
 
@@ -78,9 +77,8 @@ void Model::Builder::addLoss(const std::vector<Value>& outputs) {
     if (!one) return;
     if (outputs.size() > 1) {
       double samples = samples_;
-      metrics_.push_back(ratio(one * samples, constant(graph, samples)));
-      metricNames_.push_back(prefix(i) + "loss");
-      better_.push_back(Better::kSmaller);
+      logged_.push_back(
+          {prefix(i) + "loss", ratio(one * samples, constant(graph, samples)), Better::kSmaller});
     }
     Json factor = forOutput("loss_weights", i);
     if (factor.is_number()) one = one * factor.get<double>();
@@ -179,29 +177,18 @@ void Model::Builder::assignUpdates() {
   for (auto& [target, value] : call_.updates) graph.assign(target, value);
 }
 
-namespace {
-
-/// As TensorFlow.js does: where several have one name, as the losses of a layer that is two outputs, each gets a
-/// number.
-std::vector<std::string> numbered(const std::vector<std::string>& names) {
-  std::vector<std::string> out;
-  for (auto at = names.begin(); at != names.end(); ++at) {
-    bool isAlone = std::ranges::count(names, *at) == 1;
-    out.push_back(isAlone ? *at : cat(*at, "_", std::count(names.begin(), at, *at)));
-  }
-  return out;
-}
-
-}  // namespace
-
 void Model::Builder::describeLogs() {
   model_.metrics_.clear();
-  metricNames_ = numbered(metricNames_);
   size_t first = 0;
-  for (size_t i = 0; i < metrics_.size(); ++i) {
+  for (auto at = logged_.begin(); at != logged_.end(); ++at) {
     size_t count = 0;
-    for (Value v : metrics_[i].sums) count += static_cast<size_t>(v.shape().size());
-    model_.metrics_.push_back({metricNames_[i], first, count, metrics_[i].value, better_[i]});
+    for (Value v : at->metric.sums) count += static_cast<size_t>(v.shape().size());
+    // As in TensorFlow.js: where several have one name, as the losses of a layer that is two outputs, each gets
+    // a number.
+    bool isAlone = std::ranges::count(logged_, at->name, &Logged::name) == 1;
+    auto before = std::ranges::count(logged_.begin(), at, at->name, &Logged::name);
+    model_.metrics_.push_back({isAlone ? at->name : cat(at->name, "_", before), first, count,
+                               at->metric.value, at->better});
     first += count;
   }
   model_.labels_ = labels_;
@@ -218,8 +205,8 @@ Status Model::Builder::build(Mode mode) {
   if (graph.status() && mode == kTrain) addUpdates();
   if (graph.status()) assignUpdates();
   if (loss_) graph.output(loss_);
-  for (const MetricSums& m : metrics_) {
-    for (Value v : m.sums) graph.output(v);
+  for (const Logged& one : logged_) {
+    for (Value v : one.metric.sums) graph.output(v);
   }
   return graph.status();
 }

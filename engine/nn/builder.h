@@ -85,9 +85,12 @@ class Model::Builder {
   ModuleCall call_;
   std::vector<Value> data_;  // x, y, sample weights
   GraphInputs slotInputs_;
-  std::vector<MetricSums> metrics_;
-  std::vector<std::string> metricNames_;
-  std::vector<Better> better_;
+  struct Logged {
+    std::string name;
+    MetricSums metric;
+    Better better;
+  };
+  std::vector<Logged> logged_;  // beside the loss
   std::vector<LabelKind> labels_;
   bool isMasked_ = false;  // an output
   Value rate_, step_, loss_;

@@ -170,6 +170,11 @@ void Fit::useBest() {
 }
 
 Status Fit::endEpoch() {
+  auto save = [&](const Callback& c) -> Status {
+    FJORD_TRY(std::string path, filled(c.path, epoch_ + 1, logs_));
+    checkpoints_.push_back(std::move(path));
+    return {};
+  };
   for (auto& callback : callbacks_) {
     Callback& c = *callback;
     if (c.kind == Callback::kTerminateOnNaN || epoch_ < c.startFrom) continue;
@@ -179,8 +184,7 @@ Status Fit::endEpoch() {
       continue;
     }
     if (!c.onlyBest) {
-      FJORD_TRY(std::string path, filled(c.path, epoch_ + 1, logs_));
-      checkpoints_.push_back(std::move(path));
+      FJORD_CHECK(save(c));
       continue;
     }
     auto entry = std::ranges::find(logs_, c.monitor, &Logs::value_type::first);
@@ -206,9 +210,7 @@ Status Fit::endEpoch() {
       c.seen = true;
       c.waited = 0;
       if (c.restore) FJORD_CHECK(copyWeights(model_.weights(), c.bestWeights));
-      if (c.kind != Callback::kCheckpoint) continue;
-      FJORD_TRY(std::string path, filled(c.path, epoch_ + 1, logs_));
-      checkpoints_.push_back(std::move(path));
+      if (c.kind == Callback::kCheckpoint) FJORD_CHECK(save(c));
       continue;
     }
     if (c.kind == Callback::kCheckpoint) continue;

@@ -49,13 +49,17 @@ Value blurred(Value x, Value rows, Value columns);
 
 inline constexpr Argument kValueRange[] = {arguments::numbers("value_range", kFinite)};
 
+inline Value bounded(Value x, double low, double high) {
+  return clip(x, like(x, low), like(x, high));
+}
+
 /// An argument of two numbers, from the lesser to the larger; 0 and 255 if it is not given.
 struct ValueRange {
   double low = 0, high = 255;
   ValueRange() = default;
   ValueRange(const Fields& f, Graph& graph);
   double width() const { return high - low; }
-  Value clipped(Value x) const { return clip(x, like(x, low), like(x, high)); }
+  Value clipped(Value x) const { return bounded(x, low, high); }
   /// What is in this range as what is from 0 to `most`, and back.
   Value upTo(Value x, double most) const;
   Value from(Value x, double most) const;

@@ -139,7 +139,7 @@ Value randomPosterization(LayerContext& c, const Fields& f, Value x, const Value
   // A draw can be rounded to its end, which randint leaves out.
   if (low < high) bits = minimum(bits, like(bits, std::ceil(high) - 1));
   Value step = perImage(round(exp2(8.0 - bits)));
-  Value whole = clip(floor(range.upTo(x, 255)), like(x, 0), like(x, 255));
+  Value whole = bounded(floor(range.upTo(x, 255)), 0, 255);
   return range.from(floor(whole / step) * step, 255);
 }
 
@@ -152,8 +152,7 @@ Value solarization(LayerContext& c, const Fields& f, Value x, const ValueRange& 
     auto [low, high] = f.interval(name);
     return perImage(drawn(c, f, x, low, high * 255, number));
   };
-  Value more = range.upTo(x, 255) + draw("addition_factor", 0);
-  more = clip(more, like(x, 0), like(x, 255));
+  Value more = bounded(range.upTo(x, 255) + draw("addition_factor", 0), 0, 255);
   return range.from(where(more < draw("threshold_factor", 1), more, 255.0 - more), 255);
 }
 
@@ -203,7 +202,7 @@ Hsv::Hsv(std::span<const Value> rgb) {
 }
 Value Hsv::rgb() const {
   auto color = [&](Value share) {
-    return ((1.0 - saturation) + saturation * clip(share, like(share, 0), like(share, 1))) * value;
+    return ((1.0 - saturation) + saturation * bounded(share, 0, 1)) * value;
   };
   Value red = color(abs(hue * 6.0 - 3.0) - 1.0), green = color(2.0 - abs(hue * 6.0 - 2.0));
   return concat({{red, green, color(2.0 - abs(hue * 6.0 - 4.0))}}, {.axis = 3});
@@ -218,8 +217,7 @@ Value withHue(LayerContext& c, const Fields& f, Value x, const ValueRange& range
   Value hue = hsv.hue + perImage(by);
   hue = where(hue > 1.0, hue - 1.0, hue);
   hsv.hue = where(hue < 0.0, hue + 1.0, hue);
-  Value y = hsv.rgb();
-  return range.from(clip(y, like(y, 0), like(y, 1)), 1);
+  return range.from(bounded(hsv.rgb(), 0, 1), 1);
 }
 constexpr Argument kRandomHue[] = {interval("factor", kShare).isNeeded(), also(kEveryColor)};
 Value randomHue(LayerContext& c, const Fields& f, Value x, const ValueRange& range) {

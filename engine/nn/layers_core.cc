@@ -154,8 +154,7 @@ Value timeDistributed(LayerContext& c, const Fields& f, Inputs in) {
   if (kTrains && c.training && c.isTrained && holds(layer, "BatchNormalization")) {
     x.graph->fail(
         "BatchNormalization within TimeDistributed is not trained: each step would have a mean of "
-        "its own; "
-        "without TimeDistributed it takes the mean of all steps");
+        "its own; without TimeDistributed it takes the mean of all steps");
     return {};
   }
   if (holds(layer, kTracedClass) && s[1] > 0) return stepByStep(c, layer, x);

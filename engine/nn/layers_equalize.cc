@@ -37,7 +37,7 @@ Value countsOf(Value index, int32_t size) {
   Value ones = broadcastTo(constant(*index.graph, 1), {.shape = flat.shape()});
   return scatterAdd(flat, ones, {.axis = 0, .size = size});
 }
-Value whole(Value x, double most) { return cast(clip(x, like(x, 0), like(x, most)), DType::kI32); }
+Value whole(Value x, double most) { return cast(bounded(x, 0, most), DType::kI32); }
 Value atLeastOne(Value x) { return where(x == 0.0, 1.0, x); }
 
 /// Each channel by its histogram over all images of the batch.
@@ -123,7 +123,7 @@ Value clahe(LayerContext&, const Fields& f, Inputs in) {
   Value below = cumsum(counts, {.axis = 1});
   Value least = min(below, {.axes = {1}, .keepDims = true});
   Value even = (below - least) * 255.0 / atLeastOne(pixels - least);
-  even = reshape(clip(even, like(even, 0), like(even, 255)), {.shape = {even.shape().size()}});
+  even = reshape(bounded(even, 0, 255), {.shape = {even.shape().size()}});
 
   Between rows(x, 1, tile.h, grid.h), columns(x, 2, tile.w, grid.w);
   auto inRow = [&](Value row) {

@@ -216,11 +216,26 @@ constexpr MetricRow kMetrics[] = {
      MetricRow::kAny},
     {{"precision", kTopThresholds}, precision},
     {{"recall", kTopThresholds}, recall},
-    {{"true_positives", kThresholds}, countedOnes<true, true>},
-    {{"false_positives", kThresholds}, countedOnes<true, false>},
-    {{"true_negatives", kThresholds}, countedOnes<false, true>},
-    {{"false_negatives", kThresholds}, countedOnes<false, false>},
-    {{"root_mean_squared_error|rmse", {}}, rootMeanSquaredError},
+    {{"true_positives", kThresholds},
+     countedOnes<true, true>,
+     MetricRow::kScores,
+     Better::kUnknown},
+    {{"false_positives", kThresholds},
+     countedOnes<true, false>,
+     MetricRow::kScores,
+     Better::kUnknown},
+    {{"true_negatives", kThresholds},
+     countedOnes<false, true>,
+     MetricRow::kScores,
+     Better::kUnknown},
+    {{"false_negatives", kThresholds},
+     countedOnes<false, false>,
+     MetricRow::kScores,
+     Better::kUnknown},
+    {{"root_mean_squared_error|rmse", {}},
+     rootMeanSquaredError,
+     MetricRow::kScores,
+     Better::kSmaller},
     {{"r2_score", kR2}, r2Score},
     {{"pearson_correlation", kLastAxis}, pearson},
     {{"concordance_correlation", kLastAxis}, concordance},
@@ -257,15 +272,18 @@ MetricSums tracedMetric(const Json& metric, Value y, Value p) {
   return ratio(mean(value) * samples, constant(*p.graph, samples));
 }
 
+/// The loss of a cosine is the negative of the similarity. So is the metric, under the names that Keras 2 and
+/// TensorFlow.js have for it.
+bool isSimilarity(const LossRow& row, std::string_view name) {
+  return isCalled(row, "cosine_similarity") && canonicalName(name) == "cosinesimilarity";
+}
+
 /// The mean of a loss over what counts of it.
 MetricSums lossMetric(const LossRow& row, std::string_view name, const Fields& fields, Value y,
                       Value p) {
   SampleLosses losses = sampleLosses(row, fields, y, p);
   if (!losses.values) return {};
-  // The loss of a cosine is the negative of the similarity. So is the metric, under the names that Keras 2 and
-  // TensorFlow.js have for it.
-  if (isCalled(row, "cosine_similarity") && canonicalName(name) == "cosinesimilarity")
-    losses.values = -losses.values;
+  if (isSimilarity(row, name)) losses.values = -losses.values;
   if (losses.counted)
     return ratio(sum(where(losses.counted, losses.values, 0.0)), countOf(losses.counted));
   double samples = p.shape()[0];
@@ -327,14 +345,10 @@ Better betterOf(const Json& metric) {
   if (!name || tracedNumber(metric))
     return metricName(metric).contains("acc") ? Better::kLarger : Better::kSmaller;
   if (const LossRow* row = rowNamed(lossRows(), *name)) {
-    bool isSimilarity =
-        isCalled(*row, "cosine_similarity") && canonicalName(*name) == "cosinesimilarity";
-    return isSimilarity ? Better::kLarger : Better::kSmaller;
+    return isSimilarity(*row, *name) ? Better::kLarger : Better::kSmaller;
   }
   const MetricRow* row = rowNamed(rows(), *name);
-  if (!row || firstName(*row).ends_with("itives") || firstName(*row).ends_with("atives"))
-    return Better::kUnknown;
-  return isCalled(*row, "root_mean_squared_error") ? Better::kSmaller : Better::kLarger;
+  return row ? row->better : Better::kUnknown;
 }
 
 std::string metricName(const Json& metric) {

@@ -43,6 +43,7 @@ struct MetricRow : Named {
   MetricSums (*sums)(Value labels, Value predictions, const Fields& fields, const Json& loss);
   /// What labels may be: as predictions are, or class numbers, too.
   enum Labels : uint8_t { kScores, kAny } labels = kScores;
+  Better better = Better::kLarger;
 };
 std::span<const MetricRow> classMetrics();
 

@@ -9,22 +9,20 @@ export function shown(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
+/** A description with the keys of all its objects renamed, however deep. */
+const withKeys = (nameOf: (key: string) => string) =>
+  function renamed(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map(renamed);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [nameOf(key), renamed(inner)]));
+  };
+
 /** Keras writes snake_case: kernelSize is kernel_size. */
 export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
-/** The same of the names in a description, however deep. */
-export function inKerasNames(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(inKerasNames);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [snakeCase(key), inKerasNames(inner)]));
-}
-
+export const inKerasNames = withKeys(snakeCase);
+/** kernel_size is kernelSize. */
 export const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
-/** kernel_size is kernelSize, in all objects of a description. */
-export function inCamelCase(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(inCamelCase);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [camelCase(key), inCamelCase(inner)]));
-}
+export const inCamelCase = withKeys(camelCase);
 
 /** Arguments by name, of those that are known; others would do nothing. */
 export function known<T extends object>(args: T | null | undefined, names: readonly string[], what: string): T {

@@ -21,6 +21,8 @@ export function random(shape, low = -2, high = 2, seed = 1) {
   for (let i = 0; i < 8; ++i) next();
   return Float32Array.from({length: size(shape)}, () => low + (high - low) * next());
 }
+/** The same numbers from -1 to 1 in both packages. */
+export const tensor = (tf, shape, seed = 5) => tf.tensor(random(shape, -1, 1, seed), shape);
 export const size = (shape) => shape.reduce((n, d) => n * d, 1);
 
 /** Equal shapes and types, and values within tolerance: relative to the value, absolute below 1. */

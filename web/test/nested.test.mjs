@@ -1,9 +1,8 @@
 // Models of models, and layers in several places: what they compute, train, share, save; TensorFlow.js is the judge of what it can do, too.
 import assert from 'node:assert/strict';
 import {suite, test} from 'node:test';
-import {close, closeValues, fj, judge, random, same, weightsOf} from './helpers.mjs';
+import {close, closeValues, fj, judge, random, same, tensor, weightsOf} from './helpers.mjs';
 
-const tensor = (tf, shape, seed = 5) => tf.tensor(random(shape, -1, 1, seed), shape);
 /** The layers that have weights, those of inner models in their place. */
 const leaves = (model) => model.layers.flatMap((l) => (l.layers ? leaves(l) : [l]));
 /** Weights as TensorFlow.js lists them, layer by layer, each layer once. */

@@ -1,10 +1,9 @@
 // Layers of a program beyond their calls: built by the program, within other layers, saved with these, and what they keep in fields.
 import assert from 'node:assert/strict';
 import {suite, test} from 'node:test';
-import {close, closeValues, fj, judge, random, same} from './helpers.mjs';
+import {close, closeValues, fj, judge, same, tensor} from './helpers.mjs';
 
 const both = [fj, judge];
-const tensor = (tf, shape, seed = 5) => tf.tensor(random(shape, -1, 1, seed), shape);
 
 const classesOf = (tf) => {
   class Affine extends tf.layers.Layer {

@@ -1,9 +1,8 @@
 // Recurrent layers: what they compute, train, keep and save; TensorFlow.js is the judge of what it can do.
 import assert from 'node:assert/strict';
 import {suite, test} from 'node:test';
-import {close, closeValues, fj, judge, random, same, weightsOf} from './helpers.mjs';
+import {close, closeValues, fj, judge, random, same, tensor, weightsOf} from './helpers.mjs';
 
-const tensor = (tf, shape, seed = 5) => tf.tensor(random(shape, -1, 1, seed), shape);
 const listed = (x) => [x].flat();
 const alone = (list) => (list.length === 1 ? list[0] : list);
 

@@ -1,10 +1,9 @@
 // Models in a row that were used and then get other layers, as TensorFlow.js lets them.
 import assert from 'node:assert/strict';
 import {suite, test} from 'node:test';
-import {close, closeValues, fj, judge, random} from './helpers.mjs';
+import {close, closeValues, fj, judge, tensor} from './helpers.mjs';
 
 const both = [fj, judge];
-const tensor = (tf, shape, seed = 5) => tf.tensor(random(shape, -1, 1, seed), shape);
 const row = (tf) => tf.sequential({layers: [tf.layers.dense({units: 4, activation: 'tanh', inputShape: [3]}), tf.layers.batchNormalization(), tf.layers.dense({units: 2})]});
 /** Gives all weights of the layer values that follow from the seed. */
 const fill = (tf, layer, seed) => layer.setWeights(layer.getWeights().map((t, i) => tensor(tf, t.shape, seed + i).abs()));

@@ -2,10 +2,9 @@
 // class, the same function in both.
 import assert from 'node:assert/strict';
 import {suite, test} from 'node:test';
-import {close, closeValues, fj, judge, random, same, shareWeights, weightsOf} from './helpers.mjs';
+import {close, closeValues, fj, judge, random, same, shareWeights, tensor, weightsOf} from './helpers.mjs';
 
 const both = [fj, judge];
-const tensor = (tf, shape, seed = 5) => tf.tensor(random(shape, -1, 1, seed), shape);
 
 /** Layers of a program, made of each library's own base class. */
 const classesOf = (tf) => {
